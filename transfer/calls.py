@@ -1,0 +1,43 @@
+"""Calls by name: a plan names functions as 'module:function'; here they are found again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from .errors import RequestError
+from .plan import Call
+
+
+def call(function: str, **arguments: str) -> Call:
+    """Name a function for a plan, with the hash of its source unless it is Ropeway's own."""
+    version = "" if function.startswith("ropeway.") else _version(function)
+    return Call(function, tuple(sorted(arguments.items())), version)
+
+
+def function_of(named: Call) -> Callable[..., Any]:
+    """The function that a plan names; RequestError if it is gone or has changed since."""
+    if named.version and _version(named.function) != named.version:
+        raise RequestError(
+            f"{named.function} has changed since the plan was made.", remedy="Plan the job again."
+        )
+    return _found(named.function)
+
+
+@cache
+def _found(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise RequestError(f"There is no function {function}.") from error
+    return found
+
+
+@cache
+def _version(function: str) -> str:
+    return hashlib.sha256(inspect.getsource(_found(function)).encode()).hexdigest()

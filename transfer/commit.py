@@ -1,0 +1,175 @@
+"""Claim, load, receipt, commit: the only place where the four meet.
+
+A slice lands in one transaction of the loader's connection, or not at all. Whatever is killed, the
+target holds either the rows with their receipt or neither, and a repeated slice finds the receipt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pyarrow as pa
+
+from .engine import Claim, Loader, Receipt
+from .errors import DataError, EngineError, RequestError
+from .flow import Tally
+from .plan import Hop, Slice, Statement
+
+
+def land(
+    run: str,
+    part: Slice,
+    attempt: str,
+    instant: str,
+    rows: Iterable[pa.RecordBatch] | Iterable[bytes],
+    tally: Tally,
+    loader: Loader,
+) -> Receipt | None:
+    """Land one slice; None where it has a receipt already.
+
+    `rows` yields what `tally` counts. Raises what the reader or the engine raised, after rolling back.
+    """
+    started = time.monotonic()
+    hop = tally.hop
+    if not _won(Claim(run, hop.name, part.number, attempt, instant), loader):
+        return None
+    try:
+        loaded = _load(loader, hop, part, rows)
+        _balance(hop, part, tally, loaded)
+        receipt = tally.receipt(part.number, attempt, instant, loaded)
+        if hop.merge:
+            receipt = _merge(loader, hop, receipt)
+        receipt = replace(receipt, seconds=round(time.monotonic() - started, 3))
+        loader.ledger.settle(run, receipt)
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+    return receipt
+
+
+def _won(claim: Claim, loader: Loader) -> bool:
+    """Begin and claim. A claim that fails because another landed the unit meanwhile is a lost one."""
+    loader.begin()
+    try:
+        won = loader.ledger.claim(claim)
+    except Exception:
+        _roll_back(loader)
+        loader.begin()
+        if loader.ledger.claim(claim):
+            return True
+        won = False
+    if not won:
+        loader.rollback()
+    return won
+
+
+def _load(loader: Loader, hop: Hop, part: Slice, rows: Iterable[pa.RecordBatch] | Iterable[bytes]) -> int:
+    if hop.raw:
+        return loader.load_raw(hop, part, rows)  # type: ignore[arg-type]  # raw hops read bytes
+    return loader.load(hop, part, rows)  # type: ignore[arg-type]
+
+
+def _balance(hop: Hop, part: Slice, tally: Tally, loaded: int) -> None:
+    if not hop.raw and loaded != tally.rows:
+        raise EngineError(
+            f"Slice {part.number} of {hop.name}: {tally.rows} rows were sent and the target took {loaded}.",
+            table=str(hop.writes),
+            remedy="The slice is rolled back. A trigger or a rule on the target may drop rows.",
+        )
+
+
+def _merge(loader: Loader, hop: Hop, receipt: Receipt) -> Receipt:
+    """Run a merge's statements: keep pre-images, count, update, insert, and empty the staging again.
+
+    The staging is empty outside of transactions, so slices merge side by side without seeing each other.
+    """
+    empty, twins, preimages, matched, changed, update, insert = hop.merge
+    if loader.ask(twins):
+        raise DataError(
+            f"{hop.reads} holds a key ({', '.join(hop.key)}) more than once, so it cannot be merged.",
+            table=str(hop.reads),
+            remedy="Merge by a column list that is unique, or deduplicate first.",
+        )
+    known = int(str(loader.ask(matched)[0][0]))
+    differs = int(str(loader.ask(changed)[0][0]))
+    loader.execute(preimages)
+    loader.execute(update)
+    loader.execute(insert)
+    loader.execute(empty)
+    return replace(
+        receipt, inserted=receipt.loaded - known, updated=differs, unchanged=known - differs
+    )
+
+
+def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
+    """Carry out a journaled statement, whatever became of an earlier try of it.
+
+    `state` is what the journal says: '', 'started' or 'done'. Where the engine commits each DDL by
+    itself, a statement that was started is decided by its check, that is by looking at the catalogue.
+    """
+    if state == "done":
+        return
+    if state == "started" and statement.check and loader.ask(statement.check):
+        loader.ledger.journal(run, statement.name, "done")
+        return
+    if not state and statement.phase == "before" and statement.check and loader.ask(statement.check):
+        raise RequestError(
+            f"{statement.name.split(' ', 1)[1].capitalize()}: it is there already, and this run did not make it.",
+            remedy="Plan again: the target has changed since the plan was made.",
+        )
+    if statement.guard and loader.ask(statement.guard):
+        raise DataError(statement.refusal or f"{statement.name}: its precondition does not hold.")
+    if statement.atomic:
+        _atomically(run, statement, loader)
+        return
+    loader.ledger.journal(run, statement.name, "started")
+    loader.execute(statement.forward)
+    loader.ledger.journal(run, statement.name, "done")
+
+
+def _atomically(run: str, statement: Statement, loader: Loader) -> None:
+    loader.begin()
+    try:
+        for sql in statement.forward.split(";\n"):
+            loader.execute(sql)
+        loader.ledger.journal(run, statement.name, "done")
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+
+
+def record(run: str, receipt: Receipt, loader: Loader) -> None:
+    """Write a receipt that has no rows: what a table held before the run (slice 0)."""
+    loader.begin()
+    try:
+        if loader.ledger.claim(Claim(run, receipt.hop, receipt.slice, receipt.attempt, receipt.instant)):
+            loader.ledger.settle(run, receipt)
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+
+
+def start_over(run: str, hop: Hop, empty: str, loader: Loader) -> None:
+    """Empty where a hop's rows land and forget its receipts, both or neither."""
+    loader.begin()
+    try:
+        if empty:
+            loader.execute(empty)
+        loader.ledger.revoke(run, hop.name)
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+
+
+def _roll_back(loader: Loader) -> None:
+    """Roll back; a connection that is gone rolled back by itself, and the first error matters."""
+    try:
+        loader.rollback()
+    except Exception:  # noqa: BLE001 - the error that led here is the one to raise
+        return

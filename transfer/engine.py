@@ -1,0 +1,292 @@
+"""What the transfer asks of an engine. An engine is one place under engines/ that answers all of this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pyarrow as pa
+
+from .canonical import Canon
+from .place import Address
+from .plan import Cut, Finding, Hop, Slice, Statement
+from .rules import Read, Write
+from .schema.catalogue import Relation, Table
+
+Row = tuple[object, ...]
+Failure = Literal["transient", "data", "schema", "login", "space", "other"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A unit taken for landing: who lands it, which try it is, of which instant."""
+
+    run: str
+    hop: str
+    slice: int
+    attempt: str
+    instant: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What landed, durable in the target together with the rows. Sums are '' where none was computed."""
+
+    hop: str
+    slice: int
+    attempt: str
+    instant: str
+    read: int
+    loaded: int
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    bytes: int = 0
+    checksum: str = ""
+    seconds: float = 0.0
+
+
+class Session(Protocol):
+    """A control connection: outside begin/commit each statement commits by itself."""
+
+    def ask(self, sql: str) -> list[Row]:
+        """All rows of a small query."""
+        ...
+
+    def execute(self, sql: str) -> int:
+        """Run a statement; the number of rows it changed (-1 if the engine does not say)."""
+        ...
+
+    def begin(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    """One stream at a time, at its source's instant."""
+
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        """The slice's rows as batches of exactly the hop's column types, in order of nothing.
+
+        Abandoning the iterator leaves the reader usable once the iterator is closed.
+        """
+        ...
+
+    def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
+        """The slice in the hop's raw form, undecoded."""
+        ...
+
+    def ask(self, sql: str) -> list[Row]:
+        """A small query at the same instant."""
+        ...
+
+    def count(self, hop: Hop) -> int:
+        """The rows of the whole hop at the same instant, counted by the engine itself."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop what another thread reads from this reader; harmless if it reads nothing."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """A source held at one instant; all its readers see that instant."""
+
+    instant: str
+    survives: bool
+
+    def readers(self) -> Sequence[Reader]:
+        """The readers that were asked for when the source was opened, open together."""
+        ...
+
+    def mark(self) -> str:
+        """A value that stays equal as long as nobody writes to the source; '' if the engine has none."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Ledger(Protocol):
+    """Where a run's plan, claims, receipts and journal live: in the target, in its transactions."""
+
+    def prepare(self) -> None:
+        """Create the ledger's own tables or folder if they are not there."""
+        ...
+
+    def runs(self) -> list[Row]:
+        """(run, plan hash, job, state, started, by) of every run the target knows, oldest first."""
+        ...
+
+    def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
+        """Record a run with its frozen plan, in state 'running'."""
+        ...
+
+    def plan(self, run: str) -> str:
+        """The frozen plan's JSON."""
+        ...
+
+    def finish(self, run: str, state: str) -> None: ...
+
+    def forget(self, run: str) -> None:
+        """Drop a run's entries; `ropeway clean` does so after dropping what it left."""
+        ...
+
+    def claim(self, claim: Claim) -> bool:
+        """Inside a transaction: take the unit; False if it has a receipt already."""
+        ...
+
+    def settle(self, run: str, receipt: Receipt) -> None:
+        """Inside the same transaction: write the receipt."""
+        ...
+
+    def receipts(self, run: str) -> list[Receipt]: ...
+
+    def revoke(self, run: str, hop: str) -> None:
+        """Inside a transaction: forget a hop's receipts, because its table starts over."""
+        ...
+
+    def journal(self, run: str, statement: str, state: str) -> None:
+        """Record a statement as 'started' or 'done'."""
+        ...
+
+    def journaled(self, run: str) -> dict[str, str]:
+        """Statement name to state."""
+        ...
+
+
+class Loader(Session, Protocol):
+    """A connection that loads. Claim, rows and receipt share its transaction."""
+
+    ledger: Ledger
+
+    def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
+        """Load into hop.into; the rows that the engine says it took. Raises on any doubt."""
+        ...
+
+    def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
+        """Load the hop's raw form."""
+        ...
+
+    def hold(self, name: str) -> bool:
+        """Take a lock that dies with this connection; False if another process has it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Build:
+    """A target table to finish once its rows are in; `suffix` keeps a shadow's names apart."""
+
+    hop: str
+    table: Table
+    into: Relation
+    suffix: str = ""
+
+
+class Engine(Protocol):
+    """Facts and verbs of one engine. Stateless; what must be closed is made by it."""
+
+    name: str
+    schemes: tuple[str, ...]
+    landing: Literal["transaction", "files", "memory"]
+    instant: Literal["durable", "joinable", "together", "single"]
+    writers: Literal["many", "one"]
+    forms: tuple[str, ...]
+    modes: tuple[str, ...]
+    atomic_ddl: bool
+    default_schema: str
+    reads: Sequence[Read]
+    writes: Sequence[Write]
+
+    def quote(self, name: str) -> str: ...
+
+    def literal(self, value: object) -> str: ...
+
+    def relation(self, relation: Relation) -> str:
+        """The quoted, qualified name."""
+        ...
+
+    def name_of(self, name: str) -> str:
+        """A source's name as this engine would spell it: folded and within its length limit."""
+        ...
+
+    def connect(self, address: Address, *, create: bool = False) -> Session:
+        """A control connection; `create` lets a file that is not there yet be a target."""
+        ...
+
+    def tables(self, session: Session, schema: str = "") -> list[Table]:
+        """All tables and views that a user made, with columns, keys, indexes and foreign keys."""
+        ...
+
+    def describe(self, session: Session, query: str) -> Table:
+        """The columns of a query."""
+        ...
+
+    def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        """Cuts that cover each row once, about `wanted` of them; one 'whole' if it cannot be cut."""
+        ...
+
+    def condition(self, cut: Cut) -> str:
+        """A cut as SQL; '' for the whole table."""
+        ...
+
+    def open(
+        self, address: Address, hops: Sequence[Hop], consistency: str, count: int
+    ) -> Source: ...
+
+    def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
+        """Each lock that open() takes on the source and for how long, in words."""
+        ...
+
+    def loader(self, address: Address) -> Loader: ...
+
+    def profile(self, session: Session, table: Table, where: str) -> tuple[Table, list[Finding]]:
+        """Settle in the data what declarations leave open; the table with decided natives."""
+        ...
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        """CREATE TABLE for a table's shape under the name `into`; `bare` leaves out keys (staging)."""
+        ...
+
+    def finish(self, build: Build) -> list[Statement]:
+        """What makes a loaded table usable, in this engine's order: keys, indexes, foreign keys."""
+        ...
+
+    def exists(self, relation: Relation) -> str:
+        """A query that returns a row if the relation is there."""
+        ...
+
+    def referenced(self, relation: Relation) -> str:
+        """A query for the names of foreign keys and views that refer to the relation."""
+        ...
+
+    def empty(self, relation: Relation) -> str:
+        """Delete all rows, inside a transaction."""
+        ...
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        """Put the shadow in the relation's place and keep the old one; statements split by ';\\n'."""
+        ...
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        """The statements of one merged slice; see schema/sql.py for their order."""
+        ...
+
+    def checksum(
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
+    ) -> str:
+        """SQL giving (count, high, low, unchecksummed); '' where the engine cannot."""
+        ...
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        """What stands in the way of loading here: settings, privileges, limits."""
+        ...
+
+    def classify(self, error: BaseException) -> Failure: ...

@@ -1,0 +1,47 @@
+"""The registry: which module answers for which scheme. A new engine is a line here and its own place."""
+
+from __future__ import annotations
+
+import importlib
+from difflib import get_close_matches
+from typing import cast
+
+from ..engine import Engine
+from ..errors import RequestError
+
+# scheme -> (module, the extra that installs its driver)
+SCHEMES = {
+    "sqlite": ("sqlite", ""),
+    "postgresql": ("postgresql", "postgresql"),
+    "postgres": ("postgresql", "postgresql"),
+    "mysql": ("mysql", "mysql"),
+    "mariadb": ("mysql", "mysql"),
+    "duckdb": ("duckdb", ""),
+    "parquet": ("files", ""),
+    "csv": ("files", ""),
+    "arrow": ("files", ""),
+    "memory": ("memory", ""),
+    "discard": ("discard", ""),
+}
+
+
+def engine_of(scheme: str) -> Engine:
+    """The engine of a URL's scheme. RequestError for an unknown one or a missing driver."""
+    if scheme not in SCHEMES:
+        near = get_close_matches(scheme, SCHEMES, 1)
+        hint = f"Did you mean {near[0]}://? " if near else ""
+        raise RequestError(
+            f"Ropeway knows no engine {scheme}://.", remedy=f"{hint}Known: {', '.join(SCHEMES)}."
+        )
+    module, extra = SCHEMES[scheme]
+    try:
+        found = importlib.import_module(f".{module}", __name__)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("ropeway"):
+            raise
+        raise RequestError(
+            f"The driver for {scheme}:// is not installed ({error.name}).",
+            remedy=f"Install it: pip install 'ropeway[{extra or 'all'}]'.",
+        ) from error
+    engines = getattr(found, "ENGINES", None)
+    return cast("Engine", engines[scheme] if engines else found.ENGINE)

@@ -1,0 +1,160 @@
+"""SQLite: a file, one writer, any number of readers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Literal
+
+from ...canonical import Canon
+from ...engine import Build, Failure, Loader, Session, Source
+from ...place import Address
+from ...plan import Cut, Finding, Hop, Statement
+from ...schema.catalogue import Relation, Table
+from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from . import catalogue, ddl
+from .loader import SqliteLoader, SqliteSession
+from .reader import SqliteSource
+from .types import READS, WRITES
+
+
+class Sqlite:
+    """SQLite 3.37 and later."""
+
+    name = "sqlite"
+    schemes = ("sqlite",)
+    landing: Literal["transaction"] = "transaction"
+    instant: Literal["together"] = "together"
+    writers: Literal["one"] = "one"
+    forms: tuple[str, ...] = ()
+    modes = ("create", "append", "replace", "truncate", "merge")
+    atomic_ddl = True
+    default_schema = ""
+    parents_first = False
+    reads = READS
+    writes = WRITES
+
+    def quote(self, name: str) -> str:
+        return double_quoted(name)
+
+    def literal(self, value: object) -> str:
+        return text_literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        return double_quoted(relation.table)
+
+    def name_of(self, name: str) -> str:
+        return name
+
+    def connect(self, address: Address, *, create: bool = False) -> Session:
+        return SqliteSession(address, create=create)
+
+    def tables(self, session: Session, schema: str = "") -> list[Table]:
+        del schema
+        return catalogue.tables(session)
+
+    def describe(self, session: Session, query: str) -> Table:
+        session.execute(f"CREATE TEMP VIEW ropeway_query AS {query}")
+        columns = session.ask("SELECT name, type FROM pragma_table_xinfo('ropeway_query')")
+        session.execute("DROP VIEW ropeway_query")
+        made = tuple(catalogue.Column(str(name), str(native)) for name, native in columns)
+        return Table(Relation("", "query"), made, kind="query")
+
+    def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        """Ranges of the rowid; it is the order of the rows in the file, whatever the keys are."""
+        rowid = str(table.physical.get("rowid", ""))
+        if wanted < 2 or not rowid:  # noqa: PLR2004 - one slice is no cut
+            return (Cut(),)
+        relation = self.relation(table.name)
+        ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {relation}")  # noqa: S608
+        if low is None or int(str(high)) <= int(str(low)):
+            return (Cut(),)
+        first, last = int(str(low)), int(str(high))
+        bounds = sorted({first + (last - first + 1) * i // wanted for i in range(1, wanted)})
+        edges = [None, *bounds, None]
+        return tuple(
+            Cut("physical", rowid, lower, upper) for lower, upper in zip(edges, edges[1:], strict=False)
+        )
+
+    def condition(self, cut: Cut) -> str:
+        if cut.kind == "whole":
+            return ""
+        column = cut.column if cut.kind == "physical" else self.quote(cut.column)
+        return range_condition(column, cut, self.literal)
+
+    def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
+        del hops
+        return SqliteSource(self, address, consistency, count)
+
+    def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
+        del hops
+        if consistency not in ("run", "table"):
+            return ()
+        return (
+            "BEGIN IMMEDIATE on the source file for some milliseconds while the readers start; "
+            "without WAL a writer's COMMIT then waits until the readers are done",
+        )
+
+    def loader(self, address: Address) -> Loader:
+        return SqliteLoader(address)
+
+    def profile(self, session: Session, table: Table, where: str) -> tuple[Table, list[Finding]]:
+        return catalogue.profile(session, table, where)
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        shape = Table(table.name, table.columns) if bare else table
+        return ddl.create(self, shape, into)
+
+    def finish(self, build: Build) -> list[Statement]:
+        made = ddl.indexes(self, build)
+        if build.table.foreign_keys:
+            made.append(ddl.check_foreign_keys(build))
+        return made
+
+    def exists(self, relation: Relation) -> str:
+        return ddl.exists(relation.table)
+
+    def referenced(self, relation: Relation) -> str:
+        name = text_literal(relation.table)
+        return (
+            "SELECT l.name FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "  # noqa: S608
+            f"WHERE l.schema = 'main' AND f.\"table\" = {name} COLLATE NOCASE AND l.name <> {name} COLLATE NOCASE"
+        )
+
+    def empty(self, relation: Relation) -> str:
+        return f"DELETE FROM {self.relation(relation)}"  # noqa: S608
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        old, new = self.relation(relation), self.relation(shadow)
+        # Without legacy_alter_table a rename would follow into the other tables' foreign keys.
+        return (
+            "PRAGMA legacy_alter_table = ON;\n"
+            f"ALTER TABLE {old} RENAME TO {self.relation(kept)};\nALTER TABLE {new} RENAME TO {old};\n"
+            "PRAGMA legacy_alter_table = OFF"
+        )
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        return merge(self, hop, staging, preimages, MergeWords("{t} IS NOT {s}"))
+
+    def checksum(
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
+    ) -> str:
+        del session, relation, columns, where
+        return ""
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        del session, hops
+        return []
+
+    def classify(self, error: BaseException) -> Failure:
+        text = str(error).lower()
+        if "locked" in text or "busy" in text:
+            return "transient"
+        if "constraint failed" in text or "mismatch" in text:
+            return "data"
+        if "disk is full" in text or "disk full" in text:
+            return "space"
+        return "schema" if isinstance(error, sqlite3.OperationalError) and "no such" in text else "other"
+
+
+ENGINE = Sqlite()

@@ -1,0 +1,187 @@
+"""SQLite's catalogue, by joins over its pragma functions: a few queries for any number of tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from ...engine import Row, Session
+from ...plan import Finding
+from ...rules import read_rule, split
+from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from .types import READS
+
+_OURS = "ropeway_%"
+_TABLES = (
+    "SELECT l.name, l.type, l.wr, coalesce(s.sql, '') FROM pragma_table_list l "
+    "LEFT JOIN sqlite_schema s ON s.name = l.name AND s.type IN ('table', 'view') "
+    "WHERE l.schema = 'main' AND l.type IN ('table', 'view') "
+    f"AND l.name NOT LIKE 'sqlite_%' AND l.name NOT LIKE '{_OURS}' ORDER BY l.name"
+)
+_COLUMNS = (
+    "SELECT l.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden "
+    "FROM pragma_table_list l JOIN pragma_table_xinfo(l.name) c "
+    "WHERE l.schema = 'main' ORDER BY l.name, c.cid"
+)
+_INDEXES = (
+    "SELECT l.name, i.name, i.\"unique\", i.origin, i.partial, x.name, x.key, x.desc "
+    "FROM pragma_table_list l JOIN pragma_index_list(l.name) i JOIN pragma_index_xinfo(i.name) x "
+    "WHERE l.schema = 'main' AND x.key = 1 ORDER BY l.name, i.seq DESC, x.seqno"
+)
+_FOREIGN_KEYS = (
+    "SELECT l.name, f.id, f.\"table\", f.\"from\", f.\"to\", f.on_delete, f.on_update "
+    "FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "
+    "WHERE l.schema = 'main' ORDER BY l.name, f.id DESC, f.seq"
+)
+
+
+def tables(session: Session) -> list[Table]:
+    """Every table and view of the main schema."""
+    columns = _grouped(session.ask(_COLUMNS))
+    indexes = _grouped(session.ask(_INDEXES))
+    foreign = _grouped(session.ask(_FOREIGN_KEYS))
+    keys = {name: _key(rows) for name, rows in columns.items()}
+    found = [
+        _table(session, row, columns[str(row[0])], indexes[str(row[0])]) for row in session.ask(_TABLES)
+    ]
+    return [
+        replace(table, foreign_keys=_foreign_keys(table.name.table, foreign[table.name.table], keys))
+        for table in found
+    ]
+
+
+def _grouped(rows: list[Row]) -> defaultdict[str, list[Row]]:
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[str(row[0])].append(row)
+    return groups
+
+
+def _key(columns: list[Row]) -> tuple[str, ...]:
+    members = sorted((int(str(row[5])), str(row[1])) for row in columns if row[5])
+    return tuple(name for _, name in members)
+
+
+def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -> Table:
+    name, kind, without_rowid, sql = str(row[0]), str(row[1]), bool(row[2]), str(row[3])
+    key = _key(columns)
+    alias = len(key) == 1 and not without_rowid and kind == "table"
+    made = tuple(
+        Column(
+            name=str(column),
+            native=str(native),
+            nullable=not notnull and not (pk and (without_rowid or str(native).upper() == "INTEGER")),
+            identity=bool(alias and pk and str(native).upper() == "INTEGER"),
+            default="" if default is None else str(default),
+            generated="generated" if hidden in (2, 3) else "",
+        )
+        for _, column, native, notnull, default, pk, hidden in columns
+        if hidden != 1
+    )
+    kept, left = _indexes(indexes)
+    rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
+    return Table(
+        Relation("", name), made, key, kept, rows=_rows(session, name, rowid), kind=kind,
+        left_out=(*left, *(["a CHECK constraint"] if " CHECK" in sql.upper() else [])),
+        physical={"rowid": rowid} if rowid else {},
+    )  # fmt: skip
+
+
+def _rowid_name(columns: tuple[Column, ...]) -> str:
+    """The name by which the rowid can be reached; '' if columns took all three."""
+    taken = {column.name.lower() for column in columns}
+    return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "")
+
+
+def _rows(session: Session, table: str, rowid: str) -> int:
+    if not rowid:
+        return -1
+    quoted = '"' + table.replace('"', '""') + '"'
+    ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {quoted}")  # noqa: S608
+    return 0 if high is None else int(str(high)) - int(str(low)) + 1
+
+
+def _indexes(rows: list[Row]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[str(row[1])].append(row)
+    kept, left = [], []
+    for name, members in groups.items():
+        origin, partial = members[0][3], members[0][4]
+        if origin == "pk":
+            continue
+        if partial or any(member[5] is None for member in members):
+            left.append(f"index {name}: partial or over an expression")
+            continue
+        columns = tuple(str(member[5]) for member in members)
+        kept.append(Index(name, columns, bool(members[0][2]), constraint=origin == "u"))
+    return tuple(kept), tuple(left)
+
+
+def _foreign_keys(
+    table: str, rows: list[Row], keys: dict[str, tuple[str, ...]]
+) -> tuple[ForeignKey, ...]:
+    groups: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[int(str(row[1]))].append(row)
+    made = []
+    for members in groups.values():
+        columns = tuple(str(member[3]) for member in members)
+        parent = str(members[0][2])
+        # A reference without columns means the parent's primary key.
+        referenced = keys.get(parent, ()) if members[0][4] is None else tuple(str(m[4]) for m in members)
+        name = f"{table}_{'_'.join(columns)}_fkey"
+        made.append(
+            ForeignKey(
+                name, columns, Relation("", parent), referenced, _action(members[0][5]), _action(members[0][6])
+            )
+        )
+    return tuple(made)
+
+
+def _action(action: object) -> str:
+    return "" if str(action).upper() in ("NO ACTION", "NONE", "") else str(action).upper()
+
+
+def profile(session: Session, table: Table, where: str) -> tuple[Table, list[Finding]]:
+    """Decide by the values what a declaration leaves open: one aggregate scan, only where needed."""
+    open_columns = [column for column in table.columns if _undecided(column)]
+    if not open_columns:
+        return table, []
+    parts = []
+    for column in open_columns:
+        c = '"' + column.name.replace('"', '""') + '"'
+        parts += [f"sum(typeof({c}) = '{kind}')" for kind in ("integer", "real", "text", "blob")]
+        parts.append(f"max(CASE WHEN typeof({c}) = 'real' AND instr(CAST({c} AS TEXT), 'e') = 0 "
+                     f"THEN length(CAST({c} AS TEXT)) - instr(CAST({c} AS TEXT), '.') ELSE 0 END)")  # fmt: skip
+        parts.append(f"sum(typeof({c}) = 'real' AND (instr(CAST({c} AS TEXT), 'e') > 0 "
+                     f"OR CAST(CAST({c} AS TEXT) AS REAL) <> {c}))")  # fmt: skip
+    quoted = '"' + table.name.table.replace('"', '""') + '"'
+    clause = f" WHERE {where}" if where else ""
+    (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {quoted}{clause}")  # noqa: S608
+    numbers = [int(str(value or 0)) for value in row]
+    decided, findings = {}, []
+    for place, column in enumerate(open_columns):
+        native, why = _decide(*numbers[place * 6 : place * 6 + 6])
+        decided[column.name] = native
+        findings.append(Finding("info", f"{table.name}.{column.name}", f"read as {native}: {why}"))
+    columns = tuple(replace(c, native=decided.get(c.name, c.native)) for c in table.columns)
+    return replace(table, columns=columns), findings
+
+
+def _undecided(column: Column) -> bool:
+    native = split(column.native)
+    bare = native.name in ("decimal", "numeric", "dec", "number") and not native.arguments
+    return not column.native or bare or read_rule(READS, column.native) is None
+
+
+def _decide(integers: int, reals: int, texts: int, blobs: int, scale: int, inexact: int) -> tuple[str, str]:
+    seen = [word for word, n in (("integers", integers), ("reals", reals), ("text", texts), ("blobs", blobs)) if n]
+    why = f"it holds {', '.join(seen) or 'no values'}"
+    if blobs and not (integers or reals or texts):
+        return "BLOB", why
+    if texts or blobs:
+        return "TEXT", why
+    if not reals:
+        return "INTEGER", why
+    return ("DOUBLE", why) if inexact else (f"DECIMAL(38,{scale})", why + f", at most {scale} decimals")

@@ -1,0 +1,71 @@
+"""SQLite's DDL: keys and foreign keys can only be made with the table, so the order is its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...engine import Build
+from ...plan import Statement
+from ...schema.catalogue import Relation, Table
+from ...schema.sql import (
+    column_clause,
+    create_index,
+    create_table,
+    foreign_key_clauses,
+    key_clause,
+    text_literal,
+    unique_clause,
+)
+
+if TYPE_CHECKING:
+    from . import Sqlite
+
+
+def exists(name: str, kind: str = "table") -> str:
+    """A query that returns a row if the object is there."""
+    return (
+        f"SELECT 1 FROM sqlite_schema WHERE type = '{kind}' "  # noqa: S608
+        f"AND name = {text_literal(name)} COLLATE NOCASE"
+    )
+
+
+def create(engine: Sqlite, table: Table, into: Relation) -> str:
+    """CREATE TABLE with keys and foreign keys; the rowid alias is spelled in its column."""
+    clauses = []
+    alias = [c for c in table.columns if c.identity and table.key == (c.name,) and c.native == "INTEGER"]
+    for column in table.columns:
+        clause = column_clause(engine, column)
+        if column in alias:
+            clause = f"{engine.quote(column.name)} INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL"
+        clauses.append(clause)
+    if not alias:
+        clauses += key_clause(engine, table)
+    clauses += [unique_clause(engine, index) for index in table.indexes if index.constraint]
+    clauses += foreign_key_clauses(engine, table)
+    return create_table(engine, into, clauses)
+
+
+def check_foreign_keys(build: Build) -> Statement:
+    """Enforcement is off while loading, so the rows are checked once all are there."""
+    name = text_literal(build.table.name.table)
+    return Statement(
+        name=f"check the foreign keys of {build.table.name}", phase="after", hop=build.hop, atomic=True,
+        forward="SELECT 1", guard=f"SELECT 1 FROM pragma_foreign_key_check({name}) LIMIT 1",
+        refusal=f"Rows of {build.table.name} refer to rows that are not there. "
+        f"PRAGMA foreign_key_check('{build.table.name}') lists them.",
+        after=("*",),
+    )  # fmt: skip
+
+
+def indexes(engine: Sqlite, build: Build) -> list[Statement]:
+    """Ordinary indexes, once the rows are in."""
+    return [
+        Statement(
+            name=f"create index {index.name}", phase="after", hop=build.hop, atomic=True,
+            forward=create_index(engine, index, build.table.name),
+            check=exists(index.name, "index"), back=f"DROP INDEX {engine.quote(index.name)}",
+            after=(build.hop,),
+        )
+        for index in build.table.indexes
+        if not index.constraint
+    ]  # fmt: skip

@@ -1,0 +1,181 @@
+"""Loading SQLite through ADBC, and the control connection. One writer: the loader lives in one thread at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import adbc_driver_sqlite.dbapi as adbc
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...engine import Row
+from ...errors import DataError, EngineError
+from ...ledger import SqlLedger, Words
+from ...place import Address
+from ...plan import Hop, Slice
+from ...schema.sql import text_literal
+
+WORDS = Words(
+    literal=text_literal,
+    exists="SELECT 1 FROM sqlite_schema WHERE name = 'ropeway_run'",
+)
+
+
+class SqliteSession:
+    """A control connection by the standard library."""
+
+    def __init__(self, address: Address, *, create: bool = False) -> None:
+        self.path = address.database
+        folder = Path(self.path).absolute().parent
+        if not folder.is_dir():
+            raise EngineError(f"There is no folder {folder} for the SQLite file.")
+        if not create and not Path(self.path).is_file():
+            raise EngineError(f"There is no SQLite file {self.path}.")
+        self._connection = sqlite3.connect(
+            self.path, timeout=10, isolation_level=None, check_same_thread=False
+        )
+
+    def ask(self, sql: str) -> list[Row]:
+        try:
+            return self._connection.execute(sql).fetchall()
+        except sqlite3.Error as error:
+            raise EngineError(f"SQLite file {self.path}: {error}") from error
+
+    def execute(self, sql: str) -> int:
+        try:
+            return self._connection.execute(sql).rowcount
+        except sqlite3.Error as error:
+            raise EngineError(f"SQLite file {self.path}: {error}") from error
+
+    def begin(self) -> None:
+        self.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:
+            self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class SqliteLoader:
+    """The one writing connection. ADBC opens its transactions by itself; begin() turns that on."""
+
+    def __init__(self, address: Address) -> None:
+        self.path = address.database
+        SqliteSession(address, create=True).close()
+        self._connection = adbc.connect(self.path, autocommit=True)
+        self._inside = False
+        for pin in ("busy_timeout = 10000", "foreign_keys = OFF", "cache_size = -65536"):
+            self.ask(f"PRAGMA {pin}")
+        self.ledger = SqlLedger(self, WORDS)
+        self._lock: int | None = None
+
+    def ask(self, sql: str) -> list[Row]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def execute(self, sql: str) -> int:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            cursor.execute("SELECT changes()")
+            return int(str(cursor.fetchall()[0][0]))
+
+    def begin(self) -> None:
+        self._connection.adbc_connection.set_autocommit(False)
+        self._inside = True
+
+    def commit(self) -> None:
+        self._connection.commit()
+        self._outside()
+
+    def rollback(self) -> None:
+        if self._inside:
+            self._connection.rollback()
+            self._outside()
+
+    def _outside(self) -> None:
+        self._connection.adbc_connection.set_autocommit(True)
+        self._inside = False
+
+    def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
+        del part
+        loaded = 0
+        names = [column.target for column in hop.columns]
+        with self._connection.cursor() as cursor:
+            for batch in batches:
+                stored = [_stored(a, n, hop) for a, n in zip(batch.columns, names, strict=True)]
+                rows = pa.RecordBatch.from_arrays(stored, names=names)
+                loaded += cursor.adbc_ingest(hop.into.table, rows, mode="append")
+        return loaded
+
+    def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
+        raise EngineError("SQLite has no raw form.")
+
+    def hold(self, name: str) -> bool:
+        """A file beside the database, locked by the system: gone with the process, whatever ends it."""
+        del name  # one writer: one lock for the whole file
+        if self._lock is None:
+            lock = os.open(self.path + ".ropeway-lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                return False
+            self._lock = lock
+        return True
+
+    def close(self) -> None:
+        self.rollback()
+        self._connection.close()
+        if self._lock is not None:
+            Path(self.path + ".ropeway-lock").unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+
+def _stored(values: pa.Array, column: str, hop: Hop) -> pa.Array:
+    """A column in a storage class that SQLite keeps exactly; see types.py for the forms."""
+    arrow = values.type
+    if pa.types.is_floating(arrow):
+        if pc.any(pc.is_nan(values)).as_py():
+            raise DataError(
+                f"{hop.writes}.{column} would take NaN, which SQLite stores as NULL.",
+                table=str(hop.writes), column=column,
+            )  # fmt: skip
+        return values.cast(pa.float64())
+    if pa.types.is_uint64(arrow):
+        return values.cast(pa.string())
+    if pa.types.is_boolean(arrow) or pa.types.is_integer(arrow):
+        return values.cast(pa.int64())
+    if pa.types.is_duration(arrow):
+        return values.cast(pa.duration("us")).cast(pa.int64())
+    if pa.types.is_decimal(arrow):
+        return decimal_text(values)
+    if pa.types.is_timestamp(arrow):
+        return _timestamps(values, arrow)
+    if pa.types.is_date(arrow) or pa.types.is_time(arrow):
+        return values.cast(pa.string())
+    return values
+
+
+def _timestamps(values: pa.Array, arrow: pa.TimestampType) -> pa.Array:
+    text = values.cast(pa.timestamp("us")).cast(pa.string())
+    return pc.binary_join_element_wise(text, "+00:00", "") if arrow.tz else text
+
+
+def decimal_text(values: pa.Array) -> pa.Array:
+    """Plain digits: pyarrow prints small decimals with an exponent (1E-7), Polars never does."""
+    if pa.types.is_decimal256(values.type):
+        return pa.array([None if v is None else f"{v:f}" for v in values.to_pylist()], pa.string())
+    import polars as pl
+
+    return pl.Series(values).cast(pl.String).to_arrow().cast(pa.string())

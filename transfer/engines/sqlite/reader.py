@@ -1,0 +1,224 @@
+"""Reading SQLite through ADBC: no Python object per value, and the GIL is free meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import adbc_driver_sqlite.dbapi as adbc
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...engine import Row
+from ...errors import DataError, EngineError
+from ...place import Address
+from ...plan import Hop, Slice
+from ...schema.sql import count, select, source_of, where_of
+
+if TYPE_CHECKING:
+    from . import Sqlite
+
+# The driver takes its types from the first batch, NULLs as integers: a first row of the right storage
+# classes fixes them, and a value of another class changes the schema, which read() refuses.
+_FIRST = {"int64": "0", "float64": "0.5", "text": "''", "binary": "x''"}
+_STORED = {"int64": pa.int64(), "float64": pa.float64(), "text": pa.string(), "binary": pa.binary()}
+
+
+def storage(arrow: pa.DataType) -> str:
+    """The storage class in which SQLite carries an Arrow type."""
+    if pa.types.is_integer(arrow) or pa.types.is_boolean(arrow) or pa.types.is_duration(arrow):
+        return "text" if pa.types.is_uint64(arrow) else "int64"
+    if pa.types.is_floating(arrow):
+        return "float64"
+    return "binary" if pa.types.is_binary(arrow) else "text"
+
+
+class SqliteReader:
+    """One read transaction on one connection."""
+
+    def __init__(self, engine: Sqlite, path: str) -> None:
+        self._engine = engine
+        self._connection = adbc.connect(f"file:{_escaped(path)}?mode=ro")
+        self.ask("SELECT count(*) FROM sqlite_schema")  # the first read opens the snapshot
+
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        kinds = [storage(column.type.arrow) for column in hop.columns]
+        first = ", ".join(_FIRST[kind] for kind in kinds)
+        body = select(self._engine, hop, part)
+        body = f"SELECT * FROM ({body})" if hop.limit else body
+        rows = max(1024, batch_bytes // (24 * len(kinds)))
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows)})
+            try:
+                cursor.execute(f"SELECT {first} UNION ALL {body}")
+                stored = cursor.fetch_record_batch()
+                self._agree(hop, part, stored.schema, kinds)
+                yield from _typed(stored, hop)
+            except adbc.Error as error:
+                raise self._explained(hop, part, error) from error
+
+    def _agree(self, hop: Hop, part: Slice, schema: pa.Schema, kinds: Sequence[str]) -> None:
+        for column, field, kind in zip(hop.columns, schema, kinds, strict=True):
+            if field.type != _STORED[kind]:
+                raise self._misfit(hop, part, column.source)
+
+    def _misfit(self, hop: Hop, part: Slice, name: str) -> DataError:
+        """A value of another storage class: find it, so that the message can name its row."""
+        column = next(column for column in hop.columns if column.source == name)
+        kind = storage(column.type.arrow)
+        wanted = {"int64": "integer", "float64": "real", "text": "text", "binary": "blob"}[kind]
+        where = where_of(self._engine, hop, part) or " WHERE 1"
+        quoted = self._engine.quote(column.source)
+        key = ", ".join(self._engine.quote(k) for k in hop.key) or "'(no key)'"
+        rows = self.ask(
+            f"SELECT {key}, typeof({quoted}), substr(CAST({quoted} AS TEXT), 1, 60) "  # noqa: S608
+            f"FROM {source_of(self._engine, hop)}{where} "
+            f"AND typeof({column.project}) NOT IN ('{wanted}', 'null') LIMIT 1"
+        )
+        *keys, stored, text = rows[0] if rows else ("?", "another storage class", "")
+        return DataError(
+            f"{hop.reads}.{name} is declared {column.type.native or 'without a type'} and holds "
+            f"{stored} {text!r}.",
+            table=str(hop.reads), column=name, key=", ".join(str(k) for k in keys),
+            remedy=f"Mend the value, or give the column another type: types: {{{name}: text}}.",
+        )  # fmt: skip
+
+    def _explained(self, hop: Hop, part: Slice, error: adbc.Error) -> Exception:
+        for column in hop.columns:
+            found = self._misfit(hop, part, column.source) if "expected" in str(error) else None
+            if found and "another storage class" not in found.message:
+                return found
+        return EngineError(f"SQLite refused to read {hop.reads}: {error}", table=str(hop.reads))
+
+    def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
+        raise EngineError("SQLite has no raw form.")
+
+    def ask(self, sql: str) -> list[Row]:
+        with self._connection.cursor() as cursor:
+            try:
+                cursor.execute(sql)
+                return cursor.fetchall()
+            except adbc.Error as error:
+                raise EngineError(f"SQLite: {error}") from error
+
+    def count(self, hop: Hop) -> int:
+        return int(str(self.ask(count(self._engine, hop))[0][0]))
+
+    def cancel(self) -> None:
+        """Nothing to cancel: a batch takes milliseconds, and between batches reading stops."""
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _typed(stored: pa.RecordBatchReader, hop: Hop) -> Iterator[pa.RecordBatch]:
+    schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+    skip = 1
+    for batch in stored:
+        rows = batch.slice(skip)
+        skip = 0
+        if rows.num_rows:
+            yield pa.RecordBatch.from_arrays(
+                [_cast(a, c.type.arrow, hop, c.source) for a, c in zip(rows.columns, hop.columns, strict=True)],
+                schema=schema,
+            )
+
+
+def _cast(values: pa.Array, arrow: pa.DataType, hop: Hop, column: str) -> pa.Array:
+    try:
+        if pa.types.is_string(values.type):
+            values.validate(full=True)
+        if values.type.equals(arrow):
+            return values
+        if pa.types.is_boolean(arrow):
+            if not pc.all(pc.is_in(values, pa.array([0, 1, None], pa.int64()))).as_py():
+                raise pa.ArrowInvalid("a boolean that is neither 0 nor 1")
+            return values.cast(pa.bool_())
+        if pa.types.is_timestamp(arrow) and arrow.tz:
+            return _instants(values, arrow)
+        return values.cast(arrow)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{hop.reads}.{column} holds a value that is no {arrow}: {error}",
+            table=str(hop.reads),
+            column=column,
+            remedy=f"Mend the value, or give the column another type: types: {{{column}: text}}.",
+        ) from error
+
+
+def _instants(values: pa.Array, arrow: pa.DataType) -> pa.Array:
+    """Text with an offset; Arrow parses it when every value has one."""
+    return values.cast(pa.timestamp("us", "UTC")).cast(arrow)
+
+
+class SqliteSource:
+    """Readers that all began under one BEGIN IMMEDIATE, so that they see one state of the file."""
+
+    survives = False
+
+    def __init__(self, engine: Sqlite, address: Address, consistency: str, count: int) -> None:
+        self._path = address.database
+        if not Path(self._path).is_file():
+            raise EngineError(f"There is no SQLite file {self._path}.")
+        held = _Held(self._path) if consistency in ("run", "table") and count > 1 else None
+        try:
+            self._readers = [SqliteReader(engine, self._path) for _ in range(count)]
+        finally:
+            if held:
+                held.release()
+        self.instant = f"sqlite {self.mark()}"
+
+    def readers(self) -> Sequence[SqliteReader]:
+        return self._readers
+
+    def mark(self) -> str:
+        """The file's change counter (header bytes 24 to 27) and the state of its write-ahead log."""
+        with Path(self._path).open("rb") as file:
+            header = file.read(100)
+        log = Path(self._path + "-wal")
+        state = log.stat() if log.exists() else None
+        tail = f", log {state.st_size} bytes of {state.st_mtime_ns}" if state and state.st_size else ""
+        return f"change {int.from_bytes(header[24:28], 'big')}{tail}"
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
+
+class _Held:
+    """A write lock that keeps writers out while the readers start; readers pass it."""
+
+    def __init__(self, path: str) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+        connection = sqlite3.connect(f"file:{_escaped(path)}?mode=rw", uri=True, timeout=3, isolation_level=None)
+        for attempt in range(3):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "readonly" in str(error):  # then nobody can write through this path either
+                    connection.close()
+                    return
+                if attempt == 2:  # noqa: PLR2004 - three tries, as the design says
+                    connection.close()
+                    raise EngineError(
+                        f"A writer holds {path}, so no common instant could be had in 9 s.",
+                        remedy="Try again when it is done, or use --workers 1.",
+                    ) from error
+                time.sleep(0.1)
+            else:
+                self._connection = connection
+                return
+
+    def release(self) -> None:
+        if self._connection:
+            self._connection.execute("ROLLBACK")
+            self._connection.close()
+
+
+def _escaped(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

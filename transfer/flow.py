@@ -1,0 +1,131 @@
+"""flow makes the rows of a slice, for loading and for verifying alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Empty, Queue
+from typing import Generic, TypeVar
+
+import pyarrow as pa
+
+from .calls import function_of
+from .engine import Reader, Receipt
+from .plan import Call, Hop, Slice
+
+Item = TypeVar("Item")
+
+
+class Tally:
+    """Counts what flows: rows, bytes and the checksum of what was read, as it leaves for the target."""
+
+    def __init__(self, hop: Hop) -> None:
+        self.hop = hop
+        self.rows = 0
+        self.bytes = 0
+        self._sum: object = None
+
+    def counted(
+        self,
+        batches: Iterator[pa.RecordBatch],
+        checksum: Call | None,
+        progress: Callable[[str, int, int], None],
+    ) -> Iterator[pa.RecordBatch]:
+        """Pass batches on, adding them up; `progress` hears (hop, rows, bytes) of each batch."""
+        canons = tuple(column.canon for column in self.hop.columns)
+        add = function_of(checksum) if checksum else None
+        for batch in batches:
+            if add:
+                part = add(batch, canons)
+                self._sum = part if self._sum is None else self._sum + part  # type: ignore[operator]
+            self.rows += batch.num_rows
+            self.bytes += batch.nbytes
+            progress(self.hop.name, batch.num_rows, batch.nbytes)
+            yield batch
+
+    def weighed(
+        self, blocks: Iterator[bytes], progress: Callable[[str, int, int], None]
+    ) -> Iterator[bytes]:
+        """Pass raw blocks on, adding up their bytes; their rows are known when they are loaded."""
+        for block in blocks:
+            self.bytes += len(block)
+            progress(self.hop.name, 0, len(block))
+            yield block
+
+    def receipt(self, part: int, attempt: str, instant: str, loaded: int) -> Receipt:
+        """The receipt of what passed, once the target has taken it."""
+        read = loaded if self.hop.raw else self.rows
+        checksum = self._sum.text() if self._sum else ""  # type: ignore[attr-defined]  # a verify Sum
+        return Receipt(
+            self.hop.name, part, attempt, instant, read=read, loaded=loaded, bytes=self.bytes,
+            checksum=checksum,
+        )  # fmt: skip
+
+
+def flow(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a slice as the target shall get them, at the reader's instant."""
+    return reader.read(hop, part, batch_bytes)
+
+
+class Ahead(Generic[Item]):
+    """Reads ahead of its consumer in one thread, never by more than `limit` bytes.
+
+    A batch larger than the limit passes alone. Close it, or exhaust it: only then has the reader's
+    thread ended and the reader may be used again.
+    """
+
+    def __init__(self, items: Iterator[Item], weigh: Callable[[Item], int], limit: int) -> None:
+        self._items = items
+        self._weigh = weigh
+        self._limit = limit
+        self._held = 0
+        self._room = threading.Condition()
+        self._stop = False
+        self._queue: Queue[Item | BaseException | None] = Queue()
+        self._thread = threading.Thread(target=self._fill, name="ropeway-reader", daemon=True)
+        self._thread.start()
+
+    def _fill(self) -> None:
+        try:
+            for item in self._items:
+                if not self._admit(self._weigh(item)):
+                    return
+                self._queue.put(item)
+            self._queue.put(None)
+        except BaseException as error:  # noqa: BLE001 - handed to the consumer, panics too
+            self._queue.put(error)
+        finally:
+            close = getattr(self._items, "close", None)
+            if close:
+                close()
+
+    def _admit(self, weight: int) -> bool:
+        with self._room:
+            while not self._stop and self._held and self._held + weight > self._limit:
+                self._room.wait()
+            self._held += weight
+            return not self._stop
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            with self._room:
+                self._held -= self._weigh(item)
+                self._room.notify()
+            yield item
+
+    def close(self) -> None:
+        """Stop reading and wait for the reader's thread."""
+        with self._room:
+            self._stop = True
+            self._room.notify()
+        self._thread.join()
+        try:
+            while True:
+                self._queue.get_nowait()
+        except Empty:
+            return

@@ -1,0 +1,186 @@
+"""The ledger in SQL: three tables in the target, written by the loader's own connection.
+
+`ropeway_run` holds frozen plans, `ropeway_slice` a row for each landed unit, `ropeway_statement` the
+journal. A claim inserts the unit's row first of all: the primary key makes a second claim wait for the
+first transaction to end and then fail, so at most one attempt lands (research: online.md 3.3).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from .engine import Claim, Receipt, Row
+
+RUN, SLICE, STATEMENT = "ropeway_run", "ropeway_slice", "ropeway_statement"
+_FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
+
+
+class Statements(Protocol):
+    """What the ledger needs of its connection."""
+
+    def ask(self, sql: str) -> list[Row]: ...
+
+    def execute(self, sql: str) -> int: ...
+
+
+@dataclass(frozen=True)
+class Words:
+    """How an engine spells the ledger: types, literals, the schema before the table names."""
+
+    literal: Callable[[object], str]
+    prefix: str = ""
+    short: str = "varchar(200)"
+    long: str = "text"
+    whole: str = "bigint"
+    real: str = "double precision"
+    create_schema: str = ""
+    table_suffix: str = ""
+    exists: str = ""
+
+
+class SqlLedger:
+    """The ledger over a connection; it neither begins nor ends that connection's transactions."""
+
+    def __init__(self, connection: Statements, words: Words) -> None:
+        self._connection = connection
+        self._words = words
+
+    def prepare(self) -> None:
+        """Create the three tables where they are missing."""
+        words = self._words
+        if words.create_schema:
+            self._connection.execute(words.create_schema)
+        short, long, whole = words.short, words.long, words.whole
+        figures = ", ".join(f"n_{name} {whole} NOT NULL" for name in _FIGURES)
+        tables = (
+            f"{RUN} (run {short} NOT NULL PRIMARY KEY, plan_hash {short} NOT NULL, job {short} NOT NULL, "
+            f"state {short} NOT NULL, started {short} NOT NULL, finished {short} NOT NULL, "
+            f"run_by {short} NOT NULL, plan {long} NOT NULL)",
+            f"{SLICE} (run {short} NOT NULL, hop {whole} NOT NULL, slice {whole} NOT NULL, "
+            f"hop_name {long} NOT NULL, attempt {short} NOT NULL, instant {long} NOT NULL, {figures}, "
+            f"checksum {short} NOT NULL, seconds {words.real} NOT NULL, landed {short} NOT NULL, "
+            "PRIMARY KEY (run, hop, slice))",
+            f"{STATEMENT} (run {short} NOT NULL, number {whole} NOT NULL, name {long} NOT NULL, "
+            f"state {short} NOT NULL, changed {short} NOT NULL, PRIMARY KEY (run, number))",
+        )
+        for table in tables:
+            self._connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {words.prefix}{table}{words.table_suffix}"
+            )
+
+    def present(self) -> bool:
+        """Whether this target has a ledger at all; asks the catalogue, changes nothing."""
+        return bool(self._connection.ask(self._words.exists))
+
+    def runs(self) -> list[Row]:
+        if not self.present():
+            return []
+        return self._connection.ask(
+            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN} "
+            "ORDER BY started, run"
+        )
+
+    def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
+        self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
+
+    def plan(self, run: str) -> str:
+        (row,) = self._connection.ask(
+            f"SELECT plan FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}"
+        )
+        return str(row[0])
+
+    def finish(self, run: str, state: str) -> None:
+        self._connection.execute(
+            f"UPDATE {self._words.prefix}{RUN} SET {self._set(state=state, finished=now())} "
+            f"WHERE {self._equal(run=run)}"
+        )
+
+    def forget(self, run: str) -> None:
+        for table in (SLICE, STATEMENT, RUN):
+            self._connection.execute(
+                f"DELETE FROM {self._words.prefix}{table} WHERE {self._equal(run=run)}"
+            )
+
+    def claim(self, claim: Claim) -> bool:
+        # Looked at first so that a resume over many receipts is cheap; the insert decides.
+        unit = self._equal(run=claim.run, hop=number_of(claim.hop), slice=claim.slice)
+        if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
+            return False
+        zeros = (0,) * len(_FIGURES)
+        self._insert(
+            SLICE, claim.run, number_of(claim.hop), claim.slice, claim.hop, claim.attempt, claim.instant,
+            *zeros, "", 0.0, "",
+        )  # fmt: skip
+        return True
+
+    def settle(self, run: str, receipt: Receipt) -> None:
+        figures = {f"n_{name}": getattr(receipt, name) for name in _FIGURES}
+        more = {"checksum": receipt.checksum, "seconds": receipt.seconds, "landed": now()}
+        unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
+        self._connection.execute(
+            f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}"
+        )
+
+    def receipts(self, run: str) -> list[Receipt]:
+        columns = ", ".join(f"n_{name}" for name in _FIGURES)
+        rows = self._connection.ask(
+            f"SELECT hop_name, slice, attempt, instant, {columns}, checksum, seconds "
+            f"FROM {self._words.prefix}{SLICE} WHERE {self._equal(run=run)} ORDER BY hop, slice"
+        )
+        return [_receipt(row) for row in rows]
+
+    def revoke(self, run: str, hop: str) -> None:
+        unit = self._equal(run=run, hop=number_of(hop))
+        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
+
+    def journal(self, run: str, statement: str, state: str) -> None:
+        entry = self._equal(run=run, number=number_of(statement))
+        self._connection.execute(f"DELETE FROM {self._words.prefix}{STATEMENT} WHERE {entry}")
+        self._insert(STATEMENT, run, number_of(statement), statement, state, now())
+
+    def journaled(self, run: str) -> dict[str, str]:
+        rows = self._connection.ask(
+            f"SELECT name, state FROM {self._words.prefix}{STATEMENT} WHERE {self._equal(run=run)}"
+        )
+        return {str(name): str(state) for name, state in rows}
+
+    def _insert(self, table: str, *values: object) -> None:
+        literals = ", ".join(self._words.literal(value) for value in values)
+        self._connection.execute(f"INSERT INTO {self._words.prefix}{table} VALUES ({literals})")
+
+    def _set(self, **values: object) -> str:
+        return ", ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
+
+    def _equal(self, **values: object) -> str:
+        return " AND ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
+
+
+def number_of(name: str) -> int:
+    """The number that leads a hop's or statement's name: '12 create shop.orders' is 12.
+
+    Names of tables may be longer than any engine's key, so the ledger's keys are these numbers.
+    """
+    return int(name.split(" ", 1)[0])
+
+
+def now() -> str:
+    """This moment in UTC, sortable as text."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def this_process(pid: int) -> str:
+    """Who runs, for people: host and process."""
+    return f"{socket.gethostname()}, process {pid}"
+
+
+def _receipt(row: Row) -> Receipt:
+    hop, part, attempt, instant, *figures, checksum, seconds = row
+    numbers = {name: int(str(value)) for name, value in zip(_FIGURES, figures, strict=True)}
+    return Receipt(
+        str(hop), int(str(part)), str(attempt), str(instant), **numbers,
+        checksum=str(checksum), seconds=float(str(seconds)),
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Places: where a source or a target is, as a URL without its secrets.
+
+A Place may be stored and printed anywhere. What opens a connection is an Address, made from a Place at
+the last moment; it holds the secret and prints without it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+from .errors import RequestError
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_OPTIONS = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
+WITHHELD = "***"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A URL in parts. `password` is empty, a `${NAME}` reference, or WITHHELD for a literal one."""
+
+    scheme: str
+    username: str = ""
+    password: str = ""
+    host: str = ""
+    port: int = 0
+    database: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        login = quote(self.username, safe="${}")
+        if self.password:
+            login += f":{self.password}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        where = (f"{login}@" if login else "") + host + (f":{self.port}" if self.port else "")
+        options = "&".join(
+            f"{name}={WITHHELD if _SECRET_OPTIONS.search(name) else value}"
+            for name, value in self.options
+        )
+        return f"{self.scheme}://{where}/{self.database}" + (f"?{options}" if options else "")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A Place with everything needed to connect. Never stored, never printed with its password."""
+
+    place: Place
+    username: str = field(repr=False, default="")
+    password: str = field(repr=False, default="")
+    host: str = ""
+    port: int = 0
+    database: str = ""
+    options: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+
+def parse(url: str) -> tuple[Place, str]:
+    """Split a URL into its Place and the literal password it held ('' if none).
+
+    Raises RequestError, without echoing the URL where it may hold a secret.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark or not re.fullmatch(r"[a-z][a-z0-9+]*", scheme):
+        raise RequestError(
+            "This is not a URL of a database.",
+            remedy="Write it as postgresql://user@host/database, sqlite:///file, "
+            "duckdb:///file or parquet:///folder.",
+        )
+    authority, _, path = rest.partition("/")
+    path, _, query = path.partition("?")
+    login, _, where = authority.rpartition("@")
+    if "@" in login or "@" in path:
+        raise RequestError(
+            f"The {scheme} URL has an '@' in a host, database or password.",
+            remedy="Write '@' as %40; better, put the password into ${NAME}.",
+        )
+    username, _, password = login.partition(":")
+    host, port = _host_and_port(scheme, where)
+    reference = bool(_REFERENCE.fullmatch(password))
+    options = tuple(
+        (name, unquote(value))
+        for name, _, value in (part.partition("=") for part in query.split("&") if part)
+    )
+    place = Place(
+        scheme=scheme,
+        username=unquote(username),
+        password=password if reference or not password else WITHHELD,
+        host=host,
+        port=port,
+        database=unquote(path),
+        options=options,
+    )
+    return place, "" if reference else unquote(password)
+
+
+def _host_and_port(scheme: str, where: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d+))?", where)
+    if not found:
+        raise RequestError(f"The host or the port in the {scheme} URL cannot be read.")
+    return unquote(found["v6"] or found["name"] or ""), int(found["port"] or 0)
+
+
+def resolve(place: Place, secret: str = "", environment: Mapping[str, str] | None = None) -> Address:
+    """Fill a Place's `${NAME}` references from the environment; `secret` is the literal password."""
+    known = os.environ if environment is None else environment
+
+    def filled(text: str) -> str:
+        def value(found: re.Match[str]) -> str:
+            if found[1] not in known:
+                raise RequestError(
+                    f"The environment has no {found[1]}, which the URL of {place.scheme} names.",
+                    remedy=f"Set it: export {found[1]}=...",
+                )
+            return known[found[1]]
+
+        return _REFERENCE.sub(value, text)
+
+    if place.password == WITHHELD and not secret:
+        raise RequestError(
+            f"The password for {place} was given literally and is not stored.",
+            remedy="Give the URL with its password again, or name an environment variable: ${NAME}.",
+        )
+    return Address(
+        place=place,
+        username=filled(place.username),
+        password=secret or filled(place.password),
+        host=filled(place.host),
+        port=place.port,
+        database=filled(place.database),
+        options={name: filled(value) for name, value in place.options},
+    )
+
+
+def redact(text: str, address: Address) -> str:
+    """A driver's message without the password, should the driver have put it there."""
+    return text.replace(address.password, WITHHELD) if address.password else text

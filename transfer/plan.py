@@ -1,0 +1,170 @@
+"""The plan: hops and statements as plain frozen values, JSON both ways, hashed.
+
+A plan is frozen before the first byte moves. Everything that happens later is rebuilt from it alone, in
+any process: a resume, a worker, a verification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from .canonical import Canon
+from .place import Place
+from .schema.catalogue import Relation
+from .types import Fidelity, Type
+
+Bound = int | str | None
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """One column's way: read by `project` (source SQL), carried as `type`, written into `native`."""
+
+    source: str
+    target: str
+    project: str
+    type: Type
+    native: str
+    fidelity: Fidelity
+    why: str
+    canon: Canon
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which rows of a table: all, a half-open range of a key or of physical places, the NULL keys, a part.
+
+    A bound of None is open. `part` names a file. Each engine renders its own cuts.
+    """
+
+    kind: str = "whole"
+    column: str = ""
+    lower: Bound = None
+    upper: Bound = None
+    part: str = ""
+
+    def __str__(self) -> str:
+        if self.kind in ("range", "physical"):
+            low = "…" if self.lower is None else self.lower
+            high = "…" if self.upper is None else self.upper
+            return f"{self.column or 'place'} [{low}, {high})"
+        return {"nulls": f"{self.column} IS NULL", "part": self.part}.get(self.kind, "whole")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A numbered cut of a hop; with its hop it is what one receipt is for."""
+
+    number: int
+    cut: Cut
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function by name, and the hash of its source at planning time ('' for Ropeway's own)."""
+
+    function: str
+    arguments: tuple[tuple[str, str], ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Hop:
+    """Moves the rows of one relation into one relation, slice by slice.
+
+    `into` is where rows land first: the table itself, a staging table or a shadow. `raw` names a wire
+    form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
+    """
+
+    name: str
+    reads: Relation
+    writes: Relation
+    into: Relation
+    columns: tuple[ColumnPlan, ...]
+    slices: tuple[Slice, ...]
+    mode: str = "create"
+    key: tuple[str, ...] = ()
+    where: str = ""
+    query: str = ""
+    limit: int = 0
+    rows: int = -1
+    raw: str = ""
+    after: tuple[str, ...] = ()
+    merge: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A step that changes the target's schema or data outside the slices, journaled.
+
+    `check` is a query that returns a row once the step has happened; `back` undoes it, '' if nothing
+    can; `guard` is a query that must return no row before it. `after` names the hops and statements
+    that must be complete. `atomic` says that it commits together with its own journal entry.
+    """
+
+    name: str
+    phase: str
+    forward: str
+    check: str = ""
+    back: str = ""
+    guard: str = ""
+    refusal: str = ""
+    hop: str = ""
+    after: tuple[str, ...] = ()
+    atomic: bool = False
+    lock: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a person should know before the run: 'info', 'warning' or 'refusal'."""
+
+    level: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole job, frozen."""
+
+    source: Place
+    target: Place
+    hops: tuple[Hop, ...]
+    statements: tuple[Statement, ...]
+    findings: tuple[Finding, ...] = ()
+    consistency: str = "run"
+    level: str = "standard"
+    checksum: Call | None = None
+    locks: tuple[str, ...] = ()
+    job: str = ""
+    run: str = ""
+
+    def hop(self, name: str) -> Hop:
+        """The hop of this name."""
+        return next(hop for hop in self.hops if hop.name == name)
+
+
+@cache
+def _adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
+def to_json(plan: Plan) -> str:
+    """The plan as JSON text; equal plans give equal text."""
+    return _adapter().dump_json(plan, indent=1).decode()
+
+
+def from_json(text: str) -> Plan:
+    """A plan from its JSON text; pydantic's ValidationError if it is not one."""
+    return _adapter().validate_json(text)
+
+
+def hash_of(plan: Plan) -> str:
+    """SHA-256 of the plan's JSON, in hex."""
+    return hashlib.sha256(to_json(plan).encode()).hexdigest()

@@ -1,0 +1,403 @@
+"""Planning: from a request and two catalogues to a frozen plan. Reads only; changes nothing."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from .calls import call
+from .canonical import canon_of
+from .engine import Engine, Session
+from .errors import RequestError
+from .place import Address
+from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Slice, Statement
+from .request import Choice, Request, job_of
+from .rules import Native, Read, Use, read_rule, split, write_rule
+from .schema.catalogue import Column, ForeignKey, Relation, Table
+from .schema.modes import Move, statements_of
+from .schema.selection import Selected, select_tables
+from .types import Fidelity, Type
+
+CHECKSUM = "ropeway.verify.checksum:of_batch"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Both engines with an open control connection each."""
+
+    source: Engine
+    source_session: Session
+    target: Engine
+    target_session: Session | None
+
+
+def new_run() -> str:
+    """A run's name: sortable by time, unlikely twice, safe in any engine's names."""
+    return datetime.now(UTC).strftime("%y%m%d%H%M%S") + secrets.token_hex(2)
+
+
+def plan(request: Request, ends: Ends, run: str = "") -> Plan:
+    """Plan a job. RequestError for what cannot be done; nothing is changed anywhere."""
+    run = run or new_run()
+    if request.mode not in ends.target.modes:
+        raise RequestError(
+            f"{ends.target.name} targets have no mode {request.mode}.",
+            remedy=f"Modes there: {', '.join(ends.target.modes)}.",
+        )
+    selected = select_tables(request, ends.source, ends.source_session)
+    names = _target_names(request, ends, selected)
+    planned = [_table_plan(request, ends, item, names) for item in selected]
+    planned = _unify(planned, ends)
+    existing = _existing(ends, [entry.table.name for entry in planned])
+    entries = [
+        _with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)
+    ]
+    entries = _parents_first(entries) if getattr(ends.target, "parents_first", False) else entries
+    hops, statements = _assemble(request, ends, entries, run, existing)
+    findings = [finding for entry in entries for finding in entry.findings]
+    if ends.target_session:
+        findings += ends.target.check_target(ends.target_session, hops)
+    return Plan(
+        source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
+        findings=tuple(findings), consistency=request.consistency, level=request.level,
+        checksum=_checksum(request, hops), locks=ends.source.locks(request.consistency, hops),
+        job=job_of(request), run=run,
+    )  # fmt: skip
+
+
+def _checksum(request: Request, hops: Sequence[Hop]) -> Call | None:
+    wanted = request.level in ("standard", "full") and any(not hop.raw for hop in hops)
+    return call(CHECKSUM) if wanted else None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table on its way into the plan: the source's, the target's, and what connects them."""
+
+    choice: Choice
+    source: Table
+    table: Table
+    columns: tuple[ColumnPlan, ...]
+    findings: tuple[Finding, ...]
+    mode: str
+    hop: Hop | None = None
+
+
+def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) -> dict[Relation, Relation]:
+    """Where each source table goes; RequestError if two would meet."""
+    made: dict[Relation, Relation] = {}
+    taken: dict[tuple[str, str], Relation] = {}
+    for item in selected:
+        source = item.table.name
+        target = _target_name(request, ends, item)
+        spelled = (target.schema.lower(), target.table.lower())
+        if spelled in taken:
+            raise RequestError(
+                f"{source} and {taken[spelled]} would both become {target} in {ends.target.name}.",
+                remedy="Give one of them another name with 'to:'.",
+            )
+        taken[spelled] = source
+        made[source] = target
+    return made
+
+
+def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
+    source = item.table.name
+    default = ends.target.default_schema
+    if item.choice.to:
+        schema, dot, table = item.choice.to.rpartition(".")
+        return Relation(schema if dot else request.target_schema or default, table)
+    home = source.schema in ("", ends.source.default_schema)
+    schema = request.target_schema or (default if home or not default else ends.target.name_of(source.schema))
+    return Relation(schema, ends.target.name_of(source.table))
+
+
+def _table_plan(
+    request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]
+) -> Entry:
+    source, found = ends.source.profile(ends.source_session, item.table, item.choice.where)
+    findings = list(found)
+    overrides = dict(item.choice.types)
+    key_columns = set(source.key).union(*(index.columns for index in source.indexes)) if source.key else set()
+    columns, made = [], []
+    for column in source.columns:
+        if item.choice.columns and column.name not in item.choice.columns:
+            continue
+        use = Use(key=column.name in key_columns, identity=column.identity)
+        meaning, rule = _meaning(ends.source, source, column, overrides.get(column.name, ""))
+        columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
+        made.append(replace(column, name=columns[-1].target, native=columns[-1].native, default="", generated=""))
+        findings += _column_findings(source, column, columns[-1])
+    table = _target_table(source, tuple(made), columns, names, ends)
+    findings += [Finding("info", str(source.name), f"not carried: {what}") for what in source.left_out]
+    return Entry(item.choice, source, table, tuple(columns), tuple(findings), item.choice.mode or request.mode)
+
+
+def _meaning(engine: Engine, table: Table, column: Column, override: str) -> tuple[Type, Read]:
+    rule = read_rule(engine.reads, override or column.native)
+    if rule is None:
+        raise RequestError(
+            f"{table.name}.{column.name} has the type {override or column.native or '(none)'}, for which "
+            f"{engine.name} has no rule.",
+            table=str(table.name), column=column.name,
+            remedy=f"Leave the column out, or name a type: types: {{{column.name}: text}}. "
+            f"'ropeway types {engine.name}' lists the rules.",
+        )  # fmt: skip
+    native: Native = split(override or column.native)
+    return rule.type(native), rule
+
+
+def _column_plan(
+    ends: Ends, table: Table, column: Column, meaning: Type, rule: Read, use: Use, overrides: dict[str, str]
+) -> ColumnPlan:
+    quoted = ends.source.quote(column.name)
+    same = ends.source.name == ends.target.name and column.name not in overrides
+    try:
+        write = write_rule(ends.target.writes, meaning, use)
+        native = write.native(meaning)
+    except RequestError:
+        if not same:
+            raise RequestError(
+                f"{table.name}.{column.name} is {meaning}, which {ends.target.name} cannot hold.",
+                table=str(table.name), column=column.name,
+                remedy=f"'ropeway types {ends.target.name}' lists what it can.",
+            ) from None  # fmt: skip
+        write, native = None, column.native
+    # Inside one family the native words are kept: they say more than any Type.
+    native = column.native if same and column.native else native
+    fidelity = Fidelity.EXACT if same or write is None else _worse(rule.fidelity, write.fidelity)
+    why = "" if same or write is None else "; ".join(filter(None, (rule.why, write.why)))
+    return ColumnPlan(
+        source=column.name, target=ends.target.name_of(column.name), project=rule.project.format(c=quoted),
+        type=meaning, native=native, fidelity=fidelity, why=why, canon=canon_of(meaning),
+        nullable=column.nullable,
+    )  # fmt: skip
+
+
+def _worse(first: Fidelity, second: Fidelity) -> Fidelity:
+    order = list(Fidelity)
+    return max(first, second, key=order.index)
+
+
+def _column_findings(table: Table, column: Column, planned: ColumnPlan) -> list[Finding]:
+    where = f"{table.name}.{column.name}"
+    findings = []
+    if planned.fidelity is not Fidelity.EXACT:
+        level = "warning" if planned.fidelity is Fidelity.LOSSY else "info"
+        why = f": {planned.why}" if planned.why else ""
+        findings.append(
+            Finding(level, where, f"{column.native} becomes {planned.native} ({planned.fidelity}){why}")
+        )
+    if column.default:
+        findings.append(Finding("info", where, f"its default is not carried: {column.default}"))
+    if column.generated:
+        findings.append(Finding("info", where, "is generated in the source and becomes a plain column"))
+    return findings
+
+
+def _target_table(
+    source: Table, made: tuple[Column, ...], columns: Sequence[ColumnPlan],
+    names: dict[Relation, Relation], ends: Ends,
+) -> Table:  # fmt: skip
+    """The target's table: the source's keys, indexes and foreign keys in the target's names."""
+    renamed = {column.source: column.target for column in columns}
+
+    def kept(members: Sequence[str]) -> tuple[str, ...]:
+        return tuple(renamed[m] for m in members) if all(m in renamed for m in members) else ()
+
+    key = kept(source.key)
+    shaped = tuple(replace(c, nullable=c.nullable and c.name not in key) for c in made)
+    indexes = tuple(
+        replace(index, name=ends.target.name_of(index.name), columns=kept(index.columns))
+        for index in source.indexes
+        if kept(index.columns)
+    )
+    foreign = tuple(
+        ForeignKey(
+            ends.target.name_of(fk.name), kept(fk.columns), names[fk.references],
+            tuple(ends.target.name_of(c) for c in fk.referenced), fk.on_delete, fk.on_update,
+        )
+        for fk in source.foreign_keys
+        if kept(fk.columns) and fk.references in names
+    )  # fmt: skip
+    return Table(names[source.name], shaped, key, indexes, foreign, rows=source.rows)
+
+
+def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
+    """Give the columns of a foreign key the native types of the key they refer to."""
+    by_name = {entry.table.name: entry for entry in entries}
+    for _ in entries:
+        changed = False
+        for name, entry in list(by_name.items()):
+            natives = {
+                child: by_name[fk.references].table.column(parent).native
+                for fk in entry.table.foreign_keys
+                if fk.references in by_name
+                for child, parent in zip(fk.columns, fk.referenced, strict=True)
+            }
+            fresh = tuple(replace(c, native=natives.get(c.name, c.native)) for c in entry.table.columns)
+            if fresh != entry.table.columns:
+                plans = tuple(replace(c, native=natives.get(c.target, c.native)) for c in entry.columns)
+                by_name[name] = replace(entry, table=replace(entry.table, columns=fresh), columns=plans)
+                changed = True
+        if not changed:
+            break
+    del ends
+    return [by_name[entry.table.name] for entry in entries]
+
+
+def _existing(ends: Ends, names: Sequence[Relation]) -> dict[Relation, Table]:
+    """The target tables that are there already, by the names they would get."""
+    if ends.target_session is None:
+        return {}
+    schemas = {name.schema for name in names}
+    wanted = {(name.schema.lower(), name.table.lower()): name for name in names}
+    found = {}
+    for schema in schemas:
+        for table in ends.target.tables(ends.target_session, schema):
+            name = wanted.get((table.name.schema.lower(), table.name.table.lower()))
+            if name:
+                found[name] = table
+    return found
+
+
+def _with_hop(
+    request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]
+) -> Entry:
+    entry = _onto(entry, ends, existing.get(entry.table.name))
+    name = f"{number} {entry.source.name} -> {entry.table.name}"
+    raw = ""
+    if request.raw and entry.mode != "merge" and not request.limit:
+        forms = [form for form in ends.source.forms if form in ends.target.forms]
+        raw = forms[0] if forms and _same_words(entry) else ""
+    key = entry.choice.key or entry.table.key
+    hop = Hop(
+        name=name, reads=entry.source.name, writes=entry.table.name, into=entry.table.name,
+        columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
+        where=entry.choice.where, query=entry.choice.query, limit=request.limit, rows=entry.source.rows,
+        raw=raw,
+    )  # fmt: skip
+    return replace(entry, hop=hop)
+
+
+def _same_words(entry: Entry) -> bool:
+    natives = {column.name: column.native for column in entry.source.columns}
+    return all(natives[c.source] == c.native for c in entry.columns)
+
+
+def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
+    """For modes that fill a table which is there: take its types, and refuse what cannot fit."""
+    if entry.mode == "create" or (entry.mode == "replace"):
+        if existing and entry.mode == "create":
+            raise RequestError(
+                f"{entry.table.name} exists in the target, and mode create makes its tables.",
+                table=str(entry.table.name),
+                remedy="Choose --mode append, replace, truncate or merge, or another --target-schema.",
+            )
+        return entry
+    if existing is None:
+        raise RequestError(
+            f"{entry.table.name} is not in the target, and mode {entry.mode} fills a table that is there.",
+            table=str(entry.table.name), remedy="Use --mode create.",
+        )  # fmt: skip
+    there = {column.name.lower(): column for column in existing.columns}
+    plans = []
+    for column in entry.columns:
+        found = there.pop(column.target.lower(), None)
+        if found is None:
+            raise RequestError(
+                f"{entry.table.name} has no column {column.target}.",
+                table=str(entry.table.name), remedy="Leave it out with --columns, or add it there.",
+            )  # fmt: skip
+        plans.append(replace(column, target=found.name, native=found.native))
+    needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
+    if needed:
+        raise RequestError(
+            f"{entry.table.name} needs a value in {', '.join(needed)}, which the source has not.",
+            table=str(entry.table.name),
+        )  # fmt: skip
+    del ends
+    return replace(entry, table=existing, columns=tuple(plans))
+
+
+def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
+    if entry.choice.query or request.limit or ends.source.instant == "single":
+        return (Slice(1, Cut()),)
+    rows = max(entry.source.rows, 0)
+    wanted = min(10_000, -(-rows // request.slice_rows)) if rows else 1
+    cuts = ends.source.cuts(ends.source_session, entry.source, entry.choice.where, max(wanted, 1))
+    return tuple(Slice(number, cut) for number, cut in enumerate(cuts, start=1))
+
+
+def _parents_first(entries: list[Entry]) -> list[Entry]:
+    """Order tables after those they refer to; name what has to wait in each hop."""
+    by_name = {entry.table.name: entry for entry in entries}
+    ordered: list[Relation] = []
+
+    def visit(name: Relation, above: tuple[Relation, ...]) -> None:
+        if name in ordered or name in above:
+            return
+        for fk in by_name[name].table.foreign_keys:
+            if fk.references in by_name:
+                visit(fk.references, (*above, name))
+        ordered.append(name)
+
+    for entry in entries:
+        visit(entry.table.name, ())
+    return [_waiting(by_name[name], by_name, ordered[:place]) for place, name in enumerate(ordered)]
+
+
+def _waiting(entry: Entry, by_name: dict[Relation, Entry], earlier: Sequence[Relation]) -> Entry:
+    """Keep the foreign keys whose parents come first; report the others (cycles, self-references)."""
+    kept = tuple(fk for fk in entry.table.foreign_keys if fk.references in earlier or fk.references not in by_name)
+    lost = [fk for fk in entry.table.foreign_keys if fk not in kept]
+    findings = tuple(
+        Finding("warning", str(entry.table.name),
+                f"its foreign key on {', '.join(fk.columns)} to {fk.references} is not kept: "
+                "the engine checks each row at once, so a table cannot refer to itself or in a circle "
+                "while it is loaded")
+        for fk in lost
+    )  # fmt: skip
+    parents = {hop.name for fk in kept if fk.references in by_name if (hop := by_name[fk.references].hop)}
+    assert entry.hop  # noqa: S101 - hops are made before the order
+    return replace(
+        entry, table=replace(entry.table, foreign_keys=kept), findings=entry.findings + findings,
+        hop=replace(entry.hop, after=tuple(sorted(parents))),
+    )  # fmt: skip
+
+
+def _assemble(
+    request: Request, ends: Ends, entries: Sequence[Entry], run: str, existing: dict[Relation, Table]
+) -> tuple[list[Hop], list[Statement]]:
+    """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
+    hops, before, after = [], [], []
+    for schema in sorted({entry.table.name.schema for entry in entries}):
+        forward = getattr(ends.target, "create_schema", lambda _schema: "")(schema)
+        if forward:
+            before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
+    before += _own("before", request.before, "")
+    for entry in entries:
+        assert entry.hop  # noqa: S101 - made above
+        there = existing.get(entry.table.name)
+        move = Move(ends.target, ends.target_session, entry.hop, entry.table, there, run)
+        hop, opening, closing = statements_of(move)
+        hops.append(hop)
+        before += _own("before", entry.choice.before, hop.name) + opening
+        after += closing + _own("after", entry.choice.after, hop.name)
+    after += _own("after", request.after, "")
+    return hops, _numbered([*before, *after])
+
+
+def _own(phase: str, statements: Sequence[str], hop: str) -> list[Statement]:
+    """The user's SQL as journaled steps; nobody but the user knows how to undo it."""
+    after = ((hop,) if hop else ("*",)) if phase == "after" else ()
+    return [
+        Statement(f"{phase}: {sql[:60]}", phase, sql, hop=hop, after=after, atomic=True) for sql in statements
+    ]
+
+
+def _numbered(statements: Sequence[Statement]) -> list[Statement]:
+    """Lead each name by its number: the order of the plan, and the ledger's key."""
+    return [replace(s, name=f"{number} {s.name}") for number, s in enumerate(statements, start=1)]

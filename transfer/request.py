@@ -1,0 +1,55 @@
+"""What a person asks for, before anything was looked at: the input of planning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from .place import Place
+
+MODES = ("create", "append", "replace", "truncate", "merge")
+CONSISTENCIES = ("run", "table", "frozen", "none")
+LEVELS = ("none", "count", "standard", "full")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A selection of source tables and what to do with them; empty fields mean the job's own."""
+
+    table: str = "*"
+    exclude: tuple[str, ...] = ()
+    to: str = ""
+    where: str = ""
+    columns: tuple[str, ...] = ()
+    query: str = ""
+    mode: str = ""
+    key: tuple[str, ...] = ()
+    types: tuple[tuple[str, str], ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole job as asked for. `slice_rows` is how many rows a slice should hold, by estimate."""
+
+    source: Place
+    target: Place
+    choices: tuple[Choice, ...] = (Choice(),)
+    mode: str = "create"
+    consistency: str = "run"
+    level: str = "standard"
+    limit: int = 0
+    target_schema: str = ""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    slice_rows: int = 400_000
+    raw: bool = True
+
+
+def job_of(request: Request) -> str:
+    """A name for the job that is equal for equal requests, so that an unfinished run is recognised."""
+    content = asdict(request)
+    content.pop("level")  # how a run is verified does not make it another job
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,94 @@
+"""What of an unfinished table still stands when its run is taken up again.
+
+A snapshot dies with the process that held it. So a resume comes back to a durable instant, or proves
+that the source did not change: by its mark, or by reading the finished slices once more and comparing
+checksums. Otherwise the table starts over, unless mixing instants is allowed and its cuts are by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .calls import function_of
+from .commit import start_over
+from .engine import Loader, Reader, Receipt, Source
+from .errors import EngineError
+from .flow import flow
+from .plan import Hop, Slice
+
+if TYPE_CHECKING:
+    from .run import Job
+
+
+class Standing(NamedTuple):
+    """What the question needs: the job, the source at its new instant, a reader of it, a loader."""
+
+    job: Job
+    source: Source
+    reader: Reader
+    loader: Loader
+
+
+def standing(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> set[int]:
+    """The numbers of the slices that keep their receipts; the others are to be moved.
+
+    A table whose rows changed is emptied, and its receipts are revoked, before this returns.
+    """
+    mine = {r.slice: r for r in receipts if r.hop == hop.name and r.slice}
+    if not mine or len(mine) == len(hop.slices) or _same_instant(look, mine):
+        return set(mine)
+    if _unchanged(look, hop, mine):
+        look.job.progress.said(f"{hop.reads}: {len(mine)} slices stand, their rows are unchanged.")
+        return set(mine)
+    if look.job.mix_instants and all(part.cut.kind in ("range", "nulls") for part in hop.slices):
+        look.job.progress.said(f"{hop.reads}: goes on at another instant, as --mix-instants allows.")
+        return set(mine)
+    _start_over(look, hop, mine)
+    return set()
+
+
+def _same_instant(look: Standing, mine: dict[int, Receipt]) -> bool:
+    instants = {receipt.instant for receipt in mine.values()}
+    mark = look.source.mark()
+    if look.source.survives and instants == {look.source.instant}:
+        return True
+    return look.job.plan.consistency == "frozen" and bool(mark) and instants == {f"frozen {mark}"}
+
+
+def _unchanged(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> bool:
+    """Read the finished slices at the new instant: equal checksums mean that they are its rows too."""
+    if not look.job.plan.checksum or any(receipt.read and not receipt.checksum for receipt in mine.values()):
+        return False
+    add = function_of(look.job.plan.checksum)
+    canons = tuple(column.canon for column in hop.columns)
+    for part in hop.slices:
+        if part.number in mine and _sum(look, hop, part, add, canons) != mine[part.number].checksum:
+            return False
+    return True
+
+
+def _sum(look: Standing, hop: Hop, part: Slice, add: object, canons: object) -> str:
+    total: object = None
+    for batch in flow(hop, part, look.reader, look.job.limits.batch_bytes):
+        one = add(batch, canons)  # type: ignore[operator]
+        total = one if total is None else total + one
+    return total.text() if total else ""  # type: ignore[attr-defined]  # a verify Sum
+
+
+def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
+    target, loader = look.job.target, look.loader
+    if hop.merge:
+        empty = ""  # merged rows are overwritten by the newer ones; merging twice changes nothing
+    else:
+        relation = target.relation(hop.into)
+        landed = sum(receipt.loaded for receipt in mine.values())
+        there = int(str(loader.ask(f"SELECT count(*) FROM {relation}")[0][0]))  # noqa: S608
+        if there != landed:
+            raise EngineError(
+                f"{hop.into} holds {there} rows, and the run's receipts say {landed}: somebody else wrote.",
+                table=str(hop.into), remedy="Look at the table; 'ropeway clean' undoes the run.",
+            )  # fmt: skip
+        empty = target.empty(hop.into)
+    look.job.progress.said(f"{hop.reads} changed since the run was interrupted: the table starts over.")
+    start_over(look.job.plan.run, hop, empty, loader)

@@ -1,0 +1,402 @@
+"""Carrying out a plan: one queue over all tables, a reader and a loader for each worker.
+
+Retry repeats a slice, here and nowhere else: a reader that fails has half of its batches in the target
+already, and only the slice's transaction knows how to undo that.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from .commit import land, step
+from .engine import Engine, Loader, Reader, Receipt, Source
+from .engines import engine_of
+from .errors import EngineError, RopewayError
+from .flow import Ahead, Tally, flow
+from .place import Address
+from .plan import Hop, Plan, Slice, Statement
+from .progress import Progress
+from .resume import Standing, standing
+
+_LIBRARIES = 230 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
+_TRIES = 4
+MINIMUM_MEMORY = 384 << 20
+MINIMUM_SHARE = 96 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many workers, and how many bytes all of Ropeway may hold at its peak."""
+
+    workers: int = 2
+    memory: int = 600 << 20
+
+    @property
+    def share(self) -> int:
+        """Bytes of batches that one worker may hold."""
+        return max(MINIMUM_SHARE // 8, (self.memory - _LIBRARIES) // (4 * self.workers))
+
+    @property
+    def batch_bytes(self) -> int:
+        """Bytes of one batch: small enough that several fit into a share."""
+        return max(256 << 10, min(4 << 20, self.share // 8))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan with the means to carry it out."""
+
+    plan: Plan
+    source: Engine
+    target: Engine
+    source_address: Address
+    target_address: Address
+    limits: Limits
+    progress: Progress
+    mix_instants: bool = False
+
+    @classmethod
+    def of(
+        cls, plan: Plan, source: Address, target: Address, limits: Limits, progress: Progress,
+        *, mix_instants: bool = False,
+    ) -> Job:  # fmt: skip
+        """The job of a plan; engines are found by the places' schemes."""
+        engines = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
+        return cls(plan, *engines, source, target, limits, progress, mix_instants)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: a run was asked to stop
+    """Raised inside workers when the run stops."""
+
+
+@dataclass
+class _Board:
+    """What is left to do, shared by the workers."""
+
+    waiting: dict[str, list[Slice]]
+    hops: dict[str, Hop]
+    open: dict[str, int]
+    finished: set[str]
+    error: BaseException | None = None
+    stop: bool = False
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def take(self) -> tuple[Hop, Slice] | None:
+        """The next slice whose hop may run, the largest table first; None when all is done."""
+        with self.changed:
+            while True:
+                if self.error or self.stop or not any(self.waiting.values()):
+                    return None
+                for name, parts in self.waiting.items():
+                    if parts and set(self.hops[name].after) <= self.finished:
+                        return self.hops[name], parts.pop(0)
+                self.changed.wait()
+
+    def landed(self, hop: Hop) -> bool:
+        """Count a slice off; True for the hop's last one."""
+        with self.changed:
+            self.open[hop.name] -= 1
+            return self.open[hop.name] == 0
+
+    def finish(self, hop: Hop) -> None:
+        with self.changed:
+            self.finished.add(hop.name)
+            self.changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        with self.changed:
+            # A stop or a broken wait that follows the first error says nothing new.
+            self.error = self.error or error
+            self.changed.notify_all()
+
+
+class Interrupt:
+    """The first interrupt lets the current slices end; whoever holds this may ask for it."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def ask(self) -> None:
+        self.asked.set()
+
+
+def execute(job: Job, interrupt: Interrupt | None = None) -> list[Receipt]:
+    """Carry out what of a plan has no receipt yet; all receipts of the run.
+
+    The run must be in the ledger (see start.py). Raises RopewayError; KeyboardInterrupt after an
+    interrupt, with the current slices landed.
+    """
+    with ExitStack() as stack:
+        loader = _opened(stack, job)
+        journal = loader.ledger.journaled(job.plan.run)
+        job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
+        for statement in job.plan.statements:
+            if statement.phase == "before":
+                _step(job, statement, loader, journal)
+        mover = _Mover(job, loader, journal, interrupt or Interrupt())
+        groups = [[hop] for hop in job.plan.hops] if job.plan.consistency == "table" else [list(job.plan.hops)]
+        for group in groups:
+            mover.move(group)
+        journal = loader.ledger.journaled(job.plan.run)
+        for phase in ("after", "swap"):
+            for statement in job.plan.statements:
+                if statement.phase == phase:
+                    _step(job, statement, loader, journal)
+        receipts = loader.ledger.receipts(job.plan.run)
+        loader.ledger.finish(job.plan.run, "loaded")
+        return receipts
+
+
+def _opened(stack: ExitStack, job: Job) -> Loader:
+    """The coordinator's loader, holding every target table against a second run."""
+    loader = job.target.loader(job.target_address)
+    stack.callback(loader.close)
+    for hop in job.plan.hops:
+        if not loader.hold(str(hop.writes)):
+            raise EngineError(
+                f"Another run of Ropeway is moving rows into {hop.writes}.",
+                table=str(hop.writes),
+                remedy="'ropeway status' names it. Its lock goes with its process.",
+            )
+    return loader
+
+
+def _step(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
+    state = journal.get(statement.name, "")
+    try:
+        step(job.plan.run, statement, loader, state)
+    except RopewayError:
+        raise
+    except Exception as error:
+        raise EngineError(
+            f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}",
+            remedy="What is done stays done. Mend the cause and go on with --resume.",
+        ) from error
+    if state != "done":
+        job.progress.stepped(statement)
+
+
+class _Mover:
+    """Moves hops at one instant: opens the source once, then lets the workers loose."""
+
+    def __init__(self, job: Job, loader: Loader, journal: dict[str, str], interrupt: Interrupt) -> None:
+        self._job = job
+        self._loader = loader
+        self._journal = journal
+        self._interrupt = interrupt
+        # One writing transaction at a time, where the engine takes no more.
+        self._writer = threading.Lock() if job.target.writers == "one" else None
+        self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"  # noqa: S311 - a name, not a secret
+
+    def move(self, hops: Sequence[Hop]) -> None:
+        receipts = self._loader.ledger.receipts(self._job.plan.run)
+        done = {hop.name: {r.slice for r in receipts if r.hop == hop.name and r.slice} for hop in hops}
+        todo = [hop for hop in hops if len(done[hop.name]) < len(hop.slices) or not self._is_finished(hop)]
+        if not todo:
+            return
+        workers = max(1, min(self._job.limits.workers, sum(len(hop.slices) for hop in todo)))
+        source = self._open(todo, workers)
+        try:
+            self._with(source, todo, receipts, workers)
+        finally:
+            source.close()
+
+    def _open(self, hops: Sequence[Hop], workers: int) -> Source:
+        job = self._job
+        count_ = 1 if job.source.instant == "single" else workers
+        source = job.source.open(job.source_address, hops, job.plan.consistency, count_)
+        if job.plan.consistency == "frozen" and not source.mark():
+            source.close()
+            raise EngineError(
+                f"{job.source.name} cannot prove that nobody writes, which --consistency frozen asks for.",
+                remedy="Choose --consistency run or table.",
+            )
+        return source
+
+    def _is_finished(self, hop: Hop) -> bool:
+        mine = [s.name for s in self._closing(hop)]
+        return all(self._journal.get(name) == "done" for name in mine)
+
+    def _closing(self, hop: Hop) -> list[Statement]:
+        """The statements that finish this table alone, in order."""
+        return [
+            s for s in self._job.plan.statements
+            if s.phase == "after" and s.hop == hop.name and "*" not in s.after
+        ]  # fmt: skip
+
+    def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
+        mark = source.mark() if self._job.plan.consistency == "frozen" else ""
+        readers = source.readers()
+        look = Standing(self._job, source, readers[0], self._loader)
+        standing_ = {hop.name: standing(look, hop, receipts) for hop in hops}
+        waiting = {
+            hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]]
+            for hop in hops
+        }
+        opened = {name: len(parts) for name, parts in waiting.items()}
+        board = _Board(waiting, {hop.name: hop for hop in hops}, opened, set())
+        for hop in hops:
+            if not opened[hop.name]:
+                self._complete(board, hop, readers[0], self._loader, source)
+        instant = f"frozen {mark}" if mark else source.instant
+        threads = [
+            threading.Thread(
+                target=self._work, args=(board, readers[min(n, len(readers) - 1)], source, instant, n),
+                name=f"ropeway-worker-{n}",
+            )
+            for n in range(min(workers, len(readers)))
+        ]  # fmt: skip
+        self._watch(board, threads)
+        if mark and source.mark() != mark:
+            raise EngineError(
+                "The source was written to while it was read, though --consistency frozen was asked for.",
+                remedy="Stop its writers and go on with --resume, or choose --consistency run.",
+            )
+
+    def _watch(self, board: _Board, threads: Sequence[threading.Thread]) -> None:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+                if self._interrupt.asked.is_set() and not board.stop:
+                    with board.changed:
+                        board.stop = True
+                        board.changed.notify_all()
+        if board.error:
+            raise board.error
+        if board.stop:
+            raise KeyboardInterrupt
+
+    def _work(self, board: _Board, reader: Reader, source: Source, instant: str, number: int) -> None:
+        loader: Loader | None = None
+        try:
+            shared = number == 0 or self._writer is not None
+            loader = self._loader if shared else self._job.target.loader(self._job.target_address)
+            while unit := board.take():
+                hop, part = unit
+                loader = self._slice(hop, part, reader, instant, loader, board)
+                if board.landed(hop):
+                    self._complete(board, hop, reader, loader, source)
+        except BaseException as error:  # noqa: BLE001 - a worker's error is raised by the coordinator
+            board.fail(error)
+        finally:
+            if loader and loader is not self._loader:
+                loader.close()
+
+    def _slice(
+        self, hop: Hop, part: Slice, reader: Reader, instant: str, loader: Loader, board: _Board
+    ) -> Loader:
+        """Land a slice, repeating it after a transient failure with back-off; the loader then in use."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", instant, loader)
+            except Exception as error:
+                if self._job.target.classify(error) != "transient" or attempt == _TRIES or board.error:
+                    raise self._explained(hop, part, error) from error
+                self._job.progress.failed(hop.name, part.number, str(error))
+                time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - full jitter
+                loader = self._reconnected(loader)
+            else:
+                if receipt:
+                    self._job.progress.landed(receipt)
+                return loader
+        raise AssertionError
+
+    def _reconnected(self, loader: Loader) -> Loader:
+        """The same loader if it still answers; the coordinator's holds locks and is not replaced."""
+        try:
+            loader.ask("SELECT 1")
+        except Exception:
+            if loader is self._loader:
+                raise
+            loader.close()
+            return self._job.target.loader(self._job.target_address)
+        return loader
+
+    def _explained(self, hop: Hop, part: Slice, error: Exception) -> RopewayError:
+        if isinstance(error, RopewayError):
+            return error
+        text = f"{hop.name.split(' ', 1)[1]}, slice {part.number} ({part.cut}): {error}"
+        kind = EngineError
+        if self._job.target.classify(error) == "data":
+            from .errors import DataError
+
+            kind = DataError  # type: ignore[assignment]  # both are RopewayErrors
+        return kind(
+            text.strip(), table=str(hop.writes),
+            remedy="The slice is rolled back, slices with receipts stay. Mend the cause and go on with "
+            f"--resume; 'ropeway clean {self._job.plan.run}' undoes the run.",
+        )  # fmt: skip
+
+    def _land(
+        self, hop: Hop, part: Slice, reader: Reader, attempt: str, instant: str, loader: Loader
+    ) -> Receipt | None:
+        tally = Tally(hop)
+        with self._rows(hop, part, reader, tally) as rows:
+            if not self._writer:
+                return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
+            with self._writer:
+                return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
+
+    @contextmanager
+    def _rows(
+        self, hop: Hop, part: Slice, reader: Reader, tally: Tally
+    ) -> Iterator[Iterator[pa.RecordBatch] | Iterator[bytes]]:
+        """The slice's rows, read ahead within this worker's share of the memory."""
+        progress, limits = self._job.progress, self._job.limits
+        ahead: Ahead[pa.RecordBatch] | Ahead[bytes]
+        if hop.raw:
+            ahead = Ahead(tally.weighed(reader.raw(hop, part), progress.moving), len, limits.share)
+        else:
+            batches = flow(hop, part, reader, limits.batch_bytes)
+            counted = tally.counted(batches, self._job.plan.checksum, progress.moving)
+            ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
+        finished = False
+        try:
+            yield iter(ahead)
+            finished = True
+        finally:
+            if not finished:
+                reader.cancel()
+            ahead.close()
+
+    def _complete(self, board: _Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
+        """All slices have receipts: prove that they are the whole table, then finish the table."""
+        del source
+        if self._job.plan.consistency != "none":
+            self._prove(hop, reader, loader)
+        for statement in self._closing(hop):
+            if self._writer:
+                with self._writer:
+                    _step(self._job, statement, loader, self._journal)
+            else:
+                _step(self._job, statement, loader, self._journal)
+        board.finish(hop)
+
+    def _prove(self, hop: Hop, reader: Reader, loader: Loader) -> None:
+        lock = self._writer or threading.Lock()
+        with lock:
+            receipts = loader.ledger.receipts(self._job.plan.run)
+        read = sum(r.read for r in receipts if r.hop == hop.name and r.slice)
+        there = reader.count(hop)
+        if read != there:
+            raise EngineError(
+                f"{hop.reads}: the slices read {read} rows, and count(*) at the same instant is {there}.",
+                table=str(hop.reads),
+                remedy="Nothing was published. This is a defect of the cuts: please report it; "
+                "--slice-rows 0 reads the table in one piece.",
+            )
+
+
+def renamed(plan: Plan, run: str) -> Plan:
+    """The same plan under another run's name."""
+    return replace(plan, run=run)

@@ -1,0 +1,77 @@
+"""What a catalogue says: the nouns that every engine's catalogue queries make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Relation:
+    """The name of a table, view or file in one place; an engine without schemas leaves it empty."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}" if self.schema else self.table
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`."""
+
+    name: str
+    native: str
+    nullable: bool = True
+    identity: bool = False
+    default: str = ""
+    generated: str = ""
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index in key order. `constraint` says that a UNIQUE constraint made it."""
+
+    name: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    constraint: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key; actions are empty for NO ACTION."""
+
+    name: str
+    columns: tuple[str, ...]
+    references: Relation
+    referenced: tuple[str, ...]
+    on_delete: str = ""
+    on_update: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table (or view) of one place. `rows` and `bytes` are the engine's estimates, -1 if unknown.
+
+    `left_out` names objects that Ropeway saw and does not carry, in words for the plan.
+    `physical` is what an engine needs to cut the table by physical ranges, in its own terms.
+    """
+
+    name: Relation
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    rows: int = -1
+    bytes: int = -1
+    kind: str = "table"
+    left_out: tuple[str, ...] = ()
+    physical: dict[str, int | str] = field(default_factory=dict)
+
+    def column(self, name: str) -> Column:
+        """The column of this name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)

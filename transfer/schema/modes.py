@@ -1,0 +1,159 @@
+"""The write modes as statements around a hop: how rows land, how they are published, the way back.
+
+| mode | rows land in | published by |
+|---|---|---|
+| create | the new table | nothing more |
+| append | a staging table | one INSERT ... SELECT, with its journal entry |
+| replace | a shadow | the swap |
+| truncate | the table, emptied once | nothing more |
+| merge | a staging table, slice by slice | an UPDATE and an INSERT inside the slice's transaction |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..engine import Build, Engine, Session
+from ..errors import RequestError
+from ..plan import Hop, Statement
+from .catalogue import Relation, Table
+from .sql import names
+
+
+@dataclass(frozen=True)
+class Move:
+    """A hop with what its mode needs to know of the target."""
+
+    engine: Engine
+    session: Session | None
+    hop: Hop
+    table: Table
+    existing: Table | None
+    run: str
+
+    def beside(self, what: str) -> Relation:
+        """A table of this run beside the target's: shadow, staging, preimages or old."""
+        number = self.hop.name.split(" ", 1)[0]
+        return Relation(self.hop.writes.schema, f"ropeway_{self.run}_{number}_{what}")
+
+
+Made = tuple[Hop, list[Statement], list[Statement]]
+
+
+def statements_of(move: Move) -> Made:
+    """The hop as its mode aims it, the statements before its rows, and those after."""
+    if not move.engine.atomic_ddl and move.engine.landing != "transaction":
+        return move.hop, [], []
+    if move.hop.mode == "replace" and not move.existing:
+        return _create(move)
+    return _MODES[move.hop.mode](move)
+
+
+def _create_statement(move: Move, into: Relation, *, bare: bool = False) -> Statement:
+    engine = move.engine
+    return Statement(
+        name=f"create table {into}", phase="before", hop=move.hop.name, atomic=engine.atomic_ddl,
+        forward=engine.create(move.table, into, bare=bare), check=engine.exists(into),
+        back=f"DROP TABLE {engine.relation(into)}",
+    )  # fmt: skip
+
+
+def _create(move: Move) -> Made:
+    if not move.engine.create(move.table, move.hop.writes, bare=False):
+        return move.hop, [], []
+    closing = move.engine.finish(Build(move.hop.name, move.table, move.hop.writes))
+    return move.hop, [_create_statement(move, move.hop.writes)], closing
+
+
+def _append(move: Move) -> Made:
+    staging = move.beside("staging")
+    engine, target = move.engine, move.engine.relation(move.hop.writes)
+    if not engine.create(move.table, staging, bare=True):
+        return move.hop, [], []
+    columns = names(engine, [column.target for column in move.hop.columns])
+    publish = Statement(
+        name=f"publish into {move.hop.writes}", phase="after", hop=move.hop.name, atomic=True,
+        forward=f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {engine.relation(staging)}",  # noqa: S608
+        back=_take_out(move, staging), after=(move.hop.name,),
+        lock=f"row locks on {move.hop.writes} for the length of the INSERT",
+    )  # fmt: skip
+    return replace(move.hop, into=staging), [_create_statement(_only(move), staging, bare=True)], [publish]
+
+
+def _only(move: Move) -> Move:
+    """The move with just the columns that are loaded: a staging table needs no others."""
+    loaded = {column.target for column in move.hop.columns}
+    columns = tuple(
+        replace(c, nullable=True, identity=False) for c in move.table.columns if c.name in loaded
+    )
+    return replace(move, table=replace(move.table, columns=columns))
+
+
+def _take_out(move: Move, staging: Relation) -> str:
+    if not move.table.key:
+        return ""
+    engine = move.engine
+    same = " AND ".join(f"s.{engine.quote(k)} = t.{engine.quote(k)}" for k in move.table.key)
+    return (
+        f"DELETE FROM {engine.relation(move.hop.writes)} AS t WHERE EXISTS "  # noqa: S608
+        f"(SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
+    )
+
+
+def _truncate(move: Move) -> Made:
+    _refuse_if_referenced(move, "emptied")
+    empty = Statement(
+        name=f"empty {move.hop.writes}", phase="before", hop=move.hop.name, atomic=True,
+        forward=move.engine.empty(move.hop.writes),
+        lock=f"row locks on {move.hop.writes} for the length of the DELETE",
+    )  # fmt: skip
+    return move.hop, [empty], []
+
+
+def _refuse_if_referenced(move: Move, what: str) -> None:
+    query = move.engine.referenced(move.hop.writes)
+    rows: Sequence[object] = move.session.ask(query) if move.session and query else ()
+    if rows:
+        others = ", ".join(str(row[0]) for row in rows)  # type: ignore[index]
+        raise RequestError(
+            f"{move.hop.writes} cannot be {what}: {others} refer to it.",
+            table=str(move.hop.writes),
+            remedy="Drop those references first, or choose another mode.",
+        )
+
+
+def _replace(move: Move) -> Made:
+    _refuse_if_referenced(move, "replaced")
+    shadow, old = move.beside("shadow"), move.beside("old")
+    if not move.engine.create(move.table, shadow, bare=False):
+        return move.hop, [], []
+    closing = move.engine.finish(Build(move.hop.name, move.table, shadow, suffix=f"_{move.run[-6:]}"))
+    swap = Statement(
+        name=f"swap {move.hop.writes}", phase="swap", hop=move.hop.name, atomic=move.engine.atomic_ddl,
+        forward=move.engine.swap(move.hop.writes, shadow, old), check=move.engine.exists(old),
+        back=move.engine.swap(move.hop.writes, old, shadow), after=("*",),
+        lock=f"an exclusive lock on {move.hop.writes} for the rename",
+    )  # fmt: skip
+    return replace(move.hop, into=shadow), [_create_statement(move, shadow)], [*closing, swap]
+
+
+def _merge(move: Move) -> Made:
+    key = move.hop.key
+    proven = move.existing and (
+        set(move.existing.key) == set(key)
+        or any(i.unique and set(i.columns) == set(key) for i in move.existing.indexes)
+    )
+    if not key or not proven:
+        raise RequestError(
+            f"{move.hop.writes} has no unique key on {', '.join(key) or 'any column'}, by which rows could be "
+            "merged.",
+            table=str(move.hop.writes), remedy="Name one with 'key:', or add it there.",
+        )  # fmt: skip
+    staging, preimages = move.beside("staging"), move.beside("preimages")
+    hop = replace(move.hop, into=staging, merge=move.engine.merge(move.hop, staging, preimages))
+    slim = _only(move)
+    return hop, [_create_statement(slim, staging, bare=True), _create_statement(slim, preimages, bare=True)], []
+
+
+_MODES = {"create": _create, "append": _append, "truncate": _truncate, "replace": _replace, "merge": _merge}

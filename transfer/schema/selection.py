@@ -1,0 +1,80 @@
+"""Which tables a request means: globs over `schema.table`, and every pattern must match."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from ..engine import Engine, Session
+from ..errors import RequestError
+from ..request import Choice, Request
+from .catalogue import Relation, Table
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A source table and the choice that took it."""
+
+    table: Table
+    choice: Choice
+
+
+def matches(name: Relation, pattern: str, default_schema: str) -> bool:
+    """Whether a glob means this relation; a pattern without a dot looks at the table's name alone."""
+    spelled = [name.table] if "." not in pattern else [str(name), f"{name.schema or default_schema}.{name.table}"]
+    return any(fnmatchcase(one.lower(), pattern.lower()) for one in spelled)
+
+
+def select_tables(request: Request, engine: Engine, session: Session) -> list[Selected]:
+    """The tables of a request, the largest first; a later choice overrides an earlier one."""
+    tables = engine.tables(session)
+    chosen: dict[Relation, Selected] = {}
+    for choice in request.choices:
+        for table in _chosen(choice, tables, engine, session):
+            _check_columns(choice, table)
+            chosen[table.name] = Selected(table, choice)
+    if not chosen:
+        raise RequestError(f"{request.source} holds no table to move.")
+    return sorted(chosen.values(), key=lambda item: (-item.table.rows, str(item.table.name)))
+
+
+def _chosen(choice: Choice, tables: Sequence[Table], engine: Engine, session: Session) -> list[Table]:
+    if choice.query:
+        described = engine.describe(session, choice.query)
+        name = choice.to.rpartition(".")[2] or "query"
+        return [Table(Relation("", name), described.columns, kind="query")]
+    found = [table for table in tables if matches(table.name, choice.table, engine.default_schema)]
+    # A view is moved when it is named; a glob means tables, else its rows would be there twice.
+    if any(sign in choice.table for sign in "*?["):
+        found = [table for table in found if table.kind != "view"]
+    for pattern in choice.exclude:
+        if not any(matches(table.name, pattern, engine.default_schema) for table in tables):
+            raise _nothing(pattern, tables)
+        found = [t for t in found if not matches(t.name, pattern, engine.default_schema)]
+    if not found and not (choice.table == "*" and not tables):
+        raise _nothing(choice.table, tables)
+    return found
+
+
+def _nothing(pattern: str, tables: Sequence[Table]) -> RequestError:
+    names = [str(table.name) for table in tables]
+    near = get_close_matches(pattern, names + [t.name.table for t in tables], 1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    shown = ", ".join(sorted(names)[:12]) + (" ..." if len(names) > 12 else "")  # noqa: PLR2004
+    return RequestError(
+        f"No table of the source matches {pattern!r}.", remedy=f"{hint}Tables there: {shown or 'none'}."
+    )
+
+
+def _check_columns(choice: Choice, table: Table) -> None:
+    names = {column.name for column in table.columns}
+    for wanted in (*choice.columns, *(name for name, _ in choice.types)):
+        if wanted not in names:
+            near = get_close_matches(wanted, names, 1)
+            raise RequestError(
+                f"{table.name} has no column {wanted!r}.",
+                table=str(table.name),
+                remedy=f"Did you mean {near[0]}?" if near else f"Columns: {', '.join(sorted(names))}.",
+            )

@@ -1,0 +1,170 @@
+"""SQL that several engines share, in terms of how each one quotes. Engine facts stay with the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..plan import Cut, Hop, Slice
+from .catalogue import Column, Index, Relation, Table
+
+
+class Quoting(Protocol):
+    """The part of an engine that spells names and values."""
+
+    def quote(self, name: str) -> str: ...
+
+    def literal(self, value: object) -> str: ...
+
+    def relation(self, relation: Relation) -> str: ...
+
+    def condition(self, cut: Cut) -> str: ...
+
+
+def names(engine: Quoting, columns: Sequence[str]) -> str:
+    """A quoted column list without parentheses."""
+    return ", ".join(engine.quote(column) for column in columns)
+
+
+def text_literal(value: object) -> str:
+    """A literal in standard SQL, where a backslash is an ordinary character."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def double_quoted(name: str) -> str:
+    """A name in standard SQL quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def range_condition(column: str, cut: Cut, literal: Callable[[object], str]) -> str:
+    """A half-open range over SQL `column`; open ends leave their comparison out."""
+    if cut.kind == "nulls":
+        return f"{column} IS NULL"
+    parts = []
+    if cut.lower is not None:
+        parts.append(f"{column} >= {literal(cut.lower)}")
+    if cut.upper is not None:
+        parts.append(f"{column} < {literal(cut.upper)}")
+    # Both ends open is still a range of a key: NULL keys belong to their own slice.
+    return " AND ".join(parts) or (f"{column} IS NOT NULL" if cut.kind == "range" else "")
+
+
+def source_of(engine: Quoting, hop: Hop) -> str:
+    """What a hop reads from: its relation, or its query as a derived table."""
+    return f"({hop.query}) AS q" if hop.query else engine.relation(hop.reads)
+
+
+def where_of(engine: Quoting, hop: Hop, part: Slice) -> str:
+    """The WHERE clause of a slice, with a leading blank, or ''."""
+    conditions = [f"({hop.where})"] if hop.where else []
+    cut = engine.condition(part.cut)
+    if cut:
+        conditions.append(cut)
+    return " WHERE " + " AND ".join(conditions) if conditions else ""
+
+
+def select(engine: Quoting, hop: Hop, part: Slice) -> str:
+    """The query that reads a slice, each column by its projection under its target name."""
+    columns = ", ".join(f"{c.project} AS {engine.quote(c.target)}" for c in hop.columns)
+    limit = f" LIMIT {hop.limit}" if hop.limit else ""
+    return f"SELECT {columns} FROM {source_of(engine, hop)}{where_of(engine, hop, part)}{limit}"  # noqa: S608
+
+
+def count(engine: Quoting, hop: Hop) -> str:
+    """The query that counts what all slices of a hop must add up to."""
+    clause = f" WHERE ({hop.where})" if hop.where else ""
+    source = source_of(engine, hop)
+    if hop.limit:
+        return f"SELECT count(*) FROM (SELECT 1 AS one FROM {source}{clause} LIMIT {hop.limit}) AS l"  # noqa: S608
+    return f"SELECT count(*) FROM {source}{clause}"  # noqa: S608
+
+
+def column_clause(engine: Quoting, column: Column, identity: str = "") -> str:
+    """A column of CREATE TABLE."""
+    null = "" if column.nullable else " NOT NULL"
+    return f"{engine.quote(column.name)} {column.native}{identity if column.identity else ''}{null}"
+
+
+def create_table(engine: Quoting, name: Relation, clauses: Sequence[str], suffix: str = "") -> str:
+    """CREATE TABLE with the given column and constraint clauses."""
+    inside = ",\n  ".join(clauses)
+    return f"CREATE TABLE {engine.relation(name)} (\n  {inside}\n){suffix}"
+
+
+def key_clause(engine: Quoting, table: Table) -> list[str]:
+    """PRIMARY KEY as a table constraint, or nothing."""
+    return [f"PRIMARY KEY ({names(engine, table.key)})"] if table.key else []
+
+
+def unique_clause(engine: Quoting, index: Index) -> str:
+    """UNIQUE as a table constraint."""
+    return f"CONSTRAINT {engine.quote(index.name)} UNIQUE ({names(engine, index.columns)})"
+
+
+def foreign_key_clauses(engine: Quoting, table: Table) -> list[str]:
+    """FOREIGN KEY table constraints with their actions."""
+    return [
+        f"CONSTRAINT {engine.quote(fk.name)} FOREIGN KEY ({names(engine, fk.columns)}) "
+        f"REFERENCES {engine.relation(fk.references)} ({names(engine, fk.referenced)})"
+        + (f" ON DELETE {fk.on_delete}" if fk.on_delete else "")
+        + (f" ON UPDATE {fk.on_update}" if fk.on_update else "")
+        for fk in table.foreign_keys
+    ]
+
+
+def create_index(engine: Quoting, index: Index, on: Relation, name: str = "") -> str:
+    """CREATE INDEX; `name` replaces the index's name, already quoted and qualified."""
+    unique = "UNIQUE " if index.unique else ""
+    named = name or engine.quote(index.name)
+    return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} ({names(engine, index.columns)})"
+
+
+@dataclass(frozen=True)
+class MergeWords:
+    """How an engine says that two values differ, and how it updates from another table."""
+
+    differs: str = "{t} IS DISTINCT FROM {s}"
+    joined_update: bool = False
+
+
+def merge(
+    engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, words: MergeWords
+) -> tuple[str, ...]:
+    """The statements of one merged slice: empty, twins, keep, count matched, count changed, update, insert."""
+    target, stage = engine.relation(hop.writes), engine.relation(staging)
+    columns = [column.target for column in hop.columns]
+    others = [name for name in columns if name not in hop.key]
+    join = " AND ".join(f"t.{engine.quote(k)} = s.{engine.quote(k)}" for k in hop.key)
+    changed = " OR ".join(
+        words.differs.format(t=f"t.{engine.quote(c)}", s=f"s.{engine.quote(c)}") for c in others
+    )
+    changed = f"({changed})" if changed else "1 = 0"
+    keys, every = names(engine, hop.key), names(engine, columns)
+    sets = ", ".join(
+        f"{'t.' if words.joined_update else ''}{engine.quote(c)} = s.{engine.quote(c)}"
+        for c in others or hop.key
+    )
+    if words.joined_update:
+        update = f"UPDATE {target} AS t JOIN {stage} AS s ON {join} SET {sets} WHERE {changed}"
+    else:
+        update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join} AND {changed}"  # noqa: S608
+    old = ", ".join(f"t.{engine.quote(c)}" for c in columns)
+    new = ", ".join(f"s.{engine.quote(c)}" for c in columns)
+    missing = f"NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {join})"  # noqa: S608
+    both = f"FROM {target} AS t JOIN {stage} AS s ON {join}"
+    return (
+        f"DELETE FROM {stage}",  # noqa: S608
+        f"SELECT 1 FROM {stage} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1",  # noqa: S608
+        f"INSERT INTO {engine.relation(preimages)} ({every}) SELECT {old} {both} WHERE {changed}",  # noqa: S608
+        f"SELECT count(*) {both}",  # noqa: S608
+        f"SELECT count(*) {both} WHERE {changed}",  # noqa: S608
+        update,
+        f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}",  # noqa: S608
+    )

@@ -1,0 +1,85 @@
+"""Opening a run in the target's ledger, and finding one that did not end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .commit import record
+from .engine import Engine, Loader, Receipt, Row
+from .engines import engine_of
+from .errors import RequestError, UnfinishedRun
+from .ledger import this_process
+from .place import Address
+from .plan import Hop, Plan, from_json, hash_of, to_json
+from .verification import target_sum
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run as the ledger knows it."""
+
+    run: str
+    job: str
+    state: str
+    started: str
+    by: str
+
+
+def runs(target: Address) -> list[Recorded]:
+    """The runs that a target remembers, oldest first; an absent target has none."""
+    loader = engine_of(target.place.scheme).loader(target)
+    try:
+        return [_recorded(row) for row in loader.ledger.runs()]
+    finally:
+        loader.close()
+
+
+def _recorded(row: Row) -> Recorded:
+    run, _hash, job, state, started, by = (str(value) for value in row)
+    return Recorded(run, job, state, started, by)
+
+
+def begin(plan: Plan, target: Address) -> None:
+    """Write a fresh run into the ledger: its plan, and what each table held that it appends to.
+
+    Raises UnfinishedRun if the same job was begun before and did not end.
+    """
+    engine = engine_of(plan.target.scheme)
+    loader = engine.loader(target)
+    try:
+        for row in loader.ledger.runs():
+            known = _recorded(row)
+            if known.job == plan.job and known.state == "running":
+                raise UnfinishedRun(
+                    f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
+                    remedy="Go on with --resume, or begin anew with --fresh "
+                    f"(after 'ropeway clean {known.run}' has removed what it left).",
+                )
+        loader.ledger.prepare()
+        loader.ledger.open(plan.run, hash_of(plan), to_json(plan), plan.job, this_process(os.getpid()))
+        for hop in plan.hops:
+            if hop.mode == "append":
+                record(plan.run, _baseline(plan, hop, engine, loader), loader)
+    finally:
+        loader.close()
+
+
+def _baseline(plan: Plan, hop: Hop, engine: Engine, loader: Loader) -> Receipt:
+    """What a table held before the run: slice 0 of its hop, subtracted when the append is verified."""
+    rows, checksum = target_sum(engine, loader, hop, want_sum=plan.checksum is not None)
+    return Receipt(hop.name, 0, "", "before the run", read=0, loaded=rows, checksum=checksum)
+
+
+def resumed(job: str, target: Address) -> Plan:
+    """The frozen plan of the job's unfinished run, from the target."""
+    loader = engine_of(target.place.scheme).loader(target)
+    try:
+        found = [row for row in loader.ledger.runs() if row[2] == job and row[3] == "running"]
+        if not found:
+            raise RequestError(
+                "No run of this job is unfinished in the target.", remedy="Start one without --resume."
+            )
+        return from_json(loader.ledger.plan(str(found[-1][0])))
+    finally:
+        loader.close()

@@ -1,0 +1,115 @@
+"""Comparing what was read with what the target holds. Never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..transfer.engine import Engine, Receipt, Session
+from ..transfer.engines import engine_of
+from ..transfer.flow import flow
+from ..transfer.place import Address
+from ..transfer.plan import Cut, Hop, Plan, Slice
+from ..transfer.rules import read_rule, split
+from ..transfer.verification import target_sum
+from .checksum import Sum, of_batch
+from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, NOT_VERIFIED, Report, TableReport
+
+_BATCH_BYTES = 2 << 20
+
+
+@dataclass(frozen=True)
+class _Target:
+    engine: Engine
+    session: Session
+    address: Address
+
+
+def compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address) -> Report:
+    """Compare each table's receipts with the target, on a connection of its own.
+
+    `standard` takes the checksum of what was read, computed in flight, and the target's: by its
+    server, or where that cannot, by reading back. `count` compares counts.
+    """
+    engine = engine_of(plan.target.scheme)
+    if engine.landing == "memory":
+        return Report(level, tuple(_unverified(hop, level, "this target keeps nothing") for hop in plan.hops))
+    session = engine.connect(target)
+    try:
+        place = _Target(engine, session, target)
+        return Report(level, tuple(_table(plan, hop, receipts, level, place) for hop in plan.hops))
+    finally:
+        session.close()
+
+
+def _unverified(hop: Hop, level: str, reason: str) -> TableReport:
+    return TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, reason)
+
+
+def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target: _Target) -> TableReport:
+    mine = [r for r in receipts if r.hop == hop.name and r.slice]
+    before = next((r for r in receipts if r.hop == hop.name and not r.slice), None)
+    if len(mine) < len(hop.slices):
+        return _unverified(hop, level, "the run is not finished")
+    if hop.mode == "merge":
+        return _unverified(hop, level, "merged rows stand among others; comparing moved keys is not built yet")
+    read = sum(r.read for r in mine)
+    empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, rows_source=read)
+    if level in ("standard", "full") and not hop.raw and plan.checksum:
+        return _by_checksum(hop, mine, before, target, empty)
+    why = "" if level == "count" else "raw bytes have no checksum in flight" if hop.raw else ""
+    held = target_sum(target.engine, target.session, hop, want_sum=False)[0] - (before.loaded if before else 0)
+    claim = COUNTS_EQUAL if held == read else DIFFERENT
+    return replace(empty, level="count", claim=claim, reason=why, rows_target=held,
+                   how=f"counted by {target.engine.name}")  # fmt: skip
+
+
+def _by_checksum(
+    hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target, empty: TableReport
+) -> TableReport:
+    expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
+    rows, text = target_sum(target.engine, target.session, hop, want_sum=True)
+    how = f"computed by {target.engine.name} in SQL"
+    if text:
+        held = Sum.parse(text)
+    else:
+        held, how = _read_back(hop, target), f"by reading {target.engine.name} back through Ropeway's driver"
+    if before and before.checksum:
+        held -= Sum.parse(before.checksum)
+    elif before and before.loaded:
+        return replace(empty, reason="rows that were there before have no checksum to subtract")
+    claim = EQUALS_READ if held == expected else DIFFERENT
+    del rows
+    return replace(
+        empty, claim=claim, how=how, rows_target=held.count, checksum_source=expected.text(),
+        checksum_target=held.text(), left_out=_left_out(hop),
+    )  # fmt: skip
+
+
+def _left_out(hop: Hop) -> tuple[str, ...]:
+    return tuple(
+        f"trailing spaces of {column.target}" for column in hop.columns if column.canon.form == "padded"
+    )
+
+
+def _read_back(hop: Hop, target: _Target) -> Sum:
+    """Read the target's rows by its own mapping rules, and sum them in the source's canonical forms."""
+    columns = []
+    for column in hop.columns:
+        rule = read_rule(target.engine.reads, column.native)
+        if rule is None:
+            raise AssertionError(f"{target.engine.name} writes {column.native} and cannot read it")
+        project = rule.project.format(c=target.engine.quote(column.target))
+        columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.native))))
+    back = replace(
+        hop, reads=hop.writes, columns=tuple(columns), slices=(Slice(1, Cut()),), where="", query="", limit=0,
+        raw="",
+    )  # fmt: skip
+    source = target.engine.open(target.address, [back], "none", 1)
+    try:
+        canons = [column.canon for column in hop.columns]
+        reader = source.readers()[0]
+        sums = (of_batch(batch, canons) for batch in flow(back, back.slices[0], reader, _BATCH_BYTES))
+        return sum(sums, Sum.zero())
+    finally:
+        source.close()
