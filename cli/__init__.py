@@ -1,0 +1,10 @@
+"""The command line and the public API: the words a person types, and what each of them calls."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command `ropeway` and end the process with its exit status."""
+    from .app import app
+
+    app(prog_name="ropeway")

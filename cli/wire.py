@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from ..transfer.engine import Receipt
+import pyarrow as pa
+
+from ..transfer.clean import ENDED, Left
+from ..transfer.clean import leftovers as _leftovers
+from ..transfer.clean import remove as _remove
+from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
-from ..transfer.errors import RequestError
+from ..transfer.errors import RequestError, UnfinishedRun
+from ..transfer.flow import flow
 from ..transfer.place import Address, Place, parse, resolve
-from ..transfer.plan import Plan
+from ..transfer.plan import Cut, Plan, Slice, from_json
 from ..transfer.planning import Ends
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
@@ -71,6 +81,20 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
         source_session.close()
 
 
+def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, pa.Table]:
+    """The first rows of each hop as they would be loaded, by the hop's name."""
+    engine = engine_of(what.source.scheme)
+    hops = [replace(hop, limit=min(rows, hop.limit or rows), slices=(Slice(1, Cut()),), raw="") for hop in what.hops]
+    address = resolve(what.source, (secrets or Secrets()).source)
+    with closing(engine.open(address, hops, "none", 1)) as source:
+        reader = source.readers()[0]
+        found = {}
+        for hop in hops:
+            schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+            found[hop.name] = pa.Table.from_batches(list(flow(hop, hop.slices[0], reader, 1 << 20)), schema)
+        return found
+
+
 def run(
     what: Request | Plan,
     secrets: Secrets | None = None,
@@ -78,16 +102,23 @@ def run(
     limits: Limits | None = None,
     progress: Progress | None = None,
     resume: bool = False,
+    fresh: bool = False,
     mix_instants: bool = False,
     interrupt: Interrupt | None = None,
 ) -> Outcome:
-    """Carry out a request or a plan, and verify it at its level."""
+    """Carry out a request or a plan, and verify it at its level.
+
+    Raises UnfinishedRun where an earlier run of the job did not end: `resume` goes on with it, `fresh` undoes it.
+    KeyboardInterrupt after an interrupt.
+    """
+    started = time.monotonic()
     secrets, progress = secrets or Secrets(), progress or Progress()
     target = resolve(what.target, secrets.target)
     level = what.level
     if resume:
-        frozen = resumed(job_of(what) if isinstance(what, Request) else what.job, target)
+        frozen = resumed(_job(what), target)
     else:
+        _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
         begin(frozen, target)
     frozen = replace(frozen, level=level)
@@ -95,11 +126,52 @@ def run(
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
         receipts = execute(job, interrupt)
+        if interrupt and interrupt.asked.is_set():
+            raise KeyboardInterrupt
         report = None if level == "none" else compare(frozen, receipts, level, target)
     finally:
         progress.ended()
     _close(frozen, target, report)
-    return Outcome(frozen, tuple(receipts), report)
+    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3))
+
+
+def _job(what: Request | Plan) -> str:
+    return job_of(what) if isinstance(what, Request) else what.job
+
+
+def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fresh: bool) -> None:
+    """Look for an earlier run of the job that did not end, before planning trips over its tables."""
+    earlier = [known for known in _known(target) if known.job == _job(what) and known.state not in ENDED]
+    if isinstance(what, Plan) and any(known.run == what.run for known in _known(target) if known not in earlier):
+        raise RequestError(f"This plan was carried out already, as run {what.run}.", remedy="Plan the job again.")
+    for known in earlier:
+        if not fresh:
+            raise UnfinishedRun(
+                f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
+                remedy="Go on with --resume, or undo it and begin anew with --fresh. "
+                f"'ropeway clean {known.run}' lists what it left.",
+            )
+        left = _leftovers(known.run, target)
+        if left.published:
+            raise RequestError(
+                f"Run {known.run} has appended its rows to {', '.join(left.published)}, which has no key to take "
+                "them out by: a fresh run would append them twice.",
+                remedy="Go on with --resume.",
+            )
+        _remove(known.run, target)
+        progress.said(f"Run {known.run} is undone: {len(left.statements)} things removed.")
+
+
+def _known(target: Address) -> list[Recorded]:
+    """The target's runs; none where there is no target yet, which looking for them must not make."""
+    return _runs(target) if _is_there(target) else []
+
+
+def _is_there(target: Address) -> bool:
+    engine = engine_of(target.place.scheme)
+    if engine.writers == "many" or not target.database:
+        return True
+    return Path(target.database).exists()
 
 
 def _close(frozen: Plan, target: Address, report: Report | None) -> None:
@@ -111,15 +183,72 @@ def _close(frozen: Plan, target: Address, report: Report | None) -> None:
         loader.close()
 
 
-def verify(what: Plan, receipts: Sequence[Receipt], level: str, secrets: Secrets | None = None) -> Report:
-    """Verify a run again, from its plan and receipts."""
-    return compare(what, receipts, level, resolve(what.target, (secrets or Secrets()).target))
+def verify(
+    what: Request | Plan,
+    receipts: Sequence[Receipt] | None = None,
+    level: str = "",
+    secrets: Secrets | None = None,
+) -> Report:
+    """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target."""
+    target = resolve(what.target, (secrets or Secrets()).target)
+    if receipts is None or isinstance(what, Request):
+        what, receipts = _finished(what, target)
+    return compare(what, receipts, level or what.level, target)
 
 
-def status(url: str) -> list[Recorded]:
+def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt]]:
+    known = [one for one in _known(target) if one.job == _job(what)]
+    ended = [one for one in known if one.state in ENDED]
+    if isinstance(what, Plan):
+        ended = [one for one in ended if one.run == what.run]
+    if not ended:
+        raise RequestError(
+            f"Run {known[-1].run} of this job did not end, so there is nothing whole to verify."
+            if known
+            else "No run of this job is in the target, so there is nothing to verify.",
+            remedy="Go on with --resume." if known else "'ropeway status --target URL' lists the runs there.",
+        )
+    with closing(engine_of(target.place.scheme).loader(target)) as loader:
+        run_ = ended[-1].run
+        return from_json(loader.ledger.plan(run_)), loader.ledger.receipts(run_)
+
+
+def status(url: str, secret: str = "") -> list[Recorded]:
     """The runs that a target remembers."""
-    place, secret = parse(url)
-    return _runs(resolve(place, secret))
+    return _known(_address(url, secret))
 
 
-__all__ = ["Outcome", "Place", "Secrets", "inspect", "plan", "run", "status", "verify"]
+def leftovers(run: str, url: str) -> Left:
+    """What a run left behind in a target."""
+    return _leftovers(run, _address(url))
+
+
+def clean(run: str, url: str) -> Left:
+    """Remove what a run left behind, and forget it; what was removed."""
+    return _remove(run, _address(url))
+
+
+def _address(url: str, secret: str = "") -> Address:
+    place, literal = parse(url)
+    address = resolve(place, secret or literal)
+    if not _is_there(address):
+        raise RequestError(f"There is no {place}.")
+    return address
+
+
+def types(name: str) -> Engine:
+    """An engine by its name or scheme: `reads` and `writes` are its mapping rules."""
+    return engine_of(name)
+
+
+def report(run: str = "") -> dict[str, Any]:
+    """The report of a run that this folder's `.ropeway` keeps: by default the latest."""
+    from .record import read_report
+
+    return read_report(run)
+
+
+__all__ = [
+    *("Left", "Outcome", "Place", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run", "sample"),
+    *("status", "types", "verify"),
+]

@@ -191,9 +191,14 @@ class Build:
 
 
 class Engine(Protocol):
-    """Facts and verbs of one engine. Stateless; what must be closed is made by it."""
+    """Facts and verbs of one engine. Stateless; what must be closed is made by it.
+
+    Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
+    while rows are loaded.
+    """
 
     name: str
+    family: str
     schemes: tuple[str, ...]
     landing: Literal["transaction", "files", "memory"]
     instant: Literal["durable", "joinable", "together", "single"]
@@ -202,6 +207,7 @@ class Engine(Protocol):
     modes: tuple[str, ...]
     atomic_ddl: bool
     default_schema: str
+    parents_first: bool
     reads: Sequence[Read]
     writes: Sequence[Write]
 
@@ -229,6 +235,10 @@ class Engine(Protocol):
         """The columns of a query."""
         ...
 
+    def create_schema(self, schema: str) -> str:
+        """The statement for a schema that may be missing; '' if there is nothing to make."""
+        ...
+
     def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
         """Cuts that cover each row once, about `wanted` of them; one 'whole' if it cannot be cut."""
         ...
@@ -247,8 +257,10 @@ class Engine(Protocol):
 
     def loader(self, address: Address) -> Loader: ...
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[Table, list[Finding]]:
-        """Settle in the data what declarations leave open; the table with decided natives."""
+    def profile(
+        self, session: Session, table: Table, where: str
+    ) -> tuple[dict[str, str], list[Finding]]:
+        """Settle in the data what declarations leave open: column to the type to read it by."""
         ...
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

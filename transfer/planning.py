@@ -54,7 +54,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     entries = [
         _with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)
     ]
-    entries = _parents_first(entries) if getattr(ends.target, "parents_first", False) else entries
+    entries = _parents_first(entries) if ends.target.parents_first else entries
     hops, statements = _assemble(request, ends, entries, run, existing)
     findings = [finding for entry in entries for finding in entry.findings]
     if ends.target_session:
@@ -117,16 +117,19 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
 def _table_plan(
     request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]
 ) -> Entry:
-    source, found = ends.source.profile(ends.source_session, item.table, item.choice.where)
-    findings = list(found)
+    source = item.table
+    decided, findings = ends.source.profile(ends.source_session, source, item.choice.where)
     overrides = dict(item.choice.types)
-    key_columns = set(source.key).union(*(index.columns for index in source.indexes)) if source.key else set()
+    members = [index.columns for index in source.indexes] + [fk.columns for fk in source.foreign_keys]
+    key_columns = set(source.key).union(*members)
     columns, made = [], []
     for column in source.columns:
         if item.choice.columns and column.name not in item.choice.columns:
             continue
         use = Use(key=column.name in key_columns, identity=column.identity)
-        meaning, rule = _meaning(ends.source, source, column, overrides.get(column.name, ""))
+        meaning, rule = _meaning(
+            ends.source, source, column, overrides.get(column.name, decided.get(column.name, ""))
+        )
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
         made.append(replace(column, name=columns[-1].target, native=columns[-1].native, default="", generated=""))
         findings += _column_findings(source, column, columns[-1])
@@ -153,7 +156,7 @@ def _column_plan(
     ends: Ends, table: Table, column: Column, meaning: Type, rule: Read, use: Use, overrides: dict[str, str]
 ) -> ColumnPlan:
     quoted = ends.source.quote(column.name)
-    same = ends.source.name == ends.target.name and column.name not in overrides
+    same = ends.source.family == ends.target.family and column.name not in overrides
     try:
         write = write_rule(ends.target.writes, meaning, use)
         native = write.native(meaning)
@@ -374,7 +377,7 @@ def _assemble(
     """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
     hops, before, after = [], [], []
     for schema in sorted({entry.table.name.schema for entry in entries}):
-        forward = getattr(ends.target, "create_schema", lambda _schema: "")(schema)
+        forward = ends.target.create_schema(schema)
         if forward:
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
     before += _own("before", request.before, "")

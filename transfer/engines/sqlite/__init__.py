@@ -22,6 +22,7 @@ class Sqlite:
     """SQLite 3.37 and later."""
 
     name = "sqlite"
+    family = "sqlite"
     schemes = ("sqlite",)
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
@@ -59,6 +60,9 @@ class Sqlite:
         session.execute("DROP VIEW ropeway_query")
         made = tuple(catalogue.Column(str(name), str(native)) for name, native in columns)
         return Table(Relation("", "query"), made, kind="query")
+
+    def create_schema(self, schema: str) -> str:
+        return ""
 
     def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
         """Ranges of the rowid; it is the order of the rows in the file, whatever the keys are."""
@@ -98,7 +102,9 @@ class Sqlite:
     def loader(self, address: Address) -> Loader:
         return SqliteLoader(address)
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[Table, list[Finding]]:
+    def profile(
+        self, session: Session, table: Table, where: str
+    ) -> tuple[dict[str, str], list[Finding]]:
         return catalogue.profile(session, table, where)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

@@ -143,11 +143,11 @@ def _action(action: object) -> str:
     return "" if str(action).upper() in ("NO ACTION", "NONE", "") else str(action).upper()
 
 
-def profile(session: Session, table: Table, where: str) -> tuple[Table, list[Finding]]:
+def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
     """Decide by the values what a declaration leaves open: one aggregate scan, only where needed."""
     open_columns = [column for column in table.columns if _undecided(column)]
     if not open_columns:
-        return table, []
+        return {}, []
     parts = []
     for column in open_columns:
         c = '"' + column.name.replace('"', '""') + '"'
@@ -165,8 +165,7 @@ def profile(session: Session, table: Table, where: str) -> tuple[Table, list[Fin
         native, why = _decide(*numbers[place * 6 : place * 6 + 6])
         decided[column.name] = native
         findings.append(Finding("info", f"{table.name}.{column.name}", f"read as {native}: {why}"))
-    columns = tuple(replace(c, native=decided.get(c.name, c.native)) for c in table.columns)
-    return replace(table, columns=columns), findings
+    return decided, findings
 
 
 def _undecided(column: Column) -> bool:

@@ -1,0 +1,57 @@
+# On a fresh machine (Debian or Ubuntu with Python 3.11 or later, its venv module and make):
+# `make demo` or `make test`. Each makes .venv on its first run.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
+
+.PHONY: help demo test lint faults bench constraints clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: .venv/.installed  ## a real migration on embedded engines, in a minute
+	@$(BIN)/ropeway demo $(ARGS)
+
+test: lint  ## linters, types and the whole suite on real servers; ARGS goes to pytest
+	@.ci/mariadb
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.tested  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	.ci/types
+
+faults: .venv/.tested  ## the long runs whose processes are killed
+	@.ci/mariadb
+	$(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS)
+
+bench: .venv/.tested  ## the benchmarks; ARGS goes to them
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+constraints:  ## pin what a fresh environment gets today; with PYTHON=python3.11, the oldest we promise
+	.ci/pin $(PYTHON)
+
+clean:  ## everything that make and the tools made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second run start at once; a change of what is to be installed makes them old.
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Ropeway needs Python 3.11 or later; name one: make PYTHON=python3.12' >&2; exit 1; }
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo 'Python lacks its venv module: apt-get install python3-venv' >&2; exit 1; }
+	@touch $@
+
+.venv/.installed: .venv/.made pyproject.toml .ci/constraints.txt
+	@echo 'Installing Ropeway into .venv'
+	@$(PIP) install --no-compile -e '.[all]' -c .ci/constraints.txt
+	@touch $@
+
+.venv/.tested: .venv/.made pyproject.toml .ci/constraints.txt
+	@echo 'Installing Ropeway and what its tests need into .venv'
+	@$(PIP) install --no-compile -e '.[all,test]' -c .ci/constraints.txt
+	@touch .venv/.installed $@

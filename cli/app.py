@@ -1,0 +1,46 @@
+"""`ropeway`: the commands in the order in which a migration needs them."""
+
+from __future__ import annotations
+
+import typer
+
+from .commands import bench, clean, demo, inspect, plan, report, run, status, types, verify
+from .guard import Guarded
+from .options import spread
+
+app = typer.Typer(
+    cls=Guarded, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done and proven, 1 a defect of Ropeway, 2 the request, 3 an engine, 4 the data, "
+    "5 a difference, 130 interrupted.",
+)  # fmt: skip
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from .. import __version__
+
+        typer.echo(f"ropeway {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ropeway(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version."),
+) -> None:
+    """Moves tables between database engines over Apache Arrow: fast, exactly, and provably."""
+
+
+for _name, _command in {
+    "inspect": inspect.inspect,
+    "plan": plan.plan,
+    "run": run.run,
+    "verify": verify.verify,
+    "status": status.status,
+    "report": report.report,
+    "types": types.types,
+    "bench": bench.bench,
+    "clean": clean.clean,
+    "demo": demo.demo,
+}.items():
+    app.command(_name)(spread(_command))

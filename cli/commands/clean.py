@@ -1,0 +1,97 @@
+"""`ropeway clean`: what a run left behind, listed first, then dropped."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import say
+from ..options import Manner
+
+if TYPE_CHECKING:
+    from ...transfer.clean import Left
+
+
+def clean(
+    *,
+    run: Annotated[str, typer.Argument(help="The run, as 'ropeway status' names it.", show_default=False)],
+    target: Annotated[
+        str,
+        typer.Option("--target", metavar="URL", show_default=False,
+                     help="Where the run went. Needed if this folder's '.ropeway' does not know it."),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    manner: Manner,
+) -> None:
+    """List what a run left in its target, then drop it and forget the run.
+
+    Of a finished run that are its staging tables, old tables and pre-images: the way back is gone with them, the
+    moved rows stay. Of a run that did not end it is everything the run made: it is undone. With --json and
+    without --yes nothing is dropped.
+
+    Examples:
+
+      ropeway clean 260114093042a7f1 --target postgresql://loader@new/shop
+
+      ropeway clean 260114093042a7f1 --target sqlite:///shop.sqlite --yes
+    """  # fmt: skip
+    from ..job import place
+    from ..wire import clean as remove
+    from ..wire import leftovers
+
+    url = target or _remembered(run)
+    found, secret = place(url)
+    say.hide(secret)
+    left = leftovers(run, url)
+    _list(left)
+    if not yes and not _agreed(left):
+        say.data(_shape(left, removed=False))
+        say.note(f"Nothing was changed. {found} keeps run {run}.")
+        return
+    left = remove(run, url)
+    say.data(_shape(left, removed=True))
+    say.out(f"Removed {len(left.statements)} things; run {run} is forgotten.")
+
+
+def _remembered(run: str) -> str:
+    """The target that this folder's `.ropeway` knows for the run, if no password is missing in it."""
+    from ...transfer.errors import RequestError
+    from ...transfer.place import WITHHELD
+    from ..record import folder_of
+    from .status import read_status
+
+    url = str(read_status(folder_of(run)).get("target", ""))
+    if not url or WITHHELD in url:
+        raise RequestError(f"Where run {run} went is not known here.", remedy="Name it: --target URL")
+    return url
+
+
+def _list(left: Left) -> None:
+    what = "is unfinished: all of it is undone" if left.state == "running" else f"is {left.state}"
+    say.out(f"Run {left.run} {what}.")
+    say.table(
+        ("what", "statement"), [(one.name.split(" ", 1)[1], one.forward) for one in left.statements]
+    )
+    if not left.statements:
+        say.out("It left nothing to drop.")
+    for what in left.stuck:
+        say.out(f"No way back: {what}")
+
+
+def _agreed(left: Left) -> bool:
+    """Ask, where there is somebody to be asked."""
+    if say.voice().json or not sys.stdin.isatty():
+        return False
+    return typer.confirm(f"Drop these {len(left.statements)} things and forget the run?", err=True)
+
+
+def _shape(left: Left, *, removed: bool) -> dict[str, object]:
+    return {
+        "run": left.run,
+        "state": left.state,
+        "removed": removed,
+        "statements": [{"what": one.name.split(" ", 1)[1], "sql": one.forward} for one in left.statements],
+        "no_way_back": list(left.stuck),
+    }

@@ -1,0 +1,149 @@
+"""`ropeway plan`: what would happen, before anything does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import say
+from ..options import Asked, Manner
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ...transfer.plan import Hop, Plan
+
+_WORDS = {"run": "one instant for the whole run", "table": "one instant for each table",
+          "frozen": "the source, proven unwritten", "none": "no instant: rows may change while they are read"}  # fmt: skip
+_TITLES = {"before": "Statements before the rows", "after": "Statements after the rows", "swap": "At the very end"}
+
+
+def plan(
+    *,
+    asked: Asked,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write the plan into a folder, for 'run DIR'.", show_default=False),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", metavar="N", min=1, help="Show N rows of each table.", show_default=False)
+    ] = 0,
+    manner: Manner,
+) -> None:
+    """Show what would happen: every statement, type decision, lock, risk and slice. Changes nothing.
+
+    Examples:
+
+      ropeway plan --source sqlite:///shop.sqlite --target postgresql://loader@new/shop
+
+      ropeway plan job.yaml --out plan-monday
+
+      ropeway plan job.yaml --table sales.orders --limit 1000 --sample 5
+    """
+    from ..overlay import wanted_of
+    from ..shapes import plan_shape
+    from ..wire import plan as make
+    from ..wire import sample as first_rows
+    from ..written import write
+
+    wanted = wanted_of(asked)
+    made = make(wanted.request, wanted.secrets)
+    rows = first_rows(made, sample, wanted.secrets) if sample else {}
+    if out:
+        write(made, out)
+    shape: dict[str, Any] = plan_shape(made)
+    if rows:
+        shape["sample"] = {name: table.to_pylist() for name, table in rows.items()}
+    say.data(shape)
+    if not say.voice().json:
+        show(made, rows)
+    if out:
+        say.note(f"Written into {out}. Carry it out with: ropeway run {out}")
+
+
+def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
+    """The whole plan, for people."""
+    from ...transfer.plan import hash_of
+
+    say.out(f"Plan {plan.run}, hash {hash_of(plan)[:12]}")
+    say.out(f"  from {plan.source}")
+    say.out(f"  to   {plan.target}")
+    say.out(f"  reads {_WORDS.get(plan.consistency, plan.consistency)}; verification: {plan.level}")
+    say.out()
+    _findings(plan)
+    for hop in plan.hops:
+        _hop(hop)
+        if rows and hop.name in rows:
+            _rows(rows[hop.name])
+    _statements(plan)
+    _locks(plan)
+
+
+def _findings(plan: Plan) -> None:
+    order = {"refusal": 0, "warning": 1, "info": 2}
+    found = sorted(plan.findings, key=lambda one: order.get(one.level, 3))
+    say.table(("", "where", "what to know"), [(one.level, one.where, one.message) for one in found], title="Findings")
+
+
+def _hop(hop: Hop) -> None:
+    rows = f"about {hop.rows:,} rows" if hop.rows >= 0 else "rows unknown"
+    through = f" through {hop.into}" if hop.into != hop.writes else ""
+    say.out(f"{hop.reads} -> {hop.writes}{through}: {hop.mode}, {rows}, {_slices(hop)}")
+    for word, text in (("where", hop.where), ("query", hop.query), ("key", ", ".join(hop.key))):
+        if text and (word != "key" or hop.mode == "merge"):
+            say.out(f"  {word} {text}")
+    if hop.limit:
+        say.out(f"  at most {hop.limit:,} rows: a rehearsal")
+    if hop.raw:
+        say.out(f"  bytes pass undecoded, as {hop.raw}")
+    if hop.after:
+        say.out(f"  after {', '.join(name.split(' ', 1)[1] for name in hop.after)}")
+    say.table(
+        ("column", "type", "means", "target", "type", "fidelity", "why"),
+        [
+            (c.source, c.type.native, str(c.type), c.target, c.native, str(c.fidelity), c.why)
+            for c in hop.columns
+        ],
+    )  # fmt: skip
+
+
+def _slices(hop: Hop) -> str:
+    cuts = [str(part.cut) for part in hop.slices]
+    if len(cuts) == 1:
+        return f"1 slice ({cuts[0]})"
+    shown = cuts if say.voice().verbose or len(cuts) <= 3 else [cuts[0], cuts[1], "...", cuts[-1]]  # noqa: PLR2004
+    return f"{len(cuts)} slices ({', '.join(shown)})"
+
+
+def _rows(rows: pa.Table) -> None:
+    say.table(rows.column_names, [[_short(value) for value in row.values()] for row in rows.to_pylist()])
+
+
+def _short(value: object) -> str:
+    text = "NULL" if value is None else value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - a cell to glance at
+
+
+def _statements(plan: Plan) -> None:
+    for phase, title in _TITLES.items():
+        made = [statement for statement in plan.statements if statement.phase == phase]
+        if not made:
+            continue
+        say.out(title)
+        for statement in made:
+            say.out(f"\n  {statement.name}")
+            say.out("    " + statement.forward.replace("\n", "\n    "))
+            if statement.guard:
+                say.out(f"    only if this returns no row: {statement.guard}")
+            if statement.lock:
+                say.out(f"    takes {statement.lock}")
+            back = statement.back.replace("\n", " ") or "none"
+            say.out(f"    way back: {back}")
+        say.out()
+
+
+def _locks(plan: Plan) -> None:
+    for lock in plan.locks:
+        say.out(f"Lock on the source: {lock}")

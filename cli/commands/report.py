@@ -1,0 +1,62 @@
+"""`ropeway report`: what happened, for people and for the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import say
+from ..options import Manner
+
+
+def report(
+    *,
+    run: Annotated[str, typer.Argument(help="The run; by default the latest one here.", show_default=False)] = "",
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with pictures, complete in itself.",
+                     show_default=False),
+    ] = None,
+    manner: Manner,
+) -> None:
+    """Show the report of a run that ended: rows, seconds, claims, findings. Reads '.ropeway' in this folder.
+
+    Examples:
+
+      ropeway report
+
+      ropeway report --html report.html
+    """  # fmt: skip
+    from ..wire import report as read
+
+    found = read(run)
+    if html:
+        from ..page import page
+
+        html.write_text(page(found), encoding="utf-8")
+        say.note(f"Written: {html}")
+    say.data(found)
+    show(found)
+
+
+def show(found: dict[str, Any]) -> None:
+    """A report, for people."""
+    from .run import show as show_run
+
+    say.out(f"{found['source']} -> {found['target']}")
+    show_run(found)
+    say.table(
+        ("target", "how it was compared", "checksum"),
+        [
+            (target, proof["how"], proof["checksum_target"])
+            for target, proof in found["proofs"].items()
+            if proof["how"] and (say.voice().verbose or proof["checksum_target"])
+        ],
+    )
+    for target, proof in found["proofs"].items():
+        for what in proof["left_out"]:
+            say.out(f"{target}: not compared: {what}")
+    if not say.voice().quiet:
+        say.table(("", "where", "what to know"), [(f["level"], f["where"], f["message"]) for f in found["findings"]])

@@ -1,0 +1,165 @@
+"""`ropeway run`: do it, and prove it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import say
+from ..options import Asked, Manner
+
+if TYPE_CHECKING:
+    from ...transfer.plan import Plan
+    from ...transfer.request import Request
+    from ..job import Wanted
+    from ..record import Recorder
+    from ..wire import Outcome
+
+
+def run(
+    *,
+    asked: Asked,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the job's run that did not end.", rich_help_panel="How")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Undo the job's run that did not end, and begin anew.", rich_help_panel="How")
+    ] = False,
+    mix_instants: Annotated[
+        bool,
+        typer.Option("--mix-instants", help="On --resume, let a table cut by key hold rows of two instants.",
+                     rich_help_panel="How"),
+    ] = False,
+    manner: Manner,
+) -> None:
+    """Carry out a job, or a plan that 'plan --out' wrote, and prove the result.
+
+    A run that was interrupted or failed is taken up again by --resume: what has landed stays. Ctrl-C lets the
+    slices under way land first; a second one stops at once, and loses nothing either.
+
+    Examples:
+
+      ropeway run --source sqlite:///shop.sqlite --target postgresql://loader@new/shop
+
+      ropeway run job.yaml --mode replace --workers 4 --max-memory 2GB
+
+      ropeway run plan-monday
+
+      ropeway run job.yaml --resume
+    """  # fmt: skip
+    from ..overlay import wanted_of
+    from ..written import is_written, written_of
+
+    if resume and fresh:
+        raise typer.BadParameter("--resume and --fresh exclude each other.")
+    what, wanted = written_of(asked) if is_written(asked) else _asked(wanted_of(asked))
+    if mix_instants and not resume:
+        raise typer.BadParameter("--mix-instants is for --resume.")
+    outcome, recorder = carry_out(what, wanted, resume=resume, fresh=fresh, mix_instants=mix_instants)
+    conclude(outcome, recorder)
+
+
+def _asked(wanted: Wanted) -> tuple[Request, Wanted]:
+    return wanted.request, wanted
+
+
+def carry_out(
+    what: Request | Plan, wanted: Wanted, *, resume: bool = False, fresh: bool = False, mix_instants: bool = False
+) -> tuple[Outcome, Recorder]:
+    """Run with progress, events and signals; what it raises is in the events, too."""
+    from ...transfer.errors import RopewayError
+    from ...transfer.run import Interrupt
+    from ..guard import gently
+    from ..progress import Several, progress
+    from ..record import Recorder
+    from ..wire import run as move
+
+    interrupt, recorder = Interrupt(), Recorder()
+    status = "failed"
+    try:
+        with gently(interrupt):
+            outcome = move(
+                what, wanted.secrets, limits=wanted.limits, progress=Several(recorder, progress()), resume=resume,
+                fresh=fresh, mix_instants=mix_instants, interrupt=interrupt,
+            )  # fmt: skip
+        status = "ended"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        say.note("What has landed stays. Go on with the same command and --resume.")
+        raise
+    except RopewayError as error:
+        recorder.event("error", message=str(error))
+        raise
+    finally:
+        if status != "ended":
+            recorder.close(status)
+    return outcome, recorder
+
+
+def conclude(outcome: Outcome, recorder: Recorder) -> None:
+    """Show and keep the report. DifferenceFound if the verification says so."""
+    from ...transfer.errors import DifferenceFound
+    from ..shapes import run_shape
+
+    shape = run_shape(outcome, recorder.seconds())
+    recorder.close(shape["status"], full_report(shape, outcome, recorder))
+    say.data(shape)
+    show(shape)
+    differing = [table for table in shape["tables"] if table["verified"]["claim"] == "different"]
+    if differing:
+        raise DifferenceFound(
+            f"{len(differing)} of {len(shape['tables'])} tables differ from what was read: "
+            + ", ".join(table["target"] for table in differing) + ".",
+            remedy="Somebody else may have written to them meanwhile. 'ropeway verify' compares again.",
+        )  # fmt: skip
+
+
+def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> dict[str, Any]:
+    """What `report` shows later: the run's shape, where it went, what it was warned of, and each slice."""
+    from ... import __version__
+    from ...transfer.plan import hash_of
+
+    plan, report = outcome.plan, outcome.report
+    proofs = {table.target: table for table in report.tables} if report else {}
+    slices = recorder.slices
+    ended = [part["ended"] - part["seconds"] for part in slices if part["ended"] is not None]
+    first = min(ended, default=0.0)
+    return {
+        **shape,
+        "version": __version__,
+        "source": str(plan.source),
+        "target": str(plan.target),
+        "consistency": plan.consistency,
+        "plan_hash": hash_of(plan),
+        "bytes": sum(receipt.bytes for receipt in outcome.receipts),
+        "modes": {str(hop.writes): hop.mode for hop in plan.hops},
+        "proofs": {
+            name: {"how": one.how, "left_out": list(one.left_out), "checksum_source": one.checksum_source,
+                   "checksum_target": one.checksum_target}
+            for name, one in proofs.items()
+        },
+        "findings": [{"level": f.level, "where": f.where, "message": f.message} for f in plan.findings],
+        "slices": [
+            {**part, "ended": None if part["ended"] is None else round(part["ended"] - first, 3)} for part in slices
+        ],
+    }  # fmt: skip
+
+
+def show(shape: dict[str, Any]) -> None:
+    """The end of a run, for people."""
+    say.table(
+        ("source", "target", "rows", "seconds", "rows/s", "verified"),
+        [
+            (table["source"], table["target"], table["loaded"], float(table["seconds"]),
+             round(table["loaded"] / table["seconds"]) if table["seconds"] else 0, _claim(table["verified"]))
+            for table in shape["tables"]
+        ],
+    )  # fmt: skip
+    seconds = max(shape["seconds"], 0.001)
+    say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")
+
+
+def _claim(verified: dict[str, str]) -> str:
+    reason = f": {verified['reason']}" if verified["reason"] else ""
+    return verified["claim"] + reason

@@ -1,0 +1,127 @@
+"""How a command ends: every error becomes a sentence and an exit status, never a traceback for the user's mistake.
+
+| status | meaning |
+|---|---|
+| 0 | done, and every check that was asked for passed |
+| 1 | a defect of Ropeway |
+| 2 | the request cannot be carried out |
+| 3 | an engine refused or failed |
+| 4 | a value does not fit where it must go |
+| 5 | a verification found a difference |
+| 130 | interrupted, by Ctrl-C, SIGTERM or SIGHUP |
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..transfer.errors import RopewayError
+from . import say
+
+if TYPE_CHECKING:
+    from ..transfer.run import Interrupt
+
+DEFECT, REFUSED, INTERRUPTED = 1, 3, 130
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class Guarded(TyperGroup):
+    """The commands, with what they raise turned into exit statuses."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with handled(_stop):
+                return super().invoke(ctx)
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except RopewayError as error:
+            status = error.exit_status
+            explained(error)
+        except (KeyboardInterrupt, typer.Abort):
+            status = INTERRUPTED
+            told(status, "Interrupted.")
+        except Exception as error:
+            if hasattr(error, "exit_code"):
+                raise  # Typer's own: a wrong option, which it explains itself, with status 2
+            status = unforeseen(error)
+        raise typer.Exit(status)
+
+
+def explained(error: RopewayError) -> None:
+    """Say what Ropeway raised on purpose; -v adds what the driver said."""
+    fields = {name: getattr(error, name) for name in ("table", "column", "key", "remedy")}
+    told(error.exit_status, str(error), message=error.message, **{k: v for k, v in fields.items() if v})
+    if say.voice().verbose and error.__cause__:
+        sys.stderr.write(say.safe("".join(traceback.format_exception(error))))
+
+
+def unforeseen(error: Exception) -> int:
+    """Say what nobody foresaw: a file that cannot be opened is the system's, all else is a defect of ours."""
+    if isinstance(error, OSError) and error.filename is not None:
+        told(REFUSED, f"{error.filename}: {error.strerror}.")
+        return REFUSED
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _PACKAGE in Path(frame.filename).resolve().parents] or frames
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} in {ours[-1].name}"
+    told(
+        DEFECT, f"This is a defect of Ropeway: {type(error).__name__} at {place}: {error}",
+        remedy="Please report it with the command" + ("." if say.voice().verbose else "; -v shows the traceback."),
+    )  # fmt: skip
+    if say.voice().verbose:
+        sys.stderr.write(say.safe("".join(traceback.format_exception(error))))
+    return DEFECT
+
+
+def told(status: int, text: str, **fields: str) -> None:
+    """The error as a sentence, and with --json as the one object on standard output."""
+    remedy = fields.get("remedy", "")
+    say.fail(text if not remedy or text.endswith(remedy) else f"{text}\n{remedy}")
+    named = {"message": text, **fields}
+    state = "interrupted" if status == INTERRUPTED else "failed"
+    say.data({"status": state, "exit_status": status, "error": {k: say.safe(v) for k, v in named.items()}})
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Answer Ctrl-C, SIGTERM and SIGHUP with a handler, as far as they are not ignored (nohup ignores SIGHUP)."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, answer in before.items():
+        if answer is not signal.SIG_IGN:
+            signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            signal.signal(number, answer)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def gently(interrupt: Interrupt) -> Iterator[None]:
+    """Let the first signal end a run after its current slices, and the second at once."""
+
+    def answer(number: int, frame: FrameType | None) -> None:
+        if interrupt.asked.is_set():
+            # The workers' threads cannot be stopped; the engines roll back what has no receipt.
+            sys.stderr.write("\nStopped at once.\n")
+            os._exit(INTERRUPTED)
+        interrupt.ask()
+        say.warn("stopping once the slices under way have landed; once more stops at once.")
+
+    with handled(answer):
+        yield

@@ -1,0 +1,150 @@
+"""The options that several commands share, each written once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from ..transfer.request import CONSISTENCIES, LEVELS, MODES
+from . import say
+
+_JOB, _WHAT, _HOW = "The job", "Which tables and rows", "How"
+
+
+def one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    """A callback that refuses any other word, and lets the empty one pass."""
+
+    def checked(value: str) -> str:
+        if value and value not in allowed:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}.")
+        return value
+
+    return checked
+
+
+def _option(*names: str, panel: str = _WHAT, **more: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job as the command line asks for it; what is empty is the job file's, or the default."""
+
+    job: Annotated[
+        Path | None, typer.Argument(help="A job file, or a folder that 'plan --out' wrote.", show_default=False)
+    ] = None
+    source: Annotated[str, _option("--source", panel=_JOB, metavar="URL", help="Where the rows are.")] = ""
+    target: Annotated[str, _option("--target", panel=_JOB, metavar="URL", help="Where they go.")] = ""
+    table: Annotated[
+        list[str], _option("--table", metavar="GLOB", help="Tables, as schema.table or table. Repeats.")
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str], _option("--exclude", metavar="GLOB", help="Tables to leave out. Repeats.")
+    ] = field(default_factory=list)
+    where: Annotated[
+        list[str], _option("--where", metavar="TABLE=SQL", help="Only rows that meet the source's SQL. Repeats.")
+    ] = field(default_factory=list)
+    columns: Annotated[
+        list[str], _option("--columns", metavar="TABLE=A,B", help="Only these columns. Repeats.")
+    ] = field(default_factory=list)
+    query: Annotated[str, _option("--query", metavar="SQL", help="Move a query's rows; needs --to.")] = ""
+    to: Annotated[str, _option("--to", metavar="NAME", help="The target's name of the one table or query.")] = ""
+    limit: Annotated[
+        int | None, _option("--limit", metavar="N", min=1, help="At most N rows of each table: a rehearsal.")
+    ] = None
+    target_schema: Annotated[
+        str, _option("--target-schema", metavar="NAME", help="The target's schema for all tables.")
+    ] = ""
+    mode: Annotated[
+        str,
+        _option("--mode", panel=_HOW, metavar="|".join(MODES), callback=one_of(MODES),
+                help="What becomes of the target's tables. Default: create."),
+    ] = ""  # fmt: skip
+    consistency: Annotated[
+        str,
+        _option("--consistency", panel=_HOW, metavar="|".join(CONSISTENCIES), callback=one_of(CONSISTENCIES),
+                help="Which instant is read: one of the run, one of each table, one that is proven unwritten, any."),
+    ] = ""  # fmt: skip
+    verify: Annotated[
+        str,
+        _option("--verify", panel=_HOW, metavar="|".join(LEVELS), callback=one_of(LEVELS),
+                help="How the result is proven. Default: standard."),
+    ] = ""  # fmt: skip
+    slice_rows: Annotated[
+        int | None,
+        _option("--slice-rows", panel=_HOW, metavar="N", min=0,
+                help="Rows of a slice, by estimate; 0 reads each table in one piece. Default: 400,000."),
+    ] = None  # fmt: skip
+    workers: Annotated[
+        int | None, _option("--workers", panel=_HOW, metavar="N", min=1, help="Slices at a time. Default: 2.")
+    ] = None
+    max_memory: Annotated[
+        str,
+        _option("--max-memory", panel=_HOW, metavar="SIZE",
+                help="Peak of all our processes together, as 600MB or 2GB. Default: 600MB."),
+    ] = ""  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a command speaks."""
+
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")
+    ] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more; show what a driver said.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only the result, warnings and errors.")] = False
+
+    def speak(self) -> None:
+        """Speak so from now on."""
+        found = say.voice()
+        found.json, found.verbose, found.quiet = self.json, self.verbose, self.quiet
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a parameter that is one of the classes above stand for all of its fields.
+
+    Typer reads options from a signature; this gives it one with the fields in the class' place.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if kind in (Asked, Manner)}
+    shown: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name in groups:
+            shown += _fields(groups[name])
+        else:
+            shown.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        made = {
+            name: kind(**{one.name: given.pop(one.name) for one in dataclasses.fields(kind)})
+            for name, kind in groups.items()
+        }
+        for group in made.values():
+            if isinstance(group, Manner):
+                group.speak()
+        command(**made, **given)
+
+    called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # the documented way
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    del called.__wrapped__  # type: ignore[attr-defined]  # or typing would read the hints of the wrapped one
+    return called
+
+
+def _fields(kind: type[Any]) -> list[inspect.Parameter]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[one.name],
+            default=[] if one.default is dataclasses.MISSING else one.default,
+        )
+        for one in dataclasses.fields(kind)
+    ]  # fmt: skip

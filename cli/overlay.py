@@ -1,0 +1,143 @@
+"""The command line over the job file: what a person types wins."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..transfer.errors import RequestError
+from . import say
+from .job import Wanted, read, wanted
+from .keys import JobKeys, TableKeys
+from .options import Asked
+
+_SCALARS = ("source", "target", "mode", "consistency", "limit", "target_schema", "verify", "slice_rows", "workers")
+
+
+def wanted_of(asked: Asked) -> Wanted:
+    """The job that the command line and its job file ask for together."""
+    if asked.job and asked.job.is_dir():
+        raise RequestError(f"{asked.job} is a folder without a plan.json.", remedy="'ropeway plan --out' writes one.")
+    keys = overlaid(read(asked.job) if asked.job else JobKeys(), asked)
+    found = wanted(keys)
+    withheld(found)
+    warn_of_literals(found, asked)
+    return found
+
+
+def withheld(found: Wanted) -> None:
+    """Keep the secrets of a job out of everything that is said."""
+    say.hide(found.secrets.source)
+    say.hide(found.secrets.target)
+
+
+def warn_of_literals(found: Wanted, asked: Asked) -> None:
+    for name in found.literal:
+        typed = bool(getattr(asked, name))
+        where = "the process list and the shell's history" if typed else f"the file {asked.job}"
+        quotes = ", in single quotes" if typed else ""
+        say.warn(
+            f"the password of the {name} can be read in {where}. Name an environment variable in its place{quotes}: "
+            "scheme://user:${NAME}@host/database"
+        )
+
+
+def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
+    """The keys with the options of the command line in their place."""
+    typed = {name: value for name in _SCALARS if (value := getattr(asked, name)) not in ("", None)}
+    if asked.max_memory:
+        typed["max_memory"] = asked.max_memory
+    entries = _narrowed(keys.tables, asked)
+    entries = _renamed(entries, asked)
+    entries = [_with(entry, exclude=[*entry.exclude, *asked.exclude]) for entry in entries]
+    for text in asked.where:
+        table, sql = _pair(text, "--where", "orders=placed_at >= '2024-01-01'")
+        entries = _changed(entries, table, where=sql)
+    for text in asked.columns:
+        table, names = _pair(text, "--columns", "orders=order_id,placed_at")
+        entries = _changed(entries, table, columns=[name.strip() for name in names.split(",")])
+    return keys.model_copy(update={**typed, "tables": entries})
+
+
+def _with(entry: TableKeys, **changes: Any) -> TableKeys:
+    return entry.model_copy(update=changes)
+
+
+def _pair(text: str, option: str, example: str) -> tuple[str, str]:
+    table, sign, value = text.partition("=")
+    if not sign or not table.strip() or not value.strip():
+        raise RequestError(f"{option} is written as 'table=...', not {text!r}.", remedy=f"{option} \"{example}\"")
+    return table.strip(), value.strip()
+
+
+def _narrowed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
+    """The entries that --table leaves: those it contains, and those that contain it, made as narrow as it is."""
+    if not entries:
+        typed = [TableKeys(source=pattern) for pattern in asked.table]
+        return typed or ([] if asked.query else [TableKeys(source="*")])
+    if not asked.table:
+        return entries
+    kept = {pattern: [] for pattern in asked.table}
+    for entry in entries:
+        for pattern in asked.table:
+            inside = _inside(entry.source, pattern)
+            if _inside(pattern, entry.source):
+                kept[pattern].append(entry)
+            elif inside:
+                kept[pattern].append(_with(entry, source=inside))
+    for pattern, found in kept.items():
+        if not found:
+            raise RequestError(
+                f"--table {pattern} meets no entry of {asked.job}.", remedy=f"Its entries: {_listed(entries)}."
+            )
+    return [entry for found in kept.values() for entry in found]
+
+
+def _listed(entries: list[TableKeys]) -> str:
+    return ", ".join(entry.source or entry.to for entry in entries)
+
+
+def _inside(wide: str, narrow: str) -> str:
+    """The narrow glob if whatever it means is meant by the wide one too, with the wide one's schema; else ''."""
+    schema, dot, table = wide.rpartition(".")
+    own_schema, own_dot, own_table = narrow.rpartition(".")
+    if not (wide and narrow and _meets(own_table, table)):
+        return ""
+    if dot and own_dot and not _meets(own_schema, schema):
+        return ""
+    return narrow if own_dot or not dot else f"{schema}.{narrow}"
+
+
+def _meets(name: str, glob: str) -> bool:
+    return fnmatchcase(name.lower(), glob.lower())
+
+
+def _renamed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
+    if asked.query:
+        if not asked.to:
+            raise RequestError("--query needs a name in the target.", remedy="Give it one: --to schema.table")
+        return [*entries, TableKeys(query=asked.query, to=asked.to)]
+    if asked.to:
+        if len(entries) != 1 or any(sign in entries[0].source for sign in "*?["):
+            raise RequestError("--to names one table.", remedy="Name it: --table shop.orders --to orders_old")
+        return [_with(entries[0], to=asked.to)]
+    return entries
+
+
+def _changed(entries: list[TableKeys], table: str, **changes: Any) -> list[TableKeys]:
+    """The entries with a change for one table: to its own entry, or to a copy of the one that means it."""
+    own = [n for n, entry in enumerate(entries) if _is_same(entry.source, table)]
+    if own:
+        return [_with(entry, **changes) if n == own[-1] else entry for n, entry in enumerate(entries)]
+    around = [(entry, inside) for entry in entries if (inside := _inside(entry.source, table))]
+    if not around:
+        raise RequestError(
+            f"{table} is not among the tables of this job, so nothing can be said of it.",
+            remedy=f"Its tables: {_listed(entries)}.",
+        )
+    entry, source = around[-1]
+    return [*entries, _with(entry, source=source, **changes)]
+
+
+def _is_same(source: str, table: str) -> bool:
+    return table.lower() in (source.lower(), source.rpartition(".")[2].lower())

@@ -1,0 +1,199 @@
+"""`.ropeway/<run>/`: what a run tells, for people and for speed. Losing it loses no truth: that lies in the target.
+
+`events.jsonl` grows while the run goes on, one JSON object a line; `plan.json` is a copy of the plan; `report.json`
+is written at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..transfer.engine import Receipt
+from ..transfer.errors import RequestError
+from ..transfer.plan import Plan, Statement, to_json
+from ..transfer.progress import Progress
+from . import say
+
+FOLDER = ".ropeway"
+_EVERY = 1.0  # seconds between two figures of a hop on its way
+
+
+class Recorder(Progress):
+    """Writes the run's folder. Whatever cannot be written is said once, and the run goes on."""
+
+    def __init__(self, base: Path | None = None) -> None:
+        self._base = base or Path(FOLDER)
+        self._lock = threading.Lock()
+        self._file: TextIO | None = None
+        self._failed = False
+        self._moving: defaultdict[str, int] = defaultdict(int)
+        self._told = 0.0
+        self._spans: dict[str, list[float]] = {}
+        self.plan: Plan | None = None
+        self.slices: list[dict[str, Any]] = []
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder, once its name is known."""
+        return self._base / self.plan.run if self.plan else None
+
+    def planned(self, plan: Plan, receipts: Sequence[Receipt]) -> None:
+        self.plan = plan
+        try:
+            self._open(plan)
+        except OSError as error:
+            self._fail(error)
+        tables = [
+            {"hop": hop.name, "source": str(hop.reads), "target": str(hop.writes), "rows": hop.rows,
+             "slices": len(hop.slices)}
+            for hop in plan.hops
+        ]  # fmt: skip
+        self.event(
+            "planned", run=plan.run, source=str(plan.source), target=str(plan.target), pid=os.getpid(),
+            host=socket.gethostname(), tables=tables,
+        )  # fmt: skip
+        for receipt in receipts:
+            if receipt.slice:
+                self.event("landed", earlier=True, **self._slice(receipt, None))
+
+    def _open(self, plan: Plan) -> None:
+        folder = self._base / plan.run
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore = self._base / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        (folder / "plan.json").write_text(to_json(plan), encoding="utf-8")
+        self._file = (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1)
+
+    def _fail(self, error: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            say.warn(f"{error.filename or self.folder}: {error.strerror}. The run's events and report are not kept.")
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Append an event; harmless before the run has a folder."""
+        line = json.dumps({"at": now(), "event": kind, **fields}, ensure_ascii=False, default=str)
+        with self._lock:
+            if not self._file:
+                return
+            try:
+                self._file.write(say.safe(line) + "\n")
+            except OSError as error:
+                self._file = None
+                self._fail(error)
+
+    def moving(self, hop: str, rows: int, size: int) -> None:
+        moment = time.monotonic()
+        with self._lock:
+            self._moving[hop] += rows
+            self._spans.setdefault(hop, [moment, moment])
+            due = moment - self._told >= _EVERY
+            if due:
+                self._told = moment
+                figures = dict(self._moving)
+        if due:
+            self.event("moving", rows=figures)
+
+    def landed(self, receipt: Receipt) -> None:
+        moment = time.monotonic()
+        with self._lock:
+            self._spans.setdefault(receipt.hop, [moment - receipt.seconds, moment])[1] = moment
+        self.event("landed", **self._slice(receipt, moment))
+
+    def _slice(self, receipt: Receipt, ended: float | None) -> dict[str, Any]:
+        made = {
+            "hop": receipt.hop, "slice": receipt.slice, "rows": receipt.loaded, "bytes": receipt.bytes,
+            "seconds": receipt.seconds, "instant": receipt.instant,
+        }  # fmt: skip
+        self.slices.append({**made, "ended": ended})
+        return made
+
+    def failed(self, hop: str, part: int, message: str) -> None:
+        self.event("failed", hop=hop, slice=part, message=message)
+
+    def stepped(self, statement: Statement) -> None:
+        self.event("stepped", statement=statement.name)
+
+    def said(self, message: str) -> None:
+        self.event("said", message=message)
+
+    def ended(self) -> None:
+        self.event("moved")
+
+    def seconds(self) -> dict[str, float]:
+        """How long each hop took by the clock, as far as this process moved it."""
+        return {hop: round(last - first, 3) for hop, (first, last) in self._spans.items()}
+
+    def close(self, status: str, report: dict[str, Any] | None = None) -> None:
+        """Write the last event, and the report if there is one."""
+        self.event("ended", status=status)
+        with self._lock:
+            if self._file:
+                self._file.close()
+                self._file = None
+        if report is None or self.folder is None or self._failed:
+            return
+        try:
+            text = json.dumps(report, indent=1, ensure_ascii=False, default=str)
+            (self.folder / "report.json").write_text(say.safe(text), encoding="utf-8")
+        except OSError as error:
+            self._fail(error)
+
+
+def now() -> str:
+    """This moment, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def runs(base: Path | None = None) -> list[Path]:
+    """The folders of the runs that are remembered here, oldest first."""
+    folder = base or Path(FOLDER)
+    return sorted(path.parent for path in folder.glob("*/plan.json")) if folder.is_dir() else []
+
+
+def folder_of(run: str, base: Path | None = None) -> Path:
+    """The folder of a run, by default the latest one's. RequestError if there is none."""
+    known = runs(base)
+    if not known:
+        raise RequestError(
+            f"No run is remembered in {Path.cwd() / FOLDER}.",
+            remedy="Go to the folder in which the run was started, or ask its target: ropeway status --target URL",
+        )
+    found = [path for path in known if path.name == run] if run else known[-1:]
+    if not found:
+        names = ", ".join(path.name for path in known[-5:])
+        raise RequestError(f"No run {run} is remembered here.", remedy=f"The latest here: {names}.")
+    return found[0]
+
+
+def read_report(run: str = "", base: Path | None = None) -> dict[str, Any]:
+    """A run's report. RequestError if the run has not ended."""
+    folder = folder_of(run, base)
+    try:
+        text = (folder / "report.json").read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RequestError(
+            f"Run {folder.name} has no report: it did not end.", remedy=f"ropeway status {folder.name}"
+        ) from error
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def events(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events of a run so far; a last line that is being written is left out."""
+    path = folder / "events.jsonl"
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)

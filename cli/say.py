@@ -1,0 +1,120 @@
+"""What a command says: results on standard output, everything else on standard error, secrets nowhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PIPED_WIDTH = 200  # columns of a table that goes into a file or a pipe, where no terminal says how wide it is
+WITHHELD = "***"
+
+
+@dataclass
+class Voice:
+    """How this command was asked to speak, and whether it has given its one JSON object.
+
+    `secrets` are the values that no sentence may hold.
+    """
+
+    json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    answered: bool = False
+    secrets: set[str] = field(default_factory=set, repr=False)
+
+
+_VOICE = Voice()  # one command a process, and its threads speak as it does
+
+
+def voice() -> Voice:
+    """The voice of the running command."""
+    return _VOICE
+
+
+def hide(secret: str) -> None:
+    """Withhold a value from whatever is said from now on."""
+    if secret:
+        voice().secrets.add(secret)
+
+
+def safe(text: str) -> str:
+    """The text without any value that was hidden, should a driver have put one there."""
+    for secret in sorted(voice().secrets, key=len, reverse=True):
+        text = text.replace(secret, WITHHELD)
+    return text
+
+
+def console(stream: TextIO) -> Console:
+    """Rich on a stream, as wide as the terminal; names of tables are never taken for markup."""
+    from rich.console import Console
+
+    width = None if stream.isatty() else _PIPED_WIDTH
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def out(text: str = "") -> None:
+    """A line of the result, for people."""
+    if not voice().json:
+        sys.stdout.write(safe(text) + "\n")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """A table of the result, for people; numbers are set to the right."""
+    if voice().json or not rows:
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False)
+    for place, heading in enumerate(headings):
+        numbers = all(isinstance(row[place], int | float) for row in rows)
+        drawn.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(safe(cell(value))) for value in row))
+    console(sys.stdout).print(drawn, soft_wrap=False)
+    sys.stdout.write("\n")
+
+
+def cell(value: object) -> str:
+    """A value as it stands in a table."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if value >= 0 else "?"
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)
+
+
+def data(value: Mapping[str, Any]) -> None:
+    """The one JSON object of a command that was given --json; a second one is not printed."""
+    if voice().json and not voice().answered:
+        voice().answered = True
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def note(text: str) -> None:
+    """A sentence beside the result; -q leaves it out."""
+    if not voice().quiet:
+        _aside(text)
+
+
+def warn(text: str) -> None:
+    """A sentence that must be heard."""
+    _aside(f"Warning: {text}")
+
+
+def fail(text: str) -> None:
+    """Why the command ends without its result."""
+    _aside(f"Error: {text}")
+
+
+def _aside(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(safe(text) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,114 @@
+"""The JSON that commands print, in one place, because scripts depend on it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..transfer.engine import Receipt
+from ..transfer.plan import Hop, Plan, hash_of, to_json
+from ..transfer.schema.catalogue import Table
+from ..verify.report import NOT_VERIFIED, Report, TableReport
+from .wire import Outcome
+
+
+def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """A finished run; `seconds` are those of each hop by the clock."""
+    receipts: defaultdict[str, list[Receipt]] = defaultdict(list)
+    for receipt in outcome.receipts:
+        if receipt.slice:
+            receipts[receipt.hop].append(receipt)
+    claims = {(one.source, one.target): one for one in outcome.report.tables} if outcome.report else {}
+    tables = [
+        _table_shape(hop, receipts[hop.name], claims.get((str(hop.reads), str(hop.writes))), seconds)
+        for hop in outcome.plan.hops
+    ]
+    return {
+        "status": "done" if outcome.report is None or outcome.report.equal else "different",
+        "run": outcome.plan.run,
+        "seconds": outcome.seconds,
+        "rows": sum(table["loaded"] for table in tables),
+        "tables": tables,
+    }
+
+
+def _table_shape(
+    hop: Hop, receipts: Sequence[Receipt], claim: TableReport | None, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    return {
+        "source": str(hop.reads),
+        "target": str(hop.writes),
+        "instant": ", ".join(sorted({receipt.instant for receipt in receipts})),
+        "read": sum(receipt.read for receipt in receipts),
+        "loaded": sum(receipt.loaded for receipt in receipts),
+        "filtered": 0,
+        "deduplicated": 0,
+        "rejected": sum(receipt.rejected for receipt in receipts),
+        "verified": {
+            "level": claim.level if claim else "none",
+            "claim": claim.claim if claim else NOT_VERIFIED,
+            "reason": claim.reason if claim else "no verification was asked for",
+        },
+        "seconds": seconds.get(hop.name, round(sum(receipt.seconds for receipt in receipts), 3)),
+    }
+
+
+def verify_shape(report: Report) -> dict[str, Any]:
+    """A verification. Partitions are null where no checksum of theirs is known."""
+    return {
+        "equal": report.equal and all(table.equal for table in report.tables),
+        "level": report.level,
+        "tables": [
+            {
+                "source": table.source,
+                "target": table.target,
+                "equal": table.equal,
+                "claim": table.claim,
+                "rows_source": table.rows_source,
+                "rows_target": table.rows_target,
+                "partitions": None,
+                "differing_partitions": None,
+                "differences": [],
+                "reason": table.reason,
+                "how": table.how,
+                "left_out": list(table.left_out),
+            }
+            for table in report.tables
+        ],
+    }
+
+
+def plan_shape(plan: Plan) -> dict[str, Any]:
+    """A plan as it is stored, with its hash."""
+    return {"run": plan.run, "hash": hash_of(plan), **json.loads(to_json(plan))}
+
+
+def inspect_shape(place: str, tables: Sequence[Table]) -> dict[str, Any]:
+    """The tables of a place; rows and bytes are the engine's estimates, null where it has none."""
+    return {
+        "place": place,
+        "tables": [
+            {
+                "table": str(table.name),
+                "kind": table.kind,
+                "rows": table.rows if table.rows >= 0 else None,
+                "bytes": table.bytes if table.bytes >= 0 else None,
+                "key": list(table.key),
+                "columns": [
+                    {"name": c.name, "type": c.native, "nullable": c.nullable, "identity": c.identity}
+                    for c in table.columns
+                ],
+                "indexes": [
+                    {"name": i.name, "columns": list(i.columns), "unique": i.unique} for i in table.indexes
+                ],
+                "foreign_keys": [
+                    {"columns": list(f.columns), "references": str(f.references), "referenced": list(f.referenced)}
+                    for f in table.foreign_keys
+                ],
+                "not_carried": list(table.left_out),
+            }
+            for table in tables
+        ],
+    }

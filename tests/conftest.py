@@ -1,0 +1,84 @@
+"""Fixtures for all tests: real servers, started on first use, and sample data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import hypothesis
+import pytest
+
+from servers import Absent, Mariadb, Postgresql
+
+AnyServer = TypeVar("AnyServer", Postgresql, Mariadb)
+
+IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
+ABSENT = pytest.StashKey[dict[str, str]]()
+
+# Deadlines measure the machine, and a CI run must not find by chance what nobody can repeat.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if IN_CI else "local")
+
+
+class PlainRoot:
+    """The checkout is a package, and pytest would import its `__init__.py` again, as `__init__`."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == parent.config.rootpath else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ABSENT] = {}
+    config.pluginmanager.register(PlainRoot())  # as a hook of this file it would not see the root
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A skip must not look green: name what was not there."""
+    for name, reason in config.stash[ABSENT].items():
+        terminalreporter.write_line(f"NOT TESTED, {name} is absent: {reason}", yellow=True, bold=True)
+
+
+def missing(config: pytest.Config, name: str, reason: str) -> NoReturn:
+    config.stash[ABSENT][name] = reason
+    if IN_CI or name in REQUIRED:
+        pytest.fail(f"{name} is required here and absent: {reason}", pytrace=False)
+    pytest.skip(f"{name} is absent: {reason}")
+
+
+def serve(config: pytest.Config, name: str, make: Callable[[], AnyServer]) -> Iterator[AnyServer]:
+    absence = ""
+    try:
+        server = make()
+    except Absent as reason:
+        absence = str(reason)
+    if absence:
+        missing(config, name, absence)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql(pytestconfig: pytest.Config) -> Iterator[Postgresql]:
+    yield from serve(pytestconfig, "postgresql", Postgresql)
+
+
+@pytest.fixture(scope="session")
+def mariadb(pytestconfig: pytest.Config) -> Iterator[Mariadb]:
+    yield from serve(pytestconfig, "mariadb", Mariadb)
+
+
+@pytest.fixture(scope="session")
+def chinook(pytestconfig: pytest.Config) -> Path:
+    """The folder of the Chinook sample, one dump per engine; skips where the machine lacks it."""
+    shared = os.environ.get("ROPEWAY_SHARED") or pytestconfig.rootpath.parent / "shared"
+    folder = Path(shared) / "data" / "chinook"
+    if not folder.is_dir():
+        pytest.skip("the Chinook sample is absent: name the folder above data/chinook in ROPEWAY_SHARED")
+    return folder

@@ -1,0 +1,195 @@
+"""kill -9 at every point of a run while a client writes to the source: each row once, of one instant."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pymysql
+import pytest
+
+from servers import Mariadb, Postgresql
+
+VICTIM = Path(__file__).with_name("victim.py")
+ACCOUNTS, PER_ACCOUNT = 2_000, 100
+TOTAL = ACCOUNTS * PER_ACCOUNT
+POINTS = [
+    ("claimed", 1), ("claimed", 3), ("loading", 2), ("settled", 2), ("landed", 1), ("landed", 4),
+    ("stepping", 1), ("stepping", 4), ("stepped", 2), ("stepped", 5),
+]  # fmt: skip
+
+# Rows move between accounts all the time; `log` has no key and grows. What holds at every instant:
+# the amounts add up to TOTAL, and log's deltas add up to 0.
+SCHEMA = (
+    "CREATE TABLE account (id integer PRIMARY KEY, amount integer NOT NULL, note varchar(40))",
+    "CREATE TABLE log (delta integer NOT NULL, txt varchar(40))",
+)
+
+
+def attack(**settings: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(VICTIM), json.dumps(settings)], capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def finished(settings: dict[str, Any]) -> dict[str, Any]:
+    """Resume until the run ends; the resumed process must not need luck."""
+    done = attack(**{**settings, "point": "", "after_s": 0, "resume": True})
+    if "did not end" not in done.stderr and "No run of this job is unfinished" in done.stderr:
+        done = attack(**{**settings, "point": "", "after_s": 0})  # killed before the run was recorded
+    assert done.returncode == 0, done.stderr[-3000:]
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+Execute = Callable[[list[str]], None]
+
+
+@contextmanager
+def writing(execute: Execute) -> Iterator[list[int]]:
+    """A client that moves amounts and appends to the log, one transaction after the other."""
+    stop, moves = threading.Event(), [0]
+
+    def work() -> None:
+        choose = random.Random(7)
+        while not stop.is_set():
+            one, other = choose.sample(range(1, ACCOUNTS + 1), 2)
+            delta = choose.randint(1, 9)
+            execute([
+                f"UPDATE account SET amount = amount - {delta} WHERE id = {one}",
+                f"UPDATE account SET amount = amount + {delta} WHERE id = {other}",
+                f"INSERT INTO log VALUES ({delta}, 'in'), ({-delta}, 'out')",
+            ])  # fmt: skip
+            moves[0] += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield moves
+    finally:
+        stop.set()
+        thread.join()
+
+
+def rows_of(first: str) -> list[str]:
+    values = ", ".join(f"({n}, {PER_ACCOUNT}, 'ä {n}')" for n in range(1, ACCOUNTS + 1))
+    log = ", ".join("(1, 'in'), (-1, 'out')" for _ in range(500))
+    return [*SCHEMA, f"INSERT INTO account VALUES {values}", f"INSERT INTO log VALUES {log}", first]
+
+
+def postgresql_source(server: Postgresql) -> tuple[str, Execute]:
+    url = server.database()
+    connection = psycopg.connect(url, autocommit=True)
+
+    def execute(statements: list[str]) -> None:
+        with connection.transaction():
+            for statement in statements:
+                connection.execute(statement)
+
+    execute(rows_of("ANALYZE"))
+    return url, execute
+
+
+def mariadb_source(server: Mariadb) -> tuple[str, Execute]:
+    url = server.database()
+    connection = server.connect(database=url.rpartition("/")[2])
+
+    def execute(statements: list[str]) -> None:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.commit()
+
+    execute(rows_of("DO 1"))
+    return url, execute
+
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+def target(kind: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) -> tuple[str, Ask]:
+    if kind == "sqlite":
+        file = folder / "target.sqlite"
+        return f"sqlite:///{file}", lambda sql: sqlite3.connect(file).execute(sql).fetchall()
+    if kind == "duckdb":
+        base = folder / "target.duckdb"
+
+        def ask_duckdb(sql: str) -> list[tuple[Any, ...]]:
+            with duckdb.connect(str(base), read_only=True) as connection:
+                return connection.execute(sql).fetchall()
+
+        return f"duckdb:///{base}", ask_duckdb
+    if kind == "postgresql":
+        url = postgresql.database()
+        return url, lambda sql: psycopg.connect(url, autocommit=True).execute(sql).fetchall()
+    url = mariadb.database()
+
+    def ask_mariadb(sql: str) -> list[tuple[Any, ...]]:
+        with mariadb.connect(database=url.rpartition("/")[2]).cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    return url, ask_mariadb
+
+
+def holds(ask: Ask) -> None:
+    """The invariants of one instant, and each row once."""
+    ((rows, ids, total),) = ask("SELECT count(*), count(DISTINCT id), sum(amount) FROM account")
+    assert (rows, ids, int(total)) == (ACCOUNTS, ACCOUNTS, TOTAL)
+    ((lines, balance),) = ask("SELECT count(*), sum(delta) FROM log")
+    assert int(balance) == 0
+    assert lines % 2 == 0
+    assert lines >= 1_000
+
+
+def equal_to_what_was_read(answer: dict[str, Any]) -> None:
+    claims = {table["target"]: table["claim"] for table in answer["report"]["tables"]}
+    assert set(claims.values()) <= {"target equals what was read", "counts equal"}, claims
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "postgresql", "mariadb"])
+@pytest.mark.parametrize(("point", "nth"), [POINTS[0], POINTS[2], POINTS[5], POINTS[7]])
+def test_killed_run_resumes_exactly(
+    kind: str, point: str, nth: int, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
+) -> None:
+    source = mariadb_source(mariadb) if kind == "postgresql" else postgresql_source(postgresql)
+    url, ask = target(kind, tmp_path, postgresql, mariadb)
+    settings: dict[str, Any] = {"source": source[0], "target": url, "point": point, "nth": nth}
+    with writing(source[1]) as moves:
+        killed = attack(**settings)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+        equal_to_what_was_read(finished(settings))
+    assert moves[0] > 20
+    holds(ask)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "postgresql", "mariadb"])
+def test_killed_anywhere(
+    kind: str, seed: int, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
+) -> None:
+    choose = random.Random(f"{kind} {seed}")
+    source = mariadb_source(mariadb) if seed % 2 else postgresql_source(postgresql)
+    url, ask = target(kind, tmp_path, postgresql, mariadb)
+    settings: dict[str, Any] = {"source": source[0], "target": url}
+    with writing(source[1]):
+        first = attack(**settings, after_s=0.6 + choose.random() * 1.5)
+        for _ in range(choose.randint(0, 2)):
+            first = attack(**settings, after_s=0.6 + choose.random() * 1.5, resume=True)
+        if first.returncode != 0:
+            equal_to_what_was_read(finished(settings))
+    holds(ask)

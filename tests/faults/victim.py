@@ -1,0 +1,96 @@
+"""A run that kills itself at a named point: `python victim.py SETTINGS_JSON`.
+
+The points are laid around Ropeway's own functions from outside; nothing in the package knows of them.
+Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers.
+Prints the run's report as JSON if it gets to its end.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ropeway.cli import wire
+from ropeway.transfer import commit, ledger
+from ropeway.transfer import run as running
+from ropeway.transfer.place import parse
+from ropeway.transfer.request import Choice, Request
+
+
+class Fuse:
+    """Counts passings of its point over all threads; the nth one kills the process."""
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+        self._lock = threading.Lock()
+
+    def burn(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def around(owner: Any, name: str, fuse: Fuse, *, before: bool) -> None:
+    original: Callable[..., Any] = getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        if before:
+            fuse.burn()
+        answer = original(*arguments, **named)
+        if not before:
+            fuse.burn()
+        return answer
+
+    setattr(owner, name, wrapped)
+
+
+def lay(point: str, fuse: Fuse) -> None:
+    if point == "claimed":
+        around(ledger.SqlLedger, "claim", fuse, before=False)
+    elif point == "loading":
+        around(running.Tally if hasattr(running, "Tally") else commit.Tally, "receipt", fuse, before=True)
+    elif point == "settled":
+        around(ledger.SqlLedger, "settle", fuse, before=False)
+    elif point == "landed":
+        around(running, "land", fuse, before=False)
+    elif point == "stepping":
+        around(ledger.SqlLedger, "journal", fuse, before=True)
+    elif point == "stepped":
+        around(running, "step", fuse, before=False)
+
+
+def main() -> None:
+    wanted = json.loads(sys.argv[1])
+    source, source_secret = parse(wanted["source"])
+    target, target_secret = parse(wanted["target"])
+    if wanted.get("point"):
+        lay(wanted["point"], Fuse(wanted["nth"]))
+    if wanted.get("after_s"):
+        threading.Timer(wanted["after_s"], lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    request = Request(
+        source,
+        target,
+        choices=tuple(Choice(table) for table in wanted.get("tables", ["*"])),
+        mode=wanted.get("mode", "create"),
+        consistency=wanted.get("consistency", "run"),
+        slice_rows=wanted.get("slice_rows", 300),
+    )
+    secrets = wire.Secrets(source_secret, target_secret)
+    outcome = wire.run(request, secrets, resume=wanted.get("resume", False))
+    report = asdict(outcome.report) if outcome.report else {}
+    receipts = [asdict(receipt) for receipt in outcome.receipts]
+    print(json.dumps({"report": report, "receipts": receipts}))  # noqa: T201
+    os._exit(0)  # a timer may still be waiting
+
+
+if __name__ == "__main__":
+    main()

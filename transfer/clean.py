@@ -1,0 +1,172 @@
+"""What a run left behind, and removing it.
+
+Of a run that ended, the staging tables, shadows, pre-images and old tables are left: they are the way back, until
+they are cleaned. Of a run that did not end, everything it made is left, and cleaning undoes it as far as there is
+a way back; what has none is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from .commit import step
+from .engine import Engine, Loader
+from .engines import engine_of
+from .errors import EngineError, RequestError
+from .ledger import number_of
+from .place import Address
+from .plan import Hop, Plan, Statement, from_json
+from .schema.catalogue import Table
+from .schema.modes import Move
+
+ENDED = ("loaded", "done", "different")
+_BESIDE = ("staging", "shadow", "preimages", "old")
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a run left: `statements` remove it, in order; `stuck` names what nothing can undo.
+
+    `published` are the tables that keep rows of this run: appended, and without a key to take them out by.
+    """
+
+    run: str
+    state: str
+    statements: tuple[Statement, ...]
+    stuck: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+
+
+def leftovers(run: str, target: Address) -> Left:
+    """What a run left in its target. RequestError if the target knows no such run."""
+    loader = engine_of(target.place.scheme).loader(target)
+    try:
+        return _left(run, loader)[1]
+    finally:
+        loader.close()
+
+
+def remove(run: str, target: Address) -> Left:
+    """Remove what a run left, and forget the run; what was removed.
+
+    Raises EngineError while the run goes on in another process, or if the engine refuses: then what is
+    removed stays removed, and the call can be repeated.
+    """
+    loader = engine_of(target.place.scheme).loader(target)
+    try:
+        plan, left = _left(run, loader)
+        _hold(plan, loader)
+        for statement in left.statements:
+            _carry_out(run, statement, loader)
+        loader.ledger.forget(run)
+        return left
+    finally:
+        loader.close()
+
+
+def _left(run: str, loader: Loader) -> tuple[Plan, Left]:
+    states = {str(row[0]): str(row[3]) for row in loader.ledger.runs()}
+    if run not in states:
+        near = get_close_matches(run, states, 1)
+        raise RequestError(
+            f"The target knows no run {run}.",
+            remedy=f"Did you mean {near[0]}?" if near else f"Runs there: {', '.join(states) or 'none'}.",
+        )
+    plan = from_json(loader.ledger.plan(run))
+    engine = engine_of(plan.target.scheme)
+    if states[run] in ENDED:
+        return plan, Left(run, states[run], tuple(_beside(plan, engine, loader)))
+    return plan, _undoing(plan, states[run], engine, loader)
+
+
+def _hold(plan: Plan, loader: Loader) -> None:
+    for hop in plan.hops:
+        if not loader.hold(str(hop.writes)):
+            raise EngineError(
+                f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
+                remedy="Wait for its end, or stop it first. Its lock goes with its process.",
+            )  # fmt: skip
+
+
+def _carry_out(run: str, statement: Statement, loader: Loader) -> None:
+    try:
+        step(run, statement, loader, "")
+    except Exception as error:
+        raise EngineError(
+            f"The target refused to {statement.name.split(' ', 1)[1]}: {error}",
+            remedy="What is removed stays removed. Mend the cause and clean again.",
+        ) from error
+
+
+def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
+    """The run's own tables beside the target's, as far as they are there."""
+    made = []
+    for hop in plan.hops:
+        move = Move(engine, loader, hop, Table(hop.writes, ()), None, plan.run)
+        for relation in map(move.beside, _BESIDE):
+            query = engine.exists(relation)
+            if query and loader.ask(query):
+                made.append(_drop(len(made) + 1, f"drop table {relation}", engine.relation(relation), engine))
+    return made
+
+
+def _drop(number: int, name: str, relation: str, engine: Engine) -> Statement:
+    return Statement(f"{number} {name}", "clean", f"DROP TABLE {relation}", atomic=engine.atomic_ddl)
+
+
+def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
+    """The ways back of what happened, the latest first; and what happened and has none."""
+    # By number: once undone, a statement stands in the journal under its undoing's name.
+    journal = {number_of(name): (name, state) for name, state in loader.ledger.journaled(plan.run).items()}
+    hops = {hop.name: hop for hop in plan.hops}
+    made, stuck, published = [], [], []
+    for statement in reversed(plan.statements):
+        name = statement.name.split(" ", 1)[1]
+        if not _happened(statement, journal, loader):
+            continue
+        if statement.back:
+            undoing = Statement(
+                f"{number_of(statement.name)} undo: {name}", "clean", statement.back, atomic=engine.atomic_ddl
+            )
+            made.append(undoing)
+        elif _is_own(name) or (statement.hop and hops[statement.hop].mode in ("append", "truncate")):
+            stuck.append(name)
+            published += [str(hops[statement.hop].writes)] if _publishes(statement, hops) else []
+    stuck += _rows_left(plan, loader)
+    return Left(plan.run, state, tuple(made), tuple(stuck), tuple(published))
+
+
+def _happened(statement: Statement, journal: dict[int, tuple[str, str]], loader: Loader) -> bool:
+    name, state = journal.get(number_of(statement.name), ("", ""))
+    if statement.check:
+        # Engines that commit DDL by themselves may have died between the statement and its entry.
+        return bool(name) and bool(loader.ask(statement.check))
+    return name == statement.name and state == "done"
+
+
+def _is_own(name: str) -> bool:
+    """Whether planning made this step of the user's own SQL, which nobody but the user can undo."""
+    return name.startswith(("before: ", "after: "))
+
+
+def _publishes(statement: Statement, hops: dict[str, Hop]) -> bool:
+    own = _is_own(statement.name.split(" ", 1)[1])
+    return not own and statement.phase == "after" and hops[statement.hop].mode == "append"
+
+
+def _rows_left(plan: Plan, loader: Loader) -> list[str]:
+    """Rows that landed in a table which was there before: its old rows are gone, or updated."""
+    landed = {receipt.hop for receipt in loader.ledger.receipts(plan.run) if receipt.slice and receipt.loaded}
+    return [
+        f"rows in {hop.writes} (mode {hop.mode})"
+        for hop in plan.hops
+        if hop.name in landed and hop.mode in ("truncate", "merge")
+    ]
+
+
+def only_tables(plan: Plan) -> Plan:
+    """The plan without the statements that follow its rows: indexes and keys of their own, swaps, the user's SQL."""
+    before: Sequence[Statement] = [s for s in plan.statements if s.phase == "before"]
+    return replace(plan, statements=tuple(before))

@@ -1,0 +1,195 @@
+"""The MySQL family: MySQL 5.7 and later, MariaDB. What differs between the two is data of an instance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import pymysql
+
+from ...canonical import Canon
+from ...engine import Build, Failure, Loader, Session, Source
+from ...errors import RequestError
+from ...place import Address
+from ...plan import Cut, Finding, Hop, Statement
+from ...schema.catalogue import Column, Relation, Table
+from ...schema.sql import MergeWords, merge, range_condition
+from . import catalogue, cuts, ddl
+from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
+from .source import MySqlSource
+from .types import READS, WRITES
+
+_NAME_CHARACTERS = 64
+
+# Error numbers; research: online.md section 5.
+_TRANSIENT = (1040, 1053, 1205, 1213, 2006, 2013, 2055, 4031)
+_CODES: dict[int, Failure] = {
+    **dict.fromkeys(_TRANSIENT, "transient"),
+    **dict.fromkeys((1062, 1264, 1265, 1292, 1366, 1406, 1452, 1048), "data"),
+    **dict.fromkeys((1021, 1114), "space"),
+    **dict.fromkeys((1044, 1045, 1142, 1227), "login"),
+    **dict.fromkeys((1054, 1146, 1412), "schema"),
+}
+
+
+class MySql:
+    """One member of the family."""
+
+    schemes: tuple[str, ...]
+    family = "mysql"
+    landing: Literal["transaction"] = "transaction"
+    instant: Literal["together"] = "together"
+    writers: Literal["many"] = "many"
+    forms: tuple[str, ...] = ()
+    modes = ("create", "append", "replace", "truncate", "merge")
+    atomic_ddl = False
+    default_schema = ""
+    parents_first = False
+    reads = READS
+
+    def __init__(self, name: str, collation: str) -> None:
+        self.name = name
+        self.schemes = (name,)
+        self.writes = WRITES[name]
+        self.table_suffix = f" ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {collation}"
+
+    def quote(self, name: str) -> str:
+        return quoted(name)
+
+    def literal(self, value: object) -> str:
+        return literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        return qualified(relation)
+
+    def name_of(self, name: str) -> str:
+        """Names end at 64 characters; longer ones keep 55 and a hash, so that none collide."""
+        if len(name) <= _NAME_CHARACTERS:
+            return name
+        return f"{name[: _NAME_CHARACTERS - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+    def connect(self, address: Address, *, create: bool = False) -> Session:
+        del create
+        if not address.database:
+            raise RequestError(f"{address} names no database.", remedy=f"{self.name}://user@host/DATABASE")
+        return MySqlSession(address)
+
+    def tables(self, session: Session, schema: str = "") -> list[Table]:
+        return catalogue.tables(session, schema, literal(schema) if schema else "DATABASE()")
+
+    def describe(self, session: Session, query: str) -> Table:
+        name = "ropeway_query"
+        try:
+            session.execute(f"CREATE TEMPORARY TABLE {name} AS SELECT * FROM ({query}) AS q LIMIT 0")  # noqa: S608
+        except pymysql.Error as error:
+            raise RequestError(f"{self.name} refuses the query: {error}") from error
+        rows = session.ask(f"SHOW COLUMNS FROM {name}")
+        session.execute(f"DROP TEMPORARY TABLE {name}")
+        columns = tuple(Column(str(row[0]), str(row[1]), row[2] == "YES") for row in rows)
+        return Table(Relation("", "query"), columns, kind="query")
+
+    def create_schema(self, schema: str) -> str:
+        """A schema is a database here; the URL's own is there."""
+        return f"CREATE DATABASE IF NOT EXISTS {quoted(schema)}" if schema else ""
+
+    def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        del where
+        return cuts.cuts(session, table, wanted)
+
+    def condition(self, cut: Cut) -> str:
+        return "" if cut.kind == "whole" else range_condition(quoted(cut.column), cut, literal)
+
+    def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
+        return MySqlSource(self, address, hops, consistency, count)
+
+    def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
+        names = ", ".join(str(hop.reads) for hop in hops)
+        held = (f"shared metadata locks on {names} while they are read (stop DDL, not writers)",)
+        if consistency in ("run", "table"):
+            held += (
+                "none while equal log positions can be had; else FLUSH TABLES WITH READ LOCK for some "
+                "milliseconds, waiting at most 3 s, three times; else LOCK TABLES ... READ likewise",
+            )
+        return held
+
+    def loader(self, address: Address) -> Loader:
+        return MySqlLoader(address)
+
+    def profile(
+        self, session: Session, table: Table, where: str
+    ) -> tuple[dict[str, str], list[Finding]]:
+        del session, table, where
+        return {}, []
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        return ddl.create(self, table, into, bare=bare)
+
+    def finish(self, build: Build) -> list[Statement]:
+        return [*ddl.indexes(build), *ddl.foreign_keys(self, build)]
+
+    def exists(self, relation: Relation) -> str:
+        return ddl.exists(relation)
+
+    def referenced(self, relation: Relation) -> str:
+        return ddl.referenced(relation)
+
+    def empty(self, relation: Relation) -> str:
+        # TRUNCATE would commit by itself; DELETE stays inside the transaction of its journal entry.
+        return f"DELETE FROM {qualified(relation)}"  # noqa: S608
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        return ddl.swap(relation, shadow, kept)
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        return merge(self, hop, staging, preimages, MergeWords("NOT ({t} <=> {s})", joined_update=True))
+
+    def checksum(
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
+    ) -> str:
+        del session, relation, columns, where
+        return ""
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        """Settings and tables that stand in the way of loading."""
+        findings = []
+        if not session.ask("SELECT @@local_infile")[0][0]:
+            findings.append(Finding(
+                "warning", "target", "local_infile is off, so rows are loaded by multi-row INSERT, several times "
+                "slower; SET GLOBAL local_infile = 1 turns it on",
+            ))  # fmt: skip
+        keyless = [str(hop.writes) for hop in hops if not hop.key and hop.mode == "create"]
+        staged = [str(hop.writes) for hop in hops if hop.mode in ("append", "merge")]
+        required = session.ask("SHOW VARIABLES LIKE 'sql_require_primary_key'")
+        if required and str(required[0][1]) in ("ON", "1") and (keyless or staged):
+            findings.append(Finding(
+                "refusal", ", ".join(keyless or staged), "sql_require_primary_key is on, and tables without a key "
+                "(or staging tables) would be made; turn it off for this user's sessions",
+            ))  # fmt: skip
+        return findings + self._odd_engines(session, hops) + self._limits(session)
+
+    def _odd_engines(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        there = {t.name: t.physical.get("engine") for schema in {h.writes.schema for h in hops}
+                 for t in self.tables(session, schema)}  # fmt: skip
+        return [
+            Finding("refusal", str(hop.writes), f"its engine is {there[hop.writes]}: only InnoDB can take rows and "
+                    "receipt in one transaction")
+            for hop in hops
+            if there.get(hop.writes, "InnoDB") != "InnoDB"
+        ]  # fmt: skip
+
+    def _limits(self, session: Session) -> list[Finding]:
+        packet = int(str(session.ask("SELECT @@max_allowed_packet")[0][0]))
+        return [Finding("info", "target", f"max_allowed_packet is {packet >> 20} MB: no longer value can be loaded")]
+
+    def classify(self, error: BaseException) -> Failure:
+        if isinstance(error, pymysql.Error) and error.args and isinstance(error.args[0], int):
+            return _CODES.get(error.args[0], "other")
+        return "transient" if isinstance(error, ConnectionError) else "other"
+
+
+ENGINES = {
+    # PAD SPACE collations take 'a' and 'a ' for equal keys; MariaDB has one that does not.
+    "mysql": MySql("mysql", "utf8mb4_bin"),
+    "mariadb": MySql("mariadb", "utf8mb4_nopad_bin"),
+}

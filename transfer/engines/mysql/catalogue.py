@@ -1,0 +1,119 @@
+"""The catalogue of a MySQL or MariaDB database, by set-based queries over information_schema."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ...engine import Row, Session
+from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+
+_ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DEFAULT"}
+
+
+def tables(session: Session, schema: str, literal: str) -> list[Table]:
+    """Base tables and views of one database; `literal` is its name as SQL (or DATABASE())."""
+    where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%'"
+    columns = _grouped(session.ask(
+        "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION "
+        f"FROM information_schema.COLUMNS WHERE {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
+    ))  # fmt: skip
+    indexes = _grouped(session.ask(
+        "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE "
+        f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
+    ))  # fmt: skip
+    foreign = _foreign_keys(session, schema, literal)
+    triggers = _grouped(session.ask(
+        "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS "
+        f"WHERE TRIGGER_SCHEMA = {literal}"
+    ))  # fmt: skip
+    found = session.ask(
+        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE FROM information_schema.TABLES "
+        f"WHERE {where} ORDER BY TABLE_NAME"
+    )
+    return [
+        _table(schema, row, columns[str(row[0])], indexes[str(row[0])], foreign[str(row[0])],
+               [f"trigger {t[1]}" for t in triggers[str(row[0])]])
+        for row in found
+    ]  # fmt: skip
+
+
+def _grouped(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
+    groups: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[str(row[0])].append(row)
+    return groups
+
+
+def _table(
+    schema: str, row: Row, columns: list[Row], indexes: list[Row], foreign: list[ForeignKey], left: list[str]
+) -> Table:
+    name, kind, rows, size, engine = row
+    made = tuple(_column(c) for c in columns)
+    key, kept = _indexes(indexes, {fk.name for fk in foreign}, left)
+    view = "VIEW" in str(kind)
+    if not view and engine != "InnoDB":
+        left.append(f"engine {engine}: its rows are outside of snapshots")
+    return Table(
+        Relation(schema, str(name)), made, key, kept, tuple(foreign), rows=int(str(rows)) if rows is not None else -1,
+        bytes=int(str(size or 0)), kind="view" if view else "table", left_out=tuple(left),
+        physical={"engine": str(engine or "")},
+    )  # fmt: skip
+
+
+def _column(row: Row) -> Column:
+    _, name, native, nullable, default, extra, generated = row
+    identity = "auto_increment" in str(extra).lower()
+    # MariaDB writes a default of NULL as the word NULL.
+    kept = "" if default is None or str(default) == "NULL" or identity else str(default)
+    return Column(str(name), _text(native), nullable == "YES", identity, kept, str(generated or ""))
+
+
+def _text(native: object) -> str:
+    return native.decode() if isinstance(native, bytes) else str(native)
+
+
+def _indexes(rows: list[Row], foreign: set[str], left: list[str]) -> tuple[tuple[str, ...], tuple[Index, ...]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[str(row[1])].append(row)
+    key: tuple[str, ...] = ()
+    kept = []
+    for name, members in groups.items():
+        columns = tuple(str(member[3]) for member in members)
+        unique = int(str(members[0][2])) == 0
+        if name == "PRIMARY":
+            key = columns
+        elif members[0][5] != "BTREE" or any(member[3] is None for member in members):
+            left.append(f"index {name}: {members[0][5]} or over an expression")
+        elif unique and any(member[4] for member in members):
+            left.append(f"unique index {name}: over prefixes")
+        # The server makes an index for each foreign key by itself, under the constraint's name.
+        elif name not in foreign:
+            kept.append(Index(name, columns, unique, constraint=False))
+    return key, tuple(kept)
+
+
+def _foreign_keys(session: Session, schema: str, literal: str) -> defaultdict[str, list[ForeignKey]]:
+    rows = session.ask(
+        "SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, "
+        "k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE, "
+        f"k.REFERENCED_TABLE_SCHEMA = {literal} "
+        "FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r "
+        "ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
+        "AND r.TABLE_NAME = k.TABLE_NAME "
+        f"WHERE k.TABLE_SCHEMA = {literal} AND k.REFERENCED_TABLE_NAME IS NOT NULL "
+        "ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
+    )
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[str(row[0]), str(row[1])].append(row)
+    made: defaultdict[str, list[ForeignKey]] = defaultdict(list)
+    for (table, name), members in groups.items():
+        first = members[0]
+        parent = Relation(schema if first[8] else str(first[3]), str(first[4]))
+        made[table].append(ForeignKey(
+            name, tuple(str(m[2]) for m in members), parent, tuple(str(m[5]) for m in members),
+            _ACTIONS.get(str(first[6]), ""), _ACTIONS.get(str(first[7]), ""),
+        ))  # fmt: skip
+    return made

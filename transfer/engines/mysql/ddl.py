@@ -1,0 +1,127 @@
+"""DDL of the MySQL family. Each statement commits by itself, so each has a check in the catalogue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...engine import Build
+from ...plan import Statement
+from ...schema.catalogue import Index, Relation, Table
+from ...schema.sql import column_clause, create_table, foreign_key_clauses, key_clause, names
+from .session import literal, qualified, quoted
+
+if TYPE_CHECKING:
+    from . import MySql
+
+_PREFIX = 191  # characters: 764 bytes, so that four such columns fit into an index of 3,072
+
+
+def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
+    """A table with its primary key: rows lie in its order, so it cannot come later."""
+    identity = "" if bare else " AUTO_INCREMENT"
+    clauses = [column_clause(engine, column, identity) for column in table.columns]
+    if not bare:
+        clauses += key_clause(engine, table)
+        clauses += _identity_index(table)
+    return create_table(engine, into, clauses, engine.table_suffix)
+
+
+def _identity_index(table: Table) -> list[str]:
+    """AUTO_INCREMENT wants an index that begins with its column."""
+    return [
+        f"KEY ({quoted(column.name)})"
+        for column in table.columns
+        if column.identity and table.key[:1] != (column.name,)
+    ]
+
+
+def _schema(relation: Relation) -> str:
+    return literal(relation.schema) if relation.schema else "DATABASE()"
+
+
+def exists(relation: Relation) -> str:
+    """A query that returns a row if the table is there."""
+    return (
+        f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {_schema(relation)} "  # noqa: S608
+        f"AND TABLE_NAME = {literal(relation.table)}"
+    )
+
+
+def indexes(build: Build) -> list[Statement]:
+    """All secondary indexes by one ALTER TABLE: one pass over the rows."""
+    if not build.table.indexes:
+        return []
+    clauses = [_index_clause(build.table, index) for index in build.table.indexes]
+    last = build.table.indexes[-1].name
+    on = qualified(build.into)
+    drops = ", ".join(f"DROP INDEX {quoted(index.name)}" for index in build.table.indexes)
+    return [Statement(
+        name=f"create the indexes of {build.into}", phase="after", hop=build.hop, after=(build.hop,),
+        forward=f"ALTER TABLE {on} {', '.join(clauses)}", back=f"ALTER TABLE {on} {drops}",
+        check=f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "  # noqa: S608
+        f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(last)} LIMIT 1",
+        lock=f"shared metadata lock on {build.into} while it reads the rows",
+    )]  # fmt: skip
+
+
+def _index_clause(table: Table, index: Index) -> str:
+    word = "ADD UNIQUE INDEX" if index.unique else "ADD INDEX"
+    parts = [quoted(c) + ("" if index.unique else _prefix(table.column(c).native)) for c in index.columns]
+    return f"{word} {quoted(index.name)} ({', '.join(parts)})"
+
+
+def _prefix(native: str) -> str:
+    """Long text enters an ordinary index by its beginning; uniqueness needs all of it."""
+    long = re.fullmatch(r"varchar\((\d+)\)", native)
+    if native in ("longtext", "longblob") or (long and int(long[1]) > _PREFIX):
+        return f"({_PREFIX})"
+    return ""
+
+
+def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
+    """With foreign_key_checks off a key is added in place and looks at no row: orphans are asked for first."""
+    on, made = qualified(build.into), []
+    for fk, clause in zip(build.table.foreign_keys, foreign_key_clauses(engine, build.table), strict=True):
+        orphans = _orphans(build.into, fk.columns, fk.references, fk.referenced)
+        made.append(Statement(
+            name=f"add foreign key {fk.name}", phase="after", hop=build.hop, after=("*",),
+            forward=f"ALTER TABLE {on} ADD {clause}", back=f"ALTER TABLE {on} DROP FOREIGN KEY {quoted(fk.name)}",
+            check=f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(build.into)} "  # noqa: S608
+            f"AND TABLE_NAME = {literal(build.into.table)} AND CONSTRAINT_NAME = {literal(fk.name)}",
+            guard=orphans,
+            refusal=f"Rows of {build.into} refer by ({', '.join(fk.columns)}) to rows of {fk.references} that are "
+            f"not there, so foreign key {fk.name} cannot be made. They are listed by: {orphans}",
+            lock=f"metadata locks on {build.into} and {fk.references}, for a moment",
+        ))  # fmt: skip
+    return made
+
+
+def _orphans(child: Relation, columns: Sequence[str], parent: Relation, referenced: Sequence[str]) -> str:
+    same = " AND ".join(f"p.{quoted(r)} = c.{quoted(c)}" for c, r in zip(columns, referenced, strict=True))
+    filled = " AND ".join(f"c.{quoted(c)} IS NOT NULL" for c in columns)
+    shown = ", ".join(f"c.{quoted(c)}" for c in columns)
+    return (
+        f"SELECT {shown} FROM {qualified(child)} AS c WHERE {filled} AND NOT EXISTS "  # noqa: S608
+        f"(SELECT 1 FROM {qualified(parent)} AS p WHERE {same}) LIMIT 5"
+    )
+
+
+def referenced(relation: Relation) -> str:
+    """Foreign keys of other tables that refer to this one."""
+    return (
+        "SELECT CONCAT('foreign key ', CONSTRAINT_NAME) FROM information_schema.KEY_COLUMN_USAGE "  # noqa: S608
+        f"WHERE REFERENCED_TABLE_SCHEMA = {_schema(relation)} AND REFERENCED_TABLE_NAME = {literal(relation.table)} "
+        f"AND TABLE_NAME <> {literal(relation.table)}"
+    )
+
+
+def swap(relation: Relation, shadow: Relation, kept: Relation) -> str:
+    """RENAME TABLE does both in one step."""
+    return (
+        f"RENAME TABLE {qualified(relation)} TO {qualified(kept)}, {qualified(shadow)} TO {qualified(relation)}"
+    )
+
+
+__all__ = ["create", "exists", "foreign_keys", "indexes", "names", "referenced", "swap"]

@@ -1,0 +1,139 @@
+"""Connections to MySQL and MariaDB by PyMySQL: pins, the control connection, the loader."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pymysql
+from pymysql.constants import CLIENT
+
+from ...engine import Row
+from ...errors import EngineError
+from ...ledger import SqlLedger, Words
+from ...place import Address, redact
+from ...plan import Hop, Slice
+from ...schema.catalogue import Relation
+from .infile import insert, load
+
+# Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
+_SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+PINS = (
+    "SET time_zone = '+00:00'",
+    f"SET sql_mode = '{_SQL_MODE}'",
+    # A slow loader must not make the server give up on its reader: the default is 60 s.
+    "SET net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 28800",
+)
+LOADER_PINS = ("SET foreign_key_checks = 0, unique_checks = 0",)
+
+
+def quoted(name: str) -> str:
+    """A name in backticks."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def qualified(relation: Relation) -> str:
+    """A quoted name with its database, if it has one."""
+    return (f"{quoted(relation.schema)}." if relation.schema else "") + quoted(relation.table)
+
+
+def literal(value: object) -> str:
+    """A literal; text escapes backslashes too, which the pinned sql_mode reads."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int | float):
+        return repr(value)
+    escaped = str(value).replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
+    return f"'{escaped}'"
+
+
+WORDS = Words(
+    literal=literal, long="longtext", real="double",
+    table_suffix=" ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    exists="SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
+    "AND TABLE_NAME = 'ropeway_run'",
+)  # fmt: skip
+
+
+def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.Connection[Any]:
+    """An autocommit connection with its pins set. EngineError, without the password, if refused."""
+    options = dict(address.options)
+    given: dict[str, Any] = {
+        "host": address.host or "127.0.0.1", "port": address.port or 3306, "user": address.username,
+        "password": address.password, "database": address.database or None,
+        "unix_socket": options.pop("unix_socket", None), "ssl_ca": options.pop("ssl_ca", None),
+        "ssl_verify_cert": options.pop("ssl_verify_cert", None), "charset": "utf8mb4",
+        # Rows matched, not rows changed: a ledger's update must say that it found its row.
+        "client_flag": CLIENT.FOUND_ROWS, "local_infile": True, "connect_timeout": 10, "autocommit": True,
+    }  # fmt: skip
+    if options:
+        raise EngineError(f"{address}: unknown options {', '.join(sorted(options))}.",
+                          remedy="Known: unix_socket, ssl_ca, ssl_verify_cert.")  # fmt: skip
+    try:
+        connection = pymysql.connect(**{k: v for k, v in {**given, **more}.items() if v is not None})
+        with connection.cursor() as cursor:
+            for pin in (*PINS, *pins):
+                cursor.execute(pin)
+    except (pymysql.Error, OSError) as error:
+        raise EngineError(
+            f"{address} refused: {redact(str(error), address)}",
+            remedy="Check host, port, user, password and database of the URL.",
+        ) from error
+    return connection
+
+
+class MySqlSession:
+    """A control connection."""
+
+    def __init__(self, address: Address, pins: Iterable[str] = ()) -> None:
+        self.connection = connect(address, pins)
+
+    def ask(self, sql: str) -> list[Row]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def execute(self, sql: str) -> int:
+        with self.connection.cursor() as cursor:
+            return int(cursor.execute(sql))
+
+    def begin(self) -> None:
+        self.connection.begin()
+
+    def commit(self) -> None:
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    def close(self) -> None:
+        if self.connection.open:
+            self.connection.close()
+
+
+class MySqlLoader(MySqlSession):
+    """Loads by LOAD DATA LOCAL, or by multi-row INSERT where the server forbids that."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address, LOADER_PINS)
+        self.ledger = SqlLedger(self, WORDS)
+        self._load = load if self.ask("SELECT @@local_infile")[0][0] else insert
+        self._database = address.database
+
+    def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
+        del part
+        schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+        columns = [quoted(column.target) for column in hop.columns]
+        return self._load(self.connection, qualified(hop.into), columns, schema, batches, None)
+
+    def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
+        raise EngineError("The MySQL family has no raw form.")
+
+    def hold(self, name: str) -> bool:
+        # Lock names are the server's, up to 64 characters: the database belongs into the name.
+        name = hashlib.sha256(f"{self._database} {name}".encode()).hexdigest()[:40]
+        return self.ask(f"SELECT GET_LOCK('ropeway {name}', 0)")[0][0] == 1

@@ -1,0 +1,218 @@
+"""PostgreSQL 13 and later; physical slices from 14 on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import psycopg
+
+from ...canonical import Canon
+from ...engine import Build, Failure, Loader, Session, Source
+from ...errors import RequestError
+from ...place import Address
+from ...plan import Cut, Finding, Hop, Statement
+from ...schema.catalogue import Column, Relation, Table
+from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from . import catalogue, ddl
+from .session import PostgreSqlLoader, PostgreSqlSession, qualified
+from .source import PostgreSqlSource
+from .types import READS, WRITES
+
+_NAME_BYTES = 63
+
+# SQLSTATE classes and codes; research: online.md section 5.
+_TRANSIENT = ("40001", "40P01", "55P03", "55006", "57P01", "57P02", "57P03", "53300")
+_STATES: tuple[tuple[str, Failure], ...] = (
+    ("08", "transient"), ("22", "data"), ("23", "data"), ("53100", "space"), ("42501", "login"), ("28", "login"),
+    ("42", "schema"),
+)  # fmt: skip
+
+
+class PostgreSql:
+    """PostgreSQL."""
+
+    name = "postgresql"
+    family = "postgresql"
+    schemes = ("postgresql", "postgres")
+    landing: Literal["transaction"] = "transaction"
+    instant: Literal["joinable"] = "joinable"
+    writers: Literal["many"] = "many"
+    forms = ("postgresql copy binary",)
+    modes = ("create", "append", "replace", "truncate", "merge")
+    atomic_ddl = True
+    default_schema = "public"
+    parents_first = False
+    reads = READS
+    writes = WRITES
+
+    def quote(self, name: str) -> str:
+        return double_quoted(name)
+
+    def literal(self, value: object) -> str:
+        return text_literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        return qualified(relation)
+
+    def name_of(self, name: str) -> str:
+        """Names end at 63 bytes; longer ones keep 54 and a hash, so that none collide."""
+        if len(name.encode()) <= _NAME_BYTES:
+            return name
+        head = name.encode()[: _NAME_BYTES - 9].decode(errors="ignore")
+        return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+    def connect(self, address: Address, *, create: bool = False) -> Session:
+        del create
+        return PostgreSqlSession(address)
+
+    def tables(self, session: Session, schema: str = "") -> list[Table]:
+        del schema
+        return catalogue.tables(session)
+
+    def describe(self, session: Session, query: str) -> Table:
+        session.begin()
+        try:
+            session.execute(f"CREATE TEMP VIEW ropeway_query AS {query}")
+            rows = session.ask(
+                "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = 'pg_temp.ropeway_query'::regclass ORDER BY attnum"
+            )
+        except psycopg.Error as error:
+            raise RequestError(f"PostgreSQL refuses the query: {error}") from error
+        finally:
+            session.rollback()
+        return Table(Relation("", "query"), tuple(Column(str(n), str(t)) for n, t in rows), kind="query")
+
+    def create_schema(self, schema: str) -> str:
+        """CREATE SCHEMA for a schema that may be missing; public is there."""
+        return "" if schema == "public" else f"CREATE SCHEMA IF NOT EXISTS {double_quoted(schema)}"
+
+    def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        """Page ranges of the heap (from version 14 they are read by a TID range scan), else key quantiles.
+
+        The last range is open, so pages added since the plan are read too.
+        """
+        version = int(str(session.ask("SELECT current_setting('server_version_num')")[0][0]))
+        pages = int(table.physical.get("pages", 0))
+        if wanted < 2:  # noqa: PLR2004 - one slice is no cut
+            return (Cut(),)
+        if pages and version >= 140_000:  # noqa: PLR2004
+            bounds = sorted({pages * n // wanted for n in range(1, wanted)} - {0})
+            return _ranges("physical", "ctid", bounds)
+        if not table.key:
+            return (Cut(),)
+        return self._quantiles(session, table, where, wanted)
+
+    def _quantiles(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        column = table.key[0]
+        quoted = double_quoted(column)
+        shares = ", ".join(str(n / wanted) for n in range(1, wanted))
+        clause = f" WHERE {where}" if where else ""
+        rows = session.ask(
+            f"SELECT DISTINCT k::text COLLATE \"C\" FROM (SELECT unnest(percentile_disc(ARRAY[{shares}]) "  # noqa: S608
+            f"WITHIN GROUP (ORDER BY {quoted})) AS k FROM {self.relation(table.name)}{clause}) AS q "
+            "WHERE k IS NOT NULL"
+        )
+        ordered = session.ask(
+            f"SELECT k FROM unnest(ARRAY[{', '.join(text_literal(str(r[0])) for r in rows)}]::text[]) AS k "  # noqa: S608
+            f"ORDER BY k::{table.column(column).native}"
+        )
+        bounds: list[int | str] = [str(row[0]) for row in ordered]
+        cuts = _ranges("range", column, bounds)
+        return (*cuts, Cut("nulls", column)) if table.column(column).nullable else cuts
+
+    def condition(self, cut: Cut) -> str:
+        if cut.kind == "physical":
+            return range_condition("ctid", cut, lambda page: f"'({page},0)'::tid")
+        return "" if cut.kind == "whole" else range_condition(self.quote(cut.column), cut, self.literal)
+
+    def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
+        del hops
+        return PostgreSqlSource(self, address, consistency, count)
+
+    def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
+        names = ", ".join(str(hop.reads) for hop in hops)
+        held = (f"ACCESS SHARE on {names} while they are read (stops DROP and ALTER, not writers)",)
+        if consistency in ("run", "table"):
+            held += ("a snapshot held open for that time: VACUUM cannot remove newer dead rows",)
+        return held
+
+    def loader(self, address: Address) -> Loader:
+        return PostgreSqlLoader(address)
+
+    def profile(
+        self, session: Session, table: Table, where: str
+    ) -> tuple[dict[str, str], list[Finding]]:
+        return catalogue.profile(session, table, where)
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        del bare  # tables are always made bare here
+        return ddl.create(self, table, into)
+
+    def finish(self, build: Build) -> list[Statement]:
+        return [
+            *ddl.keys(self, build), *ddl.identities(self, build), ddl.analyze(self, build),
+            *ddl.foreign_keys(self, build),
+        ]  # fmt: skip
+
+    def exists(self, relation: Relation) -> str:
+        return f"SELECT 1 WHERE to_regclass({text_literal(qualified(relation))}) IS NOT NULL"
+
+    def referenced(self, relation: Relation) -> str:
+        name = text_literal(qualified(relation))
+        return (
+            f"SELECT 'foreign key ' || conname FROM pg_constraint WHERE confrelid = {name}::regclass "  # noqa: S608
+            f"AND conrelid <> confrelid UNION ALL SELECT DISTINCT 'view ' || r.ev_class::regclass::text "
+            f"FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid WHERE d.refobjid = {name}::regclass "
+            f"AND r.ev_class <> d.refobjid UNION ALL SELECT DISTINCT 'grant to ' || a.grantee::regrole::text "
+            f"FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = {name}::regclass AND a.grantee <> c.relowner"
+        )
+
+    def empty(self, relation: Relation) -> str:
+        return f"TRUNCATE {self.relation(relation)}"
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        return ddl.swap(self, relation, shadow, kept)
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        return merge(self, hop, staging, preimages, MergeWords())
+
+    def checksum(
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
+    ) -> str:
+        from .canon import checksum_sql
+        del session
+        return checksum_sql(self.relation(relation), columns, where)
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        """Privileges, asked rather than tried: planning changes nothing."""
+        findings = []
+        ((may,),) = session.ask("SELECT has_database_privilege(current_database(), 'CREATE')")
+        if not may and not session.ask("SELECT 1 FROM pg_namespace WHERE nspname = 'ropeway'"):
+            findings.append(Finding(
+                "refusal", "target", "this role may not create the schema 'ropeway', where the ledger lives; "
+                "GRANT CREATE ON DATABASE ... TO it, or create the schema for it",
+            ))  # fmt: skip
+        for schema in sorted({hop.writes.schema for hop in hops}):
+            rows = session.ask(
+                f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {text_literal(schema)}"  # noqa: S608
+            )
+            if rows and not rows[0][0]:
+                findings.append(Finding("refusal", schema, "this role may not create tables in the schema"))
+        return findings
+
+    def classify(self, error: BaseException) -> Failure:
+        state = getattr(error, "sqlstate", None) or ""
+        if state in _TRANSIENT or (isinstance(error, psycopg.OperationalError) and not state):
+            return "transient"
+        return next((kind for prefix, kind in _STATES if state.startswith(prefix)), "other")
+
+
+def _ranges(kind: str, column: str, bounds: Sequence[int | str]) -> tuple[Cut, ...]:
+    edges: list[int | str | None] = [None, *bounds, None]
+    return tuple(Cut(kind, column, low, high) for low, high in zip(edges, edges[1:], strict=False))
+
+
+ENGINE = PostgreSql()

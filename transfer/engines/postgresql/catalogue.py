@@ -1,0 +1,157 @@
+"""PostgreSQL's catalogue: six set-based queries for any number of tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ...engine import Row, Session
+from ...plan import Finding
+from ...rules import split
+from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.sql import double_quoted, text_literal
+
+_USERS = (
+    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
+    "AND n.nspname NOT LIKE 'pg_temp%'"
+)
+_TABLES = f"""
+SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.reltuples::float8,
+       pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
+ORDER BY 2, 3"""  # noqa: S608
+_COLUMNS = f"""
+SELECT a.attrelid::int8, a.attname::text,
+       CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
+       a.attnotnull, a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false),
+       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated::text
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS}
+ORDER BY a.attrelid, a.attnum"""  # noqa: S608
+_INDEXES = f"""
+SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conname IS NOT NULL,
+       i.indpred IS NOT NULL OR i.indexprs IS NOT NULL,
+       ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place)
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
+             WHERE u.place <= i.indnkeyatts ORDER BY u.place)
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
+WHERE {_USERS} ORDER BY 1, 2"""  # noqa: S608
+_FOREIGN_KEYS = f"""
+SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.confdeltype::text,
+       k.confupdtype::text,
+       ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, place)
+             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.place),
+       ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, place)
+             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.place)
+FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""  # noqa: S608
+_OTHERS = f"""
+SELECT k.conrelid::int8, 'check ' || k.conname::text FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype IN ('c', 'x') AND {_USERS}
+UNION ALL
+SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND {_USERS}"""  # noqa: S608
+
+_KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
+_ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
+
+
+def tables(session: Session) -> list[Table]:
+    """Every table and view outside the system's schemas; leaves of partitioned tables are not listed."""
+    columns, indexes = _grouped(session.ask(_COLUMNS)), _grouped(session.ask(_INDEXES))
+    foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
+    return [
+        _table(row, columns[_number(row[0])], indexes[_number(row[0])], foreign[_number(row[0])],
+               others[_number(row[0])])
+        for row in session.ask(_TABLES)
+    ]  # fmt: skip
+
+
+def _number(value: object) -> int:
+    return int(str(value))
+
+
+def _grouped(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
+    groups: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[_number(row[0])].append(row)
+    return groups
+
+
+def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row], others: list[Row]) -> Table:
+    _oid, schema, name, kind, estimate, size, pages = row
+    made = tuple(
+        Column(
+            str(column), str(native), nullable=not notnull, identity=bool(identity),
+            default="" if identity or generated else str(default),
+            generated=str(default) if generated else "",
+        )
+        for _, column, native, notnull, identity, default, generated in columns
+    )  # fmt: skip
+    key: tuple[str, ...] = ()
+    kept, left = [], [str(other[1]) for other in others]
+    for _, index, unique, primary, constraint, odd, members in indexes:
+        names = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
+        if primary:
+            key = names
+        elif odd:
+            left.append(f"index {index}: partial or over an expression")
+        else:
+            kept.append(Index(str(index), names, bool(unique), bool(constraint)))
+    # reltuples is -1 before the first ANALYZE; about 100 bytes a row is as good a guess as any.
+    rows = round(float(str(estimate))) if float(str(estimate)) >= 0 else _number(size) // 100
+    return Table(
+        Relation(str(schema), str(name)), made, key, tuple(kept), tuple(_foreign_key(f) for f in foreign),
+        rows=rows if kind in ("r", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
+        left_out=tuple(left), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
+    )  # fmt: skip
+
+
+def _foreign_key(row: Row) -> ForeignKey:
+    _, name, schema, parent, on_delete, on_update, columns, referenced = row
+    return ForeignKey(
+        str(name), tuple(columns), Relation(str(schema), str(parent)), tuple(referenced),  # type: ignore[arg-type]
+        _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""),
+    )  # fmt: skip
+
+
+def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+    """numeric without precision: the digits that its values need, by one aggregate scan."""
+    bare = [c.name for c in table.columns if split(c.native).name == "numeric" and not split(c.native).arguments]
+    if not bare:
+        return {}, []
+    parts = []
+    for name in bare:
+        c = double_quoted(name)
+        finite = f"CASE WHEN {c} <> 'NaN' AND {c}::text NOT LIKE '%Inf%' THEN {c} END"
+        parts += [
+            f"coalesce(max(scale({finite})), 0)", f"coalesce(max(length(trunc(abs({finite}))::text)), 1)",
+            f"count(*) FILTER (WHERE {c} IS NOT NULL AND ({c} = 'NaN' OR {c}::text LIKE '%Inf%'))",
+        ]  # fmt: skip
+    relation = f"{double_quoted(table.name.schema)}.{double_quoted(table.name.table)}"
+    (row,) = session.ask(
+        f"SELECT {', '.join(parts)} FROM {relation}" + (f" WHERE {where}" if where else "")  # noqa: S608
+    )
+    decided, findings = {}, []
+    for place, name in enumerate(bare):
+        scale, whole, odd = (_number(value) for value in row[place * 3 : place * 3 + 3])
+        fits = scale + whole <= 76 and not odd  # noqa: PLR2004 - Arrow's widest decimal
+        precision = 38 if scale + whole <= 38 else 76  # noqa: PLR2004
+        decided[name] = f"numeric({precision},{scale})" if fits else "text"
+        why = f"its values have up to {whole} digits and {scale} decimals"
+        why += f", and {odd} are NaN or infinite" if odd else ""
+        findings.append(Finding("info", f"{table.name}.{name}", f"numeric, read as {decided[name]}: {why}"))
+    return decided, findings
+
+
+def literal(value: object) -> str:
+    """A literal; standard_conforming_strings is pinned on, so a backslash is an ordinary character."""
+    return text_literal(value)

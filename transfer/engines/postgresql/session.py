@@ -1,0 +1,121 @@
+"""Connections to PostgreSQL by psycopg: the session pins, the control connection, the loader."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from ...engine import Row
+from ...errors import EngineError
+from ...ledger import SqlLedger, Words
+from ...place import Address, redact
+from ...plan import Hop, Slice
+from ...schema.catalogue import Relation
+from ...schema.sql import double_quoted, text_literal
+from .copy import load
+from .raw import load_raw
+
+WORDS = Words(
+    literal=text_literal, prefix="ropeway.", create_schema="CREATE SCHEMA IF NOT EXISTS ropeway",
+    short="text", exists="SELECT 1 FROM pg_tables WHERE schemaname = 'ropeway' AND tablename = 'ropeway_run'",
+)  # fmt: skip
+
+# One text for every value, whatever the server's or the role's settings say.
+PINS = (
+    "SET datestyle = 'ISO, YMD'", "SET timezone = 'UTC'", "SET intervalstyle = 'iso_8601'",
+    "SET extra_float_digits = 3", "SET bytea_output = 'hex'", "SET standard_conforming_strings = on",
+    "SET client_encoding = 'UTF8'", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+)  # fmt: skip
+# Safe for the ledger: rows and receipt vanish together if the server falls within the next moments.
+LOADER_PINS = ("SET synchronous_commit = off", "SET lock_timeout = '60s'")
+
+
+def arguments(address: Address) -> dict[str, Any]:
+    """libpq's words for an address; options of the URL (sslmode and so on) pass through."""
+    given: dict[str, Any] = {
+        "host": address.host, "port": address.port or None, "user": address.username,
+        "password": address.password, "dbname": address.database,
+    }  # fmt: skip
+    defaults = {
+        "application_name": "ropeway", "connect_timeout": "10", "keepalives_idle": "30",
+        "keepalives_interval": "10", "keepalives_count": "3",
+    }  # fmt: skip
+    return {**defaults, **{k: v for k, v in given.items() if v}, **address.options}
+
+
+def connect(address: Address, pins: tuple[str, ...] = ()) -> psycopg.Connection[Row]:
+    """An autocommit connection with its pins set. EngineError, without the password, if refused."""
+    try:
+        connection: psycopg.Connection[Row] = psycopg.connect(
+            **arguments(address), autocommit=True, prepare_threshold=None
+        )
+        for pin in (*PINS, *pins):
+            connection.execute(pin)  # type: ignore[call-overload]  # psycopg wants literal strings
+    except psycopg.Error as error:
+        raise EngineError(
+            f"PostgreSQL at {address} refused: {redact(str(error).strip(), address)}",
+            remedy="Check host, port, user, password and database of the URL.",
+        ) from error
+    return connection
+
+
+class PostgreSqlSession:
+    """A control connection."""
+
+    def __init__(self, address: Address, pins: tuple[str, ...] = ()) -> None:
+        self.connection = connect(address, pins)
+
+    def ask(self, sql: str) -> list[Row]:
+        cursor = self.connection.execute(sql)  # type: ignore[call-overload]  # as above
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+    def execute(self, sql: str) -> int:
+        return int(self.connection.execute(sql).rowcount)  # type: ignore[call-overload]  # as above
+
+    def begin(self) -> None:
+        self.execute("BEGIN")
+
+    def commit(self) -> None:
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            self.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class PostgreSqlLoader(PostgreSqlSession):
+    """Loads by COPY; claim, rows and receipt share the connection's transaction."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address, LOADER_PINS)
+        self.ledger = SqlLedger(self, WORDS)
+
+    def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
+        del part
+        schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+        quoted = [double_quoted(column.target) for column in hop.columns]
+        natives = [column.native for column in hop.columns]
+        return load(self.connection, qualified(hop.into), quoted, schema, natives, batches)
+
+    def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
+        del part
+        quoted = [double_quoted(column.target) for column in hop.columns]
+        return load_raw(self.connection, qualified(hop.into), quoted, blocks)
+
+    def hold(self, name: str) -> bool:
+        number = int.from_bytes(hashlib.sha256(f"ropeway {name}".encode()).digest()[:8], "big", signed=True)
+        return bool(self.ask(f"SELECT pg_try_advisory_lock({number})")[0][0])
+
+
+def qualified(relation: Relation) -> str:
+    """A quoted name with its schema."""
+    schema = f"{double_quoted(relation.schema)}." if relation.schema else ""
+    return schema + double_quoted(relation.table)

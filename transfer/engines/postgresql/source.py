@@ -1,0 +1,131 @@
+"""Reading PostgreSQL: readers that share one exported snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import adbc_driver_postgresql.dbapi as adbc
+import psycopg
+import pyarrow as pa
+
+from ...engine import Row
+from ...errors import EngineError
+from ...place import Address
+from ...plan import Hop, Slice
+from ...schema.sql import count, select
+from .copy import cancel_reader, close_reader, open_reader, read
+from .raw import read_raw
+from .session import PINS, PostgreSqlSession, arguments
+
+if TYPE_CHECKING:
+    from . import PostgreSql
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+class PostgreSqlReader:
+    """One connection inside the source's snapshot; bulk reading has a connection of its own kind."""
+
+    def __init__(self, engine: PostgreSql, address: Address, snapshot: str) -> None:
+        self._engine = engine
+        self._session = PostgreSqlSession(address)
+        self._snapshot = snapshot
+        self._address = address
+        self._bulk: adbc.Connection | None = None
+        self._join(self._session)
+
+    def _join(self, session: PostgreSqlSession) -> None:
+        if not self._snapshot:
+            return
+        session.execute(_BEGIN)
+        try:
+            session.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
+        except psycopg.Error as error:
+            raise EngineError(
+                f"PostgreSQL at {self._address}: a second connection could not join the snapshot ({error}).",
+                remedy="A pooler between us and the server (PgBouncer, a proxy) breaks exported snapshots: "
+                "connect to the server itself, or use --workers 1 or --consistency none.",
+            ) from error
+
+    def _bulk_connection(self) -> adbc.Connection:
+        if self._bulk is None:
+            pins = list(PINS)
+            if self._snapshot:
+                pins += [_BEGIN, f"SET TRANSACTION SNAPSHOT '{self._snapshot}'"]
+            self._bulk = open_reader(arguments(self._address), pins)
+        return self._bulk
+
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+        return read(self._bulk_connection(), select(self._engine, hop, part), schema, batch_bytes)
+
+    def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
+        # Undecoded means unprojected: the target's columns have the source's own types.
+        plain = [replace(c, project=self._engine.quote(c.source)) for c in hop.columns]
+        query = select(self._engine, replace(hop, columns=tuple(plain)), part)
+        return read_raw(self._session.connection, query)
+
+    def ask(self, sql: str) -> list[Row]:
+        return self._session.ask(sql)
+
+    def count(self, hop: Hop) -> int:
+        return int(str(self.ask(count(self._engine, hop))[0][0]))
+
+    def cancel(self) -> None:
+        if self._bulk is not None:
+            cancel_reader(self._bulk)
+        with suppress(psycopg.Error):
+            self._session.connection.cancel_safe(timeout=5)
+
+    def close(self) -> None:
+        if self._bulk is not None:
+            close_reader(self._bulk)
+        self._session.close()
+
+
+class PostgreSqlSource:
+    """A leader holds the snapshot open; every reader imports it."""
+
+    survives = False
+
+    def __init__(self, engine: PostgreSql, address: Address, consistency: str, readers: int) -> None:
+        self._leader = PostgreSqlSession(address)
+        self._watch: PostgreSqlSession | None = None
+        self._address = address
+        snapshot = ""
+        if consistency in ("run", "table"):
+            self._leader.execute(_BEGIN)
+            snapshot = str(self._leader.ask("SELECT pg_export_snapshot()")[0][0])
+        self.instant = self._instant(snapshot)
+        self._readers: list[PostgreSqlReader] = []
+        try:
+            for _ in range(readers):
+                self._readers.append(PostgreSqlReader(engine, address, snapshot))
+        except BaseException:
+            self.close()
+            raise
+
+    def _instant(self, snapshot: str) -> str:
+        ((seen, where, when),) = self._leader.ask(
+            "SELECT pg_current_snapshot()::text, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+            "ELSE pg_current_wal_lsn() END::text, now()::text"
+        )
+        return f"postgresql {'snapshot' if snapshot else 'from'} {seen} near {where} at {when}"
+
+    def readers(self) -> Sequence[PostgreSqlReader]:
+        return self._readers
+
+    def mark(self) -> str:
+        """The server's current snapshot: any transaction that wrote, in any database, changes it."""
+        self._watch = self._watch or PostgreSqlSession(self._address)
+        return str(self._watch.ask("SELECT pg_current_snapshot()::text")[0][0])
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+        if self._watch:
+            self._watch.close()
+        self._leader.close()
