@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,15 +70,15 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
     """Plan a job; changes nothing anywhere."""
     secrets = secrets or Secrets()
     source, target = engine_of(request.source.scheme), engine_of(request.target.scheme)
-    source_session = source.connect(resolve(request.source, secrets.source))
-    try:
-        target_session = target.connect(resolve(request.target, secrets.target), create=True)
-        try:
-            return _plan(request, Ends(source, source_session, target, target_session))
-        finally:
-            target_session.close()
-    finally:
-        source_session.close()
+    address = resolve(request.target, secrets.target)
+    with ExitStack() as stack:
+        source_session = source.connect(resolve(request.source, secrets.source))
+        stack.callback(source_session.close)
+        target_session = None
+        if _is_there(address):
+            target_session = target.connect(address, create=True)
+            stack.callback(target_session.close)
+        return _plan(request, Ends(source, source_session, target, target_session))
 
 
 def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, pa.Table]:
@@ -168,10 +168,14 @@ def _known(target: Address) -> list[Recorded]:
 
 
 def _is_there(target: Address) -> bool:
+    """Whether a target can be looked at: connecting to a file that is not there would make it."""
     engine = engine_of(target.place.scheme)
-    if engine.writers == "many" or not target.database:
+    if engine.writers == "many" or engine.landing != "transaction" or not target.database:
         return True
-    return Path(target.database).exists()
+    file = Path(target.database)
+    if not file.absolute().parent.is_dir():
+        raise RequestError(f"There is no folder {file.absolute().parent} for {target.place}.")
+    return file.exists()
 
 
 def _close(frozen: Plan, target: Address, report: Report | None) -> None:
@@ -218,14 +222,14 @@ def status(url: str, secret: str = "") -> list[Recorded]:
     return _known(_address(url, secret))
 
 
-def leftovers(run: str, url: str) -> Left:
-    """What a run left behind in a target."""
-    return _leftovers(run, _address(url))
+def leftovers(run: str, url: str, *, undo: bool = False) -> Left:
+    """What a run left behind in a target; with `undo` everything it made."""
+    return _leftovers(run, _address(url), undo=undo)
 
 
-def clean(run: str, url: str) -> Left:
-    """Remove what a run left behind, and forget it; what was removed."""
-    return _remove(run, _address(url))
+def clean(run: str, url: str, *, undo: bool = False) -> Left:
+    """Remove what `leftovers` lists, and forget the run; what was removed."""
+    return _remove(run, _address(url), undo=undo)
 
 
 def _address(url: str, secret: str = "") -> Address:
@@ -248,7 +252,5 @@ def report(run: str = "") -> dict[str, Any]:
     return read_report(run)
 
 
-__all__ = [
-    *("Left", "Outcome", "Place", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run", "sample"),
-    *("status", "types", "verify"),
-]
+__all__ = ["Left", "Outcome", "Place", "Recorded", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"]
+__all__ += ["sample", "status", "types", "verify"]

@@ -2,7 +2,7 @@
 
 Of a run that ended, the staging tables, shadows, pre-images and old tables are left: they are the way back, until
 they are cleaned. Of a run that did not end, everything it made is left, and cleaning undoes it as far as there is
-a way back; what has none is named.
+a way back; what has none is named. A run that ended can be undone in the same way, while its way back is there.
 """
 
 from __future__ import annotations
@@ -39,24 +39,27 @@ class Left:
     published: tuple[str, ...] = ()
 
 
-def leftovers(run: str, target: Address) -> Left:
-    """What a run left in its target. RequestError if the target knows no such run."""
+def leftovers(run: str, target: Address, *, undo: bool = False) -> Left:
+    """What a run left in its target; with `undo` everything that it made, as if it had not ended.
+
+    RequestError if the target knows no such run.
+    """
     loader = engine_of(target.place.scheme).loader(target)
     try:
-        return _left(run, loader)[1]
+        return _left(run, loader, undo=undo)[1]
     finally:
         loader.close()
 
 
-def remove(run: str, target: Address) -> Left:
-    """Remove what a run left, and forget the run; what was removed.
+def remove(run: str, target: Address, *, undo: bool = False) -> Left:
+    """Remove what `leftovers` lists, and forget the run; what was removed.
 
     Raises EngineError while the run goes on in another process, or if the engine refuses: then what is
     removed stays removed, and the call can be repeated.
     """
     loader = engine_of(target.place.scheme).loader(target)
     try:
-        plan, left = _left(run, loader)
+        plan, left = _left(run, loader, undo=undo)
         _hold(plan, loader)
         for statement in left.statements:
             _carry_out(run, statement, loader)
@@ -66,7 +69,7 @@ def remove(run: str, target: Address) -> Left:
         loader.close()
 
 
-def _left(run: str, loader: Loader) -> tuple[Plan, Left]:
+def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
     states = {str(row[0]): str(row[3]) for row in loader.ledger.runs()}
     if run not in states:
         near = get_close_matches(run, states, 1)
@@ -76,7 +79,7 @@ def _left(run: str, loader: Loader) -> tuple[Plan, Left]:
         )
     plan = from_json(loader.ledger.plan(run))
     engine = engine_of(plan.target.scheme)
-    if states[run] in ENDED:
+    if states[run] in ENDED and not undo:
         return plan, Left(run, states[run], tuple(_beside(plan, engine, loader)))
     return plan, _undoing(plan, states[run], engine, loader)
 
@@ -102,7 +105,7 @@ def _carry_out(run: str, statement: Statement, loader: Loader) -> None:
 
 def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
     """The run's own tables beside the target's, as far as they are there."""
-    made = []
+    made: list[Statement] = []
     for hop in plan.hops:
         move = Move(engine, loader, hop, Table(hop.writes, ()), None, plan.run)
         for relation in map(move.beside, _BESIDE):
@@ -121,7 +124,9 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
     # By number: once undone, a statement stands in the journal under its undoing's name.
     journal = {number_of(name): (name, state) for name, state in loader.ledger.journaled(plan.run).items()}
     hops = {hop.name: hop for hop in plan.hops}
-    made, stuck, published = [], [], []
+    made: list[Statement] = []
+    stuck: list[str] = []
+    published: list[str] = []
     for statement in reversed(plan.statements):
         name = statement.name.split(" ", 1)[1]
         if not _happened(statement, journal, loader):

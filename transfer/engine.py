@@ -86,6 +86,10 @@ class Reader(Protocol):
         """A small query at the same instant."""
         ...
 
+    def checksum(self, hop: Hop, part: Slice) -> str:
+        """A slice's checksum, computed by the source's own server; '' where it cannot."""
+        ...
+
     def count(self, hop: Hop) -> int:
         """The rows of the whole hop at the same instant, counted by the engine itself."""
         ...

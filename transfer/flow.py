@@ -24,6 +24,7 @@ class Tally:
         self.rows = 0
         self.bytes = 0
         self._sum: object = None
+        self.server_sum = ""
 
     def counted(
         self,
@@ -55,7 +56,7 @@ class Tally:
     def receipt(self, part: int, attempt: str, instant: str, loaded: int) -> Receipt:
         """The receipt of what passed, once the target has taken it."""
         read = loaded if self.hop.raw else self.rows
-        checksum = self._sum.text() if self._sum else ""  # type: ignore[attr-defined]  # a verify Sum
+        checksum = self._sum.text() if self._sum else self.server_sum  # type: ignore[attr-defined]  # a verify Sum
         return Receipt(
             self.hop.name, part, attempt, instant, read=read, loaded=loaded, bytes=self.bytes,
             checksum=checksum,

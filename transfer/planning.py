@@ -62,14 +62,13 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     return Plan(
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(findings), consistency=request.consistency, level=request.level,
-        checksum=_checksum(request, hops), locks=ends.source.locks(request.consistency, hops),
+        checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
         job=job_of(request), run=run,
     )  # fmt: skip
 
 
-def _checksum(request: Request, hops: Sequence[Hop]) -> Call | None:
-    wanted = request.level in ("standard", "full") and any(not hop.raw for hop in hops)
-    return call(CHECKSUM) if wanted else None
+def _checksum(request: Request) -> Call | None:
+    return call(CHECKSUM) if request.level in ("standard", "full") else None
 
 
 @dataclass(frozen=True)

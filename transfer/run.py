@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -222,7 +222,7 @@ class _Mover:
         return source
 
     def _is_finished(self, hop: Hop) -> bool:
-        mine = [s.name for s in self._closing(hop)]
+        mine = [proof_of(hop), *(s.name for s in self._closing(hop))]
         return all(self._journal.get(name) == "done" for name in mine)
 
     def _closing(self, hop: Hop) -> list[Statement]:
@@ -236,7 +236,10 @@ class _Mover:
         mark = source.mark() if self._job.plan.consistency == "frozen" else ""
         readers = source.readers()
         look = Standing(self._job, source, readers[0], self._loader)
-        standing_ = {hop.name: standing(look, hop, receipts) for hop in hops}
+        standing_ = {
+            hop.name: standing(look, hop, receipts, proven=self._journal.get(proof_of(hop)) == "done")
+            for hop in hops
+        }
         waiting = {
             hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]]
             for hop in hops
@@ -341,6 +344,8 @@ class _Mover:
         self, hop: Hop, part: Slice, reader: Reader, attempt: str, instant: str, loader: Loader
     ) -> Receipt | None:
         tally = Tally(hop)
+        if hop.raw and self._job.plan.checksum:
+            tally.server_sum = reader.checksum(hop, part)
         with self._rows(hop, part, reader, tally) as rows:
             if not self._writer:
                 return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
@@ -372,7 +377,7 @@ class _Mover:
     def _complete(self, board: _Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table."""
         del source
-        if self._job.plan.consistency != "none":
+        if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
             self._prove(hop, reader, loader)
         for statement in self._closing(hop):
             if self._writer:
@@ -395,8 +400,11 @@ class _Mover:
                 remedy="Nothing was published. This is a defect of the cuts: please report it; "
                 "--slice-rows 0 reads the table in one piece.",
             )
+        with lock:
+            loader.ledger.journal(self._job.plan.run, proof_of(hop), "done")
+        self._journal[proof_of(hop)] = "done"
 
 
-def renamed(plan: Plan, run: str) -> Plan:
-    """The same plan under another run's name."""
-    return replace(plan, run=run)
+def proof_of(hop: Hop) -> str:
+    """The journal's entry that a hop's slices added up to its count; numbered apart from statements."""
+    return f"-{hop.name} is whole"

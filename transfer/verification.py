@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .engine import Engine, Session
+from .engine import Engine, Row, Session
+from .errors import EngineError
 from .plan import Hop
 from .schema.catalogue import Relation
 
@@ -15,10 +16,19 @@ def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool) ->
     sql = _checksum_sql(engine, session, hop, relation) if want_sum else ""
     if not sql:
         return int(str(session.ask(f"SELECT count(*) FROM {engine.relation(relation)}")[0][0])), ""  # noqa: S608
-    count, high, low, bad = (int(str(value or 0)) for value in session.ask(sql)[0])
+    answer = session.ask(sql)[0]
+    return int(str(answer[0])), server_sum(answer)
+
+
+def server_sum(answer: Row) -> str:
+    """The text of a server's answer (rows, high, low, rows without a checksum).
+
+    EngineError if a row has none: MariaDB hashes a row above max_allowed_packet to NULL.
+    """
+    count, high, low, bad = (int(str(value or 0)) for value in answer)
     if bad:
-        return count, f"{bad} rows without a checksum"
-    return count, sum_text(count, high, low)
+        raise EngineError(f"The server computed no checksum for {bad} of {count} rows.")
+    return sum_text(count, high, low)
 
 
 def _checksum_sql(engine: Engine, session: Session, hop: Hop, relation: Relation) -> str:

@@ -13,7 +13,7 @@ from ..transfer.plan import Cut, Hop, Plan, Slice
 from ..transfer.rules import read_rule, split
 from ..transfer.verification import target_sum
 from .checksum import Sum, of_batch
-from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, NOT_VERIFIED, Report, TableReport
+from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, NOT_VERIFIED, Report, TableReport
 
 _BATCH_BYTES = 2 << 20
 
@@ -55,9 +55,10 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
         return _unverified(hop, level, "merged rows stand among others; comparing moved keys is not built yet")
     read = sum(r.read for r in mine)
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, rows_source=read)
-    if level in ("standard", "full") and not hop.raw and plan.checksum:
+    summed = all(r.checksum or not r.read for r in mine)
+    if level in ("standard", "full") and plan.checksum and summed:
         return _by_checksum(hop, mine, before, target, empty)
-    why = "" if level == "count" else "raw bytes have no checksum in flight" if hop.raw else ""
+    why = "" if level == "count" else "the run computed no checksum of what it read"
     held = target_sum(target.engine, target.session, hop, want_sum=False)[0] - (before.loaded if before else 0)
     claim = COUNTS_EQUAL if held == read else DIFFERENT
     return replace(empty, level="count", claim=claim, reason=why, rows_target=held,
@@ -78,7 +79,9 @@ def _by_checksum(
         held -= Sum.parse(before.checksum)
     elif before and before.loaded:
         return replace(empty, reason="rows that were there before have no checksum to subtract")
-    claim = EQUALS_READ if held == expected else DIFFERENT
+    claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if held == expected else DIFFERENT
+    if hop.raw:
+        how += ", and the source's by its own server at the same instant"
     del rows
     return replace(
         empty, claim=claim, how=how, rows_target=held.count, checksum_source=expected.text(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 COUNTS_EQUAL = "counts equal"
 EQUALS_READ = "target equals what was read"
+EQUALS_SOURCE = "target equals source"
 DIFFERENT = "different"
 NOT_VERIFIED = "not verified"
 
@@ -29,7 +30,7 @@ class TableReport:
     @property
     def equal(self) -> bool:
         """Whether what was compared was equal; a table that was not verified is not equal."""
-        return self.claim in (COUNTS_EQUAL, EQUALS_READ)
+        return self.claim in (COUNTS_EQUAL, EQUALS_READ, EQUALS_SOURCE)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
-import pymysql
 import pytest
 
 from servers import Mariadb, Postgresql
@@ -90,7 +89,8 @@ def rows_of(first: str) -> list[str]:
     return [*SCHEMA, f"INSERT INTO account VALUES {values}", f"INSERT INTO log VALUES {log}", first]
 
 
-def postgresql_source(server: Postgresql) -> tuple[str, Execute]:
+@contextmanager
+def postgresql_source(server: Postgresql) -> Iterator[tuple[str, Execute]]:
     url = server.database()
     connection = psycopg.connect(url, autocommit=True)
 
@@ -99,11 +99,14 @@ def postgresql_source(server: Postgresql) -> tuple[str, Execute]:
             for statement in statements:
                 connection.execute(statement)
 
-    execute(rows_of("ANALYZE"))
-    return url, execute
+    execute(rows_of("SELECT 1"))
+    connection.execute("ANALYZE")
+    with connection:
+        yield url, execute
 
 
-def mariadb_source(server: Mariadb) -> tuple[str, Execute]:
+@contextmanager
+def mariadb_source(server: Mariadb) -> Iterator[tuple[str, Execute]]:
     url = server.database()
     connection = server.connect(database=url.rpartition("/")[2])
 
@@ -113,8 +116,9 @@ def mariadb_source(server: Mariadb) -> tuple[str, Execute]:
                 cursor.execute(statement)
         connection.commit()
 
-    execute(rows_of("DO 1"))
-    return url, execute
+    execute(rows_of("ANALYZE TABLE account"))
+    with connection:
+        yield url, execute
 
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
@@ -123,7 +127,12 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 def target(kind: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) -> tuple[str, Ask]:
     if kind == "sqlite":
         file = folder / "target.sqlite"
-        return f"sqlite:///{file}", lambda sql: sqlite3.connect(file).execute(sql).fetchall()
+
+        def ask_sqlite(sql: str) -> list[tuple[Any, ...]]:
+            with closing(sqlite3.connect(file)) as connection:
+                return connection.execute(sql).fetchall()
+
+        return f"sqlite:///{file}", ask_sqlite
     if kind == "duckdb":
         base = folder / "target.duckdb"
 
@@ -134,11 +143,16 @@ def target(kind: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) ->
         return f"duckdb:///{base}", ask_duckdb
     if kind == "postgresql":
         url = postgresql.database()
-        return url, lambda sql: psycopg.connect(url, autocommit=True).execute(sql).fetchall()
+
+        def ask_postgresql(sql: str) -> list[tuple[Any, ...]]:
+            with psycopg.connect(url, autocommit=True) as connection:
+                return connection.execute(sql).fetchall()  # type: ignore[call-overload]  # not a literal
+
+        return url, ask_postgresql
     url = mariadb.database()
 
     def ask_mariadb(sql: str) -> list[tuple[Any, ...]]:
-        with mariadb.connect(database=url.rpartition("/")[2]).cursor() as cursor:
+        with mariadb.connect(database=url.rpartition("/")[2]) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
@@ -165,14 +179,14 @@ def equal_to_what_was_read(answer: dict[str, Any]) -> None:
 def test_killed_run_resumes_exactly(
     kind: str, point: str, nth: int, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
 ) -> None:
-    source = mariadb_source(mariadb) if kind == "postgresql" else postgresql_source(postgresql)
-    url, ask = target(kind, tmp_path, postgresql, mariadb)
-    settings: dict[str, Any] = {"source": source[0], "target": url, "point": point, "nth": nth}
-    with writing(source[1]) as moves:
+    make = mariadb_source(mariadb) if kind == "postgresql" else postgresql_source(postgresql)
+    with make as (source, execute), writing(execute) as moves:
+        url, ask = target(kind, tmp_path, postgresql, mariadb)
+        settings: dict[str, Any] = {"source": source, "target": url, "point": point, "nth": nth}
         killed = attack(**settings)
         assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
         equal_to_what_was_read(finished(settings))
-    assert moves[0] > 20
+        assert moves[0] > 20
     holds(ask)
 
 
@@ -183,13 +197,13 @@ def test_killed_anywhere(
     kind: str, seed: int, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
 ) -> None:
     choose = random.Random(f"{kind} {seed}")
-    source = mariadb_source(mariadb) if seed % 2 else postgresql_source(postgresql)
-    url, ask = target(kind, tmp_path, postgresql, mariadb)
-    settings: dict[str, Any] = {"source": source[0], "target": url}
-    with writing(source[1]):
-        first = attack(**settings, after_s=0.6 + choose.random() * 1.5)
+    make = mariadb_source(mariadb) if seed % 2 else postgresql_source(postgresql)
+    with make as (source, execute), writing(execute):
+        url, ask = target(kind, tmp_path, postgresql, mariadb)
+        settings: dict[str, Any] = {"source": source, "target": url}
+        last = attack(**settings, after_s=0.6 + choose.random() * 1.5)
         for _ in range(choose.randint(0, 2)):
-            first = attack(**settings, after_s=0.6 + choose.random() * 1.5, resume=True)
-        if first.returncode != 0:
+            last = attack(**settings, after_s=0.6 + choose.random() * 1.5, resume=True)
+        if last.returncode != 0:
             equal_to_what_was_read(finished(settings))
     holds(ask)

@@ -14,20 +14,21 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 from pymysql import Connection, err
 from pymysql.constants import COMMAND
 from pymysql.protocol import OKPacketWrapper
 
 from ...errors import DataError, EngineError
 
-Values: TypeAlias = "pa.Array[Any]"  # no generic class at run time
+Values: TypeAlias = Any  # an Arrow array
 
 PIECE = 256 << 10  # bytes of a packet: max_allowed_packet may be as low as 1 MiB, and more is not faster
 STATEMENT = 1 << 20  # bytes of an INSERT of several rows; more is not faster
 DAY = 86_400_000_000  # microseconds
 YEAR_1, YEAR_10000 = -719_162, 2_932_897  # days since 1970
 LONGEST_TIME = 839 * 3_600_000_000 - 1  # microseconds: 838:59:59.999999
+_compute: Any = pyarrow.compute  # pyarrow-stubs 20 know no function of arrays and plain values together
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n"}  # in this order
 
 
@@ -82,6 +83,7 @@ def insert(
     extra: Mapping[str, str] | None = None,
 ) -> int:
     """As `load`, by INSERT of many rows: for servers with local_infile off."""
+    wire: Any = connection
     constants = {column: sql for column, sql in (extra or {}).items() if column not in columns}
     head = f"INSERT INTO {table} ({', '.join([*columns, *constants])}) VALUES ".encode()
     with connection.cursor() as cursor:
@@ -93,11 +95,10 @@ def insert(
             _filled((extra or {}).get(column, "{}"), _literals(values, name))
             for column, values, name in zip(columns, batch.columns, batch.schema.names, strict=True)
         ]
-        rows = pc.binary_join_element_wise(*cells, *constants.values(), ",")
-        for values, sent in _chunks(pc.binary_join_element_wise("(", rows, "),", ""), table, allowed):
-            stored = connection.query(head + values)
-            result: Any = connection._result
-            _agree(connection, table, sent, stored, result.warning_count)
+        rows = _compute.binary_join_element_wise(*cells, *constants.values(), ",")
+        for values, sent in _chunks(_compute.binary_join_element_wise("(", rows, "),", ""), table, allowed):
+            stored = wire.query(head + values)
+            _agree(connection, table, sent, stored, wire._result.warning_count)
             total += stored
     return total
 
@@ -109,9 +110,9 @@ def tsv(batch: pa.RecordBatch) -> memoryview:
     cells = []
     for values, name in zip(batch.columns, batch.schema.names, strict=True):
         text = _text(values, name)
-        cells.append(pc.fill_null(_escaped(text) if pa.types.is_string(values.type) else text, "\\N"))
-    cells[-1] = pc.binary_join_element_wise(cells[-1], "\n", "")
-    return memoryview(_bytes(pc.binary_join_element_wise(*cells, "\t"))[0])
+        cells.append(_compute.fill_null(_escaped(text) if pa.types.is_string(values.type) else text, "\\N"))
+    cells[-1] = _compute.binary_join_element_wise(cells[-1], "\n", "")
+    return memoryview(_bytes(_compute.binary_join_element_wise(*cells, "\t"))[0])
 
 
 def _load_statement(table: str, columns: Sequence[str], schema: pa.Schema, extra: Mapping[str, str]) -> str:
@@ -171,7 +172,7 @@ def _text(values: Values, name: str) -> Values:
     if pa.types.is_binary(kind):
         return _hexadecimal(values, name)
     if pa.types.is_boolean(kind):
-        return pc.if_else(values, "1", "0")
+        return _compute.if_else(values, "1", "0")
     if pa.types.is_floating(kind):
         return _floating(values, name)
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
@@ -191,14 +192,14 @@ def _hexadecimal(values: Values, name: str) -> Values:
     edges = 2 * (edges - edges[0])
     buffers = [None, pa.py_buffer(edges), pa.py_buffer(binascii.hexlify(data))]
     digits = pa.Array.from_buffers(pa.string(), len(values), buffers)
-    return pc.if_else(values.is_valid(), digits, None) if values.null_count else digits
+    return _compute.if_else(values.is_valid(), digits, None) if values.null_count else digits
 
 
 def _floating(values: Values, name: str) -> Values:
     """The shortest digits of the float64: those of a float32 would be another number in a DOUBLE."""
     wide = values.cast(pa.float64())
-    minus_zero = pc.equal(wide.view(pa.int64()), -(1 << 63))
-    _refuse(values, pc.or_(pc.invert(pc.is_finite(wide)), minus_zero), name)
+    minus_zero = _compute.equal(wide.view(pa.int64()), -(1 << 63))
+    _refuse(values, _compute.or_(_compute.invert(_compute.is_finite(wide)), minus_zero), name)
     return wide.cast(pa.string())
 
 
@@ -206,12 +207,12 @@ def _clock(values: Values, name: str) -> Values:
     """[-]HH:MM:SS.ffffff, with as many hours as it takes."""
     count = values.view(pa.int64())
     _within(values, count, -LONGEST_TIME, LONGEST_TIME, name)
-    size = pc.abs(count)
-    hours = pc.divide(size, 3_600_000_000)
-    rest = pc.subtract(size, pc.multiply(hours, 3_600_000_000)).view(pa.time64("us")).cast(pa.string())
-    sign = pc.if_else(pc.less(count, 0), "-", "")
-    padded = pc.utf8_lpad(hours.cast(pa.string()), 2, "0")
-    return pc.binary_join_element_wise(sign, padded, pc.utf8_slice_codeunits(rest, 2), "")
+    size = _compute.abs(count)
+    hours = _compute.divide(size, 3_600_000_000)
+    rest = _compute.subtract(size, _compute.multiply(hours, 3_600_000_000)).view(pa.time64("us")).cast(pa.string())
+    sign = _compute.if_else(_compute.less(count, 0), "-", "")
+    padded = _compute.utf8_lpad(hours.cast(pa.string()), 2, "0")
+    return _compute.binary_join_element_wise(sign, padded, _compute.utf8_slice_codeunits(rest, 2), "")
 
 
 def _microseconds(values: Values, name: str) -> Values:
@@ -219,19 +220,19 @@ def _microseconds(values: Values, name: str) -> Values:
     if values.type.unit == "ns":
         count = values.view(pa.int64())
         floor = values.cast(pa.timestamp("us", values.type.tz), safe=False)
-        back = pc.multiply(floor.view(pa.int64()), 1000)
-        _refuse(values, pc.not_equal(back, count), name)
+        back = _compute.multiply(floor.view(pa.int64()), 1000)
+        _refuse(values, _compute.not_equal(back, count), name)
         values = floor
     return values.view(pa.timestamp("us"))
 
 
 def _within(values: Values, numbers: Values, low: int, high: int, name: str) -> None:
-    _refuse(values, pc.or_(pc.less(numbers, low), pc.greater(numbers, high)), name)
+    _refuse(values, _compute.or_(_compute.less(numbers, low), _compute.greater(numbers, high)), name)
 
 
 def _refuse(values: Values, bad: Values, name: str) -> None:
-    if pc.any(bad).as_py():
-        value = values[pc.index(bad, True).as_py()].cast(pa.string())
+    if _compute.any(bad).as_py():
+        value = values[_compute.index(bad, True).as_py()].cast(pa.string())
         raise DataError(f"{value} in column {name} has no value in MySQL.", column=name)
 
 
@@ -239,14 +240,14 @@ def _escaped(text: Values) -> Values:
     data = np.frombuffer(_bytes(text)[0], np.uint8)
     for plain, escaped in ESCAPES.items():
         if (data == ord(plain)).any():  # 20 times as fast as replacing nothing
-            text = pc.replace_substring(text, plain, escaped)
+            text = _compute.replace_substring(text, plain, escaped)
     return text
 
 
 def _bytes(values: Values) -> tuple[memoryview, npt.NDArray[np.int32]]:
     """The bytes of strings or binaries together, and where in their buffer each begins."""
     _, offsets, data = values.buffers()
-    edges = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
+    edges = np.frombuffer(memoryview(offsets), np.int32)[values.offset : values.offset + len(values) + 1]
     return memoryview(data or b"")[edges[0] : edges[-1]], edges
 
 
@@ -255,21 +256,21 @@ def _literals(values: Values, name: str) -> Values:
     kind = values.type
     text = _text(values, name)
     if pa.types.is_string(kind):
-        text = pc.binary_join_element_wise("_utf8mb4 x'", _hexadecimal(values, name), "'", "")
+        text = _compute.binary_join_element_wise("_utf8mb4 x'", _hexadecimal(values, name), "'", "")
     elif pa.types.is_binary(kind):
-        text = pc.binary_join_element_wise("x'", text, "'", "")
+        text = _compute.binary_join_element_wise("x'", text, "'", "")
     elif not (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         # Quoted, so that it becomes a DECIMAL or DOUBLE as in a load, not one by way of the other.
-        text = pc.binary_join_element_wise("'", text, "'", "")
-    return pc.fill_null(text, "NULL")
+        text = _compute.binary_join_element_wise("'", text, "'", "")
+    return _compute.fill_null(text, "NULL")
 
 
 def _filled(template: str, cells: Values) -> Values:
     """The template for each row, its {} replaced."""
     first, *parts = template.split("{}")
     for part in parts:
-        cells_and_part = pc.binary_join_element_wise(cells, part, "")
-        first = pc.binary_join_element_wise(first, cells_and_part, "")
+        cells_and_part = _compute.binary_join_element_wise(cells, part, "")
+        first = _compute.binary_join_element_wise(first, cells_and_part, "")
     return first
 
 
@@ -282,8 +283,6 @@ def _chunks(rows: Values, table: str, allowed: int) -> Iterator[tuple[bytes, int
         high = max(low + 1, int(np.searchsorted(edges, edges[low] + room, side="right")) - 1)
         values = bytes(data[edges[low] : edges[high] - 1])
         if len(values) > allowed:
-            raise DataError(
-                f"A row of {len(values)} bytes is more than max_allowed_packet allows.", table=table
-            )
+            raise DataError(f"A row of {len(values)} bytes is more than max_allowed_packet allows.", table=table)
         yield values, high - low
         low = high

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 from numpy.lib.stride_tricks import sliding_window_view
 from pymysql import Connection, err
 from pymysql.connections import MySQLResult
@@ -26,6 +26,8 @@ from ...errors import DataError, EngineError
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Positions: TypeAlias = npt.NDArray[np.int32]  # servers send no row above 1 GiB (max_allowed_packet)
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Values: TypeAlias = "pa.Array[Any]"
 Spans: TypeAlias = tuple[bytearray, Positions, Positions]
 
 HEAD = 4  # bytes before a packet's payload: three of length, one of number
@@ -36,6 +38,7 @@ WIDE = {0xFC: 2, 0xFD: 3, 0xFE: 8}  # first byte of a field: bytes of length tha
 STRETCH, WINDOW = 4096, 512  # bytes from one guess to the next, and looked at for each
 
 _word = Struct("<I").unpack_from
+_compute: Any = pyarrow.compute  # pyarrow-stubs 20 know no function of arrays and plain values together
 
 
 def read(
@@ -95,7 +98,7 @@ class _Rows(MySQLResult):
         self.wire._result = self
         if self.field_count != columns:
             self.drain()
-            raise EngineError(f"A query for {columns} columns gave {self.field_count}: {sql}")
+            raise EngineError(f"A query for {columns} columns gave {self.field_count}.")
 
     def __iter__(self) -> Iterator[Spans]:
         """Packets, and where in them the payloads of rows begin and end; good until the next step."""
@@ -110,12 +113,17 @@ class _Rows(MySQLResult):
             raise EngineError("Another statement on this connection cut a result that was being read.")
 
     def drain(self) -> None:
-        """Read the rest of the result away; a no-op after its end."""
-        if self.unbuffered_active:
+        """Read the rest of the result away, if it has not ended."""
+        if not self.unbuffered_active:
+            return
+        try:
             with contextlib.suppress(err.Error):  # KILL QUERY ends it too
                 for _ in self:
                     pass
+        finally:
             self.drained = True
+            if self.unbuffered_active:
+                self.abandon()
 
     _finish_unbuffered_query = drain
 
@@ -130,10 +138,11 @@ class _Rows(MySQLResult):
         self.connection = None
         packet = MysqlPacket(payload, self.wire.encoding)
         packet.check_error()
+        result: Any = self
         if packet.is_eof_packet():
-            self._check_packet_is_eof(packet)
-        else:  # what stands there for EOF with CLIENT_DEPRECATE_EOF: an OK packet but for its first byte
-            self._read_ok_packet(MysqlPacket(b"\0" + payload[1:], self.wire.encoding))
+            result._check_packet_is_eof(packet)
+        else:  # CLIENT_DEPRECATE_EOF: an OK packet but for its first byte
+            result._read_ok_packet(MysqlPacket(b"\0" + payload[1:], self.wire.encoding))
         if self.has_next or self.head != self.tail:
             self.abandon()
             raise EngineError("A query gave more than one result.")
@@ -162,20 +171,17 @@ class _Rows(MySQLResult):
         return row, np.array([0], np.int32), np.array([len(row)], np.int32)
 
     def _take(self, count: int) -> bytearray:
-        held = self.bytes[self.head : min(self.head + count, self.tail)]
-        self.head += len(held)
-        taken = held + bytes(count - len(held))
-        at = len(held)
+        taken = bytearray(count)
+        at = min(count, self.tail - self.head)
+        taken[:at] = self.bytes[self.head : self.head + at]
+        self.head += at
         with memoryview(taken) as view:
             while at < count:
                 at += self._receive(view[at:])
         return taken
 
     def _fill(self, room: int) -> None:
-        """Receive until `room` bytes are held, or the last of them may be the last of the result.
-
-        Asking for more than the server sends would wait forever.
-        """
+        """Receive until `room` bytes are held, or the result may be at its end: to ask for more would hang."""
         held = self.bytes[self.head : self.tail]
         if len(self.bytes) != room:
             self.bytes = bytearray(room)
@@ -216,9 +222,7 @@ class _Rows(MySQLResult):
             self.abandon()
             raise
         self.abandon()
-        raise err.OperationalError(
-            CR.CR_SERVER_LOST, f"Lost connection to MySQL server during query{reason}"
-        )
+        raise err.OperationalError(CR.CR_SERVER_LOST, f"Lost connection to MySQL server during query{reason}")
 
     def _count(self, numbers: Bytes) -> None:
         """Check that packets follow on each other; PyMySQL's errors if they do not."""
@@ -257,7 +261,7 @@ def _guessed(data: Bytes) -> tuple[Positions, int]:
     """
     if len(data) < 16 * STRETCH:
         return np.empty(0, np.int32), 0
-    zeros = np.flatnonzero(sliding_window_view(data[2:], WINDOW)[::STRETCH] == 0)
+    zeros = np.flatnonzero(sliding_window_view(data[2:-1], WINDOW)[::STRETCH] == 0)
     stretch, offset = np.divmod(zeros, WINDOW)  # np.nonzero of two dimensions is 12 times as slow
     near = stretch * STRETCH + offset
     beyond = np.minimum(near + HEAD + data[near] + data[near + 1] * np.int64(256), len(data) - HEAD)
@@ -275,27 +279,27 @@ def _guessed(data: Bytes) -> tuple[Positions, int]:
         at = np.minimum(after, ends)
         if np.array_equal(at, ends):
             break
-    sure = int(np.append(met[:-1], False).argmin())
+    sure = int(np.append(met[:-1], False).argmin())  # the first that did not, or the last begin
     chains = np.array(steps, np.int32).T[:sure]
     return chains[chains < ends[:sure, None]], int(begins[sure])
 
 
 def _batch(packets: bytearray, starts: Positions, stops: Positions, schema: pa.Schema) -> pa.RecordBatch:
     data = np.frombuffer(packets, np.uint8)
-    arrays = []
-    at = starts
-    even = pa.array(np.arange(0, 2 * len(starts), 2, dtype=np.int32))
-    for field in schema:
-        start, at, null = _field(data, at)
-        arrays.append(_array(_values(packets, start, at, null, even), field))
-    if not np.array_equal(at, stops):
+    fields, at = [], starts
+    for _ in schema:
+        fields.append(_field(data, at))
+        at = fields[-1][1]
+    if not np.array_equal(at, stops):  # before Arrow follows any position
         raise EngineError("A row of the result does not end where its packet does.")
+    even = pa.array(np.arange(0, 2 * len(starts), 2, dtype=np.int32))
+    arrays = [_array(_values(packets, *each, even), field) for each, field in zip(fields, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _field(data: Bytes, at: Positions) -> tuple[Positions, Positions, npt.NDArray[np.bool_] | None]:
+def _field(data: Bytes, at: Positions) -> tuple[Positions, Positions, Flags | None]:
     """Where the values of the fields at `at` begin and end, and which are NULL if any is."""
-    first = data.take(at, mode="clip")  # the caller finds out whether a row was broken
+    first = data.take(at, mode="clip")  # a broken row may lead anywhere
     start = at + np.int32(1)
     if first.max() < NULL:
         return start, start + first, None
@@ -306,54 +310,44 @@ def _field(data: Bytes, at: Positions) -> tuple[Positions, Positions, npt.NDArra
         wide = np.flatnonzero(first == mark)
         if len(wide):
             digits = data.take(start[wide, None] + np.arange(width), mode="clip").astype(np.int64)
-            length[wide] = (digits << np.arange(0, 8 * width, 8)).sum(axis=1)
+            length[wide] = (digits << np.arange(0, 8 * width, 8)).sum(axis=1).clip(0, 1 << 30)
             start[wide] += width
     return start, start + length, null
 
 
-def _values(
-    packets: bytearray,
-    start: Positions,
-    stop: Positions,
-    null: npt.NDArray[np.bool_] | None,
-    even: pa.Array[Any],
-) -> pa.Array[Any]:
+def _values(packets: bytearray, start: Positions, stop: Positions, null: Flags | None, even: Values) -> Values:
     """One column's values as binary.
 
     Values and the gaps between them lie in turn over the packets, so one take of every other element
     collects them: 9 ns a value, where a gather by numpy takes 1 to 2 ns for each byte.
     """
-    count = len(start)
-    edges = np.empty(2 * count, np.int32)
+    edges = np.empty(2 * len(start), np.int32)
     edges[0::2], edges[1::2] = start, stop
-    spans = pa.Array.from_buffers(
-        pa.binary(), 2 * count - 1, [None, pa.py_buffer(edges), pa.py_buffer(packets)]
-    )
-    values = spans.take(even)
+    buffers = [None, pa.py_buffer(edges.data), pa.py_buffer(packets)]
+    values = pa.Array.from_buffers(pa.binary(), len(edges) - 1, buffers).take(even)
     if null is None:
         return values
-    valid = pa.py_buffer(np.packbits(~null, bitorder="little"))
-    return pa.Array.from_buffers(pa.binary(), count, [valid, *values.buffers()[1:]])
+    valid = pa.py_buffer(np.packbits(~null, bitorder="little").data)
+    return pa.Array.from_buffers(pa.binary(), len(start), [valid, *values.buffers()[1:]])
 
 
-def _array(values: pa.Array[Any], field: pa.Field[Any]) -> pa.Array[Any]:
+def _array(values: Values, field: pa.Field[Any]) -> Values:
     if values.null_count and not field.nullable:
         raise DataError(f"NULL came for column {field.name}, which has none.", column=field.name)
     try:
         return _parsed(values, field.type)
     except pa.ArrowInvalid as error:
-        raise DataError(
-            f"{_culprit(values, field.type)!r} in column {field.name} is no {field.type}.", column=field.name
-        ) from error
+        value = _culprit(values, field.type)
+        raise DataError(f"{value!r} in column {field.name} is no {field.type}.", column=field.name) from error
 
 
-def _parsed(values: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
+def _parsed(values: Values, kind: pa.DataType) -> Values:
     """Values as `kind`; ArrowInvalid where Arrow's parsers fail, or would take more than a server prints."""
     if pa.types.is_binary(kind):
         return values
     text = pa.Array.from_buffers(pa.string(), len(values), values.buffers(), values.null_count)
-    data = values.buffers()[2]
-    highest = chr(np.frombuffer(data or b"", np.uint8).max(initial=0))
+    data = memoryview(values.buffers()[2] or b"")
+    highest = chr(np.frombuffer(data, np.uint8).max(initial=0))
     if pa.types.is_string(kind):
         return text if highest < "\x80" else values.cast(kind)  # the cast checks UTF-8
     if highest > _highest(kind):  # 0x10, 1e3, true, NaN, 2024-01-01T00
@@ -361,12 +355,12 @@ def _parsed(values: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
     if pa.types.is_duration(kind):
         return text.cast(pa.int64()).view(kind)
     if pa.types.is_time(kind):  # Arrow 26 parses no times
-        moments = pc.binary_join_element_wise("1970-01-01", text, " ")
-        return moments.cast(pa.timestamp(kind.unit)).cast(kind)
+        moments = _compute.binary_join_element_wise("1970-01-01", text, " ").cast(pa.timestamp(kind.unit))
+        return cast("Values", moments.cast(kind))
     if pa.types.is_timestamp(kind):
         return text.cast(pa.timestamp(kind.unit)).view(kind)
     parsed = text.cast(kind)
-    if pa.types.is_floating(kind) and not pc.all(pc.is_finite(parsed)).as_py():
+    if pa.types.is_floating(kind) and _compute.all(_compute.is_finite(parsed)).as_py() is False:
         raise pa.ArrowInvalid("out of range")
     return parsed
 
@@ -384,16 +378,16 @@ def _width(kind: pa.DataType) -> int:
     return 4 if pa.types.is_string(kind) or pa.types.is_binary(kind) else max(1, kind.bit_width // 8)
 
 
-def _culprit(values: pa.Array[Any], kind: pa.DataType) -> bytes:
+def _culprit(values: Values, kind: pa.DataType) -> bytes:
     """The first value that does not parse, at most 60 bytes of it."""
     while len(values) > 1:
-        half = values.take(pa.array(np.arange(len(values) // 2)))
+        half = values.take(np.arange(len(values) // 2))
         try:
             _parsed(half, kind)
         except pa.ArrowInvalid:
             values = half
         else:
-            values = values.take(pa.array(np.arange(len(values) // 2, len(values))))
+            values = values.take(np.arange(len(values) // 2, len(values)))
     return bytes(values[0].as_py() or b"")[:60]
 
 

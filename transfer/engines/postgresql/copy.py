@@ -1,7 +1,7 @@
 """Rows into PostgreSQL by COPY over psycopg, and out of it by ADBC, which decodes COPY's binary form in C.
 
-Measured on TPC-H lineitem (PostgreSQL 18, CPU of client and backend together, us a row): loading 2.0 in the binary form
-made here, 2.0 by pgpq, 2.8 as text, 3.4 by ADBC's ingest; reading 2.3 by ADBC, 3.5 where it decodes the numerics itself.
+Measured on TPC-H lineitem (PostgreSQL 18, CPU of client and backend together, us a row): loading 2.0 in the binary
+form made here, 2.0 by pgpq, 2.8 as text, 3.4 by ADBC's ingest; reading 2.3 by ADBC, 3.5 where it decodes numerics.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def load(
 ) -> int:
     """Load batches of `schema` into the quoted columns of the quoted table; the number of rows stored.
 
-    `natives` are the columns' types as format_type() prints them; any that is not built in goes as text. The transaction
-    is the caller's, and on any error so is its rollback. RequestError, before anything is sent, for a pair of types that
-    would change values; DataError for a value that the column cannot hold as it is; psycopg's errors as the server gave
-    them; what the batches' iterator raises, as it is.
+    `natives` are the columns' types as format_type() prints them; any without a binary form here makes the whole table
+    go as text. The transaction is the caller's, and on any error so is its rollback. RequestError, before anything is
+    sent, for a pair of types that would change values; DataError for a value that the column cannot hold as it is;
+    psycopg's errors as the server gave them; what the batches' iterator raises, as it is.
     """
     targets = [parsed(native) for native in natives]
     way = form(schema, targets)
@@ -115,14 +115,15 @@ def read(
 
     The SELECT has projection() applied to its columns, and literals for parameters: with bound ones ADBC does not
     stream. One at a time on a connection. Closing the iterator early cancels the query; an open transaction stays
-    usable then, and after errors. DataError for a value that Arrow cannot hold; psycopg's errors as the server gave them.
+    usable then, and after errors. DataError for a value that Arrow cannot hold; psycopg's errors as the server
+    gave them.
     """
     with _as_psycopg(), _saved(connection), connection.cursor() as cursor:
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(batch_bytes)})
         cursor.execute(select_sql)
         finished = False
         try:
-            # The reader that fetch_record_batch() gives away turns the server's errors into an OSError without SQLSTATE.
+            # The reader that fetch_record_batch() gives away makes an OSError without SQLSTATE of the server's errors.
             for batch in cursor._results.reader:  # noqa: SLF001
                 yield _shaped(batch, schema)
             finished = True

@@ -15,12 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import DataError, RequestError
-from .fit import DAY, FIRST_DAY, INTEGERS, Values, bits, data, data_offsets, kind, parsed, valid
+from .fit import DAY, FIRST_DAY, INTEGERS, Values, bits, buffer, data, data_offsets, kind, parsed, valid
 
-_INTEGER_FORMS = frozenset({"integer", "decimal"})
 # What ADBC carries exactly without help of the server.
 _PLAIN: Mapping[str, frozenset[str]] = {
-    **{name: _INTEGER_FORMS for name in INTEGERS},
+    **{name: frozenset({"integer"}) for name in INTEGERS},
     "real": frozenset({"float"}),
     "double precision": frozenset({"float"}),
     "boolean": frozenset({"bool"}),
@@ -34,8 +33,8 @@ _PLAIN: Mapping[str, frozenset[str]] = {
 # (type, Arrow family): SQL. A numeric as text and cast here is cheaper than ADBC's own way by a third, as cheap as
 # scaled to int8, and holds every precision; interval_send keeps microseconds that ADBC's nanoseconds overflow.
 _PROJECTED: Mapping[tuple[str, str], str] = {
-    ("numeric", "decimal"): "({})::text",
-    ("numeric", "integer"): "({})::text",
+    **{(name, "decimal"): "({})::text" for name in ("numeric", *INTEGERS)},
+    ("numeric", "integer"): "trim_scale({})::text",
     ("numeric", "float"): "({})::float8",
     ("money", "decimal"): "({})::numeric::text",
     ("oid", "integer"): "({})::int8",
@@ -45,11 +44,10 @@ _PROJECTED: Mapping[tuple[str, str], str] = {
 }
 # (what ADBC gives, what is asked for) where a checked cast of Arrow is exact.
 _CASTS = frozenset({
-    ("integer", "integer"), ("integer", "decimal"), ("string", "integer"), ("string", "decimal"),
-    ("string", "float"), ("float", "float"), ("bool", "bool"), ("string", "string"), ("binary", "binary"),
+    ("integer", "integer"), ("string", "integer"), ("string", "decimal"), ("float", "float"),
+    ("bool", "bool"), ("string", "string"), ("binary", "binary"),
     ("date", "date"), ("time", "time"), ("timestamp", "timestamp"), ("instant", "instant"),
 })  # fmt: skip
-_LATEST_DAYS = 2**63 // DAY  # days that microseconds in 64 bits can count
 
 
 def projection(native: str, column_sql: str, arrow: pa.DataType) -> str:
@@ -107,7 +105,7 @@ def _uuid_text(values: Values) -> Values:
     text = np.full((len(values), 36), ord("-"), np.uint8)
     text[:, _HIGH], text[:, _LOW] = _DIGITS[raw >> 4], _DIGITS[raw & 15]
     offsets = np.arange(0, len(values) * 36 + 1, 36, dtype=np.int32)
-    buffers = [bits(valid(values)), pa.py_buffer(offsets), pa.py_buffer(text)]
+    buffers = [bits(valid(values)), buffer(offsets), buffer(text)]
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
@@ -124,12 +122,13 @@ def _durations(values: Values) -> Values:
         raise pa.ArrowInvalid("not what interval_send() gives")
     start = int(data_offsets(bare)[0])
     layout = [("clock", ">i8"), ("days", ">i4"), ("months", ">i4")]
-    buffer = bare.buffers()[2]
-    parts = np.frombuffer(buffer, layout, len(bare), start) if len(bare) else np.zeros(0, layout)
+    parts = np.frombuffer(bare.buffers()[2], layout, len(bare), start) if len(bare) else np.zeros(0, layout)
     if parts["months"].any():
         raise pa.ArrowInvalid("an interval counts months, or is infinite")
     clock, days = parts["clock"].astype(np.int64), parts["days"].astype(np.int64)
-    if (np.abs(days) + np.abs(clock // DAY) >= _LATEST_DAYS - 1).any():
+    shift = days * DAY
+    whole = clock + shift
+    # A sum has wrapped if its sign differs from that of both parts.
+    if (np.abs(days) > 2**63 // DAY).any() or ((clock ^ whole) & (shift ^ whole) < 0).any():
         raise pa.ArrowInvalid("an interval is longer than 64 bits of microseconds")
-    whole = clock + days * DAY
-    return pa.Array.from_buffers(pa.duration("us"), len(whole), [bits(mask), pa.py_buffer(whole)])
+    return pa.Array.from_buffers(pa.duration("us"), len(whole), [bits(mask), buffer(whole)])

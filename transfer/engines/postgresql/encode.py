@@ -2,8 +2,7 @@
 
 A binary row is a count of fields, then for each its length and its bytes. Everything of a known width goes side by
 side into one numpy record array, and only what varies (texts, NULLs of a nullable column) is a piece of its own; one
-join by Arrow then makes the stream. On TPC-H lineitem (16 columns) this takes 0.5 us a row where ADBC's ingest takes 1.6,
-and the server's backend needs half of what it needs for text.
+join by Arrow then makes the stream. On TPC-H lineitem (16 columns) it takes 0.4 us a row, the text form 0.8.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...rules import Native
-from .fit import DAY, FIRST_DAY, Values, bits, characters, data, data_offsets, kind, valid
+from .fit import DAY, FIRST_DAY, Values, bits, buffer, characters, data, data_offsets, kind, valid
 
 Words: TypeAlias = NDArray[Any]  # one word for each row, or a scalar that all rows share
 
@@ -32,7 +31,7 @@ _JOIN_TEXT = pc.JoinOptions(null_handling="replace", null_replacement="\\N")
 def binary_rows(columns: Sequence[Values], natives: Sequence[Native]) -> memoryview:
     """The rows of fitted columns in the binary format, without header and trailer."""
     count = len(columns[0])
-    run: list[Words] = [np.int16(len(columns))[()]]
+    run: list[Words] = [np.array(len(columns), np.int16)]
     pieces: list[Values] = []
     for values, native in zip(columns, natives, strict=True):
         mask = valid(values)
@@ -80,7 +79,7 @@ def _packed(words: Sequence[Words], count: int, mask: NDArray[np.bool_] | None =
 
 
 def _varying(offsets: NDArray[np.int32], content: NDArray[Any], mask: NDArray[np.bool_] | None) -> Values:
-    buffers = [bits(mask), pa.py_buffer(offsets), pa.py_buffer(content)]
+    buffers = [bits(mask), buffer(offsets), buffer(content)]
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
 
 
@@ -104,7 +103,7 @@ def _timestamp(values: Values) -> list[Words]:
 
 
 def _interval(values: Values) -> list[Words]:
-    return [data(values, "<i8"), np.int64(0)[()]]  # days and months
+    return [data(values, "<i8"), np.array(0, np.int64)]  # days and months
 
 
 def _numeric(values: Values) -> list[Words]:
@@ -146,11 +145,9 @@ def _magnitude(values: Values) -> tuple[list[NDArray[np.uint64]], NDArray[np.boo
         whole = data(values.cast(pa.int64()), "<i8")
         return [_absolute(whole)], whole < 0
     count, words = len(values), values.type.byte_width // 8
-    buffer = values.buffers()[1]
     start = values.offset * values.type.byte_width
-    raw = np.frombuffer(buffer, "<u8", count * words, start).reshape(count, words)
-    top = raw[:, -1].view(np.int64) if words == 1 else raw[:, -1].astype(np.int64)
-    negative = top < 0
+    raw = np.frombuffer(values.buffers()[1], "<u8", count * words, start).reshape(count, words)
+    negative = raw[:, -1].astype(np.int64) < 0
     lowest = raw[:, 0].astype(np.int64)
     if all((raw[:, n].astype(np.int64) == lowest >> 63).all() for n in range(1, words)):
         return [_absolute(lowest)], negative

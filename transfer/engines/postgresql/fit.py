@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import DataError, RequestError
 from ...rules import Native, split
 
-Values: TypeAlias = "pa.Array[Any]"  # subscriptable in the stubs only
+Values: TypeAlias = Any  # a pa.Array: pyarrow's stubs have no kernel that takes one of any type
 Form: TypeAlias = Literal["binary", "text"]
 
 DAY = 86_400_000_000  # microseconds
@@ -125,28 +125,28 @@ def fit(values: Values, name: str, native: Native) -> Values:
 
 def data(values: Values, dtype: str) -> NDArray[Any]:
     """The values' buffer without a copy; what stands at NULLs is arbitrary."""
-    buffer = values.buffers()[1]
+    memory = values.buffers()[1]
     count = len(values)
-    if buffer is None or not count:
+    if memory is None or not count:
         return np.zeros(count, dtype)
-    return np.frombuffer(buffer, dtype, count, values.offset * np.dtype(dtype).itemsize)
+    return np.frombuffer(memory, dtype, count, values.offset * np.dtype(dtype).itemsize)
 
 
 def characters(values: Values) -> NDArray[np.uint8]:
     """The bytes of all texts of a column, without what a slice leaves out."""
-    buffer = values.buffers()[2]
-    if buffer is None or not len(values):
+    memory = values.buffers()[2]
+    if memory is None or not len(values):
         return np.zeros(0, np.uint8)
     bounds = data_offsets(values)
-    return np.frombuffer(buffer, np.uint8, int(bounds[-1] - bounds[0]), int(bounds[0]))
+    return np.frombuffer(memory, np.uint8, int(bounds[-1] - bounds[0]), int(bounds[0]))
 
 
 def data_offsets(values: Values) -> NDArray[np.int32]:
     """Where the texts begin in their buffer, and the end of the last."""
-    buffer = values.buffers()[1]
-    if buffer is None or not len(values):
+    memory = values.buffers()[1]
+    if memory is None or not len(values):
         return np.zeros(len(values) + 1, np.int32)
-    return np.frombuffer(buffer, np.int32, len(values) + 1, values.offset * 4)
+    return np.frombuffer(memory, np.int32, len(values) + 1, values.offset * 4)
 
 
 def valid(values: Values) -> NDArray[np.bool_] | None:
@@ -159,7 +159,13 @@ def valid(values: Values) -> NDArray[np.bool_] | None:
 
 def bits(mask: NDArray[np.bool_] | None) -> pa.Buffer | None:
     """A mask as Arrow's validity bitmap."""
-    return None if mask is None else pa.py_buffer(np.packbits(mask, bitorder="little"))
+    return None if mask is None else buffer(np.packbits(mask, bitorder="little"))
+
+
+def buffer(content: NDArray[Any]) -> pa.Buffer:
+    """A numpy array's memory as Arrow's, without a copy."""
+    memory: Any = content  # the stubs take bytes and the like only
+    return pa.py_buffer(memory)
 
 
 def _no_zero_byte(values: Values) -> None:
@@ -264,23 +270,27 @@ def _digits(values: Values, native: Native) -> Values:
 def _uuid(values: Values, native: Native) -> Values:
     """Sixteen bytes from the spellings that PostgreSQL reads: with hyphens, braces, capitals or without."""
     mask = valid(values)
-    offsets = data_offsets(values)
-    if mask is None and (np.diff(offsets) == 36).all():
-        spelt = characters(values).reshape(-1, 36)
-        regular = (spelt[:, _HYPHENS] == ord("-")).all()
-        digits = np.delete(spelt, _HYPHENS, axis=1)
-    else:
-        bare = pc.replace_substring_regex(values, "[-{}]", "").fill_null("0" * 32)
-        regular = (np.diff(data_offsets(bare)) == 32).all()
-        digits = characters(bare).reshape(-1, 32) if regular else np.zeros((0, 32), np.uint8)
-    nibbles = _NIBBLES[digits]
-    if not regular or (nibbles > 15).any():
+    if mask is not None:
+        values = values.fill_null(_NIL)
+    spelt = characters(values)
+    usual = spelt.size == 36 * len(values) and not (np.diff(data_offsets(values)) != 36).any()
+    if usual and (spelt.reshape(-1, 36)[:, _HYPHENS] == ord("-")).all():
+        digits = np.delete(spelt.reshape(-1, 36), _HYPHENS, axis=1)
+    elif pc.all(pc.match_substring_regex(values, _SPELLINGS)).as_py() is False:
         raise pa.ArrowInvalid("a text is no UUID")
-    content = nibbles[:, 0::2] << 4 | nibbles[:, 1::2]
-    return pa.Array.from_buffers(pa.binary(16), len(values), [bits(mask), pa.py_buffer(np.ascontiguousarray(content))])
+    else:
+        digits = characters(pc.replace_substring_regex(values, "[-{}]", "")).reshape(-1, 32)
+    nibbles = _NIBBLES[digits]
+    if (nibbles > 15).any():
+        raise pa.ArrowInvalid("a text is no UUID")
+    content = np.ascontiguousarray(nibbles[:, 0::2] << 4 | nibbles[:, 1::2])
+    return pa.Array.from_buffers(pa.binary(16), len(values), [bits(mask), buffer(content)])
 
 
+_NIL = "00000000-0000-0000-0000-000000000000"
 _HYPHENS = [8, 13, 18, 23]
+_GROUPS = "([0-9A-Fa-f]{4}-?){7}[0-9A-Fa-f]{4}"
+_SPELLINGS = rf"^({_GROUPS}|\{{{_GROUPS}\}})$"
 _NIBBLES = np.full(256, 255, np.uint8)
 _NIBBLES[np.frombuffer(b"0123456789abcdefABCDEF", np.uint8)] = [*range(16), *range(10, 16)]
 

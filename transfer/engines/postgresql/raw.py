@@ -40,12 +40,11 @@ def read_raw(connection: psycopg.Connection[Any], select_sql: str) -> Generator[
     return stored
 
 
-def load_raw(
-    connection: psycopg.Connection[Any], table: str, columns: Sequence[str], blocks: Iterable[bytes]
-) -> int:
+def load_raw(connection: psycopg.Connection[Any], table: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
     """Load a binary COPY stream into the quoted columns of the quoted table; the number of rows stored.
 
-    The transaction is the caller's. psycopg's errors as the server gave them; what the blocks' iterator raises, as it is.
+    The transaction is the caller's. psycopg's errors as the server gave them; what the blocks' iterator raises, as
+    it is.
     """
     tail = b""
     with connection.cursor() as cursor:
@@ -73,10 +72,13 @@ def _buffered(pgconn: PGconn, rows: list[Any]) -> tuple[int, int]:
 def _finished(connection: psycopg.Connection[Any]) -> int:
     """The end that libpq told: the server's verdict, and the rows it counted."""
     rows = 0
-    while result := connection.pgconn.get_result():
+    error: psycopg.Error | None = None
+    while result := connection.pgconn.get_result():  # up to the last, or the connection stays busy
         if result.status != ExecStatus.COMMAND_OK:
-            raise psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
+            error = psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
         rows = result.command_tuples or 0
+    if error:
+        raise error
     return rows
 
 

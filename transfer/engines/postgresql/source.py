@@ -15,7 +15,9 @@ from ...engine import Row
 from ...errors import EngineError
 from ...place import Address
 from ...plan import Hop, Slice
-from ...schema.sql import count, select
+from ...schema.sql import count, select, where_of
+from ...verification import server_sum
+from .canon import checksum_sql
 from .copy import cancel_reader, close_reader, open_reader, read
 from .raw import read_raw
 from .session import PINS, PostgreSqlSession, arguments
@@ -70,6 +72,13 @@ class PostgreSqlReader:
 
     def ask(self, sql: str) -> list[Row]:
         return self._session.ask(sql)
+
+    def checksum(self, hop: Hop, part: Slice) -> str:
+        columns = [(self._engine.quote(c.source), c.canon, c.native) for c in hop.columns]
+        where = where_of(self._engine, hop, part).removeprefix(" WHERE ")
+        if hop.query:
+            return ""
+        return server_sum(self.ask(checksum_sql(self._engine.relation(hop.reads), columns, where))[0])
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))

@@ -1,0 +1,120 @@
+"""DuckDB's catalogue: four queries for any number of tables."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ...engine import Row, Session
+from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+
+LEDGER = "ropeway"
+_HERE = f"database_name = current_database() AND schema_name <> '{LEDGER}'"
+_TABLES = (
+    f"SELECT schema_name, table_name, 'table', estimated_size FROM duckdb_tables() "  # noqa: S608
+    f"WHERE {_HERE} AND NOT internal AND NOT temporary AND NOT starts_with(table_name, 'ropeway_') UNION ALL "
+    f"SELECT schema_name, view_name, 'view', -1 FROM duckdb_views() "
+    f"WHERE {_HERE} AND NOT internal AND NOT temporary ORDER BY ALL"
+)
+_COLUMNS = (
+    "SELECT schema_name, table_name, column_name, data_type, is_nullable, coalesce(column_default, ''), "  # noqa: S608
+    f"is_generated FROM duckdb_columns() WHERE {_HERE} AND NOT internal "
+    "ORDER BY schema_name, table_name, column_index"
+)
+_CONSTRAINTS = (
+    "SELECT schema_name, table_name, constraint_type, constraint_column_names, constraint_name, "  # noqa: S608
+    "referenced_table, referenced_column_names, constraint_text "
+    f"FROM duckdb_constraints() WHERE {_HERE} ORDER BY schema_name, table_name, constraint_index"
+)
+_INDEXES = (
+    "SELECT schema_name, table_name, index_name, CAST(expressions AS VARCHAR[]), is_unique "  # noqa: S608
+    f"FROM duckdb_indexes() WHERE {_HERE} AND NOT is_primary ORDER BY schema_name, table_name, index_oid"
+)
+
+
+class _Parts(NamedTuple):
+    """A table's constraints and indexes on their way into it."""
+
+    key: tuple[str, ...]
+    indexes: tuple[Index, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    left_out: tuple[str, ...]
+
+
+def tables(session: Session, schema: str) -> list[Table]:
+    """Every table and view of a schema, or of all schemas but the ledger's."""
+    columns, constraints, indexes = (_grouped(session.ask(sql)) for sql in (_COLUMNS, _CONSTRAINTS, _INDEXES))
+    found = []
+    for name, table, kind, rows in session.ask(_TABLES):
+        if schema and name != schema:
+            continue
+        place = str(name), str(table)
+        found.append(_table(place, str(kind), int(str(rows)), columns[place], _parts(constraints[place], indexes[place])))
+    return found
+
+
+def _grouped(rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[Row]]:
+    groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for schema, table, *rest in rows:
+        groups[str(schema), str(table)].append(tuple(rest))
+    return groups
+
+
+def _table(place: tuple[str, str], kind: str, rows: int, columns: list[Row], parts: _Parts) -> Table:
+    made = tuple(_column(row) for row in columns)
+    physical: dict[str, int | str] = {}
+    # A column called rowid hides the real one.
+    if kind == "table" and all(column.name.lower() != "rowid" for column in made):
+        physical["rowid"] = "rowid"
+    return Table(
+        Relation(*place), made, parts.key, parts.indexes, parts.foreign_keys, rows=rows, kind=kind,
+        left_out=parts.left_out, physical=physical,
+    )  # fmt: skip
+
+
+def _column(row: Row) -> Column:
+    name, native, nullable, default, generated = row
+    identity = bool(re.match(r"nextval\(", str(default)))
+    return Column(
+        str(name), str(native), bool(nullable), identity,
+        default="" if identity or generated else str(default), generated="generated" if generated else "",
+    )  # fmt: skip
+
+
+def _parts(constraints: list[Row], indexes: list[Row]) -> _Parts:
+    key: tuple[str, ...] = ()
+    made: list[Index] = []
+    foreign: list[ForeignKey] = []
+    left: list[str] = []
+    for kind, members, name, parent, referenced, text in constraints:
+        columns = _names(members)
+        if kind == "PRIMARY KEY":
+            key = columns
+        elif kind == "UNIQUE":
+            made.append(Index(str(name), columns, unique=True, constraint=True))
+        elif kind == "FOREIGN KEY":
+            # DuckDB's foreign keys stay inside a schema; the caller's table knows which.
+            foreign.append(ForeignKey(str(name), columns, Relation("", str(parent)), _names(referenced)))
+        elif kind == "CHECK":
+            left.append(f"a constraint, {text}")
+    for name, expressions, unique in indexes:
+        names = [_plain(str(one)) for one in expressions]  # type: ignore[attr-defined]  # a list of text
+        if all(names):
+            made.append(Index(str(name), tuple(names), bool(unique)))
+        else:
+            left.append(f"index {name}: over an expression")
+    return _Parts(key, tuple(made), tuple(foreign), tuple(left))
+
+
+def _names(members: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in members)  # type: ignore[attr-defined]  # a list of text
+
+
+def _plain(expression: str) -> str:
+    """An index's expression as a column's name; '' if it is more than that."""
+    quoted = re.fullmatch(r'"((?:[^"]|"")*)"', expression)
+    if quoted:
+        return quoted[1].replace('""', '"')
+    return expression if re.fullmatch(r"[^\W\d]\w*", expression) else ""

@@ -1,0 +1,121 @@
+"""DuckDB's mapping rules, and the Arrow type in which each native type takes its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ...errors import RequestError
+from ...rules import Native, Read, Write, fixed, read_rule, split, word
+from ...types import Fidelity, Type
+
+_TEXT = "CAST({c} AS VARCHAR)"
+_NO_LENGTH = "has no fixed length"
+# A day counts as 24 hours, as it does in DuckDB's own comparison of intervals; a month has no length.
+_INTERVAL = (
+    "CASE WHEN datepart('year', {c}) * 12 + datepart('month', {c}) <> 0 "
+    f"THEN error('the interval ' || {{c}} || ' {_NO_LENGTH}') ELSE epoch_us({{c}}) END"
+)
+_INTEGERS = {
+    "tinyint|int1": "int8", "smallint|int2|short": "int16", "integer|int|int4|signed": "int32",
+    "bigint|int8|long": "int64", "utinyint": "uint8", "usmallint": "uint16", "uinteger": "uint32",
+    "ubigint": "uint64",
+}  # fmt: skip
+
+
+def _decimal(native: Native) -> Type:
+    return Type("decimal", precision=native.argument(0, 18), scale=native.argument(1, 3), native=native.text)
+
+
+def _text(native: Native) -> Type:
+    return Type("text", length=native.argument(0, 0), native=native.text)
+
+
+READS = (
+    Read("bool|boolean|logical", fixed("bool")),
+    *(Read(names, fixed(kind)) for names, kind in _INTEGERS.items()),
+    Read("u?(hugeint|int128)", fixed("decimal", precision=39), _TEXT, why="128 bits have up to 39 digits"),
+    Read("real|float|float4", fixed("float32")),
+    Read("double|float8", fixed("float64")),
+    Read("decimal|numeric|dec", _decimal),
+    Read("varchar|char|bpchar|text|string", _text, _TEXT),
+    Read("uuid", fixed("uuid"), _TEXT),
+    Read("json", fixed("json"), _TEXT),
+    Read("blob|bytea|binary|varbinary", fixed("binary")),
+    Read("date", fixed("date"), why="an infinite date stops the run"),
+    Read("time|time without time zone", fixed("time")),
+    Read("timestamp_s", fixed("timestamp", digits=0)),
+    Read("timestamp_ms", fixed("timestamp", digits=3)),
+    Read("timestamp|datetime|timestamp without time zone", fixed("timestamp"), why="infinity stops the run"),
+    Read("timestamp_ns", fixed("timestamp", digits=9)),
+    Read("timestamp with time zone|timestamptz", fixed("instant"), why="infinity stops the run"),
+    Read("timestamptz_ns", fixed("instant", digits=9)),
+    Read("interval", fixed("duration"), _INTERVAL, fidelity=Fidelity.NORMALISED,
+         why="a day counts as 24 hours; an interval of months stops the run"),
+    Read(r"(?s:enum\b(?!.*\]$).*)", fixed("text"), _TEXT, why="the label"),
+    Read("bit|bitstring|bignum|varint|time_ns|timetz|time with time zone", fixed("text"), _TEXT,
+         fidelity=Fidelity.TEXT, why="Arrow has no such type"),
+)  # fmt: skip
+
+
+def _decimal_word(meaning: Type) -> str:
+    precision, scale = _room(meaning)
+    return f"DECIMAL({precision},{scale})"
+
+
+def _room(meaning: Type) -> tuple[int, int]:
+    """Precision and scale where neither may be negative nor the scale the larger."""
+    return max(meaning.precision, meaning.scale) - min(meaning.scale, 0), max(meaning.scale, 0)
+
+
+_WORDS = {
+    "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT",
+    "uint8": "UTINYINT", "uint16": "USMALLINT", "uint32": "UINTEGER", "uint64": "UBIGINT",
+    "float32": "FLOAT", "float64": "DOUBLE", "uuid": "UUID", "json": "JSON", "date": "DATE", "time": "TIME",
+    "duration": "INTERVAL",
+}  # fmt: skip
+
+WRITES = (
+    *(Write(kind, word(native)) for kind, native in _WORDS.items()),
+    Write("decimal", _decimal_word, guard=lambda t, _u: _room(t)[0] <= 38, when="up to 38 digits"),
+    Write("decimal", word("VARCHAR"), fidelity=Fidelity.TEXT, why="DuckDB's decimals have 38 digits"),
+    Write("text", word("VARCHAR"), guard=lambda t, _u: not (t.length or t.padded), when="without a length"),
+    Write("text", word("VARCHAR"), fidelity=Fidelity.WIDENED, why="DuckDB keeps no lengths of text"),
+    Write("binary", word("BLOB"), guard=lambda t, _u: not t.length, when="without a length"),
+    Write("binary", word("BLOB"), fidelity=Fidelity.WIDENED, why="DuckDB keeps no lengths of binary"),
+    Write("timestamp", word("TIMESTAMP"), guard=lambda t, _u: t.digits <= 6),
+    Write("timestamp", word("TIMESTAMP_NS")),
+    Write("instant", word("TIMESTAMP WITH TIME ZONE"), guard=lambda t, _u: t.digits <= 6),
+    Write("instant", word("TIMESTAMPTZ_NS")),
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """How a column of a native type takes its values: as this Arrow type, and with this conversion in SQL."""
+
+    native: str
+    meaning: Type
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The type of the native column's own values."""
+        return self.meaning.arrow
+
+    def expression(self, quoted: str) -> str:
+        """The SQL that makes the native value of what was registered."""
+        return f"CAST({quoted} AS {self.native})"
+
+
+def slot(native: str) -> Slot:
+    """The slot of a native type; RequestError for one that Ropeway cannot fill."""
+    rule = read_rule(READS, native)
+    if rule is None:
+        raise RequestError(f"DuckDB's {native} cannot be loaded.", remedy="Leave the column out.")
+    return Slot(native, rule.type(split(native)))
+
+
+def is_lengthless(message: str) -> bool:
+    """Whether DuckDB's message is that of an interval of months."""
+    return _NO_LENGTH in message

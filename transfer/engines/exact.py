@@ -1,0 +1,114 @@
+"""Casts between Arrow types that keep every value or raise; engines use them at both ends of a column.
+
+Arrow's own safe casts refuse most losses. They do not refuse a float that a decimal rounds (1.555 to two
+decimals), a decimal that binary64 cannot hold, or 5 as a boolean; those are compared by casting back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import DataError
+
+Values: TypeAlias = "pa.Array[Any]"  # subscriptable in the stubs only
+
+_SECOND = 1_000_000
+_EXTREMES = {pa.date32(): ("0000-01-01", "9999-12-31")}
+
+
+def family(arrow: pa.DataType) -> str:
+    """Types of one family hold values of one meaning; a timestamp with a zone is an `instant`."""
+    if pa.types.is_timestamp(arrow):
+        return "instant" if arrow.tz else "timestamp"
+    number = pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow)
+    if number or pa.types.is_boolean(arrow):
+        return "number"
+    if pa.types.is_string(arrow):
+        return "text"
+    return "date" if pa.types.is_date(arrow) else str(arrow).partition("[")[0]
+
+
+def castable(source: pa.DataType, target: pa.DataType) -> bool:
+    """Whether values of one type can mean the same in another, each value deciding for itself."""
+    pair = family(source), family(target)
+    return pair[0] == pair[1] or pair == ("date", "timestamp")
+
+
+def exactly(values: Values, arrow: pa.DataType, column: str) -> Values:
+    """The values in another type of their family; text is parsed. DataError if one of them would change."""
+    if values.type.equals(arrow):
+        return values
+    try:
+        if pa.types.is_string(values.type):
+            return parsed(values, arrow)
+        if family(arrow) == "number" and family(values.type) == "number":
+            return _number(values, arrow)
+        return values.cast(arrow)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{column} holds a value that is no {arrow}: {error}", column=column) from error
+
+
+def _number(values: Values, arrow: pa.DataType) -> Values:
+    made = _cast_number(values, arrow)
+    if _may_round(values.type) or _may_round(arrow):
+        back = _cast_number(made, values.type)
+        same = pc.equal(back, values)
+        if pa.types.is_floating(values.type):
+            same = pc.or_(same, pc.and_(pc.is_nan(values), pc.is_nan(made.cast(pa.float64()))))
+        if not pc.all(same).as_py():
+            raise pa.ArrowInvalid(f"{_first(values, same)} would change")
+    return made
+
+
+def _first(values: Values, same: Values) -> object:
+    return values.filter(pc.invert(same))[0].as_py()
+
+
+def _may_round(arrow: pa.DataType) -> bool:
+    return pa.types.is_floating(arrow) or pa.types.is_boolean(arrow)
+
+
+def _cast_number(values: Values, arrow: pa.DataType) -> Values:
+    if pa.types.is_boolean(values.type) and pa.types.is_decimal(arrow):
+        values = values.cast(pa.int8())
+    if pa.types.is_boolean(arrow) and pa.types.is_decimal(values.type):
+        values = values.cast(pa.int64())
+    if pa.types.is_integer(values.type) and pa.types.is_decimal(arrow):
+        # Arrow asks for room for every integer of the type; the values decide in the second cast.
+        values = values.cast(pa.decimal256(20, 0))
+    return values.cast(arrow)
+
+
+def parsed(values: Values, arrow: pa.DataType) -> Values:
+    """Text as another type. pa.ArrowInvalid for a text that is not wholly one of its values."""
+    if pa.types.is_time(arrow):
+        return _times(values, arrow)
+    if pa.types.is_duration(arrow):
+        return values.cast(pa.int64()).cast(arrow)
+    return values.cast(arrow)
+
+
+def _times(values: Values, arrow: pa.DataType) -> Values:
+    """Arrow has no cast from text to time; a timestamp of the first day has the same microseconds."""
+    stamps = pc.binary_join_element_wise("1970-01-01", values, " ").cast(pa.timestamp("us"))
+    return stamps.cast(pa.int64()).cast(arrow)
+
+
+def plain_decimals(values: Values) -> Values:
+    """Decimals as text without an exponent, with all decimals of their scale; pyarrow writes 1E-7."""
+    kind = values.type
+    if pa.types.is_decimal128(kind) and kind.scale >= 0:
+        return pl.Series(values).cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
+    if kind.scale <= 0:
+        return values.cast(pa.decimal256(76, 0)).cast(pa.string())
+    # Polars has 128 bits only: the point is set into the text of the unscaled integer.
+    whole = pa.Array.from_buffers(pa.decimal256(76, 0), len(values), values.buffers(), offset=values.offset)
+    text = whole.cast(pa.string())
+    digits = pc.utf8_lpad(pc.ascii_ltrim(text, characters="-"), kind.scale + 1, "0")
+    sign = pc.if_else(pc.starts_with(text, "-"), pa.scalar("-"), pa.scalar(""))
+    head, tail = pc.utf8_slice_codeunits(digits, 0, -kind.scale), pc.utf8_slice_codeunits(digits, -kind.scale)
+    return pc.binary_join_element_wise(pc.binary_join_element_wise(sign, head, ""), tail, ".")
