@@ -22,9 +22,7 @@ def call(function: str, **arguments: str) -> Call:
 def function_of(named: Call) -> Callable[..., Any]:
     """The function that a plan names; RequestError if it is gone or has changed since."""
     if named.version and _version(named.function) != named.version:
-        raise RequestError(
-            f"{named.function} has changed since the plan was made.", remedy="Plan the job again."
-        )
+        raise RequestError(f"{named.function} has changed since the plan was made.", remedy="Plan the job again.")
     return _found(named.function)
 
 

@@ -55,7 +55,7 @@ def _won(claim: Claim, loader: Loader) -> bool:
     loader.begin()
     try:
         won = loader.ledger.claim(claim)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it was, the second look decides
         _roll_back(loader)
         loader.begin()
         if loader.ledger.claim(claim):
@@ -99,9 +99,7 @@ def _merge(loader: Loader, hop: Hop, receipt: Receipt) -> Receipt:
     loader.execute(update)
     loader.execute(insert)
     loader.execute(empty)
-    return replace(
-        receipt, inserted=receipt.loaded - known, updated=differs, unchanged=known - differs
-    )
+    return replace(receipt, inserted=receipt.loaded - known, updated=differs, unchanged=known - differs)
 
 
 def step(run: str, statement: Statement, loader: Loader, state: str) -> None:

@@ -251,9 +251,7 @@ class Engine(Protocol):
         """A cut as SQL; '' for the whole table."""
         ...
 
-    def open(
-        self, address: Address, hops: Sequence[Hop], consistency: str, count: int
-    ) -> Source: ...
+    def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source: ...
 
     def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
         """Each lock that open() takes on the source and for how long, in words."""
@@ -261,9 +259,7 @@ class Engine(Protocol):
 
     def loader(self, address: Address) -> Loader: ...
 
-    def profile(
-        self, session: Session, table: Table, where: str
-    ) -> tuple[dict[str, str], list[Finding]]:
+    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         """Settle in the data what declarations leave open: column to the type to read it by."""
         ...
 

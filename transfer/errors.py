@@ -16,9 +16,7 @@ class RopewayError(Exception):
 
     exit_status = 1
 
-    def __init__(
-        self, message: str, *, table: str = "", column: str = "", key: str = "", remedy: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, table: str = "", column: str = "", key: str = "", remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.table = table
@@ -42,9 +40,7 @@ class RopewayError(Exception):
         return (_rebuild, (type(self), self.message, self.table, self.column, self.key, self.remedy))
 
 
-def _rebuild(
-    kind: type[RopewayError], message: str, table: str, column: str, key: str, remedy: str
-) -> RopewayError:
+def _rebuild(kind: type[RopewayError], message: str, table: str, column: str, key: str, remedy: str) -> RopewayError:
     return kind(message, table=table, column=column, key=key, remedy=remedy)
 
 

@@ -38,15 +38,13 @@ class Tally:
         for batch in batches:
             if add:
                 part = add(batch, canons)
-                self._sum = part if self._sum is None else self._sum + part  # type: ignore[operator]
+                self._sum = part if self._sum is None else self._sum + part
             self.rows += batch.num_rows
             self.bytes += batch.nbytes
             progress(self.hop.name, batch.num_rows, batch.nbytes)
             yield batch
 
-    def weighed(
-        self, blocks: Iterator[bytes], progress: Callable[[str, int, int], None]
-    ) -> Iterator[bytes]:
+    def weighed(self, blocks: Iterator[bytes], progress: Callable[[str, int, int], None]) -> Iterator[bytes]:
         """Pass raw blocks on, adding up their bytes; their rows are known when they are loaded."""
         for block in blocks:
             self.bytes += len(block)

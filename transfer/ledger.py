@@ -68,9 +68,7 @@ class SqlLedger:
             f"state {short} NOT NULL, changed {short} NOT NULL, PRIMARY KEY (run, number))",
         )
         for table in tables:
-            self._connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {words.prefix}{table}{words.table_suffix}"
-            )
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {words.prefix}{table}{words.table_suffix}")
 
     def present(self) -> bool:
         """Whether this target has a ledger at all; asks the catalogue, changes nothing."""
@@ -80,17 +78,14 @@ class SqlLedger:
         if not self.present():
             return []
         return self._connection.ask(
-            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN} "
-            "ORDER BY started, run"
+            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN} ORDER BY started, run"
         )
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
         self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
 
     def plan(self, run: str) -> str:
-        (row,) = self._connection.ask(
-            f"SELECT plan FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}"
-        )
+        (row,) = self._connection.ask(f"SELECT plan FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}")
         return str(row[0])
 
     def finish(self, run: str, state: str) -> None:
@@ -101,9 +96,7 @@ class SqlLedger:
 
     def forget(self, run: str) -> None:
         for table in (SLICE, STATEMENT, RUN):
-            self._connection.execute(
-                f"DELETE FROM {self._words.prefix}{table} WHERE {self._equal(run=run)}"
-            )
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{table} WHERE {self._equal(run=run)}")
 
     def claim(self, claim: Claim) -> bool:
         # Looked at first so that a resume over many receipts is cheap; the insert decides.
@@ -121,9 +114,7 @@ class SqlLedger:
         figures = {f"n_{name}": getattr(receipt, name) for name in _FIGURES}
         more = {"checksum": receipt.checksum, "seconds": receipt.seconds, "landed": now()}
         unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
-        self._connection.execute(
-            f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}"
-        )
+        self._connection.execute(f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}")
 
     def receipts(self, run: str) -> list[Receipt]:
         columns = ", ".join(f"n_{name}" for name in _FIGURES)

@@ -38,8 +38,7 @@ class Place:
         host = f"[{self.host}]" if ":" in self.host else self.host
         where = (f"{login}@" if login else "") + host + (f":{self.port}" if self.port else "")
         options = "&".join(
-            f"{name}={WITHHELD if _SECRET_OPTIONS.search(name) else value}"
-            for name, value in self.options
+            f"{name}={WITHHELD if _SECRET_OPTIONS.search(name) else value}" for name, value in self.options
         )
         return f"{self.scheme}://{where}/{self.database}" + (f"?{options}" if options else "")
 
@@ -69,8 +68,7 @@ def parse(url: str) -> tuple[Place, str]:
     if not mark or not re.fullmatch(r"[a-z][a-z0-9+]*", scheme):
         raise RequestError(
             "This is not a URL of a database.",
-            remedy="Write it as postgresql://user@host/database, sqlite:///file, "
-            "duckdb:///file or parquet:///folder.",
+            remedy="Write it as postgresql://user@host/database, sqlite:///file, duckdb:///file or parquet:///folder.",
         )
     authority, _, path = rest.partition("/")
     path, _, query = path.partition("?")
@@ -84,8 +82,7 @@ def parse(url: str) -> tuple[Place, str]:
     host, port = _host_and_port(scheme, where)
     reference = bool(_REFERENCE.fullmatch(password))
     options = tuple(
-        (name, unquote(value))
-        for name, _, value in (part.partition("=") for part in query.split("&") if part)
+        (name, unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part)
     )
     place = Place(
         scheme=scheme,

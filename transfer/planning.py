@@ -11,7 +11,6 @@ from .calls import call
 from .canonical import canon_of
 from .engine import Engine, Session
 from .errors import RequestError
-from .place import Address
 from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Slice, Statement
 from .request import Choice, Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
@@ -51,9 +50,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = [_table_plan(request, ends, item, names) for item in selected]
     planned = _unify(planned, ends)
     existing = _existing(ends, [entry.table.name for entry in planned])
-    entries = [
-        _with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)
-    ]
+    entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     entries = _parents_first(entries) if ends.target.parents_first else entries
     hops, statements = _assemble(request, ends, entries, run, existing)
     findings = [finding for entry in entries for finding in entry.findings]
@@ -113,9 +110,7 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
     return Relation(schema, ends.target.name_of(source.table))
 
 
-def _table_plan(
-    request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]
-) -> Entry:
+def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]) -> Entry:
     source = item.table
     decided, findings = ends.source.profile(ends.source_session, source, item.choice.where)
     overrides = dict(item.choice.types)
@@ -126,9 +121,7 @@ def _table_plan(
         if item.choice.columns and column.name not in item.choice.columns:
             continue
         use = Use(key=column.name in key_columns, identity=column.identity)
-        meaning, rule = _meaning(
-            ends.source, source, column, overrides.get(column.name, decided.get(column.name, ""))
-        )
+        meaning, rule = _meaning(ends.source, source, column, overrides.get(column.name, decided.get(column.name, "")))
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
         made.append(replace(column, name=columns[-1].target, native=columns[-1].native, default="", generated=""))
         findings += _column_findings(source, column, columns[-1])
@@ -189,9 +182,7 @@ def _column_findings(table: Table, column: Column, planned: ColumnPlan) -> list[
     if planned.fidelity is not Fidelity.EXACT:
         level = "warning" if planned.fidelity is Fidelity.LOSSY else "info"
         why = f": {planned.why}" if planned.why else ""
-        findings.append(
-            Finding(level, where, f"{column.native} becomes {planned.native} ({planned.fidelity}){why}")
-        )
+        findings.append(Finding(level, where, f"{column.native} becomes {planned.native} ({planned.fidelity}){why}"))
     if column.default:
         findings.append(Finding("info", where, f"its default is not carried: {column.default}"))
     if column.generated:
@@ -265,9 +256,7 @@ def _existing(ends: Ends, names: Sequence[Relation]) -> dict[Relation, Table]:
     return found
 
 
-def _with_hop(
-    request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]
-) -> Entry:
+def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]) -> Entry:
     entry = _onto(entry, ends, existing.get(entry.table.name))
     name = f"{number} {entry.source.name} -> {entry.table.name}"
     raw = ""
@@ -291,7 +280,7 @@ def _same_words(entry: Entry) -> bool:
 
 def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
     """For modes that fill a table which is there: take its types, and refuse what cannot fit."""
-    if entry.mode == "create" or (entry.mode == "replace"):
+    if entry.mode in ("create", "replace"):
         if existing and entry.mode == "create":
             raise RequestError(
                 f"{entry.table.name} exists in the target, and mode create makes its tables.",
@@ -395,9 +384,7 @@ def _assemble(
 def _own(phase: str, statements: Sequence[str], hop: str) -> list[Statement]:
     """The user's SQL as journaled steps; nobody but the user knows how to undo it."""
     after = ((hop,) if hop else ("*",)) if phase == "after" else ()
-    return [
-        Statement(f"{phase}: {sql[:60]}", phase, sql, hop=hop, after=after, atomic=True) for sql in statements
-    ]
+    return [Statement(f"{phase}: {sql[:60]}", phase, sql, hop=hop, after=after, atomic=True) for sql in statements]
 
 
 def _numbered(statements: Sequence[Statement]) -> list[Statement]:

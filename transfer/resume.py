@@ -84,7 +84,7 @@ def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
     else:
         relation = target.relation(hop.into)
         landed = sum(receipt.loaded for receipt in mine.values())
-        there = int(str(loader.ask(f"SELECT count(*) FROM {relation}")[0][0]))  # noqa: S608
+        there = int(str(loader.ask(f"SELECT count(*) FROM {relation}")[0][0]))
         if there != landed:
             raise EngineError(
                 f"{hop.into} holds {there} rows, and the run's receipts say {landed}: somebody else wrote.",

@@ -73,7 +73,7 @@ class Job:
         return cls(plan, *engines, source, target, limits, progress, mix_instants)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: a run was asked to stop
+class Stopped(Exception):
     """Raised inside workers when the run stops."""
 
 
@@ -194,7 +194,7 @@ class _Mover:
         self._interrupt = interrupt
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
-        self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"  # noqa: S311 - a name, not a secret
+        self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
 
     def move(self, hops: Sequence[Hop]) -> None:
         receipts = self._loader.ledger.receipts(self._job.plan.run)
@@ -237,13 +237,9 @@ class _Mover:
         readers = source.readers()
         look = Standing(self._job, source, readers[0], self._loader)
         standing_ = {
-            hop.name: standing(look, hop, receipts, proven=self._journal.get(proof_of(hop)) == "done")
-            for hop in hops
+            hop.name: standing(look, hop, receipts, proven=self._journal.get(proof_of(hop)) == "done") for hop in hops
         }
-        waiting = {
-            hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]]
-            for hop in hops
-        }
+        waiting = {hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]] for hop in hops}
         opened = {name: len(parts) for name, parts in waiting.items()}
         board = _Board(waiting, {hop.name: hop for hop in hops}, opened, set())
         for hop in hops:
@@ -295,9 +291,7 @@ class _Mover:
             if loader and loader is not self._loader:
                 loader.close()
 
-    def _slice(
-        self, hop: Hop, part: Slice, reader: Reader, instant: str, loader: Loader, board: _Board
-    ) -> Loader:
+    def _slice(self, hop: Hop, part: Slice, reader: Reader, instant: str, loader: Loader, board: _Board) -> Loader:
         """Land a slice, repeating it after a transient failure with back-off; the loader then in use."""
         for attempt in range(1, _TRIES + 1):
             try:
@@ -367,7 +361,7 @@ class _Mover:
             ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
         finished = False
         try:
-            yield iter(ahead)
+            yield iter(ahead)  # type: ignore[misc]  # of the one kind or of the other
             finished = True
         finally:
             if not finished:

@@ -77,9 +77,7 @@ def resumed(job: str, target: Address) -> Plan:
     try:
         found = [row for row in loader.ledger.runs() if row[2] == job and row[3] == "running"]
         if not found:
-            raise RequestError(
-                "No run of this job is unfinished in the target.", remedy="Start one without --resume."
-            )
+            raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
         return from_json(loader.ledger.plan(str(found[-1][0])))
     finally:
         loader.close()

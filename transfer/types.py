@@ -82,6 +82,6 @@ def arrow_type(meaning: Type) -> pa.DataType:
         wide = meaning.precision > 38
         return (pa.decimal256 if wide else pa.decimal128)(meaning.precision, meaning.scale)
     if meaning.kind in ("timestamp", "instant"):
-        unit = "us" if meaning.digits <= 6 else "ns"
-        return pa.timestamp(unit, tz="UTC" if meaning.kind == "instant" else None)
+        zone = "UTC" if meaning.kind == "instant" else None
+        return pa.timestamp("us", zone) if meaning.digits <= 6 else pa.timestamp("ns", zone)
     return _PLAIN[meaning.kind]

@@ -90,9 +90,7 @@ def _by_checksum(
 
 
 def _left_out(hop: Hop) -> tuple[str, ...]:
-    return tuple(
-        f"trailing spaces of {column.target}" for column in hop.columns if column.canon.form == "padded"
-    )
+    return tuple(f"trailing spaces of {column.target}" for column in hop.columns if column.canon.form == "padded")
 
 
 def _read_back(hop: Hop, target: _Target) -> Sum:

@@ -193,9 +193,7 @@ def test_killed_run_resumes_exactly(
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(50))
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb", "postgresql", "mariadb"])
-def test_killed_anywhere(
-    kind: str, seed: int, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
-) -> None:
+def test_killed_anywhere(kind: str, seed: int, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> None:
     choose = random.Random(f"{kind} {seed}")
     make = mariadb_source(mariadb) if seed % 2 else postgresql_source(postgresql)
     with make as (source, execute), writing(execute):

@@ -33,6 +33,8 @@ DRIVERS = {
 }
 ENGINES = {"postgresql", "mysql", "mariadb", "sqlite", "duckdb", "oracle", "mssql"}
 NAMELESS = {"util", "utils", "helper", "helpers", "base", "manager", "managers", "common", "misc"}
+# The demo makes its source files before any engine is asked for one.
+AT_HOME_ELSEWHERE = {("cli/regions.py", "sqlite3")}
 DEFERRED = sorted({*DRIVERS, "duckdb"})
 
 
@@ -98,6 +100,8 @@ def test_drivers_stay_with_their_engine() -> None:
     wrong = []
     for path, line, name, _ in imports():
         home = DRIVERS.get(name.split(".")[0])
+        if (str(path), name) in AT_HOME_ELSEWHERE:
+            continue
         if home is not None and (engine(path) is None or home not in {"", engine(path)}):
             wrong.append(f"{path}:{line} imports {name}")
     none(wrong)

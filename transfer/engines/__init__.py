@@ -30,9 +30,7 @@ def engine_of(scheme: str) -> Engine:
     if scheme not in SCHEMES:
         near = get_close_matches(scheme, SCHEMES, 1)
         hint = f"Did you mean {near[0]}://? " if near else ""
-        raise RequestError(
-            f"Ropeway knows no engine {scheme}://.", remedy=f"{hint}Known: {', '.join(SCHEMES)}."
-        )
+        raise RequestError(f"Ropeway knows no engine {scheme}://.", remedy=f"{hint}Known: {', '.join(SCHEMES)}.")
     module, extra = SCHEMES[scheme]
     try:
         found = importlib.import_module(f".{module}", __name__)

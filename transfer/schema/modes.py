@@ -74,7 +74,7 @@ def _append(move: Move) -> Made:
     columns = names(engine, [column.target for column in move.hop.columns])
     publish = Statement(
         name=f"publish into {move.hop.writes}", phase="after", hop=move.hop.name, atomic=True,
-        forward=f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {engine.relation(staging)}",  # noqa: S608
+        forward=f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {engine.relation(staging)}",
         back=_take_out(move, staging), after=(move.hop.name,),
         lock=f"row locks on {move.hop.writes} for the length of the INSERT",
     )  # fmt: skip
@@ -84,9 +84,7 @@ def _append(move: Move) -> Made:
 def _only(move: Move) -> Move:
     """The move with just the columns that are loaded: a staging table needs no others."""
     loaded = {column.target for column in move.hop.columns}
-    columns = tuple(
-        replace(c, nullable=True, identity=False) for c in move.table.columns if c.name in loaded
-    )
+    columns = tuple(replace(c, nullable=True, identity=False) for c in move.table.columns if c.name in loaded)
     return replace(move, table=replace(move.table, columns=columns))
 
 
@@ -96,7 +94,7 @@ def _take_out(move: Move, staging: Relation) -> str:
     engine = move.engine
     same = " AND ".join(f"s.{engine.quote(k)} = t.{engine.quote(k)}" for k in move.table.key)
     return (
-        f"DELETE FROM {engine.relation(move.hop.writes)} AS t WHERE EXISTS "  # noqa: S608
+        f"DELETE FROM {engine.relation(move.hop.writes)} AS t WHERE EXISTS "
         f"(SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
     )
 

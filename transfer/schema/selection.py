@@ -62,7 +62,7 @@ def _nothing(pattern: str, tables: Sequence[Table]) -> RequestError:
     names = [str(table.name) for table in tables]
     near = get_close_matches(pattern, names + [t.name.table for t in tables], 1)
     hint = f"Did you mean {near[0]}? " if near else ""
-    shown = ", ".join(sorted(names)[:12]) + (" ..." if len(names) > 12 else "")  # noqa: PLR2004
+    shown = ", ".join(sorted(names)[:12]) + (" ..." if len(names) > 12 else "")
     return RequestError(
         f"No table of the source matches {pattern!r}.", remedy=f"{hint}Tables there: {shown or 'none'}."
     )

@@ -74,7 +74,7 @@ def select(engine: Quoting, hop: Hop, part: Slice) -> str:
     """The query that reads a slice, each column by its projection under its target name."""
     columns = ", ".join(f"{c.project} AS {engine.quote(c.target)}" for c in hop.columns)
     limit = f" LIMIT {hop.limit}" if hop.limit else ""
-    return f"SELECT {columns} FROM {source_of(engine, hop)}{where_of(engine, hop, part)}{limit}"  # noqa: S608
+    return f"SELECT {columns} FROM {source_of(engine, hop)}{where_of(engine, hop, part)}{limit}"
 
 
 def count(engine: Quoting, hop: Hop) -> str:
@@ -82,8 +82,8 @@ def count(engine: Quoting, hop: Hop) -> str:
     clause = f" WHERE ({hop.where})" if hop.where else ""
     source = source_of(engine, hop)
     if hop.limit:
-        return f"SELECT count(*) FROM (SELECT 1 AS one FROM {source}{clause} LIMIT {hop.limit}) AS l"  # noqa: S608
-    return f"SELECT count(*) FROM {source}{clause}"  # noqa: S608
+        return f"SELECT count(*) FROM (SELECT 1 AS one FROM {source}{clause} LIMIT {hop.limit}) AS l"
+    return f"SELECT count(*) FROM {source}{clause}"
 
 
 def column_clause(engine: Quoting, column: Column, identity: str = "") -> str:
@@ -134,37 +134,32 @@ class MergeWords:
     joined_update: bool = False
 
 
-def merge(
-    engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, words: MergeWords
-) -> tuple[str, ...]:
+def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, words: MergeWords) -> tuple[str, ...]:
     """The statements of one merged slice: empty, twins, keep, count matched, count changed, update, insert."""
     target, stage = engine.relation(hop.writes), engine.relation(staging)
     columns = [column.target for column in hop.columns]
     others = [name for name in columns if name not in hop.key]
     join = " AND ".join(f"t.{engine.quote(k)} = s.{engine.quote(k)}" for k in hop.key)
-    changed = " OR ".join(
-        words.differs.format(t=f"t.{engine.quote(c)}", s=f"s.{engine.quote(c)}") for c in others
-    )
+    changed = " OR ".join(words.differs.format(t=f"t.{engine.quote(c)}", s=f"s.{engine.quote(c)}") for c in others)
     changed = f"({changed})" if changed else "1 = 0"
     keys, every = names(engine, hop.key), names(engine, columns)
     sets = ", ".join(
-        f"{'t.' if words.joined_update else ''}{engine.quote(c)} = s.{engine.quote(c)}"
-        for c in others or hop.key
+        f"{'t.' if words.joined_update else ''}{engine.quote(c)} = s.{engine.quote(c)}" for c in others or hop.key
     )
     if words.joined_update:
         update = f"UPDATE {target} AS t JOIN {stage} AS s ON {join} SET {sets} WHERE {changed}"
     else:
-        update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join} AND {changed}"  # noqa: S608
+        update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join} AND {changed}"
     old = ", ".join(f"t.{engine.quote(c)}" for c in columns)
     new = ", ".join(f"s.{engine.quote(c)}" for c in columns)
-    missing = f"NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {join})"  # noqa: S608
+    missing = f"NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {join})"
     both = f"FROM {target} AS t JOIN {stage} AS s ON {join}"
     return (
-        f"DELETE FROM {stage}",  # noqa: S608
-        f"SELECT 1 FROM {stage} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1",  # noqa: S608
-        f"INSERT INTO {engine.relation(preimages)} ({every}) SELECT {old} {both} WHERE {changed}",  # noqa: S608
-        f"SELECT count(*) {both}",  # noqa: S608
-        f"SELECT count(*) {both} WHERE {changed}",  # noqa: S608
+        f"DELETE FROM {stage}",
+        f"SELECT 1 FROM {stage} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1",
+        f"INSERT INTO {engine.relation(preimages)} ({every}) SELECT {old} {both} WHERE {changed}",
+        f"SELECT count(*) {both}",
+        f"SELECT count(*) {both} WHERE {changed}",
         update,
-        f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}",  # noqa: S608
+        f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}",
     )

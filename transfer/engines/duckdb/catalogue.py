@@ -51,7 +51,8 @@ def tables(session: Session, schema: str) -> list[Table]:
         if schema and name != schema:
             continue
         place = str(name), str(table)
-        found.append(_table(place, str(kind), int(str(rows)), columns[place], _parts(constraints[place], indexes[place])))
+        parts = _parts(place[0], constraints[place], indexes[place])
+        found.append(_table(place, str(kind), int(str(rows)), columns[place], parts))
     return found
 
 
@@ -83,7 +84,7 @@ def _column(row: Row) -> Column:
     )  # fmt: skip
 
 
-def _parts(constraints: list[Row], indexes: list[Row]) -> _Parts:
+def _parts(schema: str, constraints: list[Row], indexes: list[Row]) -> _Parts:
     key: tuple[str, ...] = ()
     made: list[Index] = []
     foreign: list[ForeignKey] = []
@@ -95,8 +96,8 @@ def _parts(constraints: list[Row], indexes: list[Row]) -> _Parts:
         elif kind == "UNIQUE":
             made.append(Index(str(name), columns, unique=True, constraint=True))
         elif kind == "FOREIGN KEY":
-            # DuckDB's foreign keys stay inside a schema; the caller's table knows which.
-            foreign.append(ForeignKey(str(name), columns, Relation("", str(parent)), _names(referenced)))
+            # DuckDB's foreign keys stay inside a schema.
+            foreign.append(ForeignKey(str(name), columns, Relation(schema, str(parent)), _names(referenced)))
         elif kind == "CHECK":
             left.append(f"a constraint, {text}")
     for name, expressions, unique in indexes:

@@ -42,7 +42,7 @@ class MySql:
     instant: Literal["together"] = "together"
     writers: Literal["many"] = "many"
     forms: tuple[str, ...] = ()
-    modes = ("create", "append", "replace", "truncate", "merge")
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = False
     default_schema = ""
     parents_first = False
@@ -81,7 +81,7 @@ class MySql:
     def describe(self, session: Session, query: str) -> Table:
         name = "ropeway_query"
         try:
-            session.execute(f"CREATE TEMPORARY TABLE {name} AS SELECT * FROM ({query}) AS q LIMIT 0")  # noqa: S608
+            session.execute(f"CREATE TEMPORARY TABLE {name} AS SELECT * FROM ({query}) AS q LIMIT 0")
         except pymysql.Error as error:
             raise RequestError(f"{self.name} refuses the query: {error}") from error
         rows = session.ask(f"SHOW COLUMNS FROM {name}")
@@ -105,7 +105,7 @@ class MySql:
 
     def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
         names = ", ".join(str(hop.reads) for hop in hops)
-        held = (f"shared metadata locks on {names} while they are read (stop DDL, not writers)",)
+        held: tuple[str, ...] = (f"shared metadata locks on {names} while they are read (stop DDL, not writers)",)
         if consistency in ("run", "table"):
             held += (
                 "none while equal log positions can be had; else FLUSH TABLES WITH READ LOCK for some "
@@ -116,9 +116,7 @@ class MySql:
     def loader(self, address: Address) -> Loader:
         return MySqlLoader(address)
 
-    def profile(
-        self, session: Session, table: Table, where: str
-    ) -> tuple[dict[str, str], list[Finding]]:
+    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         del session, table, where
         return {}, []
 
@@ -136,7 +134,7 @@ class MySql:
 
     def empty(self, relation: Relation) -> str:
         # TRUNCATE would commit by itself; DELETE stays inside the transaction of its journal entry.
-        return f"DELETE FROM {qualified(relation)}"  # noqa: S608
+        return f"DELETE FROM {qualified(relation)}"
 
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ...engine import Session
 from ...plan import Bound, Cut
@@ -16,15 +17,15 @@ _NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 
 def cuts(session: Session, table: Table, wanted: int) -> tuple[Cut, ...]:
     """About `wanted` half-open ranges of the key's first column with similar numbers of rows."""
-    if wanted < 2 or not table.key:  # noqa: PLR2004 - one slice is no cut
+    if wanted < 2 or not table.key:
         return (Cut(),)
     column = table.key[0]
     native = split(table.column(column).native).name
     bounds = _dive(session, table, wanted) if native.split(" ")[0] in _NUMBERS else _walk(session, table, wanted)
     edges: list[Bound] = [None, *bounds, None]
-    if len(edges) == 2:  # noqa: PLR2004 - no bound was found
+    if len(edges) == 2:
         return (Cut(),)
-    return tuple(Cut("range", column, low, high) for low, high in zip(edges, edges[1:], strict=False))
+    return tuple(Cut("range", column, low, high) for low, high in pairwise(edges))
 
 
 @dataclass(order=True)
@@ -37,16 +38,16 @@ class _Range:
 def _dive(session: Session, table: Table, wanted: int) -> list[int]:
     """Halve the range that the optimiser holds for the fullest, until there are enough. No row is read."""
     key, relation = quoted(table.key[0]), qualified(table.name)
-    ((low, high),) = session.ask(f"SELECT MIN({key}), MAX({key}) FROM {relation}")  # noqa: S608
+    ((low, high),) = session.ask(f"SELECT MIN({key}), MAX({key}) FROM {relation}")
     if low is None or low == high:
         return []
 
     def weighed(first: int, last: int) -> _Range:
         rows = session.ask(
-            f"EXPLAIN SELECT 1 FROM {relation} FORCE INDEX (PRIMARY) WHERE {key} >= {first} AND {key} < {last}"  # noqa: S608
+            f"EXPLAIN SELECT 1 FROM {relation} FORCE INDEX (PRIMARY) WHERE {key} >= {first} AND {key} < {last}"
         )
         # EXPLAIN's columns differ by version; rows is the one before the last in both families.
-        estimate = next((int(v) for v in reversed(rows[0]) if isinstance(v, int) or str(v).isdigit()), 0)
+        estimate = next((int(str(v)) for v in reversed(rows[0]) if isinstance(v, int) or str(v).isdigit()), 0)
         return _Range(-estimate, first, last)
 
     ranges = [weighed(int(str(low)), int(str(high)) + 1)]
@@ -55,7 +56,7 @@ def _dive(session: Session, table: Table, wanted: int) -> list[int]:
         middle = (fullest.low + fullest.high) // 2
         if middle == fullest.low:
             heapq.heappush(ranges, _Range(0, fullest.low, fullest.high))
-            if all(r.high - r.low < 2 for r in ranges):  # noqa: PLR2004 - nothing left to halve
+            if all(r.high - r.low < 2 for r in ranges):
                 break
             continue
         heapq.heappush(ranges, weighed(fullest.low, middle))
@@ -70,7 +71,7 @@ def _walk(session: Session, table: Table, wanted: int) -> list[Bound]:
     while len(bounds) < wanted:
         after = f"WHERE {key} > {literal(bounds[-1])} " if bounds else ""
         rows = session.ask(
-            f"SELECT CAST({key} AS CHAR) FROM {relation} FORCE INDEX (PRIMARY) {after}"  # noqa: S608
+            f"SELECT CAST({key} AS CHAR) FROM {relation} FORCE INDEX (PRIMARY) {after}"
             f"ORDER BY {relation}.{key} LIMIT 1 OFFSET {step}"
         )
         if not rows:

@@ -44,7 +44,7 @@ def _schema(relation: Relation) -> str:
 def exists(relation: Relation) -> str:
     """A query that returns a row if the table is there."""
     return (
-        f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {_schema(relation)} "  # noqa: S608
+        f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {_schema(relation)} "
         f"AND TABLE_NAME = {literal(relation.table)}"
     )
 
@@ -60,7 +60,7 @@ def indexes(build: Build) -> list[Statement]:
     return [Statement(
         name=f"create the indexes of {build.into}", phase="after", hop=build.hop, after=(build.hop,),
         forward=f"ALTER TABLE {on} {', '.join(clauses)}", back=f"ALTER TABLE {on} {drops}",
-        check=f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "  # noqa: S608
+        check=f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "
         f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(last)} LIMIT 1",
         lock=f"shared metadata lock on {build.into} while it reads the rows",
     )]  # fmt: skip
@@ -88,7 +88,7 @@ def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
         made.append(Statement(
             name=f"add foreign key {fk.name}", phase="after", hop=build.hop, after=("*",),
             forward=f"ALTER TABLE {on} ADD {clause}", back=f"ALTER TABLE {on} DROP FOREIGN KEY {quoted(fk.name)}",
-            check=f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(build.into)} "  # noqa: S608
+            check=f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(build.into)} "
             f"AND TABLE_NAME = {literal(build.into.table)} AND CONSTRAINT_NAME = {literal(fk.name)}",
             guard=orphans,
             refusal=f"Rows of {build.into} refer by ({', '.join(fk.columns)}) to rows of {fk.references} that are "
@@ -103,7 +103,7 @@ def _orphans(child: Relation, columns: Sequence[str], parent: Relation, referenc
     filled = " AND ".join(f"c.{quoted(c)} IS NOT NULL" for c in columns)
     shown = ", ".join(f"c.{quoted(c)}" for c in columns)
     return (
-        f"SELECT {shown} FROM {qualified(child)} AS c WHERE {filled} AND NOT EXISTS "  # noqa: S608
+        f"SELECT {shown} FROM {qualified(child)} AS c WHERE {filled} AND NOT EXISTS "
         f"(SELECT 1 FROM {qualified(parent)} AS p WHERE {same}) LIMIT 5"
     )
 
@@ -111,7 +111,7 @@ def _orphans(child: Relation, columns: Sequence[str], parent: Relation, referenc
 def referenced(relation: Relation) -> str:
     """Foreign keys of other tables that refer to this one."""
     return (
-        "SELECT CONCAT('foreign key ', CONSTRAINT_NAME) FROM information_schema.KEY_COLUMN_USAGE "  # noqa: S608
+        "SELECT CONCAT('foreign key ', CONSTRAINT_NAME) FROM information_schema.KEY_COLUMN_USAGE "
         f"WHERE REFERENCED_TABLE_SCHEMA = {_schema(relation)} AND REFERENCED_TABLE_NAME = {literal(relation.table)} "
         f"AND TABLE_NAME <> {literal(relation.table)}"
     )
@@ -119,9 +119,7 @@ def referenced(relation: Relation) -> str:
 
 def swap(relation: Relation, shadow: Relation, kept: Relation) -> str:
     """RENAME TABLE does both in one step."""
-    return (
-        f"RENAME TABLE {qualified(relation)} TO {qualified(kept)}, {qualified(shadow)} TO {qualified(relation)}"
-    )
+    return f"RENAME TABLE {qualified(relation)} TO {qualified(kept)}, {qualified(shadow)} TO {qualified(relation)}"
 
 
 __all__ = ["create", "exists", "foreign_keys", "indexes", "names", "referenced", "swap"]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pymysql
 from pymysql.constants import CLIENT
 
-from ...engine import Row
+from ...engine import Ledger, Row
 from ...errors import EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address, redact
@@ -120,7 +120,7 @@ class MySqlLoader(MySqlSession):
 
     def __init__(self, address: Address) -> None:
         super().__init__(address, LOADER_PINS)
-        self.ledger = SqlLedger(self, WORDS)
+        self.ledger: Ledger = SqlLedger(self, WORDS)
         self._load = load if self.ask("SELECT @@local_infile")[0][0] else insert
         self._database = address.database
 

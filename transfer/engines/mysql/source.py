@@ -58,7 +58,7 @@ class MySqlReader:
         forced = " FORCE INDEX (PRIMARY)" if part.cut.kind == "range" and not hop.query else ""
         limit = f" LIMIT {hop.limit}" if hop.limit else ""
         where = where_of(self._engine, hop, part)
-        return f"SELECT {columns} FROM {source_of(self._engine, hop)}{forced}{where}{limit}"  # noqa: S608
+        return f"SELECT {columns} FROM {source_of(self._engine, hop)}{forced}{where}{limit}"
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         raise EngineError("The MySQL family has no raw form.")
@@ -77,7 +77,8 @@ class MySqlReader:
         with suppress(pymysql.Error, EngineError):
             killer = MySqlSession(self._address)
             try:
-                killer.execute(f"KILL QUERY {self.session.connection.thread_id()}")
+                number = self.session.connection.thread_id()  # type: ignore[no-untyped-call]  # PyMySQL's
+                killer.execute(f"KILL QUERY {number}")
             finally:
                 killer.close()
 
@@ -91,9 +92,7 @@ class MySqlSource:
 
     survives = False
 
-    def __init__(
-        self, engine: MySql, address: Address, hops: Sequence[Hop], consistency: str, count_: int
-    ) -> None:
+    def __init__(self, engine: MySql, address: Address, hops: Sequence[Hop], consistency: str, count_: int) -> None:
         self._address = address
         self._watch: MySqlSession | None = None
         self._readers = [MySqlReader(engine, address) for _ in range(count_)]

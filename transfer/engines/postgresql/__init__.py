@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import psycopg
@@ -35,7 +36,7 @@ class PostgreSql:
 
     name = "postgresql"
     family = "postgresql"
-    schemes = ("postgresql", "postgres")
+    schemes: tuple[str, ...] = ("postgresql", "postgres")
     landing: Literal["transaction"] = "transaction"
     instant: Literal["joinable"] = "joinable"
     writers: Literal["many"] = "many"
@@ -96,9 +97,9 @@ class PostgreSql:
         """
         version = int(str(session.ask("SELECT current_setting('server_version_num')")[0][0]))
         pages = int(table.physical.get("pages", 0))
-        if wanted < 2:  # noqa: PLR2004 - one slice is no cut
+        if wanted < 2:
             return (Cut(),)
-        if pages and version >= 140_000:  # noqa: PLR2004
+        if pages and version >= 140_000:
             bounds = sorted({pages * n // wanted for n in range(1, wanted)} - {0})
             return _ranges("physical", "ctid", bounds)
         if not table.key:
@@ -111,12 +112,12 @@ class PostgreSql:
         shares = ", ".join(str(n / wanted) for n in range(1, wanted))
         clause = f" WHERE {where}" if where else ""
         rows = session.ask(
-            f"SELECT DISTINCT k::text COLLATE \"C\" FROM (SELECT unnest(percentile_disc(ARRAY[{shares}]) "  # noqa: S608
+            f'SELECT DISTINCT k::text COLLATE "C" FROM (SELECT unnest(percentile_disc(ARRAY[{shares}]) '
             f"WITHIN GROUP (ORDER BY {quoted})) AS k FROM {self.relation(table.name)}{clause}) AS q "
             "WHERE k IS NOT NULL"
         )
         ordered = session.ask(
-            f"SELECT k FROM unnest(ARRAY[{', '.join(text_literal(str(r[0])) for r in rows)}]::text[]) AS k "  # noqa: S608
+            f"SELECT k FROM unnest(ARRAY[{', '.join(text_literal(str(r[0])) for r in rows)}]::text[]) AS k "
             f"ORDER BY k::{table.column(column).native}"
         )
         bounds: list[int | str] = [str(row[0]) for row in ordered]
@@ -134,7 +135,7 @@ class PostgreSql:
 
     def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
         names = ", ".join(str(hop.reads) for hop in hops)
-        held = (f"ACCESS SHARE on {names} while they are read (stops DROP and ALTER, not writers)",)
+        held: tuple[str, ...] = (f"ACCESS SHARE on {names} while they are read (stops DROP and ALTER, not writers)",)
         if consistency in ("run", "table"):
             held += ("a snapshot held open for that time: VACUUM cannot remove newer dead rows",)
         return held
@@ -142,9 +143,7 @@ class PostgreSql:
     def loader(self, address: Address) -> Loader:
         return PostgreSqlLoader(address)
 
-    def profile(
-        self, session: Session, table: Table, where: str
-    ) -> tuple[dict[str, str], list[Finding]]:
+    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return catalogue.profile(session, table, where)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
@@ -163,7 +162,7 @@ class PostgreSql:
     def referenced(self, relation: Relation) -> str:
         name = text_literal(qualified(relation))
         return (
-            f"SELECT 'foreign key ' || conname FROM pg_constraint WHERE confrelid = {name}::regclass "  # noqa: S608
+            f"SELECT 'foreign key ' || conname FROM pg_constraint WHERE confrelid = {name}::regclass "
             f"AND conrelid <> confrelid UNION ALL SELECT DISTINCT 'view ' || r.ev_class::regclass::text "
             f"FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid WHERE d.refobjid = {name}::regclass "
             f"AND r.ev_class <> d.refobjid UNION ALL SELECT DISTINCT 'grant to ' || a.grantee::regrole::text "
@@ -183,6 +182,7 @@ class PostgreSql:
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
     ) -> str:
         from .canon import checksum_sql
+
         del session
         return checksum_sql(self.relation(relation), columns, where)
 
@@ -197,7 +197,7 @@ class PostgreSql:
             ))  # fmt: skip
         for schema in sorted({hop.writes.schema for hop in hops}):
             rows = session.ask(
-                f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {text_literal(schema)}"  # noqa: S608
+                f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {text_literal(schema)}"
             )
             if rows and not rows[0][0]:
                 findings.append(Finding("refusal", schema, "this role may not create tables in the schema"))
@@ -212,7 +212,7 @@ class PostgreSql:
 
 def _ranges(kind: str, column: str, bounds: Sequence[int | str]) -> tuple[Cut, ...]:
     edges: list[int | str | None] = [None, *bounds, None]
-    return tuple(Cut(kind, column, low, high) for low, high in zip(edges, edges[1:], strict=False))
+    return tuple(Cut(kind, column, low, high) for low, high in pairwise(edges))
 
 
 ENGINE = PostgreSql()

@@ -20,7 +20,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.reltupl
        pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
-ORDER BY 2, 3"""  # noqa: S608
+ORDER BY 2, 3"""
 _COLUMNS = f"""
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
@@ -30,7 +30,7 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS}
-ORDER BY a.attrelid, a.attnum"""  # noqa: S608
+ORDER BY a.attrelid, a.attnum"""
 _INDEXES = f"""
 SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conname IS NOT NULL,
        i.indpred IS NOT NULL OR i.indexprs IS NOT NULL,
@@ -40,7 +40,7 @@ SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conna
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
-WHERE {_USERS} ORDER BY 1, 2"""  # noqa: S608
+WHERE {_USERS} ORDER BY 1, 2"""
 _FOREIGN_KEYS = f"""
 SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.confdeltype::text,
        k.confupdtype::text,
@@ -50,7 +50,7 @@ SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.c
              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.place)
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""  # noqa: S608
+WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
 SELECT k.conrelid::int8, 'check ' || k.conname::text FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -58,7 +58,7 @@ WHERE k.contype IN ('c', 'x') AND {_USERS}
 UNION ALL
 SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND {_USERS}"""  # noqa: S608
+WHERE NOT t.tgisinternal AND {_USERS}"""
 
 _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
@@ -99,7 +99,7 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
     for _, index, unique, primary, constraint, odd, members in indexes:
-        names = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
+        names: tuple[str, ...] = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
         if primary:
             key = names
         elif odd:
@@ -137,14 +137,12 @@ def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str],
             f"count(*) FILTER (WHERE {c} IS NOT NULL AND ({c} = 'NaN' OR {c}::text LIKE '%Inf%'))",
         ]  # fmt: skip
     relation = f"{double_quoted(table.name.schema)}.{double_quoted(table.name.table)}"
-    (row,) = session.ask(
-        f"SELECT {', '.join(parts)} FROM {relation}" + (f" WHERE {where}" if where else "")  # noqa: S608
-    )
+    (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {relation}" + (f" WHERE {where}" if where else ""))
     decided, findings = {}, []
     for place, name in enumerate(bare):
         scale, whole, odd = (_number(value) for value in row[place * 3 : place * 3 + 3])
-        fits = scale + whole <= 76 and not odd  # noqa: PLR2004 - Arrow's widest decimal
-        precision = 38 if scale + whole <= 38 else 76  # noqa: PLR2004
+        fits = scale + whole <= 76 and not odd
+        precision = 38 if scale + whole <= 38 else 76
         decided[name] = f"numeric({precision},{scale})" if fits else "text"
         why = f"its values have up to {whole} digits and {scale} decimals"
         why += f", and {odd} are NaN or infinite" if odd else ""

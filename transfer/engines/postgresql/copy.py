@@ -43,7 +43,7 @@ def load(
     way = form(schema, targets)
     sent = 0
     with connection.cursor() as cursor:
-        with cursor.copy(_statement(connection, table, columns, way)) as copy:  # type: ignore[arg-type]  # no literal
+        with cursor.copy(_statement(connection, table, columns, way)) as copy:
             if way == "binary":
                 copy.write(HEADER)
             for batch in batches:

@@ -61,7 +61,7 @@ def identities(engine: PostgreSql, build: Build) -> list[Statement]:
     return [
         _after(
             build, f"set the identity of {build.into}.{column.name}",
-            f"SELECT setval(pg_get_serial_sequence({text_literal(on)}, {text_literal(column.name)}), "  # noqa: S608
+            f"SELECT setval(pg_get_serial_sequence({text_literal(on)}, {text_literal(column.name)}), "
             f"coalesce(max({engine.quote(column.name)}), 0) + 1, false) FROM {on}",
         )
         for column in build.table.columns

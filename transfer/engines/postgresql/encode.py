@@ -60,7 +60,8 @@ def text_rows(columns: Sequence[Values]) -> memoryview:
 
 
 def _stream(rows: Values) -> memoryview:
-    return memoryview(characters(rows))
+    memory: Any = characters(rows)
+    return memoryview(memory)
 
 
 def _width(word: Words) -> int:
@@ -241,7 +242,7 @@ def _escaped(values: Values) -> Values:
 def _hexadecimal(values: Values) -> Values:
     offsets = data_offsets(values)
     spelt = _varying((offsets - offsets[0]) * np.int32(2), _HEX[characters(values)], valid(values))
-    return pc.binary_join_element_wise("\\\\x", spelt.cast(pa.string()), "")
+    return pc.binary_join_element_wise("\\\\x", _printed(spelt), "")
 
 
 def _text_uuid(values: Values) -> Values:
@@ -263,7 +264,7 @@ def _text_date(values: Values) -> Values:
 
 
 def _text_time(values: Values) -> Values:
-    midnight = pc.equal(values.view(pa.int64()), DAY)  # 24:00:00, which Arrow does not print
+    midnight = pc.equal(values.view(pa.int64()), pa.scalar(DAY))  # 24:00:00, which Arrow does not print
     return pc.if_else(midnight, "24:00:00", values.cast(pa.string()))
 
 

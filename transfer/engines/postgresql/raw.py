@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg.pq import ExecStatus, PGconn, TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn
 
 from ...errors import EngineError
 from .encode import TRAILER
@@ -20,23 +21,23 @@ def read_raw(connection: psycopg.Connection[Any], select_sql: str) -> Generator[
 
     Closing it early cancels the query. A transaction that was open before stays usable then, and after an error too.
     """
-    with _saved(connection), connection.cursor() as cursor:
-        with cursor.copy(f"COPY ({select_sql}) TO STDOUT (FORMAT binary)") as copy:  # type: ignore[arg-type]  # as in load
-            rows: list[Any] = []
-            size, count = 0, 1
-            # psycopg's read() costs 2 us a row. Only the first row of each arrival goes through it, for its way of
-            # waiting; what libpq holds besides is taken from libpq, at 0.5 us a row.
-            while count >= 0 and (row := copy.read()):
-                rows.append(row)
-                size += len(row)
-                count, more = _buffered(connection.pgconn, rows)
-                size += more
-                if size >= BLOCK:
-                    yield b"".join(rows)
-                    rows.clear()
-                    size = 0
-            yield b"".join(rows)
-            stored = _finished(connection) if count < 0 else cursor.rowcount
+    statement = f"COPY ({select_sql}) TO STDOUT (FORMAT binary)"
+    with _saved(connection), connection.cursor() as cursor, cursor.copy(statement) as copy:
+        rows: list[Any] = []
+        size, count = 0, 1
+        # psycopg's read() costs 2 us a row. Only the first row of each arrival goes through it, for its way of
+        # waiting; what libpq holds besides is taken from libpq, at 0.5 us a row.
+        while count >= 0 and (row := copy.read()):
+            rows.append(row)
+            size += len(row)
+            count, more = _buffered(connection.pgconn, rows)
+            size += more
+            if size >= BLOCK:
+                yield b"".join(rows)
+                rows.clear()
+                size = 0
+        yield b"".join(rows)
+        stored = _finished(connection) if count < 0 else cursor.rowcount
     return stored
 
 
@@ -49,7 +50,7 @@ def load_raw(connection: psycopg.Connection[Any], table: str, columns: Sequence[
     tail = b""
     with connection.cursor() as cursor:
         into = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
-        with cursor.copy(into) as copy:  # type: ignore[arg-type]  # as in load
+        with cursor.copy(into) as copy:
             for block in blocks:
                 copy.write(block)
                 tail = (tail + block[-2:])[-2:]
@@ -92,9 +93,8 @@ def _saved(connection: psycopg.Connection[Any]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if connection.info.transaction_status != TransactionStatus.UNKNOWN:  # the connection is lost
+        with suppress(psycopg.Error):  # the connection may be gone: the first error tells
             connection.execute("ROLLBACK TO SAVEPOINT ropeway_read")
-        raise
-    finally:
-        if connection.info.transaction_status == TransactionStatus.INTRANS:
             connection.execute("RELEASE SAVEPOINT ropeway_read")
+        raise
+    connection.execute("RELEASE SAVEPOINT ropeway_read")

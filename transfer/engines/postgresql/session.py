@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from ...engine import Row
+from ...engine import Ledger, Row
 from ...errors import EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address, redact
@@ -54,7 +54,7 @@ def connect(address: Address, pins: tuple[str, ...] = ()) -> psycopg.Connection[
             **arguments(address), autocommit=True, prepare_threshold=None
         )
         for pin in (*PINS, *pins):
-            connection.execute(pin)  # type: ignore[call-overload]  # psycopg wants literal strings
+            connection.execute(pin)
     except psycopg.Error as error:
         raise EngineError(
             f"PostgreSQL at {address} refused: {redact(str(error).strip(), address)}",
@@ -70,12 +70,12 @@ class PostgreSqlSession:
         self.connection = connect(address, pins)
 
     def ask(self, sql: str) -> list[Row]:
-        cursor = self.connection.execute(sql)  # type: ignore[call-overload]  # as above
+        cursor = self.connection.execute(sql)
         rows: list[Row] = cursor.fetchall()
         return rows
 
     def execute(self, sql: str) -> int:
-        return int(self.connection.execute(sql).rowcount)  # type: ignore[call-overload]  # as above
+        return int(self.connection.execute(sql).rowcount)
 
     def begin(self) -> None:
         self.execute("BEGIN")
@@ -96,7 +96,7 @@ class PostgreSqlLoader(PostgreSqlSession):
 
     def __init__(self, address: Address) -> None:
         super().__init__(address, LOADER_PINS)
-        self.ledger = SqlLedger(self, WORDS)
+        self.ledger: Ledger = SqlLedger(self, WORDS)
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part

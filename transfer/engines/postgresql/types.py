@@ -62,7 +62,7 @@ def _text_word(meaning: Type) -> str:
 
 def _zoned(name: str, zone: str) -> object:
     def native(meaning: Type) -> str:
-        digits = "" if meaning.digits == 6 else f"({meaning.digits})"  # noqa: PLR2004 - the default
+        digits = "" if meaning.digits == 6 else f"({meaning.digits})"
         return f"{name}{digits} {zone}"
 
     return native

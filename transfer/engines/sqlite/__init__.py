@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...place import Address
 from ...plan import Cut, Finding, Hop, Statement
-from ...schema.catalogue import Relation, Table
+from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from . import catalogue, ddl
 from .loader import SqliteLoader, SqliteSession
@@ -58,7 +59,7 @@ class Sqlite:
         session.execute(f"CREATE TEMP VIEW ropeway_query AS {query}")
         columns = session.ask("SELECT name, type FROM pragma_table_xinfo('ropeway_query')")
         session.execute("DROP VIEW ropeway_query")
-        made = tuple(catalogue.Column(str(name), str(native)) for name, native in columns)
+        made = tuple(Column(str(name), str(native)) for name, native in columns)
         return Table(Relation("", "query"), made, kind="query")
 
     def create_schema(self, schema: str) -> str:
@@ -67,18 +68,16 @@ class Sqlite:
     def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
         """Ranges of the rowid; it is the order of the rows in the file, whatever the keys are."""
         rowid = str(table.physical.get("rowid", ""))
-        if wanted < 2 or not rowid:  # noqa: PLR2004 - one slice is no cut
+        if wanted < 2 or not rowid:
             return (Cut(),)
         relation = self.relation(table.name)
-        ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {relation}")  # noqa: S608
+        ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {relation}")
         if low is None or int(str(high)) <= int(str(low)):
             return (Cut(),)
         first, last = int(str(low)), int(str(high))
         bounds = sorted({first + (last - first + 1) * i // wanted for i in range(1, wanted)})
         edges = [None, *bounds, None]
-        return tuple(
-            Cut("physical", rowid, lower, upper) for lower, upper in zip(edges, edges[1:], strict=False)
-        )
+        return tuple(Cut("physical", rowid, lower, upper) for lower, upper in pairwise(edges))
 
     def condition(self, cut: Cut) -> str:
         if cut.kind == "whole":
@@ -102,9 +101,7 @@ class Sqlite:
     def loader(self, address: Address) -> Loader:
         return SqliteLoader(address)
 
-    def profile(
-        self, session: Session, table: Table, where: str
-    ) -> tuple[dict[str, str], list[Finding]]:
+    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return catalogue.profile(session, table, where)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
@@ -123,12 +120,12 @@ class Sqlite:
     def referenced(self, relation: Relation) -> str:
         name = text_literal(relation.table)
         return (
-            "SELECT l.name FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "  # noqa: S608
+            "SELECT l.name FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "
             f"WHERE l.schema = 'main' AND f.\"table\" = {name} COLLATE NOCASE AND l.name <> {name} COLLATE NOCASE"
         )
 
     def empty(self, relation: Relation) -> str:
-        return f"DELETE FROM {self.relation(relation)}"  # noqa: S608
+        return f"DELETE FROM {self.relation(relation)}"
 
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         old, new = self.relation(relation), self.relation(shadow)

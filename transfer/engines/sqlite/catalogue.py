@@ -19,17 +19,17 @@ _TABLES = (
     f"AND l.name NOT LIKE 'sqlite_%' AND l.name NOT LIKE '{_OURS}' ORDER BY l.name"
 )
 _COLUMNS = (
-    "SELECT l.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk, c.hidden "
+    'SELECT l.name, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden '
     "FROM pragma_table_list l JOIN pragma_table_xinfo(l.name) c "
     "WHERE l.schema = 'main' ORDER BY l.name, c.cid"
 )
 _INDEXES = (
-    "SELECT l.name, i.name, i.\"unique\", i.origin, i.partial, x.name, x.key, x.desc "
+    'SELECT l.name, i.name, i."unique", i.origin, i.partial, x.name, x.key, x.desc '
     "FROM pragma_table_list l JOIN pragma_index_list(l.name) i JOIN pragma_index_xinfo(i.name) x "
     "WHERE l.schema = 'main' AND x.key = 1 ORDER BY l.name, i.seq DESC, x.seqno"
 )
 _FOREIGN_KEYS = (
-    "SELECT l.name, f.id, f.\"table\", f.\"from\", f.\"to\", f.on_delete, f.on_update "
+    'SELECT l.name, f.id, f."table", f."from", f."to", f.on_delete, f.on_update '
     "FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "
     "WHERE l.schema = 'main' ORDER BY l.name, f.id DESC, f.seq"
 )
@@ -41,12 +41,9 @@ def tables(session: Session) -> list[Table]:
     indexes = _grouped(session.ask(_INDEXES))
     foreign = _grouped(session.ask(_FOREIGN_KEYS))
     keys = {name: _key(rows) for name, rows in columns.items()}
-    found = [
-        _table(session, row, columns[str(row[0])], indexes[str(row[0])]) for row in session.ask(_TABLES)
-    ]
+    found = [_table(session, row, columns[str(row[0])], indexes[str(row[0])]) for row in session.ask(_TABLES)]
     return [
-        replace(table, foreign_keys=_foreign_keys(table.name.table, foreign[table.name.table], keys))
-        for table in found
+        replace(table, foreign_keys=_foreign_keys(table.name.table, foreign[table.name.table], keys)) for table in found
     ]
 
 
@@ -97,7 +94,7 @@ def _rows(session: Session, table: str, rowid: str) -> int:
     if not rowid:
         return -1
     quoted = '"' + table.replace('"', '""') + '"'
-    ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {quoted}")  # noqa: S608
+    ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {quoted}")
     return 0 if high is None else int(str(high)) - int(str(low)) + 1
 
 
@@ -118,9 +115,7 @@ def _indexes(rows: list[Row]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
     return tuple(kept), tuple(left)
 
 
-def _foreign_keys(
-    table: str, rows: list[Row], keys: dict[str, tuple[str, ...]]
-) -> tuple[ForeignKey, ...]:
+def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]]) -> tuple[ForeignKey, ...]:
     groups: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         groups[int(str(row[1]))].append(row)
@@ -132,9 +127,7 @@ def _foreign_keys(
         referenced = keys.get(parent, ()) if members[0][4] is None else tuple(str(m[4]) for m in members)
         name = f"{table}_{'_'.join(columns)}_fkey"
         made.append(
-            ForeignKey(
-                name, columns, Relation("", parent), referenced, _action(members[0][5]), _action(members[0][6])
-            )
+            ForeignKey(name, columns, Relation("", parent), referenced, _action(members[0][5]), _action(members[0][6]))
         )
     return tuple(made)
 
@@ -158,7 +151,7 @@ def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str],
                      f"OR CAST(CAST({c} AS TEXT) AS REAL) <> {c}))")  # fmt: skip
     quoted = '"' + table.name.table.replace('"', '""') + '"'
     clause = f" WHERE {where}" if where else ""
-    (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {quoted}{clause}")  # noqa: S608
+    (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {quoted}{clause}")
     numbers = [int(str(value or 0)) for value in row]
     decided, findings = {}, []
     for place, column in enumerate(open_columns):

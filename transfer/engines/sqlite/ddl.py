@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 def exists(name: str, kind: str = "table") -> str:
     """A query that returns a row if the object is there."""
-    return (
-        f"SELECT 1 FROM sqlite_schema WHERE type = '{kind}' "  # noqa: S608
-        f"AND name = {text_literal(name)} COLLATE NOCASE"
-    )
+    return f"SELECT 1 FROM sqlite_schema WHERE type = '{kind}' AND name = {text_literal(name)} COLLATE NOCASE"
 
 
 def create(engine: Sqlite, table: Table, into: Relation) -> str:

@@ -7,12 +7,13 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...engine import Row
+from ...engine import Ledger, Row
 from ...errors import DataError, EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address
@@ -35,9 +36,7 @@ class SqliteSession:
             raise EngineError(f"There is no folder {folder} for the SQLite file.")
         if not create and not Path(self.path).is_file():
             raise EngineError(f"There is no SQLite file {self.path}.")
-        self._connection = sqlite3.connect(
-            self.path, timeout=10, isolation_level=None, check_same_thread=False
-        )
+        self._connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
 
     def ask(self, sql: str) -> list[Row]:
         try:
@@ -75,7 +74,7 @@ class SqliteLoader:
         self._inside = False
         for pin in ("busy_timeout = 10000", "foreign_keys = OFF", "cache_size = -65536"):
             self.ask(f"PRAGMA {pin}")
-        self.ledger = SqlLedger(self, WORDS)
+        self.ledger: Ledger = SqlLedger(self, WORDS)
         self._lock: int | None = None
 
     def ask(self, sql: str) -> list[Row]:
@@ -142,7 +141,7 @@ class SqliteLoader:
             self._lock = None
 
 
-def _stored(values: pa.Array, column: str, hop: Hop) -> pa.Array:
+def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
     """A column in a storage class that SQLite keeps exactly; see types.py for the forms."""
     arrow = values.type
     if pa.types.is_floating(arrow):
@@ -167,14 +166,14 @@ def _stored(values: pa.Array, column: str, hop: Hop) -> pa.Array:
     return values
 
 
-def _timestamps(values: pa.Array, arrow: pa.TimestampType) -> pa.Array:
+def _timestamps(values: pa.Array[Any], arrow: pa.TimestampType) -> pa.Array[Any]:
     text = values.cast(pa.timestamp("us")).cast(pa.string())
     return pc.binary_join_element_wise(text, "+00:00", "") if arrow.tz else text
 
 
-def decimal_text(values: pa.Array) -> pa.Array:
+def decimal_text(values: pa.Array[Any]) -> pa.Array[Any]:
     """Plain digits: pyarrow prints small decimals with an exponent (1E-7), Polars never does."""
-    if pa.types.is_decimal256(values.type):
+    if values.type.bit_width == 256:
         return pa.array([None if v is None else f"{v:f}" for v in values.to_pylist()], pa.string())
     import polars as pl
 

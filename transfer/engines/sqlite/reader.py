@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
@@ -75,7 +75,7 @@ class SqliteReader:
         quoted = self._engine.quote(column.source)
         key = ", ".join(self._engine.quote(k) for k in hop.key) or "'(no key)'"
         rows = self.ask(
-            f"SELECT {key}, typeof({quoted}), substr(CAST({quoted} AS TEXT), 1, 60) "  # noqa: S608
+            f"SELECT {key}, typeof({quoted}), substr(CAST({quoted} AS TEXT), 1, 60) "
             f"FROM {source_of(self._engine, hop)}{where} "
             f"AND typeof({column.project}) NOT IN ('{wanted}', 'null') LIMIT 1"
         )
@@ -131,7 +131,7 @@ def _typed(stored: pa.RecordBatchReader, hop: Hop) -> Iterator[pa.RecordBatch]:
             )
 
 
-def _cast(values: pa.Array, arrow: pa.DataType, hop: Hop, column: str) -> pa.Array:
+def _cast(values: pa.Array[Any], arrow: pa.DataType, hop: Hop, column: str) -> pa.Array[Any]:
     try:
         if pa.types.is_string(values.type):
             values.validate(full=True)
@@ -153,7 +153,7 @@ def _cast(values: pa.Array, arrow: pa.DataType, hop: Hop, column: str) -> pa.Arr
         ) from error
 
 
-def _instants(values: pa.Array, arrow: pa.DataType) -> pa.Array:
+def _instants(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
     """Text with an offset; Arrow parses it when every value has one."""
     return values.cast(pa.timestamp("us", "UTC")).cast(arrow)
 
@@ -206,7 +206,7 @@ class _Held:
                 if "readonly" in str(error):  # then nobody can write through this path either
                     connection.close()
                     return
-                if attempt == 2:  # noqa: PLR2004 - three tries, as the design says
+                if attempt == 2:
                     connection.close()
                     raise EngineError(
                         f"A writer holds {path}, so no common instant could be had in 9 s.",

@@ -18,9 +18,7 @@ _ONLY_TEXT = "CASE WHEN typeof({c}) IN ('text', 'null') THEN {c} ELSE 'not text:
 
 
 def _decimal(native: Native) -> Type:
-    return Type(
-        "decimal", precision=native.argument(0, 38), scale=native.argument(1, 0), native=native.text
-    )
+    return Type("decimal", precision=native.argument(0, 38), scale=native.argument(1, 0), native=native.text)
 
 
 def _text(native: Native) -> Type:

@@ -1,0 +1,191 @@
+"""DuckDB: a file that one process opens; one writer, any number of readers inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import duckdb
+
+from ...canonical import Canon
+from ...engine import Build, Failure, Loader, Session, Source
+from ...errors import RequestError
+from ...place import Address
+from ...plan import Cut, Finding, Hop, Statement
+from ...schema.catalogue import Column, Relation, Table
+from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from ..exact import castable
+from . import catalogue, ddl
+from .connection import CATALOGUE, DuckSession, limit_memory
+from .loader import DuckLoader
+from .reader import DuckSource
+from .types import READS, WRITES, slot
+
+__all__ = ["ENGINE", "DuckDb", "limit_memory"]
+
+_GROUP_ROWS = 122_880  # rows of a row group, which a range of row ids reads or passes over as a whole
+_CATALOGUES = (CATALOGUE, "memory", "temp", "system")
+_FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
+    (duckdb.OutOfMemoryException, "space"),
+    (duckdb.ConstraintException, "data"),
+    (duckdb.DataError, "data"),
+    (duckdb.CatalogException, "schema"),
+    (duckdb.BinderException, "schema"),
+    (duckdb.PermissionException, "login"),
+)
+
+
+class DuckDb:
+    """DuckDB 2.0 and later."""
+
+    name = "duckdb"
+    family = "duckdb"
+    schemes = ("duckdb",)
+    landing: Literal["transaction"] = "transaction"
+    instant: Literal["together"] = "together"
+    writers: Literal["one"] = "one"
+    forms: tuple[str, ...] = ()
+    modes = ("create", "append", "replace", "truncate", "merge")
+    atomic_ddl = True
+    default_schema = "main"
+    parents_first = True
+    reads = READS
+    writes = WRITES
+
+    def quote(self, name: str) -> str:
+        return double_quoted(name)
+
+    def literal(self, value: object) -> str:
+        return text_literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        schema = relation.schema or self.default_schema
+        # A schema called like a catalogue is ambiguous unless the catalogue is named too.
+        first = f"{double_quoted(CATALOGUE)}." if schema.lower() in _CATALOGUES else ""
+        return f"{first}{double_quoted(schema)}.{double_quoted(relation.table)}"
+
+    def name_of(self, name: str) -> str:
+        return name
+
+    def connect(self, address: Address, *, create: bool = False) -> Session:
+        return DuckSession(address, create=create)
+
+    def tables(self, session: Session, schema: str = "") -> list[Table]:
+        return catalogue.tables(session, schema)
+
+    def describe(self, session: Session, query: str) -> Table:
+        rows = session.ask(f"DESCRIBE {query}")
+        return Table(Relation("", "query"), tuple(Column(str(r[0]), str(r[1])) for r in rows), kind="query")
+
+    def create_schema(self, schema: str) -> str:
+        if schema in ("", self.default_schema):
+            return ""
+        first = f"{double_quoted(CATALOGUE)}." if schema.lower() in _CATALOGUES else ""
+        return f"CREATE SCHEMA IF NOT EXISTS {first}{double_quoted(schema)}"
+
+    def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        """Ranges of the row id, along the borders of row groups where these are not too coarse."""
+        rowid = str(table.physical.get("rowid", ""))
+        if wanted < 2 or not rowid:
+            return (Cut(),)
+        ((last,),) = session.ask(f"SELECT max({rowid}) FROM {self.relation(table.name)}")
+        rows = 0 if last is None else int(str(last)) + 1
+        step = -(-rows // wanted)
+        if step > _GROUP_ROWS // 2:
+            step = max(1, round(step / _GROUP_ROWS)) * _GROUP_ROWS
+        edges = [None, *range(step, rows, step), None] if step else [None, None]
+        return tuple(
+            Cut("physical", rowid, lower, upper) for lower, upper in zip(edges, edges[1:], strict=False)
+        )
+
+    def condition(self, cut: Cut) -> str:
+        if cut.kind == "whole":
+            return ""
+        column = cut.column if cut.kind == "physical" else self.quote(cut.column)
+        return range_condition(column, cut, self.literal)
+
+    def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
+        return DuckSource(self, address, count)
+
+    def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
+        return ("a shared lock on the source file while it is read: other processes can read it, none can write",)
+
+    def loader(self, address: Address) -> Loader:
+        return DuckLoader(address)
+
+    def profile(
+        self, session: Session, table: Table, where: str
+    ) -> tuple[dict[str, str], list[Finding]]:
+        return {}, []
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        shape = Table(table.name, table.columns) if bare else table
+        return ddl.create(self, shape, into)
+
+    def finish(self, build: Build) -> list[Statement]:
+        return ddl.identities(self, build) + ddl.indexes(self, build)
+
+    def exists(self, relation: Relation) -> str:
+        return ddl.exists(Relation(relation.schema or self.default_schema, relation.table))
+
+    def referenced(self, relation: Relation) -> str:
+        # Views are bound by name when they are used, so they follow a swap by themselves.
+        table = text_literal(relation.table)
+        return (
+            "SELECT DISTINCT table_name FROM duckdb_constraints() WHERE database_name = current_database() "
+            f"AND constraint_type = 'FOREIGN KEY' AND lower(referenced_table) = lower({table}) "
+            f"AND schema_name = {text_literal(relation.schema or self.default_schema)} "
+            f"AND lower(table_name) <> lower({table})"
+        )
+
+    def empty(self, relation: Relation) -> str:
+        return f"DELETE FROM {self.relation(relation)}"
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        return ddl.swap(self, relation, shadow, kept)
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        return merge(self, hop, staging, preimages, MergeWords())
+
+    def checksum(
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
+    ) -> str:
+        return ""
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        """RequestError for a table that cannot be renamed, or whose types cannot take the source's."""
+        there = {table.name: table for table in self.tables(session)}
+        for hop in hops:
+            for column in hop.columns:
+                if not castable(column.type.arrow, slot(column.native).arrow) and hop.mode in ("append", "truncate", "merge"):
+                    raise _unfit(hop, column.target, str(column.type), column.native)
+            old = there.get(hop.writes)
+            indexes = [index.name for index in old.indexes if not index.constraint] if old else []
+            if hop.mode == "replace" and indexes:
+                raise RequestError(
+                    f"{hop.writes} cannot be replaced: DuckDB renames no table that has indexes, and it has "
+                    f"{', '.join(indexes)}.",
+                    table=str(hop.writes),
+                    remedy="Drop them first (the new table gets the source's), or use --mode truncate.",
+                )
+        return []
+
+    def classify(self, error: BaseException) -> Failure:
+        cause = error if isinstance(error, duckdb.Error) else error.__cause__
+        text = str(error).lower()
+        if "no space left" in text:
+            return "space"
+        if isinstance(cause, duckdb.TransactionException) and "conflict" in text:
+            return "transient"
+        return next((failure for kind, failure in _FAILURES if isinstance(cause, kind)), "other")
+
+
+def _unfit(hop: Hop, column: str, meaning: str, native: str) -> RequestError:
+    return RequestError(
+        f"{hop.writes}.{column} is {native} in the target, and {hop.reads} has {meaning} for it.",
+        table=str(hop.writes), column=column,
+        remedy="Name the type to read it by with types:, or leave the column out.",
+    )  # fmt: skip
+
+
+ENGINE = DuckDb()

@@ -1,0 +1,116 @@
+"""DuckDB's DDL. Keys and foreign keys can only be made with the table, so the order is its own.
+
+Unique indexes become constraints: a foreign key may refer to no index, and a table that has indexes
+cannot be renamed, one that has constraints can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...engine import Build
+from ...plan import Statement
+from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.sql import (
+    column_clause,
+    create_index,
+    create_table,
+    foreign_key_clauses,
+    key_clause,
+    names,
+    text_literal,
+    unique_clause,
+)
+
+if TYPE_CHECKING:
+    from . import DuckDb
+
+
+def exists(relation: Relation) -> str:
+    """A query that returns a row if a table or view of this name is there; names are case-insensitive."""
+    return "SELECT 1 FROM (FROM duckdb_tables() SELECT schema_name, table_name, database_name UNION ALL " \
+        "FROM duckdb_views() SELECT schema_name, view_name, database_name) " \
+        f"WHERE database_name = current_database() AND lower(schema_name) = lower({text_literal(relation.schema)}) " \
+        f"AND lower(table_name) = lower({text_literal(relation.table)})"
+
+
+def kept(foreign: ForeignKey, table: Table) -> str:
+    """Why a foreign key cannot be made as it is; '' if it can."""
+    if foreign.references.schema != table.name.schema:
+        return "DuckDB's foreign keys stay inside a schema"
+    if foreign.on_delete or foreign.on_update:
+        return "DuckDB's foreign keys have no actions, so it refuses instead"
+    return ""
+
+
+def create(engine: DuckDb, table: Table, into: Relation) -> str:
+    """CREATE TABLE with all that can be made only now."""
+    clauses = [column_clause(engine, column) for column in table.columns]
+    clauses += key_clause(engine, table)
+    clauses += [unique_clause(engine, index) for index in table.indexes if index.unique and index.columns != table.key]
+    foreign = tuple(
+        replace(fk, on_delete="", on_update="")
+        for fk in table.foreign_keys
+        if fk.references.schema == table.name.schema
+    )
+    clauses += foreign_key_clauses(engine, replace(table, foreign_keys=foreign))
+    return create_table(engine, into, clauses)
+
+
+def indexes(engine: DuckDb, build: Build) -> list[Statement]:
+    """Ordinary indexes once the rows are in; on a shadow once it has its name, as they hinder the renaming."""
+    shadow = build.into != build.table.name
+    return [
+        Statement(
+            name=f"create index {name}", phase="swap" if shadow else "after", hop=build.hop, atomic=True,
+            forward=create_index(engine, index, build.table.name, engine.quote(name)),
+            check=_index_exists(build.table.name, name),
+            back=f"DROP INDEX {engine.relation(Relation(build.table.name.schema, name))}",
+            after=("*",) if shadow else (build.hop,),
+        )
+        for index in build.table.indexes
+        if not index.unique
+        for name in [index_name(build.table, index)]
+    ]  # fmt: skip
+
+
+def index_name(table: Table, index: Index) -> str:
+    """An index's name in DuckDB, where names are the schema's: other engines' are often only the table's."""
+    name = table.name.table
+    return index.name if name.lower() in index.name.lower() else f"{name}_{index.name}"
+
+
+def _index_exists(relation: Relation, name: str) -> str:
+    return (
+        "SELECT 1 FROM duckdb_indexes() WHERE database_name = current_database() "  # noqa: S608
+        f"AND schema_name = {text_literal(relation.schema)} AND lower(index_name) = lower({text_literal(name)})"
+    )
+
+
+def identities(engine: DuckDb, build: Build) -> list[Statement]:
+    """A sequence behind the highest value for each identity column, as its default."""
+    return [_identity(engine, build, column) for column in build.table.columns if column.identity]
+
+
+def _identity(engine: DuckDb, build: Build, column: Column) -> Statement:
+    into, quoted = engine.relation(build.into), engine.quote(column.name)
+    name = f"{build.table.name.table}_{column.name}_seq{build.suffix}"
+    sequence = engine.relation(Relation(build.into.schema, name))
+    last = f"max(CAST({quoted} AS BIGINT))"
+    return Statement(
+        name=f"number {build.table.name}.{column.name} by a sequence", phase="after", hop=build.hop, atomic=True,
+        forward=f"CREATE SEQUENCE {sequence};\n"
+        f"SELECT setval({text_literal(sequence)}, coalesce(greatest({last}, 1), 1), coalesce({last} >= 1, false)) "
+        f"FROM {into};\nALTER TABLE {into} ALTER COLUMN {quoted} SET DEFAULT nextval({text_literal(sequence)})",
+        back=f"ALTER TABLE {into} ALTER COLUMN {quoted} DROP DEFAULT;\nDROP SEQUENCE {sequence}",
+        after=(build.hop,),
+    )  # fmt: skip
+
+
+def swap(engine: DuckDb, relation: Relation, shadow: Relation, old: Relation) -> str:
+    """Two renames; keys stay with their tables."""
+    return (
+        f"ALTER TABLE {engine.relation(relation)} RENAME TO {names(engine, [old.table])};\n"
+        f"ALTER TABLE {engine.relation(shadow)} RENAME TO {names(engine, [relation.table])}"
+    )

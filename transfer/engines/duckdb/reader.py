@@ -1,0 +1,144 @@
+"""Reading DuckDB: a cursor and a transaction for each reader, batches as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...engine import Row
+from ...errors import DataError, EngineError
+from ...place import Address
+from ...plan import ColumnPlan, Hop, Slice
+from ...schema.sql import count, select
+from ..exact import Values, exactly
+from .connection import Use
+from .types import is_lengthless
+
+if TYPE_CHECKING:
+    from . import DuckDb
+
+_INFINITE = {pa.int32(): (1 << 31) - 1, pa.int64(): (1 << 63) - 1}
+
+
+class DuckReader:
+    """One transaction on one cursor; what it sees was fixed when it was made."""
+
+    def __init__(self, engine: DuckDb, use: Use) -> None:
+        self._engine = engine
+        self._cursor = use.cursor()
+        self._cursor.execute("BEGIN TRANSACTION READ ONLY")
+        # The transaction's snapshot is taken by its first look into the file.
+        self.ask("SELECT count(*) FROM duckdb_tables()")
+
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+        # Vectors have 2,048 rows; 24 bytes a value is what TPC-H's tables take on the average.
+        rows = max(2048, batch_bytes // (24 * len(schema)))
+        try:
+            with self._cursor.sql(select(self._engine, hop, part)).to_arrow_reader(rows) as found:
+                for batch in found:
+                    arrays = [_typed(a, c, hop) for a, c in zip(batch.columns, hop.columns, strict=True)]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise _explained(hop, error) from error
+
+    def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
+        raise EngineError("DuckDB has no raw form.")
+
+    def ask(self, sql: str) -> list[Row]:
+        try:
+            return self._cursor.execute(sql).fetchall()
+        except duckdb.Error as error:
+            raise EngineError(f"DuckDB: {error}") from error
+
+    def count(self, hop: Hop) -> int:
+        return int(str(self.ask(count(self._engine, hop))[0][0]))
+
+    def cancel(self) -> None:
+        self._cursor.interrupt()
+
+    def close(self) -> None:
+        with suppress(duckdb.Error):
+            self._cursor.execute("ROLLBACK")
+        self._cursor.close()
+
+
+def _explained(hop: Hop, error: Exception) -> Exception:
+    if is_lengthless(str(error)):
+        return DataError(
+            f"{hop.reads}: {str(error).removeprefix('Invalid Input Error: ')}.", table=str(hop.reads),
+            remedy="Read the column as text: types: {column: text}.",
+        )  # fmt: skip
+    return EngineError(f"DuckDB refused to read {hop.reads}: {error}", table=str(hop.reads))
+
+
+def _typed(values: Values, column: ColumnPlan, hop: Hop) -> Values:
+    try:
+        _finite(values, column.source)
+        return exactly(values, column.type.arrow, column.source)
+    except DataError as error:
+        raise DataError(
+            f"{hop.reads}.{error.message}", table=str(hop.reads), column=column.source,
+            remedy=f"Mend the value, or give the column another type: types: {{{column.source}: text}}.",
+        ) from error  # fmt: skip
+
+
+def _finite(values: Values, column: str) -> None:
+    """DuckDB's infinite dates and timestamps come as their integers, which Arrow takes for far days."""
+    if not pa.types.is_temporal(values.type) or pa.types.is_time(values.type):
+        return
+    integers = values.view(pa.int32() if pa.types.is_date32(values.type) else pa.int64())
+    ends = pc.min_max(integers).as_py()
+    if ends["max"] is not None and max(ends["max"], -ends["min"]) >= _INFINITE[integers.type]:
+        raise DataError(f"{column} holds infinity, which no other type has", column=column)
+
+
+class DuckSource:
+    """Readers of one file. Other processes cannot write to it while it is open here."""
+
+    def __init__(self, engine: DuckDb, address: Address, count: int) -> None:
+        if not Path(address.database).is_file():
+            raise EngineError(f"There is no DuckDB file {address.database}.")
+        self._path = address.database
+        self._use = Use(address, writable=False)
+        # The file's state names the instant, and whoever finds the same state again is at that instant.
+        self.survives = not self._use.shared_with_writer
+        try:
+            self._readers = [DuckReader(engine, self._use) for _ in range(count)]
+        except BaseException:
+            self._use.close()
+            raise
+        self.instant = f"duckdb {state_of(self._path)}"
+
+    def readers(self) -> Sequence[DuckReader]:
+        return self._readers
+
+    def mark(self) -> str:
+        """The file's state; '' where a loader of this process writes to the same file."""
+        return state_of(self._path) if self.survives else ""
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+        self._use.close()
+
+
+def state_of(path: str) -> str:
+    """The checkpoint's number from the newer of the file's two headers, and the state of its log.
+
+    Headers lie at 4,096 and 8,192: a checksum, then the number, eight bytes each.
+    """
+    with Path(path).open("rb") as file:
+        file.seek(4096)
+        headers = file.read(8192)
+    number = max(int.from_bytes(headers[at + 8 : at + 16], "little") for at in (0, 4096))
+    log = Path(path + ".wal")
+    state = log.stat() if log.exists() else None
+    tail = f", log {state.st_size} bytes of {state.st_mtime_ns}" if state and state.st_size else ""
+    return f"checkpoint {number}{tail}"
