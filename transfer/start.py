@@ -12,7 +12,7 @@ from .errors import RequestError, UnfinishedRun
 from .ledger import this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
-from .verification import target_sum
+from .verification import read_back, target_sum
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,16 @@ def begin(plan: Plan, target: Address) -> None:
         loader.ledger.open(plan.run, hash_of(plan), to_json(plan), plan.job, this_process(os.getpid()))
         for hop in plan.hops:
             if hop.mode == "append":
-                record(plan.run, _baseline(plan, hop, engine, loader), loader)
+                record(plan.run, _baseline(plan, hop, engine, loader, target), loader)
     finally:
         loader.close()
 
 
-def _baseline(plan: Plan, hop: Hop, engine: Engine, loader: Loader) -> Receipt:
+def _baseline(plan: Plan, hop: Hop, engine: Engine, loader: Loader, target: Address) -> Receipt:
     """What a table held before the run: slice 0 of its hop, subtracted when the append is verified."""
     rows, checksum = target_sum(engine, loader, hop, want_sum=plan.checksum is not None)
+    if rows and plan.checksum and not checksum:
+        checksum = read_back(engine, target, hop, plan.checksum)
     return Receipt(hop.name, 0, "", "before the run", read=0, loaded=rows, checksum=checksum)
 
 

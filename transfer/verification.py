@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from .calls import function_of
 from .engine import Engine, Row, Session
 from .errors import EngineError
-from .plan import Hop
+from .flow import flow
+from .place import Address
+from .plan import Call, Cut, Hop, Slice
+from .rules import read_rule, split
 from .schema.catalogue import Relation
 
 MODULUS = 1 << 64
+_BATCH_BYTES = 2 << 20
 
 
 def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool) -> tuple[int, str]:
@@ -39,3 +46,26 @@ def _checksum_sql(engine: Engine, session: Session, hop: Hop, relation: Relation
 def sum_text(count: int, high: int, low: int) -> str:
     """The printable form of a checksum, as ropeway.verify.checksum.Sum prints it."""
     return f"{count}:{high % MODULUS:016x}{low % MODULUS:016x}"
+
+
+def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str:
+    """The checksum of a hop's target, read by the target's own mapping rules through Ropeway's driver."""
+    columns = []
+    for column in hop.columns:
+        rule = read_rule(engine.reads, column.native)
+        if rule is None:
+            raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")
+        project = rule.project.format(c=engine.quote(column.target))
+        columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.native))))
+    whole = (Slice(1, Cut()),)
+    back = replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")
+    add, canons = function_of(checksum), [column.canon for column in hop.columns]
+    source = engine.open(address, [back], "none", 1)
+    try:
+        total = None
+        for batch in flow(back, whole[0], source.readers()[0], _BATCH_BYTES):
+            one = add(batch, canons)
+            total = one if total is None else total + one
+        return str(total.text()) if total else sum_text(0, 0, 0)
+    finally:
+        source.close()

@@ -7,15 +7,11 @@ from dataclasses import dataclass, replace
 
 from ..transfer.engine import Engine, Receipt, Session
 from ..transfer.engines import engine_of
-from ..transfer.flow import flow
 from ..transfer.place import Address
-from ..transfer.plan import Cut, Hop, Plan, Slice
-from ..transfer.rules import read_rule, split
-from ..transfer.verification import target_sum
-from .checksum import Sum, of_batch
+from ..transfer.plan import Hop, Plan
+from ..transfer.verification import read_back, target_sum
+from .checksum import Sum
 from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, NOT_VERIFIED, Report, TableReport
-
-_BATCH_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, rows_source=read)
     summed = all(r.checksum or not r.read for r in mine)
     if level in ("standard", "full") and plan.checksum and summed:
-        return _by_checksum(hop, mine, before, target, empty)
+        return _by_checksum(plan, hop, mine, before, target)
     why = "" if level == "count" else "the run computed no checksum of what it read"
     held = target_sum(target.engine, target.session, hop, want_sum=False)[0] - (before.loaded if before else 0)
     claim = COUNTS_EQUAL if held == read else DIFFERENT
@@ -65,16 +61,17 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
                    how=f"counted by {target.engine.name}")  # fmt: skip
 
 
-def _by_checksum(
-    hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target, empty: TableReport
-) -> TableReport:
+def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target) -> TableReport:
+    empty = TableReport(str(hop.reads), str(hop.writes), plan.level, NOT_VERIFIED)
+    assert plan.checksum  # noqa: S101 - asked for by the caller
     expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
     rows, text = target_sum(target.engine, target.session, hop, want_sum=True)
     how = f"computed by {target.engine.name} in SQL"
     if text:
         held = Sum.parse(text)
     else:
-        held, how = _read_back(hop, target), f"by reading {target.engine.name} back through Ropeway's driver"
+        held = Sum.parse(read_back(target.engine, target.address, hop, plan.checksum))
+        how = f"by reading {target.engine.name} back through Ropeway's driver"
     if before and before.checksum:
         held -= Sum.parse(before.checksum)
     elif before and before.loaded:
@@ -84,33 +81,10 @@ def _by_checksum(
         how += ", and the source's by its own server at the same instant"
     del rows
     return replace(
-        empty, claim=claim, how=how, rows_target=held.count, checksum_source=expected.text(),
+        empty, rows_source=expected.count, claim=claim, how=how, rows_target=held.count, checksum_source=expected.text(),
         checksum_target=held.text(), left_out=_left_out(hop),
     )  # fmt: skip
 
 
 def _left_out(hop: Hop) -> tuple[str, ...]:
     return tuple(f"trailing spaces of {column.target}" for column in hop.columns if column.canon.form == "padded")
-
-
-def _read_back(hop: Hop, target: _Target) -> Sum:
-    """Read the target's rows by its own mapping rules, and sum them in the source's canonical forms."""
-    columns = []
-    for column in hop.columns:
-        rule = read_rule(target.engine.reads, column.native)
-        if rule is None:
-            raise AssertionError(f"{target.engine.name} writes {column.native} and cannot read it")
-        project = rule.project.format(c=target.engine.quote(column.target))
-        columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.native))))
-    back = replace(
-        hop, reads=hop.writes, columns=tuple(columns), slices=(Slice(1, Cut()),), where="", query="", limit=0,
-        raw="",
-    )  # fmt: skip
-    source = target.engine.open(target.address, [back], "none", 1)
-    try:
-        canons = [column.canon for column in hop.columns]
-        reader = source.readers()[0]
-        sums = (of_batch(batch, canons) for batch in flow(back, back.slices[0], reader, _BATCH_BYTES))
-        return sum(sums, Sum.zero())
-    finally:
-        source.close()

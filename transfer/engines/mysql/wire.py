@@ -309,8 +309,8 @@ def _field(data: Bytes, at: Positions) -> tuple[Positions, Positions, Flags | No
     for mark, width in WIDE.items():
         wide = np.flatnonzero(first == mark)
         if len(wide):
-            digits = data.take(start[wide, None] + np.arange(width), mode="clip").astype(np.int64)
-            length[wide] = (digits << np.arange(0, 8 * width, 8)).sum(axis=1).clip(0, 1 << 30)
+            digits = data.take(start[wide, None] + np.arange(width), mode="clip").astype(np.uint64)
+            length[wide] = (digits << np.arange(0, 8 * width, 8, dtype=np.uint64)).sum(axis=1).clip(max=1 << 30)
             start[wide] += width
     return start, start + length, null
 

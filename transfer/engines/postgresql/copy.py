@@ -123,13 +123,24 @@ def read(
         cursor.execute(select_sql)
         finished = False
         try:
-            # The reader that fetch_record_batch() gives away makes an OSError without SQLSTATE of the server's errors.
-            for batch in cursor._results.reader:  # noqa: SLF001
+            for batch in _batches(cursor):
                 yield _shaped(batch, schema)
             finished = True
         finally:
             if not finished:  # or libpq would read the rest of the rows at the next command
                 cancel_reader(connection)
+
+
+def _batches(cursor: adbc.Cursor) -> Iterator[pa.RecordBatch]:
+    """The cursor's batches; the server's errors with their SQLSTATE, which pyarrow's reader drops."""
+    batches = cursor.fetch_record_batch()
+    try:
+        yield from batches
+    except (OSError, pa.ArrowException) as error:
+        # Asked about a stream that was closed, ADBC 1.13 reads freed memory.
+        if not cursor._closed:  # noqa: SLF001
+            cursor._results.reader._helper.check_error(error)  # noqa: SLF001
+        raise psycopg.InterfaceError(str(error)) from error
 
 
 def _shaped(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -255,7 +255,7 @@ _HEX = np.array([f"{n:02x}" for n in range(256)], "S2")
 
 def _julian(days: NDArray[Any], mask: NDArray[np.bool_] | None) -> Values:
     """Dates as Julian days, which PostgreSQL reads in all of its range: years BC and above 9999 too."""
-    whole = pa.array(days.astype(np.int64) - FIRST_DAY, mask=None if mask is None else ~mask)
+    whole: Values = pa.array(days.astype(np.int64) - FIRST_DAY, mask=None if mask is None else ~mask)
     return pc.binary_join_element_wise("J", whole.cast(pa.string()), "")
 
 

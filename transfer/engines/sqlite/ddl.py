@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine import Build
@@ -44,25 +45,25 @@ def create(engine: Sqlite, table: Table, into: Relation) -> str:
 
 def check_foreign_keys(build: Build) -> Statement:
     """Enforcement is off while loading, so the rows are checked once all are there."""
-    name = text_literal(build.table.name.table)
+    name = text_literal(build.into.table)
     return Statement(
         name=f"check the foreign keys of {build.table.name}", phase="after", hop=build.hop, atomic=True,
         forward="SELECT 1", guard=f"SELECT 1 FROM pragma_foreign_key_check({name}) LIMIT 1",
         refusal=f"Rows of {build.table.name} refer to rows that are not there. "
-        f"PRAGMA foreign_key_check('{build.table.name}') lists them.",
+        f"PRAGMA foreign_key_check({name}) lists them.",
         after=("*",),
     )  # fmt: skip
 
 
 def indexes(engine: Sqlite, build: Build) -> list[Statement]:
-    """Ordinary indexes, once the rows are in."""
-    return [
-        Statement(
-            name=f"create index {index.name}", phase="after", hop=build.hop, atomic=True,
-            forward=create_index(engine, index, build.table.name),
-            check=exists(index.name, "index"), back=f"DROP INDEX {engine.quote(index.name)}",
-            after=(build.hop,),
-        )
-        for index in build.table.indexes
-        if not index.constraint
-    ]  # fmt: skip
+    """Ordinary indexes, once the rows are in. Their names are the file's, so a shadow's get a suffix."""
+    made = []
+    for index in build.table.indexes:
+        if not index.constraint:
+            named = replace(index, name=index.name + build.suffix)
+            made.append(Statement(
+                name=f"create index {named.name}", phase="after", hop=build.hop, atomic=True,
+                forward=create_index(engine, named, build.into), check=exists(named.name, "index"),
+                back=f"DROP INDEX {engine.quote(named.name)}", after=(build.hop,),
+            ))  # fmt: skip
+    return made

@@ -1,0 +1,141 @@
+"""The five write modes on every SQL engine: what was there, what arrives, what a repeat does."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ropeway.cli import wire
+from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.place import parse
+from ropeway.transfer.progress import Progress
+from ropeway.transfer.request import Choice, Request
+from servers import Mariadb, Postgresql
+
+from places import SQL_ENGINES, Spot, spot
+
+Rows = list[tuple[object, ...]]
+FIRST: Rows = [(1, "one", "1.50"), (2, "zwei", None), (3, "", "3.00"), (4, "four ", "-4.25")]
+SECOND: Rows = [(3, "drei", "3.00"), (4, "four ", "-4.25"), (5, "five", "5.00")]
+
+
+@pytest.fixture(params=SQL_ENGINES)
+def target(request: pytest.FixtureRequest, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> Spot:
+    return spot(request.param, tmp_path, postgresql, mariadb)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[[str, Rows], str]:
+    def made(name: str, rows: Rows) -> str:
+        file = tmp_path / f"{name}.sqlite"
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name VARCHAR(20), price DECIMAL(10,2))")
+            connection.execute("CREATE INDEX item_name ON item (name)")
+            connection.executemany("INSERT INTO item VALUES (?, ?, ?)", rows)
+        return f"sqlite:///{file}"
+
+    return made
+
+
+def job(source: str, target: str, mode: str) -> tuple[Request, wire.Secrets]:
+    (one, _), (other, secret) = parse(source), parse(target)
+    return Request(one, other, mode=mode, slice_rows=2), wire.Secrets("", secret)
+
+
+def run(source: str, target: Spot, mode: str, progress: Progress | None = None) -> wire.Outcome:
+    request, secrets = job(source, target.url, mode)
+    return wire.run(request, secrets, progress=progress)
+
+
+def rows(target: Spot) -> list[tuple[object, ...]]:
+    found = target.ask("SELECT id, name, price FROM item ORDER BY id, name")
+    return [(number, name, None if price is None else f"{price:.2f}") for number, name, price in found]
+
+
+def merged(*parts: Rows) -> Rows:
+    together: dict[object, tuple[object, ...]] = {}
+    for part in parts:
+        together.update({row[0]: row for row in part})
+    return sorted(together.values(), key=lambda row: str(row[0]))
+
+
+def test_create(make: Callable[[str, Rows], str], target: Spot) -> None:
+    source = make("first", FIRST)
+    outcome = run(source, target, "create")
+    assert rows(target) == FIRST
+    assert outcome.report
+    assert [t.claim for t in outcome.report.tables] == ["target equals what was read"]
+    with pytest.raises(RequestError, match="item exists in the target"):
+        run(source, target, "create")
+    assert rows(target) == FIRST
+
+
+def test_append_keeps_what_was_there(make: Callable[[str, Rows], str], target: Spot) -> None:
+    run(make("first", FIRST[:2]), target, "create")
+    outcome = run(make("second", SECOND), target, "append")
+    assert rows(target) == sorted([*FIRST[:2], *SECOND], key=lambda row: str(row[0]))
+    assert outcome.report
+    assert outcome.report.tables[0].claim == "target equals what was read"
+    assert outcome.report.tables[0].rows_target == len(SECOND)
+
+
+def test_append_of_a_double_key_changes_nothing(make: Callable[[str, Rows], str], target: Spot) -> None:
+    run(make("first", FIRST), target, "create")
+    with pytest.raises(EngineError):
+        run(make("second", SECOND), target, "append")
+    assert rows(target) == FIRST
+
+
+def test_replace_swaps(make: Callable[[str, Rows], str], target: Spot) -> None:
+    if target.engine == "duckdb":
+        pytest.skip("DuckDB cannot rename a table that has an index; tests/unit/test_duckdb.py has its refusal")
+    run(make("first", FIRST), target, "create")
+    run(make("second", SECOND), target, "replace")
+    assert rows(target) == SECOND
+    tables = {str(table.name.table): table for table in wire.inspect(target.url)}
+    assert tables["item"].key == ("id",)
+    assert ("name",) in [index.columns for index in tables["item"].indexes]
+
+
+def test_truncate_empties_once(make: Callable[[str, Rows], str], target: Spot) -> None:
+    run(make("first", FIRST), target, "create")
+    run(make("second", SECOND), target, "truncate")
+    assert rows(target) == SECOND
+
+
+def test_merge_counts(make: Callable[[str, Rows], str], target: Spot) -> None:
+    run(make("first", FIRST), target, "create")
+    outcome = run(make("second", SECOND), target, "merge")
+    assert rows(target) == merged(FIRST, SECOND)
+    figures = [(r.inserted, r.updated, r.unchanged) for r in outcome.receipts if r.slice]
+    assert tuple(map(sum, zip(*figures, strict=True))) == (1, 1, 1)
+
+
+def test_two_runs_cannot_hold_one_table(make: Callable[[str, Rows], str], target: Spot) -> None:
+    """The second run is begun while the first is between two slices."""
+    run(make("first", FIRST), target, "create")
+    second, refusal = make("second", SECOND), []
+
+    class Meddler(Progress):
+        def landed(self, receipt: object) -> None:
+            if not refusal:
+                refusal.append(None)
+                request, secrets = job(make("third", [(9, "nine", "9.00")]), target.url, "append")
+
+                def meddle() -> None:
+                    try:
+                        wire.run(request, secrets)
+                    except EngineError as error:
+                        refusal[0] = str(error)
+
+                other = threading.Thread(target=meddle)
+                other.start()
+                other.join()
+
+    run(second, target, "merge", Meddler())
+    assert "Another run" in str(refusal[0])
+    assert rows(target) == merged(FIRST, SECOND)

@@ -1,0 +1,558 @@
+"""The command line as a person uses it: in a process of its own, judged by its exit status and its words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Done = subprocess.CompletedProcess[str]
+ROWS = 400_000
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs `ropeway` in a folder."""
+
+    folder: Path
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "ropeway", *words]
+
+    def __call__(self, *words: str, status: int = 0) -> Done:
+        done = subprocess.run(
+            self.command(*words), cwd=self.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *words: str, status: int = 0) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self(*words, "--json", status=status).stdout)
+        return found
+
+    def refused(self, *words: str, status: int = 2) -> str:
+        """The message of a command that fails, which is the same with --json."""
+        message = self(*words, status=status).stderr
+        found = self.json(*words, status=status)
+        assert found["exit_status"] == status
+        assert found["error"]["message"] in message
+        return message
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def source(chinook: Path) -> tuple[str, str]:
+    return "--source", f"sqlite:///{chinook / 'Chinook_Sqlite.sqlite'}"
+
+
+TARGET = ("--target", "sqlite:///out.sqlite")
+
+
+def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def write(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(sql)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".ropeway")
+
+
+# What is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "words"),
+    [
+        ("shop.sqlite", 2, "This is not a URL"),
+        ("sqlit:///shop.sqlite", 2, "Did you mean sqlite://?"),
+        ("sqlite:///none.sqlite", 3, "There is no SQLite file none.sqlite"),
+        ("postgresql://me:hunter2@127.0.0.1:1/shop", 3, "127.0.0.1"),
+        ("postgresql://me:hunt@er2@h/shop", 2, "has an '@'"),
+        ("postgresql://me:${NO_SUCH_NAME}@h/shop", 2, "NO_SUCH_NAME"),
+    ],
+)
+def test_a_wrong_source(shell: Shell, source: str, status: int, words: str) -> None:
+    message = shell.refused("run", "--source", source, *TARGET, status=status)
+    assert words in message
+    assert "hunter2" not in message
+    assert "er2@" not in message
+    assert files(shell.folder) == []
+
+
+def test_a_folder_that_is_not_there(shell: Shell, source: tuple[str, str]) -> None:
+    assert "There is no folder" in shell.refused("run", *source, "--target", "sqlite:///none/out.sqlite")
+
+
+def test_a_missing_driver_names_the_extra(shell: Shell, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['pymysql'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(hidden), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        shell.command("inspect", "mysql://h/d"), env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "pip install 'ropeway[mysql]'" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--table", "Albun"], ["'Albun'", "Did you mean Album?"]),
+        (["--table", "zzz*"], ["'zzz*'", "Tables there:"]),
+        (["--exclude", "zzz*"], ["'zzz*'"]),
+        (["--columns", "Album=AlbumId,Titel"], ["'Titel'", "Did you mean Title?"]),
+        (["--where", "Album"], ["written as 'table=...'"]),
+        (["--query", "SELECT 1"], ["--to"]),
+        (["--max-memory", "300MB"], ["384MB", "96MB for each worker"]),
+        (["--max-memory", "much"], ["600MB"]),
+        (["--workers", "9"], ["864MB"]),
+        (["--mode", "append"], ["is not in the target", "--mode create"]),
+        (["--target-schema", "x", "none.yaml"], ["none.yaml", "No such file"]),
+    ],
+)
+def test_a_request_that_cannot_be_done(
+    shell: Shell, source: tuple[str, str], options: list[str], words: list[str]
+) -> None:
+    message = shell.refused("run", *source, *TARGET, *options)
+    for word in words:
+        assert word in message
+    assert files(shell.folder) == []
+
+
+@pytest.mark.parametrize("options", [["--mode", "crate"], ["--limit", "0"], ["--nope"], ["--resume", "--fresh"]])
+def test_a_wrong_option(shell: Shell, source: tuple[str, str], options: list[str]) -> None:
+    assert options[0] in shell("run", *source, *TARGET, *options, status=2).stderr
+
+
+def test_a_wrong_key_in_a_job_file(shell: Shell) -> None:
+    (shell.folder / "job.yaml").write_text("source: sqlite:///a\ntarget: sqlite:///b\n\ntabels: []\n")
+    assert "job.yaml, line 4: there is no key 'tabels'. Did you mean 'tables'?" in shell.refused("plan", "job.yaml")
+
+
+def test_a_target_that_exists(shell: Shell, source: tuple[str, str]) -> None:
+    write(shell.folder / "out.sqlite", "CREATE TABLE album (x)")
+    message = shell.refused("run", *source, *TARGET, "--table", "Album")
+    assert "exists in the target" in message
+    assert "--mode append" in message
+    assert ask(shell.folder / "out.sqlite", "SELECT * FROM album") == []
+
+
+def test_a_type_without_a_rule(shell: Shell) -> None:
+    write(shell.folder / "in.sqlite", "CREATE TABLE t (a INTEGER, b TEXT)")
+    (shell.folder / "job.yaml").write_text(
+        "source: sqlite:///in.sqlite\ntarget: sqlite:///out.sqlite\ntables: [{from: t, types: {b: geometry}}]\n"
+    )
+    assert "Neutral words: bool" in shell.refused("run", "job.yaml")
+
+
+def test_a_value_that_does_not_fit(shell: Shell) -> None:
+    write(
+        shell.folder / "in.sqlite", "CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER); INSERT INTO t VALUES (1, 'x')"
+    )
+    message = shell("run", "--source", "sqlite:///in.sqlite", *TARGET, status=4).stderr
+    assert "t.b" in message
+    assert "'x'" in message
+
+
+def test_a_defect_says_so(shell: Shell, source: tuple[str, str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import ropeway.cli.wire as wire\ndef plan(*a, **k): raise KeyError('ouch')\nwire.plan = plan\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])}
+    for verbose, lines in (([], 2), (["-v"], 5)):
+        done = subprocess.run(
+            shell.command("plan", *source, *TARGET, *verbose),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "defect of Ropeway: KeyError at " in done.stderr
+        assert ("Traceback" in done.stderr) == bool(verbose)
+        assert len(done.stderr.splitlines()) >= lines
+
+
+# Looking
+
+
+def test_inspect(shell: Shell, source: tuple[str, str]) -> None:
+    assert "NVARCHAR(160)" in shell("inspect", source[1], "--table", "Album").stdout
+    found = shell.json("inspect", source[1])
+    tables = {table["table"]: table for table in found["tables"]}
+    assert len(tables) == 11
+    assert tables["Album"]["foreign_keys"] == [
+        {"columns": ["ArtistId"], "references": "Artist", "referenced": ["ArtistId"]}
+    ]
+    assert "No table" in shell.refused("inspect", source[1], "--table", "zzz")
+
+
+def test_types(shell: Shell) -> None:
+    assert "64-bit integers only" in shell("types", "sqlite").stdout
+    found = shell.json("types", "sqlite")
+    assert found["engine"] == "sqlite"
+    assert all(rule["native"] and rule["type"] for rule in found["reads"] + found["writes"])
+    assert "Did you mean sqlite" in shell.refused("types", "sqlit")
+
+
+def test_plan_changes_nothing(shell: Shell, source: tuple[str, str]) -> None:
+    done = shell("plan", *source, *TARGET, "--sample", "2")
+    for words in (
+        'CREATE TABLE "Album"',
+        'CREATE INDEX "IFK_AlbumArtistId"',
+        "way back: DROP TABLE",
+        "AC/DC",
+        "Lock on",
+    ):
+        assert words in done.stdout
+    assert files(shell.folder) == []
+    write(shell.folder / "out.sqlite", "CREATE TABLE t (x)")
+    before = (shell.folder / "out.sqlite").read_bytes()
+    found = shell.json("plan", *source, *TARGET)
+    assert len(found["hops"]) == 11
+    assert found["hash"]
+    assert (shell.folder / "out.sqlite").read_bytes() == before
+    assert files(shell.folder) == ["out.sqlite"]
+
+
+def test_a_written_plan_is_carried_out_as_it_is(shell: Shell, source: tuple[str, str]) -> None:
+    shell("plan", *source, *TARGET, "--table", "Artist", "--out", "p")
+    assert files(shell.folder / "p") == ["README.md", "back.sql", "plan.json", "plan.sha256", "statements.sql"]
+    assert 'DROP TABLE "Artist"' in (shell.folder / "p" / "back.sql").read_text()
+    assert "cannot change it" in shell.refused("run", "p", "--mode", "append")
+    found = shell.json("run", "p")
+    assert found["run"] == json.loads((shell.folder / "p" / "plan.json").read_text())["run"]
+    assert shell.json("verify", "p")["equal"]
+    assert "carried out already" in shell.refused("run", "p")
+
+
+def test_a_written_plan_that_was_changed_is_refused(shell: Shell, source: tuple[str, str]) -> None:
+    shell("plan", *source, *TARGET, "--out", "p")
+    path = shell.folder / "p" / "plan.json"
+    path.write_text(path.read_text().replace("CREATE TABLE", "CREATE  TABLE", 1))
+    assert "was changed" in shell.refused("run", "p")
+    path.write_text("{}")
+    assert "no plan of this version" in shell.refused("run", "p")
+    assert "other files" in shell.refused("plan", *source, *TARGET, "--out", ".")
+
+
+# Moving
+
+
+def test_run_moves_all_and_proves_it(shell: Shell, source: tuple[str, str]) -> None:
+    found = shell.json("run", *source, *TARGET, "--slice-rows", "1000")
+    assert list(found) == ["status", "run", "seconds", "rows", "tables"]
+    assert (found["status"], found["rows"]) == ("done", 15_607)
+    assert len(found["tables"]) == 11
+    for table in found["tables"]:
+        assert list(table) == [
+            *("source", "target", "instant", "read", "loaded", "filtered", "deduplicated", "rejected", "verified"),
+            "seconds",
+        ]
+        assert table["read"] == table["loaded"] + table["filtered"] + table["deduplicated"] + table["rejected"]
+        assert table["verified"] == {"level": "standard", "claim": "target equals what was read", "reason": ""}
+    names = {row[0] for row in ask(shell.folder / "out.sqlite", "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert {"Album", "Track", "ropeway_run"} <= names
+
+
+def test_what_comes_after_a_run(shell: Shell, source: tuple[str, str]) -> None:
+    run = shell.json("run", *source, *TARGET)["run"]
+    assert f"Run {run} done" in shell("status").stdout
+    assert shell.json("status", run)["rows"] == 15_607
+    assert shell.json("status", *TARGET)["runs"][0]["state"] == "done"
+    assert shell.json("report")["run"] == run
+    assert "15,607 rows" in shell("report", run, "--html", "r.html").stdout
+    page = (shell.folder / "r.html").read_text()
+    assert "<svg" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    found = shell.json("verify", *source, *TARGET)
+    assert found["equal"]
+    assert {table["claim"] for table in found["tables"]} == {"target equals what was read"}
+    assert shell.json("verify", *source, *TARGET, "--level", "count")["tables"][0]["claim"] == "counts equal"
+    assert "is done" in shell("clean", run).stdout
+    assert "No run none" in shell.refused("report", "none")
+
+
+def test_verify_finds_a_changed_value(shell: Shell, source: tuple[str, str]) -> None:
+    shell("run", *source, *TARGET, "--table", "Artist", "-q")
+    write(shell.folder / "out.sqlite", "UPDATE Artist SET Name = 'AC-DC' WHERE ArtistId = 1")
+    done = shell("verify", *source, *TARGET, "--table", "Artist", "--json", status=5)
+    found = json.loads(done.stdout)  # one object, though the command failed
+    assert (found["equal"], found["tables"][0]["claim"]) == (False, "different")
+    assert "1 of 1 tables differ" in done.stderr
+
+
+def test_verify_without_a_run(shell: Shell, source: tuple[str, str]) -> None:
+    assert "nothing to verify" in shell.refused("verify", *source, *TARGET)
+
+
+def test_rows_columns_and_limit(shell: Shell, source: tuple[str, str]) -> None:
+    options = [
+        "--table",
+        "Album",
+        "--table",
+        "Artist",
+        "--where",
+        "Album=AlbumId <= 10",
+        "--columns",
+        "Album=AlbumId,Title",
+    ]
+    shell("run", *source, *TARGET, *options)
+    assert ask(shell.folder / "out.sqlite", "SELECT count(*), max(AlbumId) FROM Album") == [(10, 10)]
+    assert ask(shell.folder / "out.sqlite", "SELECT count(*) FROM Artist") == [(275,)]
+    assert [row[1] for row in ask(shell.folder / "out.sqlite", "PRAGMA table_info(Album)")] == ["AlbumId", "Title"]
+    found = shell.json("run", *source, "--target", "sqlite:///few.sqlite", "--limit", "7", "--exclude", "Media*")
+    assert max(table["loaded"] for table in found["tables"]) == 7
+    assert len(found["tables"]) == 10
+
+
+def test_a_query(shell: Shell, source: tuple[str, str]) -> None:
+    query = "SELECT ArtistId, count(*) AS albums FROM Album GROUP BY ArtistId"
+    shell("run", *source, *TARGET, "--query", query, "--to", "counts")
+    assert ask(shell.folder / "out.sqlite", "SELECT sum(albums) FROM counts") == [(347,)]
+
+
+def test_sql_before_and_after(shell: Shell, source: tuple[str, str]) -> None:
+    (shell.folder / "job.yaml").write_text(
+        f"""
+source: {source[1]}
+target: sqlite:///out.sqlite
+before: CREATE TABLE log (what TEXT)
+after: INSERT INTO log SELECT 'genres ' || count(*) FROM Genre
+tables:
+  - from: Genre
+    before: ["INSERT INTO log VALUES ('table before')"]
+    after: ["INSERT INTO log SELECT 'table after ' || count(*) FROM Genre"]
+"""
+    )
+    shell("run", "job.yaml")
+    logged = [row[0] for row in ask(shell.folder / "out.sqlite", "SELECT what FROM log ORDER BY rowid")]
+    assert logged == ["table before", "table after 25", "genres 25"]
+
+
+def test_progress_is_told_on_standard_error(shell: Shell, source: tuple[str, str]) -> None:
+    done = shell("run", *source, *TARGET)
+    assert "11 tables in 11 slices" in done.stderr
+    assert "15,607 rows durable" in done.stderr
+    assert shell("run", *source, "--target", "sqlite:///b.sqlite", "-q").stderr == ""
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_does_not_matter(shell: Shell, source: tuple[str, str], tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    done = Shell(closed)("run", *source, "--target", f"sqlite:///{tmp_path / 'out.sqlite'}")
+    assert "are not kept" in done.stderr
+
+
+def test_a_ropeway_that_is_a_file_does_not_matter(shell: Shell, source: tuple[str, str]) -> None:
+    (shell.folder / ".ropeway").write_text("")
+    assert "are not kept" in shell("run", *source, *TARGET).stderr
+
+
+# Secrets
+
+
+def test_a_password_is_never_printed(shell: Shell, source: tuple[str, str]) -> None:
+    secret = "hunter2-in-full"
+    url = source[1].replace("sqlite:///", f"sqlite://me:{secret}@h/")
+    said = []
+    for words in (
+        ["plan", "--source", url, *TARGET, "--out", "p"],
+        ["plan", "--source", url, *TARGET, "--json"],
+        ["run", "--source", url, *TARGET, "--json", "-v"],
+        ["report"],
+        ["report", "--html", "r.html"],
+        ["status"],
+        ["status", *TARGET],
+        ["verify", "--source", url, *TARGET],
+        ["inspect", url],
+    ):
+        done = shell(*words)
+        said += [done.stdout, done.stderr]
+    assert "can be read in the process list" in said[1]
+    assert "${NAME}" in said[1]
+    kept = [path.read_bytes() for path in shell.folder.rglob("*") if path.is_file()]
+    assert len(kept) >= 9
+    assert not [text for text in [*said, *(raw.decode("utf-8", "replace") for raw in kept)] if secret in text]
+
+
+# Interruptions
+
+
+@pytest.fixture
+def big(shell: Shell) -> tuple[str, ...]:
+    """A job that takes some seconds, in slices of some hundredths."""
+    write(
+        shell.folder / "big.sqlite",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, amount DECIMAL(12,2));"
+        f"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {ROWS}) "
+        "INSERT INTO t SELECT x, 'row number ' || x, x / 100.0 FROM c;",
+    )
+    return ("--source", "sqlite:///big.sqlite", *TARGET, "--slice-rows", "5000")
+
+
+def stopped(shell: Shell, stop: Callable[[subprocess.Popen[str]], None], *words: str) -> tuple[int, str]:
+    """Start a run, stop it once some slices have landed; its status and what it said."""
+    process = shell.start("run", *words)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = [
+            line for path in shell.folder.glob(".ropeway/*/events.jsonl") for line in path.read_text().splitlines()
+        ]
+        if sum('"landed"' in line for line in lines) >= 3:
+            break
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+    stop(process)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def assert_whole(shell: Shell) -> None:
+    found = ask(shell.folder / "out.sqlite", "SELECT count(*), count(DISTINCT id), sum(id) FROM t")
+    assert found == [(ROWS, ROWS, ROWS * (ROWS + 1) // 2)]
+
+
+def test_a_killed_run_is_taken_up_again(shell: Shell, big: tuple[str, ...]) -> None:
+    status, _ = stopped(shell, lambda process: process.kill(), *big)
+    assert status == -signal.SIGKILL
+    assert shell.json("status")["status"] == "killed"
+    message = shell.refused("run", *big)
+    assert "did not end" in message
+    assert "--resume" in message
+    assert "did not end" in shell.refused("verify", *big)
+    found = shell.json("run", *big, "--resume")
+    assert (found["rows"], found["tables"][0]["read"]) == (ROWS, ROWS)
+    assert_whole(shell)
+    assert "No run of this job is unfinished" in shell.refused("run", *big, "--resume")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_run_after_its_slices(shell: Shell, big: tuple[str, ...], number: signal.Signals) -> None:
+    status, said = stopped(shell, lambda process: process.send_signal(number), *big)
+    assert status == 130
+    assert "--resume" in said
+    found = shell.json("status")
+    assert found["status"] == "interrupted"
+    assert found["rows"] == ask(shell.folder / "out.sqlite", "SELECT count(*) FROM t")[0][0]
+    shell("run", *big, "--resume")
+    assert_whole(shell)
+
+
+def test_a_second_signal_ends_a_run_at_once(shell: Shell, big: tuple[str, ...]) -> None:
+    def twice(process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGSTOP)  # so that both signals find it moving
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+
+    status, _ = stopped(shell, twice, *big)
+    assert status == 130
+    shell("run", *big, "--resume")
+    assert_whole(shell)
+
+
+def test_a_fresh_run_undoes_the_unfinished_one(shell: Shell, big: tuple[str, ...]) -> None:
+    stopped(shell, lambda process: process.kill(), *big)
+    done = shell("run", *big, "--fresh")
+    assert "is undone" in done.stderr
+    assert_whole(shell)
+    assert [run["state"] for run in shell.json("status", *TARGET)["runs"]] == ["done"]
+
+
+# What is left
+
+
+def test_clean_undoes_an_unfinished_run(shell: Shell, big: tuple[str, ...]) -> None:
+    stopped(shell, lambda process: process.kill(), *big)
+    run = shell.json("status")["run"]
+    listed = shell.json("clean", run, *TARGET)
+    assert (listed["state"], listed["removed"]) == ("running", False)
+    assert listed["statements"] == [{"what": "undo: create table t", "sql": 'DROP TABLE "t"'}]
+    assert ask(shell.folder / "out.sqlite", "SELECT count(*) > 0 FROM t") == [(1,)]
+    assert shell.json("clean", run, *TARGET, "--yes")["removed"]
+    assert shell.json("inspect", TARGET[1])["tables"] == []
+    assert shell.json("status", *TARGET)["runs"] == []
+    assert "knows no run" in shell.refused("clean", run, *TARGET)
+
+
+@pytest.mark.parametrize("undo", [True, False])
+def test_clean_after_append_and_replace(shell: Shell, undo: bool) -> None:
+    write(
+        shell.folder / "in.sqlite", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (2, 'new')"
+    )
+    write(
+        shell.folder / "out.sqlite", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'old')"
+    )
+    job = ("--source", "sqlite:///in.sqlite", *TARGET)
+    options = ["--undo"] if undo else []
+    for mode, rows in (("append", [(1, "old"), (2, "new")]), ("replace", [(2, "new")])):
+        run = shell.json("run", *job, "--mode", mode)["run"]
+        assert ask(shell.folder / "out.sqlite", "SELECT * FROM t ORDER BY id") == rows
+        assert shell.json("clean", run, *TARGET, "--yes", *options)["statements"]
+        assert ask(shell.folder / "out.sqlite", "SELECT * FROM t ORDER BY id") == ([(1, "old")] if undo else rows)
+        left = "SELECT name FROM sqlite_schema WHERE name GLOB 'ropeway_2*'"
+        assert ask(shell.folder / "out.sqlite", left) == []
+
+
+# The rest
+
+
+def test_help_is_quick_and_every_command_has_examples(shell: Shell) -> None:
+    started = time.process_time(), os.times().children_user + os.times().children_system
+    listed = shell("--help").stdout
+    used = os.times().children_user + os.times().children_system - started[1]
+    assert used < 1.0  # seconds of processor time; some 0.2 on the machine this was written on
+    for command in ("inspect", "plan", "run", "verify", "status", "report", "types", "bench", "clean", "demo"):
+        assert command in listed
+        said = shell(command, "--help").stdout
+        assert f"ropeway {command}" in said
+        assert "Examples:" in said
+        assert "--json" in said
+
+
+def test_version(shell: Shell) -> None:
+    assert shell("--version").stdout.startswith("ropeway ")
+
+
+def test_completion_can_be_shown(shell: Shell) -> None:
+    environment = {**os.environ, "_ROPEWAY_COMPLETE": "complete_bash", "COMP_WORDS": "ropeway ver", "COMP_CWORD": "1"}
+    done = subprocess.run(shell.command(), env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "verify"
+
+
+def test_a_closed_pipe_is_no_error(shell: Shell, source: tuple[str, str]) -> None:
+    words = " ".join(f"'{word}'" for word in shell.command("plan", *source, *TARGET))
+    done = subprocess.run(["sh", "-c", f"{words} | head -1"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Plan ")
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr

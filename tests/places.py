@@ -1,0 +1,82 @@
+"""Places for the conformance suite: a fresh, empty database of each engine, and plain SQL access to it."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+
+from servers import Mariadb, Postgresql
+
+Rows = list[tuple[Any, ...]]
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Spot:
+    """An empty database: its engine's name, URL, and a way to ask it without Ropeway."""
+
+    engine: str
+    url: str
+    ask: Callable[[str], Rows]
+
+    def quote(self, name: str) -> str:
+        return f"`{name}`" if self.engine == "mariadb" else f'"{name}"'
+
+
+SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb")
+
+
+def spot(engine: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) -> Spot:
+    """A fresh database of the engine."""
+    name = f"spot{next(_numbers)}"
+    if engine == "sqlite":
+        return _sqlite(folder / f"{name}.sqlite")
+    if engine == "duckdb":
+        return _duckdb(folder / f"{name}.duckdb")
+    return _postgresql(postgresql) if engine == "postgresql" else _mariadb(mariadb)
+
+
+def _sqlite(file: Path) -> Spot:
+    def ask(sql: str) -> Rows:
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            return connection.execute(sql).fetchall()
+
+    return Spot("sqlite", f"sqlite:///{file}", ask)
+
+
+def _duckdb(file: Path) -> Spot:
+    def ask(sql: str) -> Rows:
+        with duckdb.connect(str(file)) as connection:
+            return connection.execute(sql).fetchall()
+
+    return Spot("duckdb", f"duckdb:///{file}", ask)
+
+
+def _postgresql(server: Postgresql) -> Spot:
+    url = server.database()
+
+    def ask(sql: str) -> Rows:
+        with psycopg.connect(url, autocommit=True) as connection:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    return Spot("postgresql", url, ask)
+
+
+def _mariadb(server: Mariadb) -> Spot:
+    url = server.database()
+
+    def ask(sql: str) -> Rows:
+        with server.connect(database=url.rpartition("/")[2], autocommit=True) as connection, connection.cursor() as c:
+            c.execute(sql)
+            return list(c.fetchall())
+
+    return Spot("mariadb", url, ask)
