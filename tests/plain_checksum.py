@@ -31,9 +31,7 @@ def plain_sum(rows: Iterable[Sequence[Any]], canons: Sequence[Canon]) -> Sum:
 
 
 def row_text(row: Sequence[Any], canons: Sequence[Canon]) -> str:
-    return "|".join(
-        "~" if value is None else text(value, canon) for value, canon in zip(row, canons, strict=True)
-    )
+    return "|".join("~" if value is None else text(value, canon) for value, canon in zip(row, canons, strict=True))
 
 
 def text(value: Any, canon: Canon) -> str:

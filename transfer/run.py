@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from .flow import Ahead, Tally, flow
 from .place import Address
 from .plan import Hop, Plan, Slice, Statement
 from .progress import Progress
+from .refusal import explained
 from .resume import Standing, standing
 
 _LIBRARIES = 230 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
@@ -298,7 +299,7 @@ class _Mover:
                 receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", instant, loader)
             except Exception as error:
                 if self._job.target.classify(error) != "transient" or attempt == _TRIES or board.error:
-                    raise self._explained(hop, part, error) from error
+                    raise self._explained(hop, part, reader, loader, error) from error
                 self._job.progress.failed(hop.name, part.number, str(error))
                 time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - full jitter
                 loader = self._reconnected(loader)
@@ -319,20 +320,10 @@ class _Mover:
             return self._job.target.loader(self._job.target_address)
         return loader
 
-    def _explained(self, hop: Hop, part: Slice, error: Exception) -> RopewayError:
-        if isinstance(error, RopewayError):
-            return error
-        text = f"{hop.name.split(' ', 1)[1]}, slice {part.number} ({part.cut}): {error}"
-        kind = EngineError
-        if self._job.target.classify(error) == "data":
-            from .errors import DataError
-
-            kind = DataError  # type: ignore[assignment]  # both are RopewayErrors
-        return kind(
-            text.strip(), table=str(hop.writes),
-            remedy="The slice is rolled back, slices with receipts stay. Mend the cause and go on with "
-            f"--resume; 'ropeway clean {self._job.plan.run}' undoes the run.",
-        )  # fmt: skip
+    def _explained(self, hop: Hop, part: Slice, reader: Reader, loader: Loader, error: Exception) -> RopewayError:
+        batch_bytes = self._job.limits.batch_bytes
+        with self._writer or nullcontext():
+            return explained(error, self._job.target, self._job.plan.run, hop, part, reader, loader, batch_bytes)
 
     def _land(
         self, hop: Hop, part: Slice, reader: Reader, attempt: str, instant: str, loader: Loader
@@ -341,9 +332,7 @@ class _Mover:
         if hop.raw and self._job.plan.checksum:
             tally.server_sum = reader.checksum(hop, part)
         with self._rows(hop, part, reader, tally) as rows:
-            if not self._writer:
-                return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
-            with self._writer:
+            with self._writer or nullcontext():
                 return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
 
     @contextmanager
@@ -374,10 +363,7 @@ class _Mover:
         if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
             self._prove(hop, reader, loader)
         for statement in self._closing(hop):
-            if self._writer:
-                with self._writer:
-                    _step(self._job, statement, loader, self._journal)
-            else:
+            with self._writer or nullcontext():
                 _step(self._job, statement, loader, self._journal)
         board.finish(hop)
 

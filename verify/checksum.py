@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +18,6 @@ import polars_hash as plh
 import pyarrow as pa
 
 from ..transfer.canonical import Canon
-from ..transfer.errors import EngineError
 from .rowtext import row_texts
 
 WORD = 1 << 64
@@ -64,21 +62,6 @@ class Sum:
 
 def _reduced(count: int, high: int, low: int) -> Sum:
     return Sum(count, high % WORD, low % WORD)
-
-
-def of_answer(answer: Sequence[Any]) -> Sum:
-    """The sum in an engine's answer to its `checksum_sql`: rows, high, low, rows without checksum.
-
-    Raises EngineError if any row has none: MariaDB turns a row text above max_allowed_packet into
-    NULL, and a sum that skips rows would pass for an equal one.
-    """
-    count, high, low, without = (int(value) for value in answer)
-    if without:
-        raise EngineError(
-            f"the server gave no checksum for {without} of {count} rows",
-            remedy="A row's text may be longer than the server allows (max_allowed_packet).",
-        )
-    return _reduced(count, high, low)
 
 
 def of_batch(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Sum:

@@ -151,9 +151,7 @@ def _wide_decimals(values: pa.Array) -> pl.Series:
     Read at scale 0, because pyarrow writes small numbers of other scales with an exponent.
     """
     scale = values.type.scale
-    integers = pa.Array.from_buffers(
-        pa.decimal256(76, 0), len(values), values.buffers(), offset=values.offset
-    )
+    integers = pa.Array.from_buffers(pa.decimal256(76, 0), len(values), values.buffers(), offset=values.offset)
     unscaled = pl.Series(integers.cast(pa.string()))
     if not scale:
         return unscaled
@@ -233,9 +231,7 @@ def _timestamp(values: pa.Array, digits: int) -> list[pl.Series]:
     return [_any_year(microseconds, _DAY, lambda some: _stamps(some.to_arrow().view(kind), digits))]
 
 
-def _any_year(
-    numbers: pl.Series, per_day: int, near: Callable[[pl.Series], pl.Series]
-) -> pl.Series:
+def _any_year(numbers: pl.Series, per_day: int, near: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """Texts of days or microseconds by `near`, which can write the years 1 to 9999."""
     low, high = _extremes(numbers)
     if low is None or high is None or (low >= _YEAR_1 * per_day and high < _YEAR_10000 * per_day):

@@ -6,10 +6,13 @@ carry it as metadata, so that what Arrow lacks (uuid, json, lengths, padding) co
 
 from __future__ import annotations
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..rules import Native, Read, Write, fixed, read_rule, split
 from ..types import KINDS, Type
+from .exact import Values, exactly
 
 META = b"ropeway.type"
 
@@ -106,3 +109,24 @@ def _word(arrow: pa.DataType) -> str:
     if pa.types.is_fixed_size_binary(arrow):
         return f"binary({arrow.byte_width})"
     return _WORDS.get(arrow, str(arrow))
+
+
+def carried(values: Values, arrow: pa.DataType, column: str) -> Values:
+    """A column as its place keeps it, in the alphabet's Arrow type. DataError if a value would change."""
+    if isinstance(values.type, pa.BaseExtensionType):
+        name, values = values.type.extension_name, values.storage
+        values = _uuids(values) if name == "arrow.uuid" else values
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if not _plain(values.type).equals(values.type) or pa.types.is_fixed_size_binary(values.type):
+        values = values.cast(pa.binary() if pa.types.is_fixed_size_binary(values.type) else _plain(values.type))
+    return exactly(values, arrow, column)
+
+
+def _uuids(values: Values) -> Values:
+    """The 36 characters of each 16 bytes."""
+    digits = pl.Series(values.cast(pa.binary())).bin.encode("hex").to_arrow(compat_level=pl.CompatLevel.oldest())
+    digits = digits.cast(pa.string())
+    ends = (0, 8, 12, 16, 20, 32)
+    groups = [pc.utf8_slice_codeunits(digits, low, high) for low, high in zip(ends, ends[1:], strict=False)]
+    return pc.binary_join_element_wise(*groups, "-")

@@ -32,7 +32,7 @@ def checksum_sql(table: str, columns: Sequence[tuple[str, Canon, str]], where: s
     condition = f" WHERE {where}" if where else ""
     high, low = (f"('0x' || substr(h, {start}, 16))::UBIGINT" for start in (1, 17))
     return (
-        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "  # noqa: S608
+        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
         f"FROM (SELECT sha256({row}) AS h FROM {table}{condition}) AS s"
     )
 
@@ -120,7 +120,7 @@ def _date(value: str, native: Native) -> str:
 
 
 def _timestamp(value: str, digits: int, have: int) -> str:
-    clock = f"-%m-%d %H:%M:%S.{'%n' if have > 6 else '%f'}"  # noqa: PLR2004 - microseconds
+    clock = f"-%m-%d %H:%M:%S.{'%n' if have > 6 else '%f'}"
     near = _at_least(f"strftime({value}, '%Y{clock}')", have, digits)
     # strftime counts the years before 1 downwards from 0
     rest = _at_least(f"strftime({value}, '{clock}')", have, digits)

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 def exists(relation: Relation) -> str:
     """A query that returns a row if a table or view of this name is there; names are case-insensitive."""
-    return "SELECT 1 FROM (FROM duckdb_tables() SELECT schema_name, table_name, database_name UNION ALL " \
-        "FROM duckdb_views() SELECT schema_name, view_name, database_name) " \
-        f"WHERE database_name = current_database() AND lower(schema_name) = lower({text_literal(relation.schema)}) " \
+    return (
+        "SELECT 1 FROM (FROM duckdb_tables() SELECT schema_name, table_name, database_name UNION ALL "
+        "FROM duckdb_views() SELECT schema_name, view_name, database_name) "
+        f"WHERE database_name = current_database() AND lower(schema_name) = lower({text_literal(relation.schema)}) "
         f"AND lower(table_name) = lower({text_literal(relation.table)})"
+    )
 
 
 def kept(foreign: ForeignKey, table: Table) -> str:

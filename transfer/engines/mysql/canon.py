@@ -27,9 +27,7 @@ _BINARY = "binary|varbinary|tinyblob|blob|mediumblob|longblob"
 _STAMP = "datetime|timestamp"
 
 
-def checksum_sql(
-    table: str, columns: Sequence[tuple[str, Canon, str]], where: str = "", *, utf8: bool = False
-) -> str:
+def checksum_sql(table: str, columns: Sequence[tuple[str, Canon, str]], where: str = "", *, utf8: bool = False) -> str:
     """A query for (rows, sum of high words, sum of low words, rows without checksum) of a table.
 
     `table` and the names in `columns` are quoted; each column brings its form and its native type, as
@@ -45,7 +43,7 @@ def checksum_sql(
     high, low = (f"cast(conv(substr(h, {start}, 16), 16, 10) AS unsigned)" for start in (1, 17))
     # Without a limit the derived table is merged, and SHA-256 computed once for each use.
     return (
-        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "  # noqa: S608
+        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
         f"FROM (SELECT sha2({row}, 256) AS h FROM {table}{condition} LIMIT 18446744073709551615) AS s"
     )
 
@@ -72,9 +70,7 @@ def _field(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
     elif canon.form in ("date", "timestamp", "instant", "time", "duration"):
         text = _moment(name, canon, native)
     if not text:
-        raise RequestError(
-            f"the type {native.text} has no one canonical text of the form {canon.form}", column=name
-        )
+        raise RequestError(f"the type {native.text} has no one canonical text of the form {canon.form}", column=name)
     return f"coalesce({text}, '~')"
 
 

@@ -52,11 +52,11 @@ def checksum_sql(
     condition = f" WHERE {where}" if where else ""
     # OFFSET keeps a subquery, and so each cast and each SHA-256, from being written out wherever its value
     # is used. '0' is a bigint at once; 0 still needs a cast, for which the planner gives up parallel sums.
-    rows = f"SELECT {', '.join(plain)} FROM {table}{condition} OFFSET '0'"  # noqa: S608
+    rows = f"SELECT {', '.join(plain)} FROM {table}{condition} OFFSET '0'"
     words, high, low = _words(server_version)
-    checksums = f"SELECT {words} AS h FROM (SELECT {_row(fields)} AS r FROM ({rows}) AS p) AS t OFFSET '0'"  # noqa: S608
+    checksums = f"SELECT {words} AS h FROM (SELECT {_row(fields)} AS r FROM ({rows}) AS p) AS t OFFSET '0'"
     return (
-        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "  # noqa: S608
+        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
         f"FROM ({checksums}) AS s"
     )
 

@@ -17,6 +17,7 @@ from ...engine import Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import Hop, Slice
+from ...refusal import shown
 from ...schema.sql import count, select, source_of, where_of
 
 if TYPE_CHECKING:
@@ -125,32 +126,50 @@ def _typed(stored: pa.RecordBatchReader, hop: Hop) -> Iterator[pa.RecordBatch]:
         rows = batch.slice(skip)
         skip = 0
         if rows.num_rows:
-            yield pa.RecordBatch.from_arrays(
-                [_cast(a, c.type.arrow, hop, c.source) for a, c in zip(rows.columns, hop.columns, strict=True)],
-                schema=schema,
-            )
+            columns = [_cast(rows, place, hop) for place in range(len(hop.columns))]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(values: pa.Array[Any], arrow: pa.DataType, hop: Hop, column: str) -> pa.Array[Any]:
+def _cast(rows: pa.RecordBatch, place: int, hop: Hop) -> pa.Array[Any]:
+    column, values = hop.columns[place], rows.column(place)
     try:
-        if pa.types.is_string(values.type):
-            values.validate(full=True)
-        if values.type.equals(arrow):
-            return values
-        if pa.types.is_boolean(arrow):
-            if not pc.all(pc.is_in(values, pa.array([0, 1, None], pa.int64()))).as_py():
-                raise pa.ArrowInvalid("a boolean that is neither 0 nor 1")
-            return values.cast(pa.bool_())
-        if pa.types.is_timestamp(arrow) and arrow.tz:
-            return _instants(values, arrow)
-        return values.cast(arrow)
+        return _converted(values, column.type.arrow)
     except pa.ArrowInvalid as error:
+        row = _first_bad(values, column.type.arrow)
+        key = ", ".join(f"{c.source}={rows.column(n)[row]}" for n, c in enumerate(hop.columns) if c.target in hop.key)
         raise DataError(
-            f"{hop.reads}.{column} holds a value that is no {arrow}: {error}",
-            table=str(hop.reads),
-            column=column,
-            remedy=f"Mend the value, or give the column another type: types: {{{column}: text}}.",
-        ) from error
+            f"{hop.reads}.{column.source} holds {shown(values[row].as_py())}, which is no {column.type}: {error}",
+            table=str(hop.reads), column=column.source, key=key,
+            remedy=f"Mend the value, or give the column another type: types: {{{column.source}: text}}.",
+        ) from error  # fmt: skip
+
+
+def _first_bad(values: pa.Array[Any], arrow: pa.DataType) -> int:
+    """The position of the first value that does not convert."""
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            _converted(values.slice(low, middle - low), arrow)
+        except pa.ArrowInvalid:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def _converted(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
+    if pa.types.is_string(values.type):
+        values.validate(full=True)
+    if values.type.equals(arrow):
+        return values
+    if pa.types.is_boolean(arrow):
+        if not pc.all(pc.is_in(values, pa.array([0, 1, None], pa.int64()))).as_py():
+            raise pa.ArrowInvalid("neither 0 nor 1")
+        return values.cast(pa.bool_())
+    if pa.types.is_timestamp(arrow) and arrow.tz:
+        return _instants(values, arrow)
+    return values.cast(arrow)
 
 
 def _instants(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:

@@ -1,0 +1,91 @@
+"""Parquet files, by pyarrow."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .format import Format, Piece, check_names, within
+
+# A row group is held twice while it is written, as Arrow and encoded; 32 MB of lineitem are 250,000 rows.
+_GROUP_BYTES = 32 << 20
+_GROUP_ROWS = 1 << 20
+_BUFFER = 1 << 20  # without a buffer a reader takes a whole column chunk of a row group at once
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
+
+
+def _fields(path: Path) -> list[pa.Field]:
+    with _open(path) as file:
+        schema = file.schema_arrow
+    check_names(path, schema.names)
+    return list(schema)
+
+
+def _borders(path: Path) -> list[int]:
+    metadata = pq.read_metadata(path)
+    groups = (metadata.row_group(place).num_rows for place in range(metadata.num_row_groups))
+    return [0, *accumulate(groups)]
+
+
+def _rows(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _batches(path: Path, piece: Piece, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    with _open(path) as file:
+        borders = [0]
+        size = 0
+        for place in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(place)
+            borders.append(borders[-1] + group.num_rows)
+            size += group.total_byte_size
+        high = borders[-1] if piece.high is None else min(piece.high, borders[-1])
+        if high <= piece.low:
+            return
+        # The groups that the rows lie in.
+        first, last = bisect_right(borders, piece.low) - 1, bisect_left(borders, high)
+        rows = max(256, min(1 << 17, batch_bytes * borders[-1] // max(size, 1)))
+        found = file.iter_batches(
+            rows, row_groups=list(range(first, last)), columns=list(piece.columns), use_threads=False
+        )
+        yield from within(found, piece.low - borders[first], high - borders[first])
+
+
+class _Writer:
+    """Collects batches to row groups of a bounded size."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._file = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+        self._held: list[pa.RecordBatch] = []
+        self._bytes = self._rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._held.append(batch)
+        self._bytes += batch.nbytes
+        self._rows += batch.num_rows
+        if self._bytes >= _GROUP_BYTES or self._rows >= _GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._file.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=_GROUP_ROWS)
+        self._held = []
+        self._bytes = self._rows = 0
+
+    def close(self) -> None:
+        try:
+            self._flush()
+        finally:
+            self._file.close()
+
+
+FORMAT = Format((".parquet", ".pq"), _fields, _borders, _rows, _batches, _Writer)

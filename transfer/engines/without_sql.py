@@ -1,0 +1,149 @@
+"""What engines share whose places take no SQL: no statements, no keys, and filters that Polars evaluates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import polars as pl
+import pyarrow as pa
+
+from ..canonical import Canon
+from ..engine import Build, Session
+from ..errors import EngineError, RequestError
+from ..plan import Cut, Finding, Hop, Statement
+from ..rules import Read, Write
+from ..schema.catalogue import Relation, Table
+from ..schema.sql import double_quoted, text_literal
+from .alphabet import READS, WRITES
+from .exact import castable
+
+_COUNT = re.compile(r'SELECT count\(\*\) FROM "((?:[^"]|"")+)"')
+_DELETE = re.compile(r'DELETE FROM "((?:[^"]|"")+)"')
+
+
+class WithoutSql:
+    """An engine of Ropeway's own types and no statements. Rows land in the table itself, part by part."""
+
+    forms: tuple[str, ...] = ()
+    modes = ("create", "append")
+    atomic_ddl = False
+    default_schema = ""
+    parents_first = False
+    reads: Sequence[Read] = READS
+    writes: Sequence[Write] = WRITES
+
+    def quote(self, name: str) -> str:
+        return double_quoted(name)
+
+    def literal(self, value: object) -> str:
+        return text_literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        return double_quoted(relation.table)
+
+    def name_of(self, name: str) -> str:
+        return name
+
+    def describe(self, session: Session, query: str) -> Table:
+        raise RequestError("This source runs no queries.", remedy="Name its tables; 'where' filters their rows.")
+
+    def create_schema(self, schema: str) -> str:
+        return ""
+
+    def condition(self, cut: Cut) -> str:
+        return ""
+
+    def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
+        return ()
+
+    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+        return {}, []
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        return ""
+
+    def finish(self, build: Build) -> list[Statement]:
+        return []
+
+    def exists(self, relation: Relation) -> str:
+        return ""
+
+    def referenced(self, relation: Relation) -> str:
+        return ""
+
+    def empty(self, relation: Relation) -> str:
+        return f"DELETE FROM {self.relation(relation)}"
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        return ""
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        return ()
+
+    def checksum(
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
+    ) -> str:
+        return ""
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        for hop in hops:
+            for column in hop.columns:
+                check_type(hop, column.target, column.type.arrow, column.native, _arrow(column.native))
+        return []
+
+
+def _arrow(native: str) -> pa.DataType:
+    from .alphabet import meaning_of
+
+    return meaning_of(native).arrow
+
+
+def check_type(hop: Hop, column: str, source: pa.DataType, native: str, target: pa.DataType) -> None:
+    """RequestError if a target's column cannot take the source's values."""
+    if not castable(source, target):
+        raise RequestError(
+            f"{hop.writes}.{column} is {native} in the target, and {hop.reads} has {source} for it.",
+            table=str(hop.writes), column=column,
+            remedy="Name the type to read it by with types:, or leave the column out.",
+        )  # fmt: skip
+
+
+def counted_table(sql: str) -> str:
+    """The table whose rows a statement counts. RequestError for any other question."""
+    found = _COUNT.fullmatch(sql)
+    if not found:
+        raise RequestError("This place takes no SQL.")
+    return found[1].replace('""', '"')
+
+
+def check_emptying(sql: str) -> None:
+    """The one statement that is understood empties a table, and revoking its receipts has done that."""
+    if not _DELETE.fullmatch(sql):
+        raise RequestError("This place takes no SQL.", remedy="Leave out 'before' and 'after'.")
+
+
+def chosen(batches: Iterator[pa.RecordBatch], hop: Hop) -> Iterator[pa.RecordBatch]:
+    """The rows that a hop's WHERE and LIMIT leave, still with all columns."""
+    left = hop.limit or -1
+    for batch in batches:
+        rows = batch.filter(_mask(batch, hop)) if hop.where else batch
+        if 0 <= left < rows.num_rows:
+            rows = rows.slice(0, left)
+        if rows.num_rows:
+            yield rows
+        left -= rows.num_rows if left > 0 else 0
+        if not left:
+            return
+
+
+def _mask(batch: pa.RecordBatch, hop: Hop) -> pa.Array:
+    with suppress(pl.exceptions.PolarsError):
+        found = pl.DataFrame(batch).select(pl.sql_expr(hop.where)).to_series()
+        if found.dtype == pl.Boolean and len(found) == batch.num_rows:
+            return found.fill_null(value=False).to_arrow().cast(pa.bool_())
+    raise EngineError(
+        f"The condition for {hop.reads} cannot be evaluated: {hop.where}",
+        table=str(hop.reads), remedy="It is SQL over one row's columns, as Polars understands it.",
+    )  # fmt: skip

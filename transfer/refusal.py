@@ -1,0 +1,103 @@
+"""Refusals: which row it was that did not fit, so that a message can name its key and its value.
+
+The slice is read again at the same instant, and its batches are tried in transactions that are rolled
+back, the failing one in halves. No savepoints: ADBC refuses them after an error, DuckDB has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from .engine import Engine, Loader, Reader
+from .errors import DataError, EngineError, RopewayError
+from .flow import flow
+from .plan import Hop, Slice
+
+_SHOWN = 60  # characters of a value
+
+
+@dataclass(frozen=True)
+class Offender:
+    """A refused row: its key in words, and a description of the value, both '' where unknown."""
+
+    key: str
+    value: str
+
+
+def explained(
+    error: Exception, engine: Engine, run: str, hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: int
+) -> RopewayError:
+    """What a failed slice tells its user: where, why, which row, and how to go on or back."""
+    if isinstance(error, RopewayError) and not (isinstance(error, DataError) and not error.key):
+        return error
+    text = error.message if isinstance(error, RopewayError) else str(error).strip()
+    remedy = error.remedy if isinstance(error, RopewayError) else ""
+    column = error.column if isinstance(error, RopewayError) else ""
+    where = f"{hop.reads} to {hop.writes}, slice {part.number} ({part.cut})"
+    then = (
+        f"The slice is rolled back, slices with receipts stay: go on with --resume, or undo with 'ropeway clean {run}'."
+    )
+    if not isinstance(error, DataError) and engine.classify(error) != "data":
+        return EngineError(f"{where}: {text}", table=str(hop.writes), remedy=then)
+    row = _row(hop, part, reader, loader, batch_bytes, column)
+    if row and row.value:
+        text += f" (the value is {row.value})"
+    return DataError(
+        f"{where}: {text}", table=str(hop.reads), column=column, key=row.key if row else "",
+        remedy="\n".join(filter(None, (remedy, then))),
+    )  # fmt: skip
+
+
+def _row(hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: int, column: str) -> Offender | None:
+    try:
+        return None if hop.raw else locate(hop, part, reader, loader, batch_bytes, column)
+    except Exception:  # noqa: BLE001 - the row cannot even be read; the first error says so already
+        return None
+
+
+def locate(hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: int, column: str) -> Offender | None:
+    """The first row of a slice that the target refuses by itself; None if none does (a clash of two rows)."""
+    batches = flow(hop, part, reader, batch_bytes)
+    try:
+        for batch in batches:
+            if not _taken(hop, part, batch, loader):
+                return _described(hop, _narrowed(hop, part, batch, loader), column)
+    finally:
+        close = getattr(batches, "close", None)
+        if close:
+            close()
+    return None
+
+
+def _taken(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> bool:
+    """Whether the target takes these rows; either way it keeps none."""
+    loader.begin()
+    try:
+        loader.load(hop, part, [batch])
+    except Exception:  # noqa: BLE001 - any refusal is one
+        return False
+    finally:
+        loader.rollback()
+    return True
+
+
+def _narrowed(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> pa.RecordBatch:
+    while batch.num_rows > 1:
+        half = batch.num_rows // 2
+        first = batch.slice(0, half)
+        batch = batch.slice(half) if _taken(hop, part, first, loader) else first
+    return batch
+
+
+def _described(hop: Hop, row: pa.RecordBatch, column: str) -> Offender:
+    values = row.to_pylist()[0]
+    key = ", ".join(f"{name}={values[name]}" for name in hop.key if name in values)
+    return Offender(key, shown(values[column]) if column in values else "")
+
+
+def shown(value: object) -> str:
+    """A value for a message: its kind and its beginning."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
