@@ -1,0 +1,118 @@
+"""Cuts on real servers: each row in exactly one slice, whatever the keys look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ropeway.cli import wire
+from ropeway.transfer.engines import engine_of
+from ropeway.transfer.place import parse, resolve
+from ropeway.transfer.plan import Cut
+from ropeway.transfer.request import Request
+from servers import Mariadb, Postgresql
+
+from places import SQL_ENGINES, Spot, spot
+
+# name: (type of the key, its values as SQL)
+KEYS: dict[str, tuple[str, Sequence[str]]] = {
+    "dense": ("integer", [str(n) for n in range(1, 301)]),
+    "skewed": ("bigint", [str(n) for n in range(250)] + [str(10**12 + n) for n in range(50)]),
+    "negative": ("integer", [str(n) for n in range(-150, 150)]),
+    "extreme": ("bigint", ["-9223372036854775808", "-1", "0", "1", "9223372036854775807", *map(str, range(2, 250))]),
+    "texts": ("varchar(20)", [f"'{word} {n}'" for n in range(60) for word in ("a", "B", "öx", "z''s", "Zz")]),
+    "dates": ("date", [f"'{1900 + n}-03-01'" for n in range(150)]),
+    "few": ("integer", ["1", "2"]),
+}
+
+
+@pytest.fixture(params=SQL_ENGINES)
+def source(request: pytest.FixtureRequest, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> Spot:
+    return spot(request.param, tmp_path, postgresql, mariadb)
+
+
+def filled(source: Spot, keys: str) -> int:
+    kind, values = KEYS[keys]
+    source.ask(f"CREATE TABLE t (k {kind} NOT NULL PRIMARY KEY, v integer)")
+    source.ask("INSERT INTO t (k, v) VALUES " + ", ".join(f"({value}, {n})" for n, value in enumerate(values)))
+    source.ask("ANALYZE TABLE t" if source.engine == "mariadb" else "ANALYZE")
+    return len(values)
+
+
+def counts(source: Spot, cuts: Sequence[Cut]) -> list[int]:
+    place, _ = parse(source.url)
+    engine = engine_of(place.scheme)
+    made = []
+    for cut in cuts:
+        condition = engine.condition(cut)
+        made.append(int(source.ask("SELECT count(*) FROM t" + (f" WHERE {condition}" if condition else ""))[0][0]))
+    return made
+
+
+def cuts_of(source: Spot, wanted: int) -> tuple[Cut, ...]:
+    place, secret = parse(source.url)
+    engine = engine_of(place.scheme)
+    session = engine.connect(resolve(place, secret))
+    try:
+        table = next(table for table in engine.tables(session) if table.name.table == "t")
+        return engine.cuts(session, table, "", wanted)
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_each_row_is_in_one_slice(source: Spot, keys: str) -> None:
+    rows = filled(source, keys)
+    for wanted in (1, 2, 7, 60):
+        cuts = cuts_of(source, wanted)
+        assert sum(counts(source, cuts)) == rows
+        assert len(cuts) <= max(2 * wanted, 2)
+        # Rows that come after the plan fall into a slice too: the ends are open.
+        if len(cuts) > 1:
+            assert cuts[0].lower is None
+            assert cuts[-1].upper is None
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_table_is_really_cut(engine: str, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> None:
+    """Tests that never slice prove nothing: these tables give several slices, none with most of the rows."""
+    source = spot(engine, tmp_path, postgresql, mariadb)
+    rows = 3_000
+    source.ask("CREATE TABLE t (k integer NOT NULL PRIMARY KEY, v varchar(400))")
+    source.ask("INSERT INTO t VALUES " + ", ".join(f"({n}, '{'x' * 300}')" for n in range(rows)))
+    source.ask("ANALYZE TABLE t" if engine == "mariadb" else "ANALYZE")
+    found = counts(source, cuts_of(source, 10))
+    assert sum(found) == rows
+    assert len(found) >= 8
+    assert max(found) < rows / 3
+
+
+def test_null_keys_have_their_slice(postgresql: Postgresql, tmp_path: Path) -> None:
+    """Quantiles of a nullable column: the NULLs are in no range."""
+    place, secret = parse(postgresql.database())
+    engine = engine_of("postgresql")
+    session = engine.connect(resolve(place, secret))
+    try:
+        session.execute("CREATE TABLE t (k integer, v integer)")
+        session.execute("INSERT INTO t SELECT CASE WHEN n % 3 > 0 THEN n END, n FROM generate_series(1, 300) n")
+        table = next(table for table in engine.tables(session) if table.name.table == "t")
+        from dataclasses import replace
+
+        cuts = engine.cuts(session, replace(table, key=("k",), physical={}), "", 5)
+        conditions = [engine.condition(cut) for cut in cuts]
+        found = [int(str(session.ask(f"SELECT count(*) FROM t WHERE {c}")[0][0])) for c in conditions]
+    finally:
+        session.close()
+    assert sum(found) == 300
+    assert cuts[-1].kind == "nulls"
+    assert found[-1] == 100
+
+
+def test_slices_of_three_rows(source: Spot, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> None:
+    rows = filled(source, "negative")
+    (one, secret), (other, _) = parse(source.url), parse(f"sqlite:///{tmp_path / 'arrived.sqlite'}")
+    outcome = wire.run(Request(one, other, slice_rows=3), wire.Secrets(secret, ""))
+    assert sum(receipt.read for receipt in outcome.receipts) == rows
+    assert outcome.report
+    assert outcome.report.equal
