@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import cleandoc
+
 import typer
 
 from .commands import bench, clean, demo, inspect, plan, report, run, status, types, verify
@@ -31,7 +34,13 @@ def ropeway(
     """Moves tables between database engines over Apache Arrow: fast, exactly, and provably."""
 
 
-for _name, _command in {
+def _help(text: str) -> str:
+    """A command's docstring with its paragraphs each on one line, for Rich keeps line breaks; examples stay."""
+    paragraphs = cleandoc(text).split("\n\n")
+    return "\n\n".join(one if one.startswith(" ") else " ".join(one.split("\n")) for one in paragraphs)
+
+
+_COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspect.inspect,
     "plan": plan.plan,
     "run": run.run,
@@ -42,5 +51,6 @@ for _name, _command in {
     "bench": bench.bench,
     "clean": clean.clean,
     "demo": demo.demo,
-}.items():
-    app.command(_name)(spread(_command))
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, help=_help(_command.__doc__ or ""))(spread(_command))

@@ -112,14 +112,19 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def gently(interrupt: Interrupt) -> Iterator[None]:
-    """Let the first signal end a run after its current slices, and the second at once."""
+def gently(interrupt: Interrupt, is_moving: Callable[[], bool]) -> Iterator[None]:
+    """Let the first signal end a run after its current slices, and the second at once.
+
+    Before and after rows move there is nothing to wait for.
+    """
 
     def answer(number: int, frame: FrameType | None) -> None:
         if interrupt.asked.is_set():
             # The workers' threads cannot be stopped; the engines roll back what has no receipt.
             sys.stderr.write("\nStopped at once.\n")
             os._exit(INTERRUPTED)
+        if not is_moving():
+            raise KeyboardInterrupt
         interrupt.ask()
         say.warn("stopping once the slices under way have landed; once more stops at once.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ..transfer.request import Choice, Request
 from ..transfer.rules import Use, read_rule, split, write_rule
 from ..transfer.run import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.types import KINDS, Type
+from . import say
 from .keys import NOT_BUILT, JobKeys, TableKeys
 from .wire import Secrets
 
@@ -111,7 +113,7 @@ def _wrong(error: ErrorDetails) -> str:
 
 
 def _keys(model: type[JobKeys | TableKeys]) -> list[str]:
-    return [one.alias or name for name, one in model.model_fields.items()]
+    return [str(one.validation_alias or name) for name, one in model.model_fields.items()]
 
 
 def _spelled(place: Sequence[int | str]) -> str:
@@ -145,7 +147,7 @@ def wanted(keys: JobKeys) -> Wanted:
             )
     source, source_secret = place(keys.source)
     target, target_secret = place(keys.target)
-    entries = keys.tables or [TableKeys(source="*")]
+    entries = keys.tables or [TableKeys.model_validate({"from": "*"})]
     request = Request(
         source, target, tuple(_choice(entry, source) for entry in entries), mode=keys.mode,
         consistency=keys.consistency, level=keys.verify, limit=keys.limit, target_schema=keys.target_schema,
@@ -171,9 +173,18 @@ def place(url: str) -> tuple[Place, str]:
     return (found, "" if secret == WITHHELD else secret)
 
 
+def withhold(found: Wanted) -> None:
+    """Keep the passwords of a job out of all messages, those in the environment too."""
+    for secret, place in ((found.secrets.source, found.request.source), (found.secrets.target, found.request.target)):
+        say.hide(secret)
+        say.hide(os.environ.get(place.password.removeprefix("${").removesuffix("}"), ""))
+
+
 def _choice(entry: TableKeys, source: Place) -> Choice:
     if not entry.source and not entry.query:
-        raise RequestError("An entry of 'tables' has neither 'from' nor 'query'.", remedy="Name its tables: from: shop.*")
+        raise RequestError(
+            "An entry of 'tables' has neither 'from' nor 'query'.", remedy="Name its tables: from: shop.*"
+        )
     if entry.query and not entry.to:
         raise RequestError("A query needs a name in the target.", remedy="Give it one: to: schema.table")
     if entry.source and entry.query:

@@ -23,6 +23,22 @@ def _listed(value: Any) -> Any:
 _TEXT_OR_LIST = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Texts = Annotated[list[str], BeforeValidator(_listed), WithJsonSchema(_TEXT_OR_LIST)]
 
+
+def _rejoined(value: Any) -> Any:
+    """In `{amount: decimal(18,2)}` YAML sees a second key `2)`: put together what a person wrote in one piece."""
+    if not isinstance(value, dict):
+        return value
+    made: dict[Any, Any] = {}
+    for key, word in value.items():
+        last = next(reversed(made), None)
+        before = str(made.get(last, ""))
+        if word is None and before.count("(") > before.count(")"):
+            made[last] = f"{before},{key}"
+        else:
+            made[key] = word
+    return made
+
+
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
@@ -35,48 +51,57 @@ NOT_BUILT = {
 
 
 class _Keys(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
-    source: str = Field("", alias="from", description="Tables of the source: a name, or a glob such as `SALES.*`.")
-    exclude: Texts = Field([], description="Globs of tables that the entry leaves out.")
-    to: str = Field("", description="The target's name, as `table` or `schema.table`.")
-    where: str = Field("", description="SQL condition of the source; only rows that meet it are moved.")
-    columns: Texts = Field([], description="The columns to move, by the source's names; all if left out.")
-    query: str = Field("", description="A query of the source whose rows are moved, in place of `from`; needs `to`.")
-    mode: Mode | None = Field(None, description="As the job's `mode`, for these tables.")
-    key: Texts = Field([], description="The unique key of mode merge; the target's primary key if left out.")
-    types: dict[str, str] = Field(
-        {}, description="Column to type: a native type of the source, or a neutral word such as `decimal(18,2)`."
+    source: str = Field(
+        default="",
+        validation_alias="from",
+        serialization_alias="from",
+        description="Tables of the source: a name, or a glob such as `SALES.*`.",
     )
-    before: Texts = Field([], description="SQL for the target, before rows of these tables are moved.")
-    after: Texts = Field([], description="SQL for the target, once all rows of the table are there.")
+    exclude: Texts = Field(default=[], description="Globs of tables that the entry leaves out.")
+    to: str = Field(default="", description="The target's name, as `table` or `schema.table`.")
+    where: str = Field(default="", description="SQL condition of the source; only rows that meet it are moved.")
+    columns: Texts = Field(default=[], description="The columns to move, by the source's names; all if left out.")
+    query: str = Field(
+        default="", description="A query of the source whose rows are moved, in place of `from`; needs `to`."
+    )
+    mode: Mode | None = Field(default=None, description="As the job's `mode`, for these tables.")
+    key: Texts = Field(default=[], description="The unique key of mode merge; the target's primary key if left out.")
+    types: Annotated[dict[str, str], BeforeValidator(_rejoined)] = Field(
+        default={},
+        description="Column to type: a native type of the source, or a neutral word such as `decimal(18,2)`.",
+    )
+    before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
+    after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 
 
 class JobKeys(_Keys):
     """A job of Ropeway. The command line overrides it."""
 
-    source: str = Field("", description="URL of the source.")
-    target: str = Field("", description="URL of the target.")
-    mode: Mode = Field("create", description="What becomes of the target's tables.")
+    source: str = Field(default="", description="URL of the source.")
+    target: str = Field(default="", description="URL of the target.")
+    mode: Mode = Field(default="create", description="What becomes of the target's tables.")
     consistency: Consistency = Field(
-        "run", description="Which instant is read: one of the run, one of each table, one proven unwritten, any."
+        default="run",
+        description="Which instant is read: one of the run, one of each table, one proven unwritten, any.",
     )
-    verify: Level = Field("standard", description="How the result is proven.")
-    limit: Annotated[int, Field(ge=0)] = Field(0, description="At most so many rows of each table; 0 for all.")
-    target_schema: str = Field("", description="The target's schema for all tables that `to` gives none.")
-    before: Texts = Field([], description="SQL for the target, before anything is moved.")
-    after: Texts = Field([], description="SQL for the target, once everything is moved.")
-    tables: list[TableKeys] = Field([], description="What to move; every table if left out.")
+    verify: Level = Field(default="standard", description="How the result is proven.")
+    limit: Annotated[int, Field(ge=0)] = Field(default=0, description="At most so many rows of each table; 0 for all.")
+    target_schema: str = Field(default="", description="The target's schema for all tables that `to` gives none.")
+    before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
+    after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")
+    tables: list[TableKeys] = Field(default=[], description="What to move; every table if left out.")
     slice_rows: Annotated[int, Field(ge=0)] = Field(
-        400_000, description="Rows of a slice, by estimate; 0 reads each table in one piece."
+        default=400_000, description="Rows of a slice, by estimate; 0 reads each table in one piece."
     )
-    workers: Annotated[int, Field(ge=1)] = Field(2, description="Slices that are moved at a time.")
+    workers: Annotated[int, Field(ge=1)] = Field(default=2, description="Slices that are moved at a time.")
     max_memory: str | int = Field(
-        "600MB", description="Peak of all processes together: a number of bytes, or `600MB`, `2GB`."
+        default="600MB", description="Peak of all processes together: a number of bytes, or `600MB`, `2GB`."
     )
 
 

@@ -29,6 +29,10 @@ def one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
     return checked
 
 
+def _or(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
 def _option(*names: str, panel: str = _WHAT, **more: Any) -> Any:
     return typer.Option(*names, rich_help_panel=panel, show_default=False, **more)
 
@@ -45,15 +49,15 @@ class Asked:
     table: Annotated[
         list[str], _option("--table", metavar="GLOB", help="Tables, as schema.table or table. Repeats.")
     ] = field(default_factory=list)
-    exclude: Annotated[
-        list[str], _option("--exclude", metavar="GLOB", help="Tables to leave out. Repeats.")
-    ] = field(default_factory=list)
+    exclude: Annotated[list[str], _option("--exclude", metavar="GLOB", help="Tables to leave out. Repeats.")] = field(
+        default_factory=list
+    )
     where: Annotated[
         list[str], _option("--where", metavar="TABLE=SQL", help="Only rows that meet the source's SQL. Repeats.")
     ] = field(default_factory=list)
-    columns: Annotated[
-        list[str], _option("--columns", metavar="TABLE=A,B", help="Only these columns. Repeats.")
-    ] = field(default_factory=list)
+    columns: Annotated[list[str], _option("--columns", metavar="TABLE=A,B", help="Only these columns. Repeats.")] = (
+        field(default_factory=list)
+    )
     query: Annotated[str, _option("--query", metavar="SQL", help="Move a query's rows; needs --to.")] = ""
     to: Annotated[str, _option("--to", metavar="NAME", help="The target's name of the one table or query.")] = ""
     limit: Annotated[
@@ -64,18 +68,19 @@ class Asked:
     ] = ""
     mode: Annotated[
         str,
-        _option("--mode", panel=_HOW, metavar="|".join(MODES), callback=one_of(MODES),
-                help="What becomes of the target's tables. Default: create."),
+        _option("--mode", panel=_HOW, metavar="MODE", callback=one_of(MODES),
+                help=f"What becomes of the target's tables: {_or(MODES)}. Default: create."),
     ] = ""  # fmt: skip
     consistency: Annotated[
         str,
-        _option("--consistency", panel=_HOW, metavar="|".join(CONSISTENCIES), callback=one_of(CONSISTENCIES),
-                help="Which instant is read: one of the run, one of each table, one that is proven unwritten, any."),
+        _option("--consistency", panel=_HOW, metavar="WORD", callback=one_of(CONSISTENCIES),
+                help="Which instant is read: one for the run, one for each table, frozen (the source is proven "
+                "unwritten), or none. Default: run."),
     ] = ""  # fmt: skip
     verify: Annotated[
         str,
-        _option("--verify", panel=_HOW, metavar="|".join(LEVELS), callback=one_of(LEVELS),
-                help="How the result is proven. Default: standard."),
+        _option("--verify", panel=_HOW, metavar="LEVEL", callback=one_of(LEVELS),
+                help=f"How the result is proven: {_or(LEVELS)}. Default: standard."),
     ] = ""  # fmt: skip
     slice_rows: Annotated[
         int | None,
@@ -135,7 +140,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
 
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # the documented way
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
-    del called.__wrapped__  # type: ignore[attr-defined]  # or typing would read the hints of the wrapped one
+    del called.__wrapped__  # or typing would read the hints of the wrapped one
     return called
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..transfer.errors import RequestError
 from . import say
-from .job import Wanted, read, wanted
+from .job import Wanted, read, wanted, withhold
 from .keys import JobKeys, TableKeys
 from .options import Asked
 
@@ -15,23 +15,26 @@ _SCALARS = ("source", "target", "mode", "consistency", "limit", "target_schema",
 
 
 def wanted_of(asked: Asked) -> Wanted:
-    """The job that the command line and its job file ask for together."""
-    if asked.job and asked.job.is_dir():
-        raise RequestError(f"{asked.job} is a folder without a plan.json.", remedy="'ropeway plan --out' writes one.")
-    keys = overlaid(read(asked.job) if asked.job else JobKeys(), asked)
-    found = wanted(keys)
-    withheld(found)
-    warn_of_literals(found, asked)
+    """The job that the command line and its job file ask for together, with its secrets withheld."""
+    found = wanted(_keys(asked))
+    withhold(found)
+    _warn_of_literals(found, asked)
     return found
 
 
-def withheld(found: Wanted) -> None:
-    """Keep the secrets of a job out of everything that is said."""
-    say.hide(found.secrets.source)
-    say.hide(found.secrets.target)
+def keys_of(asked: Asked) -> JobKeys:
+    """The same as the keys of a job file."""
+    wanted_of(asked)
+    return _keys(asked)
 
 
-def warn_of_literals(found: Wanted, asked: Asked) -> None:
+def _keys(asked: Asked) -> JobKeys:
+    if asked.job and asked.job.is_dir():
+        raise RequestError(f"{asked.job} is a folder without a plan.json.", remedy="'ropeway plan --out' writes one.")
+    return overlaid(read(asked.job) if asked.job else JobKeys(), asked)
+
+
+def _warn_of_literals(found: Wanted, asked: Asked) -> None:
     for name in found.literal:
         typed = bool(getattr(asked, name))
         where = "the process list and the shell's history" if typed else f"the file {asked.job}"
@@ -59,6 +62,10 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
     return keys.model_copy(update={**typed, "tables": entries})
 
 
+def _entry(pattern: str) -> TableKeys:
+    return TableKeys.model_validate({"from": pattern})
+
+
 def _with(entry: TableKeys, **changes: Any) -> TableKeys:
     return entry.model_copy(update=changes)
 
@@ -66,18 +73,18 @@ def _with(entry: TableKeys, **changes: Any) -> TableKeys:
 def _pair(text: str, option: str, example: str) -> tuple[str, str]:
     table, sign, value = text.partition("=")
     if not sign or not table.strip() or not value.strip():
-        raise RequestError(f"{option} is written as 'table=...', not {text!r}.", remedy=f"{option} \"{example}\"")
+        raise RequestError(f"{option} is written as 'table=...', not {text!r}.", remedy=f'{option} "{example}"')
     return table.strip(), value.strip()
 
 
 def _narrowed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
     """The entries that --table leaves: those it contains, and those that contain it, made as narrow as it is."""
     if not entries:
-        typed = [TableKeys(source=pattern) for pattern in asked.table]
-        return typed or ([] if asked.query else [TableKeys(source="*")])
+        typed = [_entry(pattern) for pattern in asked.table]
+        return typed or ([] if asked.query else [_entry("*")])
     if not asked.table:
         return entries
-    kept = {pattern: [] for pattern in asked.table}
+    kept: dict[str, list[TableKeys]] = {pattern: [] for pattern in asked.table}
     for entry in entries:
         for pattern in asked.table:
             inside = _inside(entry.source, pattern)

@@ -116,7 +116,8 @@ class Lines(Progress):
         with self._lock:
             self._figures.begin(plan, receipts)
         slices = sum(len(hop.slices) for hop in plan.hops)
-        say.note(f"Run {plan.run}: {plan.source} -> {plan.target}, {len(plan.hops)} tables in {slices} slices.")
+        size = f"{say.count(len(plan.hops), 'table')} in {say.count(slices, 'slice')}"
+        say.note(f"Run {plan.run}: {plan.source} -> {plan.target}, {size}.")
 
     def moving(self, hop: str, rows: int, size: int) -> None:
         with self._lock:

@@ -40,6 +40,7 @@ class Recorder(Progress):
         self._spans: dict[str, list[float]] = {}
         self.plan: Plan | None = None
         self.slices: list[dict[str, Any]] = []
+        self.moved = False
 
     @property
     def folder(self) -> Path | None:
@@ -81,12 +82,14 @@ class Recorder(Progress):
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append an event; harmless before the run has a folder."""
+        if "message" in fields:
+            fields["message"] = say.safe(str(fields["message"]))
         line = json.dumps({"at": now(), "event": kind, **fields}, ensure_ascii=False, default=str)
         with self._lock:
             if not self._file:
                 return
             try:
-                self._file.write(say.safe(line) + "\n")
+                self._file.write(line + "\n")
             except OSError as error:
                 self._file = None
                 self._fail(error)
@@ -127,7 +130,12 @@ class Recorder(Progress):
         self.event("said", message=message)
 
     def ended(self) -> None:
+        self.moved = True
         self.event("moved")
+
+    def is_moving(self) -> bool:
+        """Whether rows are on their way: planning is over, and the last slice has not landed."""
+        return self.plan is not None and not self.moved
 
     def seconds(self) -> dict[str, float]:
         """How long each hop took by the clock, as far as this process moved it."""
@@ -144,7 +152,7 @@ class Recorder(Progress):
             return
         try:
             text = json.dumps(report, indent=1, ensure_ascii=False, default=str)
-            (self.folder / "report.json").write_text(say.safe(text), encoding="utf-8")
+            (self.folder / "report.json").write_text(text, encoding="utf-8")
         except OSError as error:
             self._fail(error)
 

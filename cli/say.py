@@ -44,7 +44,10 @@ def hide(secret: str) -> None:
 
 
 def safe(text: str) -> str:
-    """The text without any value that was hidden, should a driver have put one there."""
+    """A message without any value that was hidden, should a driver have put one there.
+
+    For messages alone: what a plan holds has no secret by its making, and a password may look like a number.
+    """
     for secret in sorted(voice().secrets, key=len, reverse=True):
         text = text.replace(secret, WITHHELD)
     return text
@@ -61,7 +64,7 @@ def console(stream: TextIO) -> Console:
 def out(text: str = "") -> None:
     """A line of the result, for people."""
     if not voice().json:
-        sys.stdout.write(safe(text) + "\n")
+        sys.stdout.write(text + "\n")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
@@ -77,7 +80,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: s
         numbers = all(isinstance(row[place], int | float) for row in rows)
         drawn.add_column(heading, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(safe(cell(value))) for value in row))
+        drawn.add_row(*(Text(cell(value)) for value in row))
     console(sys.stdout).print(drawn, soft_wrap=False)
     sys.stdout.write("\n")
 
@@ -112,6 +115,11 @@ def warn(text: str) -> None:
 def fail(text: str) -> None:
     """Why the command ends without its result."""
     _aside(f"Error: {text}")
+
+
+def count(number: int, word: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _aside(text: str) -> None:

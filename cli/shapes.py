@@ -100,9 +100,7 @@ def inspect_shape(place: str, tables: Sequence[Table]) -> dict[str, Any]:
                     {"name": c.name, "type": c.native, "nullable": c.nullable, "identity": c.identity}
                     for c in table.columns
                 ],
-                "indexes": [
-                    {"name": i.name, "columns": list(i.columns), "unique": i.unique} for i in table.indexes
-                ],
+                "indexes": [{"name": i.name, "columns": list(i.columns), "unique": i.unique} for i in table.indexes],
                 "foreign_keys": [
                     {"columns": list(f.columns), "references": str(f.references), "referenced": list(f.referenced)}
                     for f in table.foreign_keys

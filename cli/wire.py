@@ -29,7 +29,6 @@ from ..transfer.schema.catalogue import Table
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, begin, resumed
 from ..transfer.start import runs as _runs
-from ..verify.compare import compare
 from ..verify.report import Report
 
 
@@ -126,11 +125,11 @@ def run(
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
         receipts = execute(job, interrupt)
-        if interrupt and interrupt.asked.is_set():
-            raise KeyboardInterrupt
-        report = None if level == "none" else compare(frozen, receipts, level, target)
     finally:
         progress.ended()
+    if interrupt and interrupt.asked.is_set():
+        raise KeyboardInterrupt
+    report = None if level == "none" else _compare(frozen, receipts, level, target)
     _close(frozen, target, report)
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3))
 
@@ -197,7 +196,13 @@ def verify(
     target = resolve(what.target, (secrets or Secrets()).target)
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
-    return compare(what, receipts, level or what.level, target)
+    return _compare(what, receipts, level or what.level, target)
+
+
+def _compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address) -> Report:
+    from ..verify.compare import compare  # Polars takes a quarter of a second to load, and only this needs it
+
+    return compare(plan, receipts, level, target)
 
 
 def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt]]:

@@ -11,8 +11,7 @@ from ..transfer.errors import RequestError
 from ..transfer.place import Place
 from ..transfer.plan import Plan, Statement, from_json, hash_of, to_json
 from ..transfer.request import Request
-from . import say
-from .job import Wanted, limits, place
+from .job import Wanted, limits, place, withhold
 from .options import Asked
 from .wire import Secrets
 
@@ -94,8 +93,10 @@ def forward(plan: Plan) -> str:
 def back(plan: Plan) -> str:
     """The way back, the latest first."""
     parts = [f"-- The way back of run {plan.run}. 'ropeway clean {plan.run}' goes it as far as the run came."]
-    for statement in reversed(plan.statements):
-        parts.append(_sql(statement, statement.back) if statement.back else f"-- {statement.name}: no way back")
+    parts += [
+        _sql(statement, statement.back) if statement.back else f"-- {statement.name}: no way back"
+        for statement in reversed(plan.statements)
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,10 +127,9 @@ def written_of(asked: Asked) -> tuple[Plan, Wanted]:
     if asked.verify:
         plan = dataclasses.replace(plan, level=asked.verify)
     secrets = Secrets(_secret(plan.source, asked.source, "source"), _secret(plan.target, asked.target, "target"))
-    say.hide(secrets.source)
-    say.hide(secrets.target)
-    request = Request(plan.source, plan.target)
-    return plan, Wanted(request, secrets, limits(asked.workers or 2, asked.max_memory or "600MB"))
+    wanted = Wanted(Request(plan.source, plan.target), secrets, limits(asked.workers or 2, asked.max_memory or "600MB"))
+    withhold(wanted)
+    return plan, wanted
 
 
 def _secret(planned: Place, url: str, name: str) -> str:

@@ -127,10 +127,14 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
     made: list[Statement] = []
     stuck: list[str] = []
     published: list[str] = []
+    swapped: set[str] = set()  # hops whose swap is undone first: only then is their shadow there again
     for statement in reversed(plan.statements):
         name = statement.name.split(" ", 1)[1]
-        if not _happened(statement, journal, loader):
+        was_made = statement.hop in swapped and journal.get(number_of(statement.name), ("", ""))[1] == "done"
+        if not was_made and not _happened(statement, journal, loader):
             continue
+        if statement.phase == "swap":
+            swapped.add(statement.hop)
         if statement.back:
             undoing = Statement(
                 f"{number_of(statement.name)} undo: {name}", "clean", statement.back, atomic=engine.atomic_ddl

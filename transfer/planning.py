@@ -51,7 +51,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = _unify(planned, ends)
     existing = _existing(ends, [entry.table.name for entry in planned])
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
-    entries = _parents_first(entries) if ends.target.parents_first else entries
+    entries = _parents_first(_referring(entries, ends)) if ends.target.parents_first else entries
     hops, statements = _assemble(request, ends, entries, run, existing)
     findings = [finding for entry in entries for finding in entry.findings]
     if ends.target_session:
@@ -320,6 +320,26 @@ def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
     wanted = min(10_000, -(-rows // request.slice_rows)) if rows else 1
     cuts = ends.source.cuts(ends.source_session, entry.source, entry.choice.where, max(wanted, 1))
     return tuple(Slice(number, cut) for number, cut in enumerate(cuts, start=1))
+
+
+def _referring(entries: list[Entry], ends: Ends) -> list[Entry]:
+    """The foreign keys as the target can make them; what is lost of each is reported."""
+    make = getattr(ends.target, "reference", None)
+    if make is None:
+        return entries
+    by_name = {entry.table.name: entry for entry in entries}
+    made = []
+    for entry in entries:
+        kept, findings = [], []
+        for fk in entry.table.foreign_keys:
+            parent = by_name.get(fk.references, entry)
+            found, why = make(fk, entry.table, parent.table, "replace" in (entry.mode, parent.mode))
+            kept += [found] if found else []
+            where = f"its foreign key on {', '.join(fk.columns)} to {fk.references}"
+            findings += [Finding("warning", str(entry.table.name), f"{where}: {why}")] if why else []
+        table = replace(entry.table, foreign_keys=tuple(kept))
+        made.append(replace(entry, table=table, findings=(*entry.findings, *findings)))
+    return made
 
 
 def _parents_first(entries: list[Entry]) -> list[Entry]:

@@ -19,9 +19,16 @@ def clean(
     run: Annotated[str, typer.Argument(help="The run, as 'ropeway status' names it.", show_default=False)],
     target: Annotated[
         str,
-        typer.Option("--target", metavar="URL", show_default=False,
-                     help="Where the run went. Needed if this folder's '.ropeway' does not know it."),
+        typer.Option(
+            "--target",
+            metavar="URL",
+            show_default=False,
+            help="Where the run went. Needed if this folder's '.ropeway' does not know it.",
+        ),
     ] = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Undo a run that ended, too: drop its tables, swap the old ones back.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     manner: Manner,
 ) -> None:
@@ -35,7 +42,7 @@ def clean(
 
       ropeway clean 260114093042a7f1 --target postgresql://loader@new/shop
 
-      ropeway clean 260114093042a7f1 --target sqlite:///shop.sqlite --yes
+      ropeway clean 260114093042a7f1 --target sqlite:///shop.sqlite --undo --yes
     """  # fmt: skip
     from ..job import place
     from ..wire import clean as remove
@@ -44,15 +51,15 @@ def clean(
     url = target or _remembered(run)
     found, secret = place(url)
     say.hide(secret)
-    left = leftovers(run, url)
-    _list(left)
+    left = leftovers(run, url, undo=undo)
+    _list(left, undo=undo)
     if not yes and not _agreed(left):
         say.data(_shape(left, removed=False))
         say.note(f"Nothing was changed. {found} keeps run {run}.")
         return
-    left = remove(run, url)
+    left = remove(run, url, undo=undo)
     say.data(_shape(left, removed=True))
-    say.out(f"Removed {len(left.statements)} things; run {run} is forgotten.")
+    say.out(f"Removed {say.count(len(left.statements), 'thing')}; run {run} is forgotten.")
 
 
 def _remembered(run: str) -> str:
@@ -68,12 +75,10 @@ def _remembered(run: str) -> str:
     return url
 
 
-def _list(left: Left) -> None:
-    what = "is unfinished: all of it is undone" if left.state == "running" else f"is {left.state}"
-    say.out(f"Run {left.run} {what}.")
-    say.table(
-        ("what", "statement"), [(one.name.split(" ", 1)[1], one.forward) for one in left.statements]
-    )
+def _list(left: Left, *, undo: bool) -> None:
+    what = "did not end" if left.state == "running" else f"is {left.state}"
+    say.out(f"Run {left.run} {what}" + (", and will be undone:" if undo or left.state == "running" else ":"))
+    say.table(("what", "statement"), [(one.name.split(" ", 1)[1], one.forward) for one in left.statements])
     if not left.statements:
         say.out("It left nothing to drop.")
     for what in left.stuck:
@@ -84,7 +89,7 @@ def _agreed(left: Left) -> bool:
     """Ask, where there is somebody to be asked."""
     if say.voice().json or not sys.stdin.isatty():
         return False
-    return typer.confirm(f"Drop these {len(left.statements)} things and forget the run?", err=True)
+    return typer.confirm(f"Drop {say.count(len(left.statements), 'thing')} and forget the run?", err=True)
 
 
 def _shape(left: Left, *, removed: bool) -> dict[str, object]:

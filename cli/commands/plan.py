@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from ...transfer.plan import Hop, Plan
 
-_WORDS = {"run": "one instant for the whole run", "table": "one instant for each table",
-          "frozen": "the source, proven unwritten", "none": "no instant: rows may change while they are read"}  # fmt: skip
+_WORDS = {
+    "run": "one instant for the whole run",
+    "table": "one instant for each table",
+    "frozen": "the source, proven unwritten",
+    "none": "no instant: rows may change while they are read",
+}
 _TITLES = {"before": "Statements before the rows", "after": "Statements after the rows", "swap": "At the very end"}
 
 
@@ -28,15 +32,15 @@ def plan(
         typer.Option("--out", metavar="DIR", help="Write the plan into a folder, for 'run DIR'.", show_default=False),
     ] = None,
     sample: Annotated[
-        int, typer.Option("--sample", metavar="N", min=1, help="Show N rows of each table.", show_default=False)
-    ] = 0,
+        int | None, typer.Option("--sample", metavar="N", min=1, help="Show N rows of each table.", show_default=False)
+    ] = None,
     manner: Manner,
 ) -> None:
     """Show what would happen: every statement, type decision, lock, risk and slice. Changes nothing.
 
     Examples:
 
-      ropeway plan --source sqlite:///shop.sqlite --target postgresql://loader@new/shop
+      ropeway plan --source sqlite:///shop.sqlite --target duckdb:///shop.duckdb
 
       ropeway plan job.yaml --out plan-monday
 
@@ -113,7 +117,7 @@ def _slices(hop: Hop) -> str:
     cuts = [str(part.cut) for part in hop.slices]
     if len(cuts) == 1:
         return f"1 slice ({cuts[0]})"
-    shown = cuts if say.voice().verbose or len(cuts) <= 3 else [cuts[0], cuts[1], "...", cuts[-1]]  # noqa: PLR2004
+    shown = cuts if say.voice().verbose or len(cuts) <= 3 else [cuts[0], cuts[1], "...", cuts[-1]]
     return f"{len(cuts)} slices ({', '.join(shown)})"
 
 
@@ -123,7 +127,7 @@ def _rows(rows: pa.Table) -> None:
 
 def _short(value: object) -> str:
     text = "NULL" if value is None else value.hex() if isinstance(value, bytes) else str(value)
-    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - a cell to glance at
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _statements(plan: Plan) -> None:

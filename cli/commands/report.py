@@ -16,8 +16,9 @@ def report(
     run: Annotated[str, typer.Argument(help="The run; by default the latest one here.", show_default=False)] = "",
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with pictures, complete in itself.",
-                     show_default=False),
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page with pictures, complete in itself.", show_default=False
+        ),
     ] = None,
     manner: Manner,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,12 +25,16 @@ def run(
         bool, typer.Option("--resume", help="Go on with the job's run that did not end.", rich_help_panel="How")
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Undo the job's run that did not end, and begin anew.", rich_help_panel="How")
+        bool,
+        typer.Option("--fresh", help="Undo the job's run that did not end, and begin anew.", rich_help_panel="How"),
     ] = False,
     mix_instants: Annotated[
         bool,
-        typer.Option("--mix-instants", help="On --resume, let a table cut by key hold rows of two instants.",
-                     rich_help_panel="How"),
+        typer.Option(
+            "--mix-instants",
+            help="On --resume, let a table cut by key hold rows of two instants.",
+            rich_help_panel="How",
+        ),
     ] = False,
     manner: Manner,
 ) -> None:
@@ -40,7 +45,7 @@ def run(
 
     Examples:
 
-      ropeway run --source sqlite:///shop.sqlite --target postgresql://loader@new/shop
+      ropeway run --source sqlite:///shop.sqlite --target duckdb:///shop.duckdb
 
       ropeway run job.yaml --mode replace --workers 4 --max-memory 2GB
 
@@ -65,9 +70,18 @@ def _asked(wanted: Wanted) -> tuple[Request, Wanted]:
 
 
 def carry_out(
-    what: Request | Plan, wanted: Wanted, *, resume: bool = False, fresh: bool = False, mix_instants: bool = False
+    what: Request | Plan,
+    wanted: Wanted,
+    *,
+    resume: bool = False,
+    fresh: bool = False,
+    mix_instants: bool = False,
+    base: Path | None = None,
 ) -> tuple[Outcome, Recorder]:
-    """Run with progress, events and signals; what it raises is in the events, too."""
+    """Run with progress, events and signals; what it raises is in the events, too.
+
+    `base` is the folder of all runs, by default `.ropeway`.
+    """
     from ...transfer.errors import RopewayError
     from ...transfer.run import Interrupt
     from ..guard import gently
@@ -75,10 +89,10 @@ def carry_out(
     from ..record import Recorder
     from ..wire import run as move
 
-    interrupt, recorder = Interrupt(), Recorder()
+    interrupt, recorder = Interrupt(), Recorder(base)
     status = "failed"
     try:
-        with gently(interrupt):
+        with gently(interrupt, recorder.is_moving):
             outcome = move(
                 what, wanted.secrets, limits=wanted.limits, progress=Several(recorder, progress()), resume=resume,
                 fresh=fresh, mix_instants=mix_instants, interrupt=interrupt,
@@ -86,7 +100,7 @@ def carry_out(
         status = "ended"
     except KeyboardInterrupt:
         status = "interrupted"
-        say.note("What has landed stays. Go on with the same command and --resume.")
+        say.note(_after_interrupt(recorder))
         raise
     except RopewayError as error:
         recorder.event("error", message=str(error))
@@ -97,15 +111,35 @@ def carry_out(
     return outcome, recorder
 
 
+def _after_interrupt(recorder: Recorder) -> str:
+    if recorder.plan is None:
+        return "Nothing was moved."
+    if len(recorder.slices) == sum(len(hop.slices) for hop in recorder.plan.hops):
+        return f"Run {recorder.plan.run}: all rows have landed. Go on with --resume, or prove it with 'ropeway verify'."
+    return f"Run {recorder.plan.run}: what has landed stays. Go on with the same command and --resume."
+
+
 def conclude(outcome: Outcome, recorder: Recorder) -> None:
     """Show and keep the report. DifferenceFound if the verification says so."""
-    from ...transfer.errors import DifferenceFound
+    shape = keep(outcome, recorder)
+    say.data(shape)
+    show(shape)
+    judge(shape)
+
+
+def keep(outcome: Outcome, recorder: Recorder) -> dict[str, Any]:
+    """Write the report into the run's folder; the run's JSON."""
     from ..shapes import run_shape
 
     shape = run_shape(outcome, recorder.seconds())
     recorder.close(shape["status"], full_report(shape, outcome, recorder))
-    say.data(shape)
-    show(shape)
+    return shape
+
+
+def judge(shape: dict[str, Any]) -> None:
+    """Raise DifferenceFound if the verification of a run found one."""
+    from ...transfer.errors import DifferenceFound
+
     differing = [table for table in shape["tables"] if table["verified"]["claim"] == "different"]
     if differing:
         raise DifferenceFound(

@@ -154,9 +154,7 @@ def _of_target(url: str, run: str) -> None:
     _refuse_if_written(str(found))
     known: list[Recorded] = [one for one in recorded(url) if run in ("", one.run)]
     say.data({"target": str(found), "runs": [vars(one) for one in known]})
-    say.table(
-        ("run", "state", "started", "by"), [(one.run, one.state, one.started, one.by) for one in known]
-    )
+    say.table(("run", "state", "started", "by"), [(one.run, one.state, one.started, one.by) for one in known])
     if not known:
         say.out(f"{found} remembers no run{' ' + run if run else ''}.")
 

@@ -19,8 +19,13 @@ def verify(
     asked: Asked,
     level: Annotated[
         str,
-        typer.Option("--level", metavar="count|standard|full", callback=one_of(LEVELS[1:]), show_default=False,
-                     help="How deep to compare. Default: as the run was verified."),
+        typer.Option(
+            "--level",
+            metavar="LEVEL",
+            callback=one_of(LEVELS[1:]),
+            show_default=False,
+            help="How deep to compare: count, standard or full. Default: as in the run.",
+        ),
     ] = "",
     manner: Manner,
 ) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
@@ -15,12 +14,10 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from ropeway.transfer.engines.postgresql.copy import close_reader, open_reader, read
-from ropeway.transfer.engines.postgresql.copy import cancel_reader, load
+from ropeway.transfer.engines.postgresql.copy import cancel_reader, close_reader, load, open_reader, read
 from ropeway.transfer.engines.postgresql.decode import projection
 from ropeway.transfer.engines.postgresql.raw import load_raw, read_raw
 from ropeway.transfer.errors import DataError, EngineError, RequestError
-
 from servers import Postgresql
 
 DAY = 86_400_000_000
@@ -30,32 +27,32 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def schema(postgresql: Postgresql) -> Iterator[str]:
-    with psycopg.connect(postgresql.url(), autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA copying")
-        connection.execute("CREATE TYPE copying.mood AS ENUM ('sad', 'it''s \\fine')")
-        yield "copying"
-        connection.execute("DROP SCHEMA copying CASCADE")
+def url(postgresql: Postgresql) -> str:
+    """A database of our own, with a type of its own."""
+    made = postgresql.database()
+    with psycopg.connect(made) as connection:
+        connection.execute("CREATE TYPE mood AS ENUM ('sad', 'it''s \\fine')")
+    return made
 
 
 @pytest.fixture
-def connection(postgresql: Postgresql, schema: str) -> Iterator[Connection]:
-    with closing(psycopg.connect(postgresql.url())) as made:
+def connection(url: str) -> Iterator[Connection]:
+    with closing(psycopg.connect(url)) as made:
         for pin in PINS:
-            made.execute(pin)
+            made.execute(pin.encode())
         made.commit()
         yield made
 
 
 @pytest.fixture
-def reader(postgresql: Postgresql) -> Iterator[Any]:
-    made = open_reader(postgresql.url(), PINS)
+def reader(url: str) -> Iterator[Any]:
+    made = open_reader(url, PINS)
     yield made
     close_reader(made)
 
 
 def create(connection: Connection, *columns: str) -> str:
-    name = f'copying."t {next(NUMBERS)}"'
+    name = f'"t {next(NUMBERS)}"'
     connection.execute(f"CREATE TABLE {name} ({', '.join(columns)})".encode())
     connection.commit()
     return name
@@ -80,8 +77,8 @@ def of(arrow: pa.DataType, values: Sequence[object]) -> Any:
 
 
 US, UTC, NS = pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns")
-TEXTS = ["", " ", "\t", "\n", "\r\n", "\\", "\\.", "\\N", "\\\\N", "a\tb\nc\\d\re", '"', "'", "NULL", "\b\v\f\x01\x7f", "é",
-         "😀 \u200d\ufeff", "x" * 100_000]  # fmt: skip
+TEXTS = ["", " ", "\t", "\n", "\r\n", "\\", "\\.", "\\N", "\\\\N", "a\tb\nc\\d\re", '"', "'", "NULL", "\b\v\f\x01\x7f",
+         "é", "😀 \u200d\ufeff", "x" * 100_000]  # fmt: skip
 HUGE = 10**75 + 7
 
 # native type, Arrow type, and for each value what the server must print for it
@@ -103,20 +100,23 @@ CASES: list[tuple[str, pa.DataType, list[tuple[object, str]]]] = [
     ("real", pa.float32(), [(1.5, "1.5"), (float("nan"), "NaN"), (float("-inf"), "-Infinity"), (-0.0, "-0"),
                             (1.1754943508222875e-38, "1.1754944e-38")]),
     ("real", pa.float64(), [(0.25, "0.25"), (float("nan"), "NaN"), (float("inf"), "Infinity")]),
-    ("double precision", pa.float64(), [(0.1, "0.1"), (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"),
-                                        (float("nan"), "NaN"), (float("inf"), "Infinity"), (-0.0, "-0")]),
+    ("double precision", pa.float64(), [(0.1, "0.1"), (5e-324, "5e-324"), (float("nan"), "NaN"),
+                                        (1.7976931348623157e308, "1.7976931348623157e+308"),
+                                         (float("inf"), "Infinity"), (-0.0, "-0")]),
     ("double precision", pa.int32(), [(-5, "-5")]),
-    ("numeric(15,2)", pa.decimal128(15, 2), [(Decimal("-9999999999999.99"), "-9999999999999.99"), (Decimal("0.10"), "0.10"),
-                                             (Decimal(0), "0.00"), (Decimal(10_000), "10000.00")]),
+    ("numeric(15,2)", pa.decimal128(15, 2), [(Decimal("-9999999999999.99"), "-9999999999999.99"),
+                                             (Decimal("0.10"), "0.10"), (Decimal(0), "0.00"),
+                                             (Decimal(10_000), "10000.00")]),
     # apache/arrow-adbc#4507 and #3485: written as other numbers by drivers before their 1.13
     ("numeric(16,6)", pa.decimal128(16, 6), [(Decimal("5000000000.000001"), "5000000000.000001"),
                                              (Decimal("44.123456"), "44.123456")]),
-    ("numeric", pa.decimal128(16, 6), [(Decimal("5000000000.000001"), "5000000000.000001"), (Decimal("1.5"), "1.500000")]),
+    ("numeric", pa.decimal128(16, 6), [(Decimal("5000000000.000001"), "5000000000.000001"),
+                                       (Decimal("1.5"), "1.500000")]),
     ("numeric(38,38)", pa.decimal128(38, 38), [(Decimal("-0." + "9" * 38), "-0." + "9" * 38)]),
     ("numeric(38,0)", pa.decimal128(38, 0), [(Decimal("9" * 38), "9" * 38), (Decimal(2**64), str(2**64))]),
     ("numeric(10,2)", pa.decimal128(10, 4), [(Decimal("1.5000"), "1.50")]),
-    ("numeric", pa.decimal128(5, -2), [(Decimal("1234500"), "1234500"), (Decimal("-100"), "-100")]),
-    ("numeric(76,0)", pa.decimal256(76, 0), [(Decimal(HUGE), str(HUGE)), (Decimal(-HUGE), str(-HUGE)), (Decimal(3), "3")]),
+    ("numeric", pa.decimal128(5, -2), [(Decimal(1234500), "1234500"), (Decimal(-100), "-100")]),
+    ("numeric(76,0)", pa.decimal256(76, 0), [(Decimal(n), str(n)) for n in (HUGE, -HUGE, 3)]),
     ("numeric(60,7)", pa.decimal256(60, 7), [(Decimal("-0.0000001"), "-0.0000001")]),
     ("text", pa.string(), [(text, text) for text in TEXTS]),
     ("character varying(9)", pa.string(), [("ééééééééé", "ééééééééé"), ("ends in  ", "ends in  ")]),
@@ -124,16 +124,19 @@ CASES: list[tuple[str, pa.DataType, list[tuple[object, str]]]] = [
     ("name", pa.string(), [("a\\b", "a\\b")]),
     ("bytea", pa.binary(), [(b"", "\\x"), (bytes(range(256)), "\\x" + bytes(range(256)).hex())]),
     ("date", pa.date32(), [(0, "1970-01-01"), (-719_162, "0001-01-01"), (-719_163, "0001-12-31 BC"),
-                           (-2_440_588, "4714-11-24 BC"), (2_932_897, "10000-01-01"), (2_145_042_905, "5874897-12-31")]),
+                           (-2_440_588, "4714-11-24 BC"), (2_932_897, "10000-01-01"),
+                           (2_145_042_905, "5874897-12-31")]),
     ("time without time zone", pa.time64("us"), [(0, "00:00:00"), (DAY - 1, "23:59:59.999999"), (DAY, "24:00:00")]),
     ("time(3) without time zone", pa.time64("us"), [(1000, "00:00:00.001")]),
     ("timestamp without time zone", US, [(0, "1970-01-01 00:00:00"), (-1, "1969-12-31 23:59:59.999999"),
                                          (-719_163 * DAY + 1, "0001-12-31 00:00:00.000001 BC"),
-                                         (-2_440_588 * DAY, "4714-11-24 00:00:00 BC"), (2**63 - 1, "294247-01-10 04:00:54.775807")]),
+                                         (-2_440_588 * DAY, "4714-11-24 00:00:00 BC"),
+                                         (2**63 - 1, "294247-01-10 04:00:54.775807")]),
     ("timestamp(0) without time zone", US, [(1_000_000, "1970-01-01 00:00:01")]),
     ("timestamp without time zone", NS, [(-1000, "1969-12-31 23:59:59.999999")]),
     ("timestamp without time zone", pa.date32(), [(-1, "1969-12-31 00:00:00")]),
-    ("timestamp with time zone", UTC, [(1, "1970-01-01 00:00:00.000001+00"), (-2_440_588 * DAY, "4714-11-24 00:00:00+00 BC")]),
+    ("timestamp with time zone", UTC, [(1, "1970-01-01 00:00:00.000001+00"),
+                                      (-2_440_588 * DAY, "4714-11-24 00:00:00+00 BC")]),
     ("timestamp with time zone", pa.timestamp("ns", "UTC"), [(10**9, "1970-01-01 00:00:01+00")]),
     ("interval", pa.duration("us"), [(0, "00:00:00"), (-1, "-00:00:00.000001"), (90_000_000_001, "25:00:00.000001"),
                                      (2**63 - 1, "2562047788:00:54.775807"), (-(2**63), "-2562047788:00:54.775808")]),
@@ -147,17 +150,17 @@ CASES: list[tuple[str, pa.DataType, list[tuple[object, str]]]] = [
     ("numeric(90,2)", pa.string(), [("1" * 80 + ".50", "1" * 80 + ".50"), ("NaN", "NaN"), ("-.5", "-0.50")]),
     ("numeric", pa.string(), [("1" * 200, "1" * 200), ("-Infinity", "-Infinity")]),
     ("interval", pa.string(), [("1 mon -2 days 00:00:03", "1 mon -2 days +00:00:03")]),
-    ("inet", pa.string(), [("10.0.0.1/8", "10.0.0.1/8"), ("::1", "::1")]),
+    ("inet", pa.string(), [("10.0.0.1/8", "10.0.0.1/8"), ("::1", "::1/128")]),
     ("integer[]", pa.string(), [("{{1,2},{3,NULL}}", "{{1,2},{3,NULL}}"), ("[0:1]={1,2}", "[0:1]={1,2}")]),
     ("text[]", pa.string(), [('{"a\\\\b","\t",NULL,""}', '{"a\\\\b","\t",NULL,""}')]),
     ("bit(3)", pa.string(), [("011", "011")]),
     ("tstzrange", pa.string(), [('["2020-01-01 00:00:00+00",)', '["2020-01-01 00:00:00+00",)')]),
-    ("copying.mood", pa.string(), [("it's \\fine", "it's \\fine")]),
+    ("mood", pa.string(), [("it's \\fine", "it's \\fine")]),
     ('"char"', pa.string(), [("x", "x")]),
     ("oid", pa.int64(), [(2**32 - 1, "4294967295")]),
 ]  # fmt: skip
 # What comes back otherwise than it went: padded, or in the server's own spelling.
-RESPELT = {"character(4)", "jsonb", "interval", "numeric(90,2)", "uuid"}
+RESPELT = {"character(4)", "jsonb", "interval", "numeric(90,2)", "uuid", "inet"}
 
 
 def name_of(case: object) -> str | None:
@@ -287,7 +290,7 @@ TOO_MUCH: list[tuple[str, pa.DataType, object]] = [
     ("timestamp without time zone", US, -(2**63)),
     ("timestamp without time zone", US, -2_440_588 * DAY - 1),
     ("timestamp(3) without time zone", US, 1001),
-    ("timestamp with time zone", NS.__class__ and pa.timestamp("ns", "UTC"), 1),
+    ("timestamp with time zone", pa.timestamp("ns", "UTC"), 1),
     ("timestamp without time zone", pa.date32(), 2**31 - 1),
     ("interval(0)", pa.duration("us"), 1),
     ("interval day to second(0)", pa.string(), "1 second"),
@@ -321,9 +324,7 @@ def test_what_the_server_would_change_is_refused_by_name(
     ("date", US), ("money", pa.string()), ("real", pa.decimal128(5, 2)), ("integer[]", pa.float64()),
     ("timestamp without time zone", pa.string()), ("text", pa.int64()), ("inet", pa.binary()),
 ])  # fmt: skip
-def test_pairs_of_types_that_change_values_are_refused(
-    connection: Connection, native: str, arrow: pa.DataType
-) -> None:
+def test_pairs_of_types_that_change_values_are_refused(connection: Connection, native: str, arrow: pa.DataType) -> None:
     table = create(connection, f"hue {native}")
     with pytest.raises(RequestError) as caught:
         load(connection, table, ["hue"], pa.schema([("hue", arrow)]), [native], [])
@@ -343,7 +344,7 @@ def test_errors_of_the_server_keep_their_state(
     table = create(connection, f"hue {native}")
     batch = pa.RecordBatch.from_arrays([pa.array([value, value], arrow)], names=["hue"])
     with pytest.raises(psycopg.Error) as caught:
-        put(connection, table, [native.split(" ")[0]], batch)
+        put(connection, table, [native.split(" ", maxsplit=1)[0]], batch)
     assert caught.value.sqlstate == state
     assert caught.value.diag.sqlstate == state
     connection.rollback()
@@ -353,12 +354,12 @@ def test_errors_of_the_server_keep_their_state(
 def test_rows_that_a_trigger_swallows_are_missed(connection: Connection) -> None:
     table = create(connection, "a int")
     connection.execute(
-        "CREATE FUNCTION copying.swallow() RETURNS trigger LANGUAGE plpgsql AS "
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN IF NEW.a = 2 THEN RETURN NULL; END IF; RETURN NEW; END $$"
     )
-    connection.execute(f"CREATE TRIGGER s BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION copying.swallow()".encode())
+    connection.execute(f"CREATE TRIGGER s BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION swallow()".encode())
     batch = pa.RecordBatch.from_arrays([pa.array([1, 2, 3], pa.int32())], names=["a"])
-    with pytest.raises(EngineError, match="3 rows were sent .* stored 2"):
+    with pytest.raises(EngineError, match=r"3 rows were sent .* stored 2"):
         put(connection, table, ["integer"], batch)
 
 
@@ -380,9 +381,13 @@ def test_the_text_form_needs_no_encoding_of_the_session(connection: Connection) 
 
 def numbered(low: int, high: int) -> pa.RecordBatch:
     keys = pa.array(range(low, high), pa.int64())
-    return pa.RecordBatch.from_arrays([keys, pa.array([f"row {n}" for n in range(low, high)])], names=["k", "v"])
+    return pa.RecordBatch.from_arrays(
+        [keys, pa.array([f"row {n}" for n in range(low, high)], pa.string())], names=["k", "v"]
+    )
 
 
+KEYS_AND_TEXTS: dict[str, pa.DataType] = {"k": pa.int32(), "v": pa.string()}
+ROWS = pa.schema(KEYS_AND_TEXTS)
 NUMBERED = (numbered(0, 0).schema, ["bigint", "text"])
 
 
@@ -406,7 +411,7 @@ def test_no_rows(connection: Connection, batches: list[pa.RecordBatch], native: 
 
 def test_a_batch_of_other_types_is_refused(connection: Connection) -> None:
     table = create(connection, "k bigint", "v text")
-    other = numbered(0, 3).cast(pa.schema([("k", pa.int32()), ("v", pa.string())]))
+    other = numbered(0, 3).cast(ROWS)
     with pytest.raises(RequestError, match="int32"):
         load(connection, table, ["k", "v"], *NUMBERED, [numbered(3, 5), other])
 
@@ -506,14 +511,13 @@ def test_readings_that_change_values_are_refused(reader: Any, native: str, arrow
 
 
 @pytest.fixture(scope="module")
-def rows(postgresql: Postgresql, schema: str) -> str:
+def rows(url: str) -> str:
     """A table of 100,000 rows."""
-    with psycopg.connect(postgresql.url(), autocommit=True) as connection:
-        connection.execute("CREATE TABLE copying.rows AS SELECT g AS k, 'row ' || g AS v FROM generate_series(1, 100000) g")
-    return "copying.rows"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE many AS SELECT g AS k, 'row ' || g AS v FROM generate_series(1, 100000) g")
+    return "many"
 
 
-ROWS = pa.schema([("k", pa.int32()), ("v", pa.string())])
 COUNT = pa.schema([("n", pa.int64())])
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -533,20 +537,22 @@ def test_no_rows_to_read(reader: Any, rows: str) -> None:
     assert sum(batch.num_rows for batch in read(reader, f"SELECT * FROM {rows} WHERE k < 0", ROWS)) == 0
 
 
-def test_a_reader_joins_a_snapshot_and_keeps_it(postgresql: Postgresql, connection: Connection, rows: str) -> None:
+def test_a_reader_joins_a_snapshot_and_keeps_it(url: str, connection: Connection, rows: str) -> None:
     table = create(connection, "k int", "v text")
     connection.execute(f"INSERT INTO {table} SELECT * FROM {rows}".encode())
     connection.commit()
-    with closing(psycopg.connect(postgresql.url())) as keeper:
+    with closing(psycopg.connect(url)) as keeper:
         keeper.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         ((snapshot,),) = ask(keeper, "SELECT pg_export_snapshot()")
         connection.execute(f"DELETE FROM {table} WHERE k % 2 = 0".encode())
         connection.commit()
-        reader = open_reader(postgresql.url(), [*PINS, BEGIN, f"SET TRANSACTION SNAPSHOT '{snapshot}'"])
+        reader = open_reader(url, [*PINS, BEGIN, f"SET TRANSACTION SNAPSHOT '{snapshot}'"])
         try:
             assert count(reader, table) == 100_000
 
-            stream = read(reader, f"SELECT * FROM {table}, generate_series(1, 1000)", pa.schema([*ROWS, ("g", pa.int32())]))
+            stream = read(
+                reader, f"SELECT * FROM {table}, generate_series(1, 1000)", pa.schema([*ROWS, ("g", pa.int32())])
+            )
             next(stream)
             stream.close()  # type: ignore[attr-defined]  # an iterator that is a generator
             assert count(reader, table) == 100_000
@@ -558,28 +564,34 @@ def test_a_reader_joins_a_snapshot_and_keeps_it(postgresql: Postgresql, connecti
             with pytest.raises(psycopg.errors.UndefinedColumn):
                 list(read(reader, f"SELECT nothing FROM {table}", COUNT))
             with pytest.raises(DataError):
-                list(read(reader, f"SELECT nullif(k, 90000) + 'infinity'::date FROM {table}", pa.schema([("d", pa.date32())])))
+                list(
+                    read(
+                        reader,
+                        f"SELECT nullif(k, 90000) + 'infinity'::date FROM {table}",
+                        pa.schema([("d", pa.date32())]),
+                    )
+                )
             assert count(reader, table) == 100_000
         finally:
             close_reader(reader)
 
 
-def test_a_reader_can_be_closed_in_the_middle(postgresql: Postgresql, rows: str) -> None:
-    reader = open_reader(postgresql.url(), [BEGIN])
+def test_a_reader_can_be_closed_in_the_middle(url: str, rows: str) -> None:
+    reader = open_reader(url, [BEGIN])
     stream = read(reader, f"SELECT * FROM {rows}", ROWS, 1 << 10)
     next(stream)
     close_reader(reader)
-    with pytest.raises(Exception, match="closed"):
+    with pytest.raises(psycopg.InterfaceError, match="closed"):
         list(stream)
 
 
-def test_reading_is_cancelled_from_another_thread(postgresql: Postgresql) -> None:
-    reader = open_reader(postgresql.url(), [BEGIN])
+def test_reading_is_cancelled_from_another_thread(url: str) -> None:
+    reader = open_reader(url, [BEGIN])
     timer = threading.Timer(0.3, cancel_reader, [reader])
     try:
         timer.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
-            list(read(reader, "SELECT count(*) FROM generate_series(1, 1000000000)", COUNT))
+            list(read(reader, "SELECT count(pg_sleep(100))", COUNT))
         cancel_reader(reader)  # nothing is read: harmless
         assert count(reader, "(SELECT 1) q") == 1
     finally:
@@ -587,28 +599,28 @@ def test_reading_is_cancelled_from_another_thread(postgresql: Postgresql) -> Non
         close_reader(reader)
 
 
-def test_libpq_options_pass_through(postgresql: Postgresql) -> None:
+def test_libpq_options_pass_through(url: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="SSL"):
-        open_reader(f"{postgresql.url()}?sslmode=require")
-    reader = open_reader(psycopg.conninfo.conninfo_to_dict(postgresql.url()), ["SET application_name = 'a b'"])
+        open_reader(f"{url}?sslmode=require")
+    reader = open_reader(psycopg.conninfo.conninfo_to_dict(url), ["SET application_name = 'a b'"])
     (batch,) = read(reader, "SELECT current_setting('application_name')", pa.schema([("a", pa.string())]))
     assert batch.column(0).to_pylist() == ["a b"]
     close_reader(reader)
     with pytest.raises(psycopg.errors.UndefinedObject):
-        open_reader(postgresql.url(), ["SET nothing_of_the_kind = 1"])
+        open_reader(url, ["SET nothing_of_the_kind = 1"])
 
 
-def test_text_is_read_as_utf8_whatever_the_session_was(postgresql: Postgresql) -> None:
-    reader = open_reader(f"{postgresql.url()}?client_encoding=LATIN1")
+def test_text_is_read_as_utf8_whatever_the_session_was(url: str) -> None:
+    reader = open_reader(f"{url}?client_encoding=LATIN1")
     (batch,) = read(reader, "SELECT 'é€'", pa.schema([("a", pa.string())]))
     assert batch.column(0).to_pylist() == ["é€"]
     close_reader(reader)
 
 
-def test_a_lost_connection_is_an_operational_error(postgresql: Postgresql, connection: Connection) -> None:
-    reader = open_reader(postgresql.url(), [BEGIN])
+def test_a_lost_connection_is_an_operational_error(url: str, connection: Connection) -> None:
+    reader = open_reader(url, [BEGIN])
     (batch,) = read(reader, "SELECT pg_backend_pid()", pa.schema([("pid", pa.int32())]))
-    stream = read(reader, "SELECT g FROM generate_series(1, 50000000) g", pa.schema([("g", pa.int32())]), 1 << 10)
+    stream = read(reader, "SELECT generate_series(1, 50000000) AS g", pa.schema([("g", pa.int32())]), 1 << 10)
     next(stream)
     connection.execute("SELECT pg_terminate_backend(%s)", batch.column(0).to_pylist())
     with pytest.raises(psycopg.OperationalError):
@@ -632,26 +644,31 @@ def consumed(stream: Any, taken: list[bytes]) -> int:
             return int(end.value)
 
 
-def test_raw_carries_what_arrow_cannot(connection: Connection) -> None:
+def test_raw_carries_what_arrow_cannot(url: str, connection: Connection) -> None:
     columns = ("n numeric", "d date", "t time", "i interval", "a int[]", "r int4range", "b bytea", "j jsonb", "o text")
     source, target = create(connection, *columns), create(connection, *columns)
     connection.execute(
         f"INSERT INTO {source} VALUES ('NaN', 'infinity', '24:00', '1 mon', '{{{{1,2}},{{3,NULL}}}}', 'empty', "
-        f"'\\x00ff', '{{}}', NULL), (NULL, '4714-11-24 BC', NULL, '-1 us', '[5:5]={{1}}', '[1,)', '', '[1]', E'\\t\\\\N')".encode()
+        f"'\\x00ff', '{{}}', NULL), (NULL, '4714-11-24 BC', NULL, '-1 us', '[5:5]={{1}}', '[1,)', '', '[1]', "
+        f"E'\\t\\\\N')".encode()
     )
+    connection.commit()
     names = [column.split()[0] for column in columns]
-    assert load_raw(connection, target, names, read_raw(connection, f"SELECT * FROM {source}")) == 2
+    with closing(psycopg.connect(url)) as other:
+        assert load_raw(connection, target, names, read_raw(other, f"SELECT * FROM {source}")) == 2
     assert contents(connection, target) == contents(connection, source)
 
 
 @pytest.mark.parametrize("width", [0, 10, 700_000], ids=["narrow", "small", "wider than a block"])
-def test_raw_of_many_and_of_wide_rows(postgresql: Postgresql, connection: Connection, width: int) -> None:
+def test_raw_of_many_and_of_wide_rows(url: str, connection: Connection, width: int) -> None:
     rows = 5 if width > 1000 else 50_000
     source, target = create(connection, "k int", "v text"), create(connection, "k int", "v text")
-    connection.execute(f"INSERT INTO {source} SELECT g, repeat(g % 10 || '', {width}) FROM generate_series(1, {rows}) g".encode())
+    connection.execute(
+        f"INSERT INTO {source} SELECT g, repeat(g % 10 || '', {width}) FROM generate_series(1, {rows}) g".encode()
+    )
     connection.commit()
     taken: list[bytes] = []
-    with closing(psycopg.connect(postgresql.url())) as other:
+    with closing(psycopg.connect(url)) as other:
         assert consumed(read_raw(other, f"SELECT * FROM {source}"), taken) == rows
     assert load_raw(connection, target, ["k", "v"], taken) == rows
     assert contents(connection, target) == contents(connection, source)

@@ -6,13 +6,15 @@ carry it as metadata, so that what Arrow lacks (uuid, json, lengths, padding) co
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..rules import Native, Read, Write, fixed, read_rule, split
 from ..types import KINDS, Type
-from .exact import Values, exactly
+from .exact import Field, Values, exactly, join
 
 META = b"ropeway.type"
 
@@ -57,12 +59,12 @@ def meaning_of(word: str) -> Type:
     return rule.type(split(word))
 
 
-def field_of(name: str, word: str, *, nullable: bool = True) -> pa.Field:
+def field_of(name: str, word: str, *, nullable: bool = True) -> Field:
     """The Arrow field that carries a column of this native type."""
     return pa.field(name, meaning_of(word).arrow, nullable, {META: word.encode()})
 
 
-def word_of(field: pa.Field) -> str:
+def word_of(field: Field) -> str:
     """A field's native type: what its metadata says if its Arrow type agrees, or what its Arrow type means."""
     noted = (field.metadata or {}).get(META, b"").decode(errors="replace")
     if noted:
@@ -113,10 +115,10 @@ def _word(arrow: pa.DataType) -> str:
 
 def carried(values: Values, arrow: pa.DataType, column: str) -> Values:
     """A column as its place keeps it, in the alphabet's Arrow type. DataError if a value would change."""
-    if isinstance(values.type, pa.BaseExtensionType):
+    if isinstance(values, pa.ExtensionArray):
         name, values = values.type.extension_name, values.storage
         values = _uuids(values) if name == "arrow.uuid" else values
-    if pa.types.is_dictionary(values.type):
+    if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
     if not _plain(values.type).equals(values.type) or pa.types.is_fixed_size_binary(values.type):
         values = values.cast(pa.binary() if pa.types.is_fixed_size_binary(values.type) else _plain(values.type))
@@ -128,5 +130,5 @@ def _uuids(values: Values) -> Values:
     digits = pl.Series(values.cast(pa.binary())).bin.encode("hex").to_arrow(compat_level=pl.CompatLevel.oldest())
     digits = digits.cast(pa.string())
     ends = (0, 8, 12, 16, 20, 32)
-    groups = [pc.utf8_slice_codeunits(digits, low, high) for low, high in zip(ends, ends[1:], strict=False)]
-    return pc.binary_join_element_wise(*groups, "-")
+    groups = [pc.utf8_slice_codeunits(digits, low, high) for low, high in pairwise(ends)]
+    return join(*groups, "-")

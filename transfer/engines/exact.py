@@ -6,6 +6,7 @@ decimals), a decimal that binary64 cannot hold, or 5 as a boolean; those are com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -15,9 +16,10 @@ import pyarrow.compute as pc
 from ..errors import DataError
 
 Values: TypeAlias = "pa.Array[Any]"  # subscriptable in the stubs only
+Field: TypeAlias = "pa.Field[Any]"
 
-_SECOND = 1_000_000
-_EXTREMES = {pa.date32(): ("0000-01-01", "9999-12-31")}
+# The texts of each row one after the other, the last argument between them; the stubs know fewer mixtures.
+join: Callable[..., Values] = pc.binary_join_element_wise
 
 
 def family(arrow: pa.DataType) -> str:
@@ -94,8 +96,15 @@ def parsed(values: Values, arrow: pa.DataType) -> Values:
 
 def _times(values: Values, arrow: pa.DataType) -> Values:
     """Arrow has no cast from text to time; a timestamp of the first day has the same microseconds."""
-    stamps = pc.binary_join_element_wise("1970-01-01", values, " ").cast(pa.timestamp("us"))
+    stamps = join("1970-01-01", values, " ").cast(pa.timestamp("us"))
     return stamps.cast(pa.int64()).cast(arrow)
+
+
+def extremes(values: Values) -> tuple[int, int] | None:
+    """The smallest and the largest of some integers; None where all are NULL."""
+    ends: Any = pc.min_max(values)
+    low, high = ends["min"].as_py(), ends["max"].as_py()
+    return None if high is None else (low, high)
 
 
 def plain_decimals(values: Values) -> Values:
@@ -111,4 +120,4 @@ def plain_decimals(values: Values) -> Values:
     digits = pc.utf8_lpad(pc.ascii_ltrim(text, characters="-"), kind.scale + 1, "0")
     sign = pc.if_else(pc.starts_with(text, "-"), pa.scalar("-"), pa.scalar(""))
     head, tail = pc.utf8_slice_codeunits(digits, 0, -kind.scale), pc.utf8_slice_codeunits(digits, -kind.scale)
-    return pc.binary_join_element_wise(pc.binary_join_element_wise(sign, head, ""), tail, ".")
+    return join(join(sign, head, ""), tail, ".")

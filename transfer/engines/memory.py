@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import pyarrow as pa
 
-from ..engine import Claim, Failure, Loader, Receipt, Row, Session, Source
+from ..engine import Claim, Failure, Ledger, Loader, Reader, Receipt, Row, Session, Source
 from ..errors import DataError, EngineError, RopewayError
 from ..ledger import now, number_of
 from ..place import Address
 from ..plan import Cut, Hop, Slice
 from ..schema.catalogue import Column, Relation, Table
 from .alphabet import carried, field_of, word_of
-from .exact import exactly
+from .exact import Field, exactly
 from .without_sql import WithoutSql, check_emptying, chosen, counted_table
 
 Unit = tuple[str, int, int]
@@ -73,7 +74,7 @@ def put(name: str, table_name: str, table: pa.Table) -> None:
         kept.tables[table_name] = held
 
 
-def _field(given: pa.Field) -> pa.Field:
+def _field(given: Field) -> Field:
     try:
         return field_of(given.name, word_of(given), nullable=given.nullable)
     except KeyError:
@@ -193,7 +194,8 @@ class MemoryLoader:
     def __init__(self, kept: Store, *, keep: bool = True) -> None:
         self._store = kept
         self._keep = keep
-        self.ledger = MemoryLedger(kept)
+        self._units = MemoryLedger(kept)
+        self.ledger: Ledger = self._units
         self._table = ""
         self._rows: _Held | None = None
 
@@ -216,11 +218,11 @@ class MemoryLoader:
         self._rows = None
 
     def commit(self) -> None:
-        self.ledger.commit(self._table, self._rows)
+        self._units.commit(self._table, self._rows)
         self._rows = None
 
     def rollback(self) -> None:
-        self.ledger.rollback()
+        self._units.rollback()
         self._rows = None
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
@@ -284,6 +286,9 @@ class MemoryReader:
         held = self._tables.get(counted_table(sql))
         return [(held.num_rows if held else 0,)]
 
+    def checksum(self, hop: Hop, part: Slice) -> str:
+        return ""
+
     def count(self, hop: Hop) -> int:
         batches: Iterator[pa.RecordBatch] = iter(self._table(hop).to_batches())
         if hop.where:
@@ -310,7 +315,7 @@ class MemorySource:
         self.instant = self.mark()
         self._readers = [MemoryReader(tables) for _ in range(count)]
 
-    def readers(self) -> Sequence[MemoryReader]:
+    def readers(self) -> Sequence[Reader]:
         return self._readers
 
     def mark(self) -> str:
@@ -345,7 +350,7 @@ class Memory(WithoutSql):
         edges = [None, *range(step, table.rows, step), None]
         if wanted < 2 or len(edges) < 3:
             return (Cut(),)
-        return tuple(Cut("physical", "", low, high) for low, high in zip(edges, edges[1:], strict=False))
+        return tuple(Cut("physical", "", low, high) for low, high in pairwise(edges))
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
         return MemorySource(_store_of(address), count)

@@ -17,7 +17,7 @@ from ..rules import Read, Write
 from ..schema.catalogue import Relation, Table
 from ..schema.sql import double_quoted, text_literal
 from .alphabet import READS, WRITES
-from .exact import castable
+from .exact import Values, castable
 
 _COUNT = re.compile(r'SELECT count\(\*\) FROM "((?:[^"]|"")+)"')
 _DELETE = re.compile(r'DELETE FROM "((?:[^"]|"")+)"')
@@ -138,7 +138,7 @@ def chosen(batches: Iterator[pa.RecordBatch], hop: Hop) -> Iterator[pa.RecordBat
             return
 
 
-def _mask(batch: pa.RecordBatch, hop: Hop) -> pa.Array:
+def _mask(batch: pa.RecordBatch, hop: Hop) -> Values:
     with suppress(pl.exceptions.PolarsError):
         found = pl.DataFrame(batch).select(pl.sql_expr(hop.where)).to_series()
         if found.dtype == pl.Boolean and len(found) == batch.num_rows:

@@ -133,7 +133,9 @@ def _replace(move: Move) -> Made:
         back=move.engine.swap(move.hop.writes, old, shadow), after=("*",),
         lock=f"an exclusive lock on {move.hop.writes} for the rename",
     )  # fmt: skip
-    return replace(move.hop, into=shadow), [_create_statement(move, shadow)], [*closing, swap]
+    early = [statement for statement in closing if statement.phase != "swap"]
+    late = [statement for statement in closing if statement.phase == "swap"]
+    return replace(move.hop, into=shadow), [_create_statement(move, shadow)], [*early, swap, *late]
 
 
 def _merge(move: Move) -> Made:

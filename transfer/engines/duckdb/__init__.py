@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import duckdb
@@ -12,7 +13,7 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import Cut, Finding, Hop, Statement
-from ...schema.catalogue import Column, Relation, Table
+from ...schema.catalogue import Column, ForeignKey, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ..exact import castable
 from . import catalogue, ddl
@@ -94,7 +95,7 @@ class DuckDb:
         if step > _GROUP_ROWS // 2:
             step = max(1, round(step / _GROUP_ROWS)) * _GROUP_ROWS
         edges = [None, *range(step, rows, step), None] if step else [None, None]
-        return tuple(Cut("physical", rowid, lower, upper) for lower, upper in zip(edges, edges[1:], strict=False))
+        return tuple(Cut("physical", rowid, lower, upper) for lower, upper in pairwise(edges))
 
     def condition(self, cut: Cut) -> str:
         if cut.kind == "whole":
@@ -120,6 +121,12 @@ class DuckDb:
 
     def finish(self, build: Build) -> list[Statement]:
         return ddl.identities(self, build) + ddl.indexes(self, build)
+
+    def reference(
+        self, foreign: ForeignKey, table: Table, parent: Table, swapped: bool
+    ) -> tuple[ForeignKey | None, str]:
+        """A foreign key as it can be made beside its parent, and what is lost of it in words."""
+        return ddl.reference(foreign, table, parent, swapped=swapped)
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(Relation(relation.schema or self.default_schema, relation.table))

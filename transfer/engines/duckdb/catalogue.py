@@ -13,23 +13,23 @@ from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
 LEDGER = "ropeway"
 _HERE = f"database_name = current_database() AND schema_name <> '{LEDGER}'"
 _TABLES = (
-    f"SELECT schema_name, table_name, 'table', estimated_size FROM duckdb_tables() "  # noqa: S608
+    f"SELECT schema_name, table_name, 'table', estimated_size FROM duckdb_tables() "
     f"WHERE {_HERE} AND NOT internal AND NOT temporary AND NOT starts_with(table_name, 'ropeway_') UNION ALL "
     f"SELECT schema_name, view_name, 'view', -1 FROM duckdb_views() "
     f"WHERE {_HERE} AND NOT internal AND NOT temporary ORDER BY ALL"
 )
 _COLUMNS = (
-    "SELECT schema_name, table_name, column_name, data_type, is_nullable, coalesce(column_default, ''), "  # noqa: S608
+    "SELECT schema_name, table_name, column_name, data_type, is_nullable, coalesce(column_default, ''), "
     f"is_generated FROM duckdb_columns() WHERE {_HERE} AND NOT internal "
     "ORDER BY schema_name, table_name, column_index"
 )
 _CONSTRAINTS = (
-    "SELECT schema_name, table_name, constraint_type, constraint_column_names, constraint_name, "  # noqa: S608
+    "SELECT schema_name, table_name, constraint_type, constraint_column_names, constraint_name, "
     "referenced_table, referenced_column_names, constraint_text "
     f"FROM duckdb_constraints() WHERE {_HERE} ORDER BY schema_name, table_name, constraint_index"
 )
 _INDEXES = (
-    "SELECT schema_name, table_name, index_name, CAST(expressions AS VARCHAR[]), is_unique "  # noqa: S608
+    "SELECT schema_name, table_name, index_name, CAST(expressions AS VARCHAR[]), is_unique "
     f"FROM duckdb_indexes() WHERE {_HERE} AND NOT is_primary ORDER BY schema_name, table_name, index_oid"
 )
 

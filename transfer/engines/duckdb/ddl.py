@@ -37,13 +37,18 @@ def exists(relation: Relation) -> str:
     )
 
 
-def kept(foreign: ForeignKey, table: Table) -> str:
-    """Why a foreign key cannot be made as it is; '' if it can."""
+def reference(foreign: ForeignKey, table: Table, parent: Table, *, swapped: bool) -> tuple[ForeignKey | None, str]:
+    """A foreign key as DuckDB can make it, and what is lost of it."""
+    unique = [set(index.columns) for index in parent.indexes if index.unique]
     if foreign.references.schema != table.name.schema:
-        return "DuckDB's foreign keys stay inside a schema"
-    if foreign.on_delete or foreign.on_update:
-        return "DuckDB's foreign keys have no actions, so it refuses instead"
-    return ""
+        return None, "not kept, as DuckDB's foreign keys stay inside a schema"
+    if set(foreign.referenced) not in [set(parent.key), *unique]:
+        return None, "not kept, as DuckDB's foreign keys refer to unique columns only"
+    if swapped:
+        return None, "not kept in mode replace, as DuckDB renames no table that others refer to"
+    lost = [f"ON {what} {do}" for what, do in (("DELETE", foreign.on_delete), ("UPDATE", foreign.on_update)) if do]
+    kept = replace(foreign, on_delete="", on_update="")
+    return kept, f"without {' and '.join(lost)}, which DuckDB does not have: it refuses instead" if lost else ""
 
 
 def create(engine: DuckDb, table: Table, into: Relation) -> str:
@@ -51,12 +56,7 @@ def create(engine: DuckDb, table: Table, into: Relation) -> str:
     clauses = [column_clause(engine, column) for column in table.columns]
     clauses += key_clause(engine, table)
     clauses += [unique_clause(engine, index) for index in table.indexes if index.unique and index.columns != table.key]
-    foreign = tuple(
-        replace(fk, on_delete="", on_update="")
-        for fk in table.foreign_keys
-        if fk.references.schema == table.name.schema
-    )
-    clauses += foreign_key_clauses(engine, replace(table, foreign_keys=foreign))
+    clauses += foreign_key_clauses(engine, table)
     return create_table(engine, into, clauses)
 
 
@@ -85,7 +85,7 @@ def index_name(table: Table, index: Index) -> str:
 
 def _index_exists(relation: Relation, name: str) -> str:
     return (
-        "SELECT 1 FROM duckdb_indexes() WHERE database_name = current_database() "  # noqa: S608
+        "SELECT 1 FROM duckdb_indexes() WHERE database_name = current_database() "
         f"AND schema_name = {text_literal(relation.schema)} AND lower(index_name) = lower({text_literal(name)})"
     )
 

@@ -13,15 +13,14 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ...engine import Row
+from ...engine import Ledger, Row
 from ...errors import DataError, EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import double_quoted, text_literal
-from ..exact import Values, exactly, plain_decimals
+from ..exact import Values, exactly, extremes, plain_decimals
 from .catalogue import LEDGER
 from .connection import DuckSession, hold, release
 from .types import Slot, slot
@@ -30,12 +29,12 @@ WORDS = Words(
     literal=text_literal,
     prefix=f"{LEDGER}.",
     create_schema=f"CREATE SCHEMA IF NOT EXISTS {LEDGER}",
-    exists=f"SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() "  # noqa: S608
+    exists=f"SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() "
     f"AND schema_name = '{LEDGER}' AND table_name = 'ropeway_run'",
 )
 _GROUP = 8 << 20
 _ROWS = "ropeway_rows"
-_UNITS = {0: "s", 3: "ms"}
+_UNITS: dict[int, pa.DataType] = {0: pa.timestamp("s"), 3: pa.timestamp("ms")}
 # The largest value of each is DuckDB's infinity, its negative the other; a timestamp begins in 290309 BC.
 _BOUNDS = {
     pa.int32(): (2 - (1 << 31), (1 << 31) - 2),
@@ -51,7 +50,7 @@ class DuckLoader(DuckSession):
         super().__init__(address, create=True)
         if Path(address.database).exists():
             self.writing()
-        self.ledger = SqlLedger(self, WORDS)
+        self.ledger: Ledger = SqlLedger(self, WORDS)
 
     def ask(self, sql: str) -> list[Row]:
         return self.cursor.execute(sql).fetchall()
@@ -118,7 +117,7 @@ def _column(values: Values, to: Slot, column: str) -> Values:
     if pa.types.is_timestamp(stored.type) or pa.types.is_date(stored.type):
         _within(stored, column, to)
     if to.meaning.kind == "timestamp" and to.meaning.digits in _UNITS:
-        return exactly(stored, pa.timestamp(_UNITS[to.meaning.digits]), column)
+        return exactly(stored, _UNITS[to.meaning.digits], column)
     return stored
 
 
@@ -126,6 +125,6 @@ def _within(values: Values, column: str, to: Slot) -> None:
     days = pa.types.is_date32(values.type)
     integers = values.view(pa.int32() if days else pa.int64())
     low, high = _BOUNDS[integers.type if days else values.type.unit]
-    ends = pc.min_max(integers).as_py()
-    if ends["max"] is not None and (ends["min"] < low or ends["max"] > high):
+    ends = extremes(integers)
+    if ends and (ends[0] < low or ends[1] > high):
         raise DataError(f"{column} holds a value outside the range of DuckDB's {to.native}", column=column)

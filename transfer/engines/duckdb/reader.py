@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ...engine import Row
+from ...engine import Reader, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...schema.sql import count, select
-from ..exact import Values, exactly
+from ..exact import Values, exactly, extremes
 from .connection import Use
 from .types import is_lengthless
 
@@ -57,6 +56,9 @@ class DuckReader:
         except duckdb.Error as error:
             raise EngineError(f"DuckDB: {error}") from error
 
+    def checksum(self, hop: Hop, part: Slice) -> str:
+        return ""
+
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))
 
@@ -94,8 +96,8 @@ def _finite(values: Values, column: str) -> None:
     if not pa.types.is_temporal(values.type) or pa.types.is_time(values.type):
         return
     integers = values.view(pa.int32() if pa.types.is_date32(values.type) else pa.int64())
-    ends = pc.min_max(integers).as_py()
-    if ends["max"] is not None and max(ends["max"], -ends["min"]) >= _INFINITE[integers.type]:
+    ends = extremes(integers)
+    if ends and max(ends[1], -ends[0]) >= _INFINITE[integers.type]:
         raise DataError(f"{column} holds infinity, which no other type has", column=column)
 
 
@@ -116,7 +118,7 @@ class DuckSource:
             raise
         self.instant = f"duckdb {state_of(self._path)}"
 
-    def readers(self) -> Sequence[DuckReader]:
+    def readers(self) -> Sequence[Reader]:
         return self._readers
 
     def mark(self) -> str:

@@ -79,7 +79,6 @@ _WORDS = {
 WRITES = (
     *(Write(kind, word(native)) for kind, native in _WORDS.items()),
     Write("decimal", _decimal_word, guard=lambda t, _u: _room(t)[0] <= 38, when="up to 38 digits"),
-    Write("decimal", word("VARCHAR"), fidelity=Fidelity.TEXT, why="DuckDB's decimals have 38 digits"),
     Write("text", word("VARCHAR"), guard=lambda t, _u: not (t.length or t.padded), when="without a length"),
     Write("text", word("VARCHAR"), fidelity=Fidelity.WIDENED, why="DuckDB keeps no lengths of text"),
     Write("binary", word("BLOB"), guard=lambda t, _u: not t.length, when="without a length"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ..exact import Field
 from .format import Format, Piece, check_names, within
 
 
@@ -19,7 +20,7 @@ def _opened(path: Path) -> Iterator[pa.RecordBatchFileReader]:
         yield file
 
 
-def _fields(path: Path) -> list[pa.Field]:
+def _fields(path: Path) -> list[Field]:
     with _opened(path) as file:
         check_names(path, file.schema.names)
         return list(file.schema)

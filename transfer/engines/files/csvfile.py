@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +19,7 @@ import pyarrow.csv
 
 from ...errors import DataError, EngineError
 from ..alphabet import field_of, word_of
-from ..exact import Values, parsed, plain_decimals
+from ..exact import Field, Values, extremes, join, parsed, plain_decimals
 from .format import Format, Piece, check_names
 
 _BLOCK = 4 << 20
@@ -29,7 +28,7 @@ _DAY = 86_400_000_000
 _DAYS = (-719_528, 2_932_896)  # 0000-01-01 and 9999-12-31; other years have no four digits
 
 
-def _fields(path: Path) -> list[pa.Field]:
+def _fields(path: Path) -> list[Field]:
     names = _header(path)
     check_names(path, names)
     declared = {one.name: one for one in declared_fields(schema_file(path))}
@@ -46,7 +45,7 @@ def schema_file(path: Path) -> Path:
     return folder if folder.exists() and not single.exists() else single
 
 
-def declared_fields(file: Path) -> list[pa.Field]:
+def declared_fields(file: Path) -> list[Field]:
     """The columns that a schema file declares; none if there is no such file."""
     if not file.exists():
         return []
@@ -136,7 +135,7 @@ def _batches(path: Path, piece: Piece, batch_bytes: int) -> Iterator[pa.RecordBa
             yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(wanted))
 
 
-def _value(texts: Values, one: pa.Field) -> Values:
+def _value(texts: Values, one: Field) -> Values:
     if pa.types.is_string(one.type):
         return texts
     try:
@@ -158,11 +157,11 @@ class _Writer:
 
     def write(self, batch: pa.RecordBatch) -> None:
         fields = [_field(values, one) for values, one in zip(batch.columns, batch.schema, strict=True)]
-        lines = pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement="")
-        lines = pc.binary_join_element_wise(lines, "", "\n")
-        _, offsets, text = lines.buffers()
-        if text is not None and batch.num_rows:
-            self._file.write(text.slice(0, int(np.frombuffer(offsets, np.int32)[batch.num_rows])))
+        lines = join(*fields, ",", null_handling="replace", null_replacement="")
+        lines = join(lines, "", "\n")
+        _, ends, text = lines.buffers()
+        if ends is not None and text is not None and batch.num_rows:
+            self._file.write(text.slice(0, memoryview(ends).cast("i")[batch.num_rows]))
 
     def close(self) -> None:
         self._file.close()
@@ -172,7 +171,7 @@ def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _field(values: Values, one: pa.Field) -> Values:
+def _field(values: Values, one: Field) -> Values:
     """A column's texts, NULL where it is NULL."""
     kind = values.type
     if pa.types.is_string(kind):
@@ -191,18 +190,17 @@ def _quoted(texts: Values) -> Values:
     if pc.any(pc.match_substring(texts, '"')).as_py():
         texts = pc.replace_substring(texts, '"', '""')
     # The third argument of each is the separator, so this is quote, text, quote.
-    return pc.binary_join_element_wise('"', texts, '"', "")
+    return join('"', texts, '"', "")
 
 
 def _check_moment(values: Values, column: str) -> None:
     if pa.types.is_time(values.type):
-        low, high, ends = 0, _DAY - 1, pc.min_max(values.view(pa.int64())).as_py()
+        (low, high), ends = (0, _DAY - 1), extremes(values.view(pa.int64()))
     else:
-        low, high = _DAYS
-        ends = pc.min_max(values.cast(pa.date32()).view(pa.int32())).as_py() if len(values) else {"max": None}
-    if ends["max"] is not None and not low <= ends["min"] <= ends["max"] <= high:
+        (low, high), ends = _DAYS, extremes(values.cast(pa.date32()).view(pa.int32()))
+    if ends and not low <= ends[0] <= ends[1] <= high:
         raise DataError(
-            f"{column} holds a moment that CSV has no text for, outside of the years 0 to 9999", column=column
+            f"{column} holds a moment outside of the years 0 to 9999, for which CSV has no text", column=column
         )
 
 

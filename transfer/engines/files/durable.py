@@ -22,13 +22,15 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def write(path: Path, content: object) -> None:
-    """Write JSON aside, sync it, and rename it into place."""
+def write(path: Path, content: object, *, lasting: bool = True) -> None:
+    """Write JSON aside and rename it into place; `lasting` files are synced, others may go with a power cut."""
     aside = path.with_name(f"{ASIDE}{os.getpid()}-{path.name}")
     aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    sync(aside)
+    if lasting:
+        sync(aside)
     aside.replace(path)
-    sync(path.parent)
+    if lasting:
+        sync(path.parent)
 
 
 def read(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 
 from ...errors import EngineError
+from ..exact import Field
 
 
 class Piece(NamedTuple):
@@ -38,7 +40,7 @@ class Format:
     """
 
     suffixes: tuple[str, ...]
-    fields: Callable[[Path], list[pa.Field]]
+    fields: Callable[[Path], list[Field]]
     borders: Callable[[Path], list[int]]
     rows: Callable[[Path], int]
     batches: Callable[[Path, Piece, int], Iterator[pa.RecordBatch]]
@@ -59,7 +61,7 @@ def format_of(scheme: str) -> Format:
 
 def check_names(path: Path, names: Sequence[str]) -> None:
     """EngineError if two columns of a file have one name: which of them is meant could not be said."""
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise EngineError(f"{path} has more than one column called {twice[0]}.")
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,10 +85,10 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
 class FileLedger:
     """The ledger of one loader. What it claims and settles becomes true in `commit`."""
 
-    def __init__(self, root: Path, present: Any) -> None:
+    def __init__(self, root: Path, present: Callable[[str], dict[str, int]]) -> None:
         self._root = root
         self._folder = root / FOLDER
-        # Tells which files a table has now; an append notes them before its own.
+        # The parts that a table has now, with their rows; an append notes them before its own.
         self._present = present
         self.claimed: Claim | None = None
         self.table = ""
@@ -166,7 +166,7 @@ class FileLedger:
         with locked(self._folder / "claims.lock"):
             if file.exists() and is_alive(read(file)):
                 raise EngineError(f"Slice {claim.slice} of {claim.hop} is being landed by another worker.")
-            write(file, this_owner())
+            write(file, this_owner(), lasting=False)
         self.claimed = claim
         return True
 
@@ -208,7 +208,7 @@ class FileLedger:
 
     def _before(self, claim: Claim) -> dict[str, int]:
         """What a table held before a run: with receipts in the folder, unlisted files would count no longer."""
-        return dict(self._present(self._table_of(claim)))
+        return self._present(self._table_of(claim))
 
     def _undo(self, run: str, hop: str) -> None:
         """Receipts first: files without them are no parts."""

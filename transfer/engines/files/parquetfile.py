@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..exact import Field
 from .format import Format, Piece, check_names, within
 
 # A row group is held twice while it is written, as Arrow and encoded; 32 MB of lineitem are 250,000 rows.
@@ -22,7 +23,7 @@ def _open(path: Path) -> pq.ParquetFile:
     return pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
 
 
-def _fields(path: Path) -> list[pa.Field]:
+def _fields(path: Path) -> list[Field]:
     with _open(path) as file:
         schema = file.schema_arrow
     check_names(path, schema.names)

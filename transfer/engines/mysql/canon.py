@@ -58,7 +58,8 @@ def _field(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
     if canon.form in ("text", "padded"):
         text = _counted(_text(name, canon, native, utf8=utf8))
     elif canon.form == "uuid" and _is(native, f"uuid|{_BLANKED}|{_TEXT}"):
-        text = name if _is(native, "uuid") else _shaped(_text(name, canon, native, utf8=utf8))
+        # coalesce(uuid, '~') is a uuid again: NULL, which concat_ws skips
+        text = f"cast({name} AS char)" if _is(native, "uuid") else _shaped(_text(name, canon, native, utf8=utf8))
     elif canon.form == "binary" and _is(native, _BINARY):
         text = f"concat(length({name}), ':', hex({name}))"
     elif canon.form == "float" and _is(native, f"{_FLOAT}|{_SHORT}"):

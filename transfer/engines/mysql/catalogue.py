@@ -23,6 +23,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     ))  # fmt: skip
     foreign = _foreign_keys(session, schema, literal)
+    documents = _json_columns(session, literal)
     triggers = _grouped(session.ask(
         "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS "
         f"WHERE TRIGGER_SCHEMA = {literal}"
@@ -32,10 +33,26 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         f"WHERE {where} ORDER BY TABLE_NAME"
     )
     return [
-        _table(schema, row, columns[str(row[0])], indexes[str(row[0])], foreign[str(row[0])],
+        _table(schema, row, _documented(columns[str(row[0])], documents), indexes[str(row[0])], foreign[str(row[0])],
                [f"trigger {t[1]}" for t in triggers[str(row[0])]])
         for row in found
     ]  # fmt: skip
+
+
+def _json_columns(session: Session, literal: str) -> set[tuple[str, str]]:
+    """MariaDB's json is longtext with a check of its own; only the check says so."""
+    ((version,),) = session.ask("SELECT VERSION()")
+    if "mariadb" not in str(version).lower():
+        return set()
+    rows = session.ask(
+        "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
+        f"WHERE CONSTRAINT_SCHEMA = {literal} AND CHECK_CLAUSE LIKE 'json\\_valid(%'"
+    )
+    return {(str(t), str(c)) for t, c, clause in rows if str(clause) == f"json_valid(`{c}`)"}
+
+
+def _documented(columns: list[Row], documents: set[tuple[str, str]]) -> list[Row]:
+    return [(*row[:2], "json", *row[3:]) if (str(row[0]), str(row[1])) in documents else row for row in columns]
 
 
 def _grouped(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:

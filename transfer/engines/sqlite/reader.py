@@ -169,6 +169,9 @@ def _converted(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
         return values.cast(pa.bool_())
     if pa.types.is_timestamp(arrow) and arrow.tz:
         return _instants(values, arrow)
+    if pa.types.is_time(arrow):  # Arrow parses moments only
+        day = pc.binary_join_element_wise(pa.scalar("1970-01-01"), values, pa.scalar(" "))
+        return day.cast(pa.timestamp("us")).cast(arrow)
     return values.cast(arrow)
 
 

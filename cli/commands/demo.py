@@ -1,0 +1,138 @@
+"""`ropeway demo`: a real migration on embedded engines, in a minute."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import say
+from ..options import Manner
+from .run import carry_out, judge, keep
+from .run import show as show_run
+
+if TYPE_CHECKING:
+    from ..job import Wanted
+
+REGIONS = ("eu", "us")
+_MARK = ".ropeway-demo"
+
+
+def demo(
+    *,
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target", metavar="URL", help="A database of yours. Default: a new DuckDB file.", show_default=False
+        ),
+    ] = "",
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1000, help="How many rows to make.")] = 300_000,
+    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where its files go.")] = Path("ropeway-demo"),
+    manner: Manner,
+) -> None:
+    """Make a shop with two regions in SQLite, move both into one database, and prove it.
+
+    The rows are as odd as real ones: names in many scripts, NULLs, decimals, dates of the year 1, empty and long
+    texts. Each region goes into a schema of its own.
+
+    Examples:
+
+      ropeway demo
+
+      ropeway demo --target 'postgresql://me:${PASSWORD}@localhost/scratch' --rows 1000000
+    """  # fmt: skip
+    from ..page import page
+    from ..record import read_report
+    from ..regions import make_regions
+
+    url = target or f"duckdb:///{folder / 'shop.duckdb'}"
+    _refuse_without_schemas(url)
+    _prepare(folder)
+    say.note(f"Making {rows:,} rows in {folder} ...")
+    files = dict(zip(REGIONS, make_regions(folder, rows), strict=True))
+    started = time.monotonic()
+    shapes = {region: _move(region, file, url, folder) for region, file in files.items()}
+    seconds = time.monotonic() - started
+    reports = [read_report(shape["run"], folder / ".ropeway") for shape in shapes.values()]
+    html = folder / "report.html"
+    html.write_text(page(*reports), encoding="utf-8")
+    say.data(
+        {"equal": _is_proven(shapes), "seconds": round(seconds, 3), "report": str(html), "runs": list(shapes.values())}
+    )
+    _conclude(shapes, seconds, html, reports[0]["target"])
+
+
+def _prepare(folder: Path) -> None:
+    """An empty folder for the demo; an earlier demo's is emptied, any other is left alone."""
+    from ...transfer.errors import RequestError
+
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).is_file():
+            raise RequestError(f"{folder} holds other files.", remedy="Name another folder: --folder DIR")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).write_text("Made by 'ropeway demo', which empties this folder when it runs again.\n")
+
+
+def _move(region: str, file: Path, url: str, folder: Path) -> dict[str, Any]:
+    from ..job import job
+
+    wanted = job(source=f"sqlite:///{file}", target=url, target_schema=region)
+    say.hide(wanted.secrets.target)
+    _forget_earlier(wanted, url)
+    outcome, recorder = carry_out(wanted.request, wanted, base=folder / ".ropeway")
+    shape = keep(outcome, recorder)
+    show_run(shape)
+    return shape
+
+
+def _refuse_without_schemas(url: str) -> None:
+    from ...transfer.engines import engine_of
+    from ...transfer.errors import RequestError
+    from ...transfer.schema.catalogue import Relation
+
+    engine = engine_of(url.partition("://")[0])
+    if engine.relation(Relation(REGIONS[0], "t")) == engine.relation(Relation(REGIONS[1], "t")):
+        raise RequestError(
+            f"{engine.name} has no schemas, and the demo puts each of its two regions into one.",
+            remedy="Choose a database of another engine, or leave --target out.",
+        )
+
+
+def _forget_earlier(wanted: Wanted, url: str) -> None:
+    """Undo the demo's earlier runs in a database that is kept, so that the demo can be run again."""
+    from ...transfer.errors import RequestError
+    from ...transfer.request import job_of
+    from ..wire import clean, status
+
+    try:
+        known = status(url)
+    except RequestError:
+        return  # a file that is not there yet
+    for one in known:
+        if one.job == job_of(wanted.request):
+            clean(one.run, url, undo=True)
+
+
+def _is_proven(shapes: dict[str, dict[str, Any]]) -> bool:
+    claims = {table["verified"]["claim"] for shape in shapes.values() for table in shape["tables"]}
+    return claims <= {"target equals what was read", "target equals source"}
+
+
+def _conclude(shapes: dict[str, dict[str, Any]], seconds: float, html: Path, target: str) -> None:
+    from ...transfer.errors import DifferenceFound
+
+    for shape in shapes.values():
+        judge(shape)
+    tables = sum(len(shape["tables"]) for shape in shapes.values())
+    rows = sum(shape["rows"] for shape in shapes.values())
+    if not _is_proven(shapes):
+        raise DifferenceFound(f"Not every table of the demo was proven by a checksum: see {html}.")
+    say.out(
+        f"{rows:,} rows of {tables} tables went from two SQLite files to {target} in {seconds:.1f} s, and each "
+        "table there has the checksum of the rows that were read: the target equals what was read."
+    )
+    say.out(f"The report, with pictures: {html}")

@@ -1,0 +1,116 @@
+"""Folders of Parquet, CSV or Arrow files: a file is a table, and so is a folder of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import pairwise
+from typing import Literal
+
+import pyarrow as pa
+
+from ...engine import Failure, Loader, Session, Source
+from ...errors import DataError, RequestError
+from ...place import Address
+from ...plan import Cut, Finding, Hop
+from ...schema.catalogue import Table
+from ..without_sql import WithoutSql
+from .folder import Listing, table_of, untyped
+from .loader import FileLoader, FileSession
+from .reader import FileSource
+
+_LONGEST_NAME = 200  # bytes; file systems take 255, of which a name's suffixes need some
+_FEW = 64 << 10
+
+
+class Files(WithoutSql):
+    """One file format; the formats differ in what they know of types and borders."""
+
+    family = "files"
+    landing: Literal["files"] = "files"
+    instant: Literal["durable"] = "durable"
+    writers: Literal["many"] = "many"
+
+    def __init__(self, scheme: str) -> None:
+        self.name = scheme
+        self.schemes = (scheme,)
+
+    def name_of(self, name: str) -> str:
+        """A name that a file may have: no slash, no dot in front, not too long."""
+        safe = re.sub(r"[/\0]", "_", name)
+        safe = f"_{safe}" if safe.startswith(".") else safe
+        if len(safe.encode()) > _LONGEST_NAME:
+            kept = safe.encode()[: _LONGEST_NAME - 9].decode(errors="ignore")
+            return f"{kept}_{sha256(name.encode()).hexdigest()[:8]}"
+        return safe
+
+    def connect(self, address: Address, *, create: bool = False) -> Session:
+        return FileSession(address, create=create)
+
+    def tables(self, session: Session, schema: str = "") -> list[Table]:
+        found = _found(session)
+        return [table_of(found, name) for name in found.tables]
+
+    def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
+        """A slice for each file, and several for a large one, along its row groups where it has enough of them."""
+        found = _found(session)
+        step = max(1, -(-table.rows // max(wanted, 1)))
+        cuts: list[Cut] = []
+        for part in found.parts(table.name.table):
+            edges = _edges(found.form.borders(found.root / part), step)
+            ranges = [Cut("physical", "", low, high, part) for low, high in pairwise(edges)]
+            cuts += ranges or [Cut("part", part=part)]
+        return tuple(cuts)
+
+    def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
+        return FileSource(address, hops, count)
+
+    def loader(self, address: Address) -> Loader:
+        return FileLoader(address)
+
+    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+        return {}, untyped(_found(session), table.name.table)
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        found = _found(session)
+        for hop in hops:
+            single = [part for part in found.tables.get(hop.writes.table, ()) if "/" not in part]
+            if single:
+                raise RequestError(
+                    f"{hop.writes} is the single file {single[0]}, to which no parts can be added.",
+                    table=str(hop.writes),
+                    remedy=f"Move it into a folder {hop.writes.table}, or write to another folder.",
+                )
+        return super().check_target(session, hops)
+
+    def classify(self, error: BaseException) -> Failure:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and cause.errno in (28, 122):  # no space, quota
+            return "space"
+        return "data" if isinstance(error, DataError | pa.ArrowInvalid) else "other"
+
+
+def _found(session: Session) -> Listing:
+    assert isinstance(session, FileSession)  # noqa: S101 - made by connect()
+    return session.found()
+
+
+def _edges(borders: list[int], step: int) -> list[int | None]:
+    """Where to cut a file, its ends open; empty to read it whole.
+
+    Reading from inside a row group decodes what lies before it, so only small steps cut there.
+    """
+    rows = borders[-1] if borders else 0
+    if rows <= step:
+        return []
+    if step < _FEW and len(borders) <= rows // step:
+        return [None, *range(step, rows, step), None]
+    inner: list[int] = []
+    for border in borders[1:-1]:
+        if border - (inner[-1] if inner else 0) >= step * 3 // 4:
+            inner.append(border)
+    return [None, *inner, None] if inner else []
+
+
+ENGINES = {scheme: Files(scheme) for scheme in ("parquet", "csv", "arrow")}

@@ -1,0 +1,135 @@
+"""Which files a folder's tables consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ...errors import EngineError
+from ...place import Address
+from ...plan import Finding
+from ...schema.catalogue import Column, Relation, Table
+from ..alphabet import word_of
+from ..exact import Field
+from .csvfile import schema_file
+from .format import Format, format_of
+from .ledger import Published, published
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The tables of a place as they are now: names to parts, which are paths below `root`."""
+
+    root: Path
+    form: Format
+    tables: dict[str, tuple[str, ...]]
+    left_out: dict[str, tuple[str, ...]]
+    counted: dict[str, int]
+
+    def parts(self, table: str) -> tuple[str, ...]:
+        """The parts of a table; EngineError if there is none of this name."""
+        if table not in self.tables:
+            raise EngineError(f"{self.root} holds no table {table}.", table=table)
+        return self.tables[table]
+
+    def rows(self, table: str) -> int:
+        """The rows of a table, by receipts or by counting in its files."""
+        return sum(self.part_rows(part) for part in self.parts(table))
+
+    def part_rows(self, part: str) -> int:
+        """The rows of one part."""
+        known = self.counted.get(part)
+        return self.form.rows(self.root / part) if known is None else known
+
+    def state(self, tables: Iterable[str]) -> str:
+        """A checksum of path, size and time of change of the tables' parts."""
+        lines = [f"{part} {size_and_time(self.root / part)}" for table in tables for part in self.parts(table)]
+        return sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def size_and_time(path: Path) -> str:
+    """What changes when a file is written to. EngineError if it is gone."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise EngineError(f"{path} is gone: {error.strerror}.") from error
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+def listing(address: Address) -> Listing:
+    """List a place: a folder of files and of folders of files, or one file."""
+    form = format_of(address.place.scheme)
+    root = Path(address.database or ".")
+    if root.is_file():
+        stem = form.stem(root.name)
+        if not stem:
+            raise EngineError(f"{root} is no file of {form.suffixes[0]}.")
+        return Listing(root.parent, form, {stem: (root.name,)}, {}, {})
+    if not root.is_dir():
+        return Listing(root, form, {}, {}, {})
+    receipts = published(root)
+    tables: dict[str, tuple[str, ...]] = {}
+    left_out: dict[str, tuple[str, ...]] = {}
+    for entry in sorted(root.iterdir()):
+        name, parts, left = _table_at(entry, root, form, receipts)
+        if parts and name in tables:
+            raise EngineError(f"{root} holds the table {name} twice: as {tables[name][0]} and as {parts[0]}.")
+        if parts:
+            tables[name], left_out[name] = parts, left
+    counted = {part: rows for table in receipts.parts.values() for part, rows in table.items()}
+    return Listing(root, form, tables, left_out, counted)
+
+
+def _table_at(
+    entry: Path, root: Path, form: Format, receipts: Published
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """(name, parts, what is left out) of what stands in a folder; no parts if it is no table."""
+    if entry.name.startswith("."):
+        return "", (), ()
+    if entry.is_file():
+        stem = form.stem(entry.name)
+        return stem, (entry.name,) if stem else (), ()
+    inside = sorted(one for one in entry.iterdir() if not one.name.startswith("."))
+    files = [f"{entry.name}/{one.name}" for one in inside if one.is_file() and form.stem(one.name)]
+    parts = tuple(receipts.visible(entry.name, files))
+    for part in parts:
+        if not (root / part).is_file():
+            raise EngineError(f"{root / part} is gone, and a receipt says that it holds rows of {entry.name}.")
+    left = [f"the folder {one.name} in it" for one in inside if one.is_dir()]
+    left += [f"{file}, which no receipt names" for file in files if file not in parts]
+    return entry.name, parts, tuple(left)
+
+
+def table_of(found: Listing, name: str) -> Table:
+    """A table by its parts; the first one's columns are its columns. EngineError if others differ in names."""
+    parts = found.parts(name)
+    first = found.form.fields(found.root / parts[0])
+    for part in parts[1:]:
+        _check_alike(found, parts[0], first, part)
+    columns = tuple(Column(one.name, word_of(one), one.nullable) for one in first)
+    paths = [found.root / part for part in parts]
+    rows = found.rows(name) if found.form.typed or all(part in found.counted for part in parts) else -1
+    return Table(
+        Relation("", name), columns, rows=rows, bytes=sum(path.stat().st_size for path in paths),
+        left_out=found.left_out.get(name, ()),
+    )  # fmt: skip
+
+
+def _check_alike(found: Listing, first: str, fields: list[Field], part: str) -> None:
+    here, there = {one.name for one in fields}, {one.name for one in found.form.fields(found.root / part)}
+    if here != there:
+        odd = min(here ^ there)
+        raise EngineError(f"{first} and {part} are no parts of one table: only one of them has a column {odd}.")
+
+
+def untyped(found: Listing, name: str) -> list[Finding]:
+    """Said of a table whose file says nothing of its types."""
+    path = found.root / found.parts(name)[0]
+    if found.form.typed or schema_file(path).exists():
+        return []
+    wanted = f"{name}.schema.json"
+    return [
+        Finding("info", name, f"every column is read as text: no {wanted} beside it says more. Name types with types:")
+    ]
