@@ -69,7 +69,7 @@ def source(servers: Servers, folder: Path, engine: str, table: str, scale: float
     """The URL of a source that holds the table at this scale; it is filled at first use."""
     database = f"{table}_{named(scale)}"
     if engine == "parquet":
-        return f"parquet://{parquet(folder, table, scale)}"
+        return f"parquet:///{parquet(folder, table, scale)}"
     if engine in ("sqlite", "duckdb"):
         return f"{engine}:///{_file(folder, engine, SHAPES[table], scale)}"
     server = servers.mariadb() if engine == "mariadb" else servers.postgresql()

@@ -167,7 +167,7 @@ class _Target:
     def url(self) -> str:
         if self.engine == "postgresql":
             return self._servers.postgresql().url(TARGET)
-        return f"{self.engine}://{'/' if self.engine == 'duckdb' else ''}{self._path}"
+        return f"{self.engine}:///{self._path}"
 
     def remove(self) -> None:
         if self.engine == "postgresql":
@@ -232,7 +232,7 @@ def _contenders(
             left[name] = why or "does not do this"
         else:
             found.insert(0, Contender(name, command, {"version": adapter.version()}))
-    return [one for one in found if wanted(one.name)], {name: why for name, why in left.items() if wanted(name)}
+    return [one for one in found if wanted(one.name)], left
 
 
 def _name(asked: dict[str, Any]) -> str:

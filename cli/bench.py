@@ -87,8 +87,8 @@ def bottleneck(whole: Part, reader: Part, loader: Part) -> str:
     if load >= _NEAR * cores:
         return f"The processor is the bottleneck: our process alone keeps {load:.1f} of {cores} cores busy ({speeds})."
     return (
-        f"Both sides share something: {speeds}, {whole.rows_per_second:,.0f} together, with {load:.1f} of {cores} "
-        "cores busy in our process. One machine or one disk may serve both; more workers may help."
+        f"No side alone is the bottleneck: {speeds}, but only {whole.rows_per_second:,.0f} through both, with "
+        f"{load:.1f} of {cores} cores busy in our process. They may share a disk or a machine; more workers may help."
     )
 
 

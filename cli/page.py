@@ -123,7 +123,7 @@ def timeline(slices: Sequence[Mapping[str, Any]]) -> str:
         hue = 360 * (hops.index(str(part["hop"])) % _HUES) // _HUES
         parts.append(
             f'<rect x="{left + 10:.1f}" y="{lane * 22 + 2}" width="{width:.1f}" height="18" rx="2" '
-            f'fill="hsl({hue} 55% 50%)"><title>{escape(told)}</title></rect>'
+            f'fill="hsl({hue}, 55%, 50%)"><title>{escape(told)}</title></rect>'
         )
     bottom = len(lanes) * 22
     anchors = ("start", "middle", "middle", "middle", "end")

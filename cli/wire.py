@@ -27,7 +27,7 @@ from ..transfer.request import Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.selection import matches
-from ..transfer.start import Recorded, begin, resumed
+from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
 from ..verify.report import Report
 
@@ -119,12 +119,11 @@ def run(
     else:
         _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
-        begin(frozen, target)
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
-        receipts = execute(job, interrupt)
+        receipts = execute(job, interrupt, fresh=not resume)
     finally:
         progress.ended()
     if interrupt and interrupt.asked.is_set():

@@ -141,6 +141,9 @@ CASES = {
     "instant in a local column": Case(
         Canon("instant", 6), pa.timestamp("us"), MICRO, LOCAL, "TIMESTAMP", "datetime(6)"
     ),
+    "instant of nanoseconds": Case(
+        Canon("instant", 9), pa.timestamp("ns", tz="UTC"), (0, 123_456_789, -1), duckdb="TIMESTAMPTZ_NS"
+    ),
     "time": Case(
         Canon("time", 6), pa.time64("us"), (0, 1, 500_000, 86_399_999_999, 45_296_120_000), "time without time zone",
         "TIME", "time(6)", {"postgresql": (86_400_000_000,), "duckdb": (86_400_000_000,)},
@@ -185,7 +188,7 @@ def literal(case: Case, engine: str, value: Any) -> str:
     """A value as an SQL literal, or as what the engine makes one of."""
     if value is None:
         return "NULL"
-    kind = case.arrow
+    kind: Any = case.arrow
     if getattr(case, engine).lower() in ("uuid", "json"):
         return f"'{value}'"
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
@@ -199,8 +202,8 @@ def literal(case: Case, engine: str, value: Any) -> str:
     if pa.types.is_time(kind):
         return f"'{text(value, Canon('time', 6))}'"
     if pa.types.is_temporal(kind):
-        shown = day(value) if pa.types.is_date32(kind) else moment(value, 9 if kind.unit == "ns" else 6)
-        zone = "+00" if getattr(case, engine) in (ZONED, "TIMESTAMP WITH TIME ZONE") else ""
+        shown = day(value) if pa.types.is_date32(kind) else moment(value, 9 if "ns" in str(kind) else 6)
+        zone = "+00" if getattr(case, engine) in (ZONED, "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS") else ""
         if shown.endswith(" BC"):
             label, *clock = shown.removesuffix(" BC").split(" ")
             shown = " ".join([label, "(BC)", *clock]) + zone if engine == "duckdb" else f"{shown[:-3]}{zone} BC"

@@ -26,9 +26,11 @@ from .plan import Hop, Plan, Slice, Statement
 from .progress import Progress
 from .refusal import explained
 from .resume import Standing, standing
+from .start import begin
 
 _LIBRARIES = 230 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
 _TRIES = 4
+_HOLD_TRIES = 6
 MINIMUM_MEMORY = 384 << 20
 MINIMUM_SHARE = 96 << 20
 
@@ -72,10 +74,6 @@ class Job:
         """The job of a plan; engines are found by the places' schemes."""
         engines = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
         return cls(plan, *engines, source, target, limits, progress, mix_instants)
-
-
-class Stopped(Exception):
-    """Raised inside workers when the run stops."""
 
 
 @dataclass
@@ -129,14 +127,16 @@ class Interrupt:
         self.asked.set()
 
 
-def execute(job: Job, interrupt: Interrupt | None = None) -> list[Receipt]:
+def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True) -> list[Receipt]:
     """Carry out what of a plan has no receipt yet; all receipts of the run.
 
-    The run must be in the ledger (see start.py). Raises RopewayError; KeyboardInterrupt after an
-    interrupt, with the current slices landed.
+    A `fresh` run is written into the ledger first; another must be there. Raises RopewayError, and
+    KeyboardInterrupt after an interrupt, with the current slices landed.
     """
     with ExitStack() as stack:
         loader = _opened(stack, job)
+        if fresh:
+            begin(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
         for statement in job.plan.statements:
@@ -161,13 +161,22 @@ def _opened(stack: ExitStack, job: Job) -> Loader:
     loader = job.target.loader(job.target_address)
     stack.callback(loader.close)
     for hop in job.plan.hops:
-        if not loader.hold(str(hop.writes)):
+        if not _held(loader, str(hop.writes)):
             raise EngineError(
                 f"Another run of Ropeway is moving rows into {hop.writes}.",
                 table=str(hop.writes),
                 remedy="'ropeway status' names it. Its lock goes with its process.",
             )
     return loader
+
+
+def _held(loader: Loader, name: str) -> bool:
+    """Hold a table, waiting a moment: a killed run's session may not have noticed its client's death yet."""
+    for _ in range(_HOLD_TRIES):
+        if loader.hold(name):
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def _step(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
@@ -331,9 +340,8 @@ class _Mover:
         tally = Tally(hop)
         if hop.raw and self._job.plan.checksum:
             tally.server_sum = reader.checksum(hop, part)
-        with self._rows(hop, part, reader, tally) as rows:
-            with self._writer or nullcontext():
-                return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
+        with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
+            return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
 
     @contextmanager
     def _rows(

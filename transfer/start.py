@@ -40,29 +40,26 @@ def _recorded(row: Row) -> Recorded:
     return Recorded(run, job, state, started, by)
 
 
-def begin(plan: Plan, target: Address) -> None:
+def begin(plan: Plan, loader: Loader, target: Address) -> None:
     """Write a fresh run into the ledger: its plan, and what each table held that it appends to.
 
-    Raises UnfinishedRun if the same job was begun before and did not end.
+    The loader holds the plan's tables, so no other run can begin between a look and a write. Raises
+    UnfinishedRun if the same job was begun before and did not end.
     """
+    for row in loader.ledger.runs():
+        known = _recorded(row)
+        if known.job == plan.job and known.state == "running":
+            raise UnfinishedRun(
+                f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
+                remedy="Go on with --resume, or begin anew with --fresh "
+                f"(after 'ropeway clean {known.run}' has removed what it left).",
+            )
+    loader.ledger.prepare()
+    loader.ledger.open(plan.run, hash_of(plan), to_json(plan), plan.job, this_process(os.getpid()))
     engine = engine_of(plan.target.scheme)
-    loader = engine.loader(target)
-    try:
-        for row in loader.ledger.runs():
-            known = _recorded(row)
-            if known.job == plan.job and known.state == "running":
-                raise UnfinishedRun(
-                    f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
-                    remedy="Go on with --resume, or begin anew with --fresh "
-                    f"(after 'ropeway clean {known.run}' has removed what it left).",
-                )
-        loader.ledger.prepare()
-        loader.ledger.open(plan.run, hash_of(plan), to_json(plan), plan.job, this_process(os.getpid()))
-        for hop in plan.hops:
-            if hop.mode == "append":
-                record(plan.run, _baseline(plan, hop, engine, loader, target), loader)
-    finally:
-        loader.close()
+    for hop in plan.hops:
+        if hop.mode == "append":
+            record(plan.run, _baseline(plan, hop, engine, loader, target), loader)
 
 
 def _baseline(plan: Plan, hop: Hop, engine: Engine, loader: Loader, target: Address) -> Receipt:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -91,10 +92,10 @@ def _of_texts(texts: pl.Series) -> Sum:
     return total
 
 
-def _words(hexed: pa.LargeStringArray) -> tuple[int, int]:
+def _words(hexed: pa.Array[Any]) -> tuple[int, int]:
     """The sums of the first and of the second 16 of each text's 64 hex digits, as numbers."""
-    rows, data = len(hexed), hexed.buffers()[2]
-    digits = np.frombuffer(data, np.uint64, 8 * rows, 64 * hexed.offset).reshape(rows, 8)[:, :4]
+    rows, buffers = len(hexed), cast("list[Any]", hexed.buffers())
+    digits = np.frombuffer(buffers[2], np.uint64, 8 * rows, 64 * hexed.offset).reshape(rows, 8)[:, :4]
     # Eight digits a word, the first one lowest: to nibbles, then in pairs to 8, 16 and 32 bits.
     nibbles = (digits & 0x0F0F0F0F0F0F0F0F) + 9 * ((digits >> 6) & 0x0101010101010101)
     octets = ((nibbles & 0x00FF00FF00FF00FF) << 4) | ((nibbles >> 8) & 0x00FF00FF00FF00FF)

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from ..transfer.canonical import Canon
 from ..transfer.errors import RequestError
+
+Values: TypeAlias = "pa.Array[Any]"
+Numbers: TypeAlias = "np.ndarray[Any, Any]"
+
+pc: Any = pyarrow.compute  # pyarrow-stubs 20 know none of its functions for arrays of a type to be seen
 
 _DAY = 86_400_000_000
 _CYCLE = 146_097  # days in 400 years, after which the Gregorian calendar repeats
@@ -54,7 +59,7 @@ def row_texts(batch: pa.RecordBatch, canons: Sequence[Canon]) -> pl.Series:
     return pl.DataFrame(columns).select(pl.concat_str(texts)).to_series()
 
 
-def _parts(name: str, values: pa.Array, canon: Canon) -> _Parts:
+def _parts(name: str, values: Values, canon: Canon) -> _Parts:
     """What makes up a column's canonical texts, NULL where the column is NULL."""
     write, accepts = _FORMS[canon.form]
     if not accepts(values.type):
@@ -77,7 +82,7 @@ def _cells(part: _Part, lead: str, null: str) -> list[pl.Series | str]:
     if high - low >= len(numbers) // 4:
         return _cells(part.write(numbers), lead, null)
     # Few numbers for many rows: each is written once, then looked up.
-    table = part.write(pl.int_range(high - low + 1, dtype=numbers.dtype, eager=True) + low)
+    table = part.write(pl.int_range(high - low + 1, eager=True).cast(numbers.dtype) + low)
     if low == high and not numbers.null_count():
         return [lead + table[0]]
     texts = (lead + table).gather(numbers - low)
@@ -88,7 +93,7 @@ def _extremes(numbers: pl.Series) -> tuple[int | None, int | None]:
     return numbers.min(), numbers.max()  # type: ignore[return-value]  # integers, by our callers
 
 
-def _number(values: pa.Array, digits: int) -> _Parts:
+def _number(values: Values, digits: int) -> _Parts:
     kind = values.type
     if not pa.types.is_decimal(kind):
         numbers = pl.Series(values.cast(pa.int8()) if pa.types.is_boolean(kind) else values)
@@ -102,7 +107,7 @@ def _number(values: pa.Array, digits: int) -> _Parts:
     return [_Ranked(_unscaled(values), lambda some: _decimals(some, kind, digits))]
 
 
-def _whole(values: pa.Array, digits: int) -> _Parts:
+def _whole(values: Values, digits: int) -> _Parts:
     return _number(values, 0)
 
 
@@ -120,21 +125,22 @@ def _at_least(texts: pl.Series, have: int, want: int) -> pl.Series:
     return texts if want else texts.str.strip_chars_end(".")
 
 
-def _unscaled(values: pa.Array) -> pl.Series:
+def _unscaled(values: Values) -> pl.Series:
     """The unscaled integers of decimals of at most 18 digits: the low word of each holds all."""
-    words = np.frombuffer(values.buffers()[1], np.int64)[2 * values.offset :: 2][: len(values)]
+    buffers: list[Any] = values.buffers()
+    words = np.frombuffer(buffers[1], np.int64)[2 * values.offset :: 2][: len(values)]
     mask = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
     return pl.Series(pa.array(words, mask=mask))
 
 
-def _decimals(unscaled: pl.Series, kind: pa.DataType, digits: int) -> pl.Series:
+def _decimals(unscaled: pl.Series, kind: Any, digits: int) -> pl.Series:
     low = _plain(unscaled)
-    words = pa.py_buffer(np.stack([low, low >> 63], axis=1))
-    texts = pl.Series(pa.Array.from_buffers(kind, len(low), [None, words])).cast(pl.String)
+    words = np.stack([low, low >> 63], axis=1)
+    texts = pl.Series(pa.Array.from_buffers(kind, len(low), [None, _buffer(words)])).cast(pl.String)
     return _at_least(_nulled(texts, unscaled), kind.scale, digits)
 
 
-def _plain(numbers: pl.Series) -> np.ndarray[Any, Any]:
+def _plain(numbers: pl.Series) -> Numbers:
     """Numbers with zeros for NULLs, which `_nulled` puts back."""
     return (numbers.fill_null(0) if numbers.null_count() else numbers).to_numpy()
 
@@ -145,7 +151,7 @@ def _nulled(texts: pl.Series, like: pl.Series) -> pl.Series:
     return texts.zip_with(like.is_not_null(), pl.Series([None], dtype=pl.String))
 
 
-def _wide_decimals(values: pa.Array) -> pl.Series:
+def _wide_decimals(values: Values) -> pl.Series:
     """Texts of decimal256, which Polars lacks: the point is set into those of unscaled integers.
 
     Read at scale 0, because pyarrow writes small numbers of other scales with an exponent.
@@ -160,7 +166,7 @@ def _wide_decimals(values: pa.Array) -> pl.Series:
     return sign + digits.str.head(-scale) + "." + digits.str.tail(scale)
 
 
-def _float(values: pa.Array, digits: int) -> _Parts:
+def _float(values: Values, digits: int) -> _Parts:
     numbers = pl.Series(values.cast(pa.float64()))
     floats = _plain(numbers) + 0.0  # turns -0 into 0
     bits = floats.view(np.uint64)
@@ -169,17 +175,20 @@ def _float(values: pa.Array, digits: int) -> _Parts:
     return [_nulled(_hex(octets, np.arange(0, len(octets) + 1, 8)), numbers)]
 
 
-def _hex(octets: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]) -> pl.Series:
+def _hex(octets: Numbers, ends: Numbers) -> pl.Series:
     """The hex digits of `octets`, a text for each pair of neighbours in `ends`."""
-    offsets = pa.py_buffer(2 * ends.astype(np.int64))
-    digits = pa.py_buffer(_HEX[octets])
-    return pl.Series(pa.LargeStringArray.from_buffers(len(ends) - 1, offsets, digits))
+    offsets = _buffer(2 * ends.astype(np.int64))
+    return pl.Series(pa.LargeStringArray.from_buffers(len(ends) - 1, offsets, _buffer(_HEX[octets])))
 
 
-def _binary(values: pa.Array, digits: int) -> _Parts:
-    _, offsets, data = values.buffers()
-    ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
-    octets = np.frombuffer(data or b"", np.uint8)[ends[0] : ends[-1]]
+def _buffer(numbers: Any) -> pa.Buffer:
+    return pa.py_buffer(numbers)
+
+
+def _binary(values: Values, digits: int) -> _Parts:
+    buffers: list[Any] = values.buffers()
+    ends = np.frombuffer(buffers[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    octets = np.frombuffer(buffers[2] or b"", np.uint8)[ends[0] : ends[-1]]
     lengths = pl.Series(pc.binary_length(values))
     return [_Ranked(lengths, _counts), _nulled(_hex(octets, ends - ends[0]), lengths)]
 
@@ -188,15 +197,15 @@ def _counts(lengths: pl.Series) -> pl.Series:
     return lengths.cast(pl.String) + ":"
 
 
-def _text(values: pa.Array, digits: int) -> _Parts:
+def _text(values: Values, digits: int) -> _Parts:
     return [_Ranked(pl.Series(pc.binary_length(values)), _counts), pl.Series(values)]
 
 
-def _padded(values: pa.Array, digits: int) -> _Parts:
+def _padded(values: Values, digits: int) -> _Parts:
     return _text(pc.ascii_rtrim(values, characters=" "), digits)
 
 
-def _uuid(values: pa.Array, digits: int) -> _Parts:
+def _uuid(values: Values, digits: int) -> _Parts:
     """A text of another shape than a UUID's is written as text: it might hold a `|`."""
     shaped = pl.Series(pc.match_substring_regex(values, "^[0-9A-Fa-f-]{36}$"))
     lower = pl.Series(pc.ascii_lower(values))
@@ -206,10 +215,9 @@ def _uuid(values: pa.Array, digits: int) -> _Parts:
     return [lower.zip_with(shaped.fill_null(True), _counts(texts.str.len_bytes()) + texts)]
 
 
-def _date(values: pa.Array, digits: int) -> _Parts:
+def _date(values: Values, digits: int) -> _Parts:
     if pa.types.is_timestamp(values.type):
-        (texts,) = _timestamp(values, 0)
-        return [texts.str.replace(r"^([-0-9]+) 00:00:00( BC)?$", "$1$2")]
+        return [_moments(values, 0).str.replace(r"^([-0-9]+) 00:00:00( BC)?$", "$1$2")]
     return [_Ranked(pl.Series(values.view(pa.int32())), _days)]
 
 
@@ -221,14 +229,18 @@ def _days(days: pl.Series) -> pl.Series:
     return _any_year(days, 1, near)
 
 
-def _timestamp(values: pa.Array, digits: int) -> list[pl.Series]:
+def _timestamp(values: Values, digits: int) -> _Parts:
+    return [_moments(values, digits)]
+
+
+def _moments(values: Any, digits: int) -> pl.Series:
     if pa.types.is_date32(values.type):
         values = values.cast(pa.timestamp("us"))
     kind = pa.timestamp(values.type.unit)  # without its zone, which is UTC
     if kind.unit == "ns":  # 1677 to 2262
-        return [_stamps(values.view(kind), digits)]
+        return _stamps(values.view(kind), digits)
     microseconds = pl.Series(values.view(pa.int64()))
-    return [_any_year(microseconds, _DAY, lambda some: _stamps(some.to_arrow().view(kind), digits))]
+    return _any_year(microseconds, _DAY, lambda some: _stamps(some.to_arrow().view(kind), digits))
 
 
 def _any_year(numbers: pl.Series, per_day: int, near: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -246,12 +258,12 @@ def _any_year(numbers: pl.Series, per_day: int, near: Callable[[pl.Series], pl.S
     return _nulled(labels + texts.str.slice(4) + era, numbers)
 
 
-def _stamps(naive: pa.Array, digits: int) -> pl.Series:
+def _stamps(naive: Values, digits: int) -> pl.Series:
     naive = _coarse(naive, pa.timestamp, digits)
     return _at_least(pl.Series(naive.cast(pa.string())), _DIGITS[naive.type.unit], digits)
 
 
-def _coarse(values: pa.Array, kind: Callable[[Any], pa.DataType], digits: int) -> pa.Array:
+def _coarse(values: Values, kind: Callable[[Any], pa.DataType], digits: int) -> Values:
     """The values in the unit that `digits` ask for, or as they are where that would lose any."""
     unit = "s" if not digits else "ms" if digits <= 3 else "us"
     if _DIGITS[unit] >= _DIGITS[values.type.unit]:
@@ -262,7 +274,7 @@ def _coarse(values: pa.Array, kind: Callable[[Any], pa.DataType], digits: int) -
         return values
 
 
-def _time(values: pa.Array, digits: int) -> _Parts:
+def _time(values: Values, digits: int) -> _Parts:
     span = pl.Series(values.view(pa.int64()))
     low, high = _extremes(span)
     if low is None or high is None or (low >= 0 and high < _DAY):
@@ -282,7 +294,7 @@ def _clock(span: pl.Series, digits: int) -> pl.Series:
     return _at_least(pl.Series(times.cast(pa.string())), _DIGITS[times.type.unit], digits)
 
 
-def _duration(values: pa.Array, digits: int) -> _Parts:
+def _duration(values: Values, digits: int) -> _Parts:
     return _whole(values if pa.types.is_integer(values.type) else values.view(pa.int64()), 0)
 
 
@@ -298,17 +310,17 @@ def _is_float(kind: pa.DataType) -> bool:
     return kind in (pa.float32(), pa.float64(), *_SHORT)  # binary64 holds all of their values
 
 
-def _is_stamp(kind: pa.DataType) -> bool:
+def _is_stamp(kind: Any) -> bool:
     return pa.types.is_timestamp(kind) and kind.unit in ("us", "ns") and kind.tz in (None, "UTC")
 
 
-def _is_day(kind: pa.DataType) -> bool:
+def _is_day(kind: Any) -> bool:
     return kind == pa.date32() or (_is_stamp(kind) and kind.tz is None)
 
 
 # How each form is written, and from which Arrow types: its own, and those that another engine may
 # give back for it. A type that is not here has two readings in that form, or none.
-_FORMS: dict[str, tuple[Callable[[pa.Array, int], _Parts], Callable[[pa.DataType], bool]]] = {
+_FORMS: dict[str, tuple[Callable[[Values, int], _Parts], Callable[[pa.DataType], bool]]] = {
     "integer": (_whole, _is_number),
     "decimal": (_number, _is_number),
     "number": (_whole, _is_number),

@@ -81,6 +81,5 @@ def libpq(url: str, prefix: str = "") -> dict[str, str]:
 
 
 def file_of(url: str) -> Path:
-    return Path(
-        urlsplit(url).path[1:] if url.split("://", maxsplit=1)[0] in ("sqlite", "duckdb") else urlsplit(url).path
-    )
+    """The file or folder of a URL that names no host, such as sqlite:////tmp/file."""
+    return Path(urlsplit(url).path[1:])

@@ -17,7 +17,7 @@ import pytest
 from checksum_cases import CASES, ZONED, Case, literal
 from plain_checksum import plain_sum
 from ropeway.transfer.canonical import Canon
-from ropeway.transfer.engines import duckdb_canon
+from ropeway.transfer.engines.duckdb import canon as duckdb_canon
 from ropeway.transfer.engines.mysql import canon as mysql_canon
 from ropeway.transfer.engines.postgresql import canon as postgresql_canon
 from ropeway.transfer.errors import RequestError
@@ -259,6 +259,7 @@ def test_parallel_sums_in_postgresql(ask_postgresql: Ask) -> None:
     ask_postgresql("CREATE TABLE long (a integer, b character(3), c timestamptz)")
     ask_postgresql("INSERT INTO long SELECT n, 'x', now() FROM generate_series(1, 10000) AS n")
     ask_postgresql("ANALYZE long")
+    ask_postgresql("SET max_parallel_workers_per_gather = 2")
     for setting in ("min_parallel_table_scan_size", "parallel_setup_cost", "parallel_tuple_cost"):
         ask_postgresql(f"SET {setting} = 0")
     columns = [("a", Canon("integer"), "integer"), ("b", Canon("padded"), "character(3)"),

@@ -4,82 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sqlite3
 import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from ropeway.cli.app import app
-
-Done = subprocess.CompletedProcess[str]
-ROWS = 200_000
-
-
-@dataclass(frozen=True)
-class Shell:
-    """Runs `ropeway` in a folder."""
-
-    folder: Path
-
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "ropeway", *words]
-
-    def __call__(self, *words: str, status: int = 0) -> Done:
-        done = subprocess.run(
-            self.command(*words), cwd=self.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
-        assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done
-
-    def json(self, *words: str, status: int = 0) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self(*words, "--json", status=status).stdout)
-        return found
-
-    def refused(self, *words: str, status: int = 2) -> str:
-        """The message of a command that fails, which is the same in JSON."""
-        done = self(*words, "--json", status=status)
-        found = json.loads(done.stdout)
-        assert found["exit_status"] == status
-        assert found["error"]["message"] in done.stderr
-        return done.stderr
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(*words), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture
-def source(chinook: Path) -> tuple[str, str]:
-    return "--source", f"sqlite:///{chinook / 'Chinook_Sqlite.sqlite'}"
-
-
-TARGET = ("--target", "sqlite:///out.sqlite")
-
-
-def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql).fetchall()
-
-
-def write(path: Path, sql: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(sql)
+from shell import TARGET, Shell, ask, write
 
 
 def files(folder: Path) -> list[str]:
@@ -112,15 +44,18 @@ def test_a_folder_that_is_not_there(shell: Shell, source: tuple[str, str]) -> No
     assert "There is no folder" in shell.refused("run", *source, "--target", "sqlite:///none/out.sqlite")
 
 
+def changed(tmp_path: Path, code: str) -> dict[str, str]:
+    """An environment in which Python runs some code before all else."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+
+
 def test_a_missing_driver_names_the_extra(shell: Shell, tmp_path: Path) -> None:
-    hidden = tmp_path / "hidden"
-    hidden.mkdir()
-    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['pymysql'] = None\n")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(hidden), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(
-        shell.command("inspect", "mysql://h/d"), env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, "pip install 'ropeway[mysql]'" in done.stderr) == (2, True), done.stderr
+    environment = changed(tmp_path, "import sys\nsys.modules['pymysql'] = None\n")
+    done = shell("inspect", "mysql://h/d", status=2, environment=environment)
+    assert "pip install 'ropeway[mysql]'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -184,24 +119,11 @@ def test_a_value_that_does_not_fit(shell: Shell) -> None:
 
 
 def test_a_defect_says_so(shell: Shell, source: tuple[str, str], tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
-        "import ropeway.cli.wire as wire\ndef plan(*a, **k): raise KeyError('ouch')\nwire.plan = plan\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(broken), os.environ.get("PYTHONPATH", "")])}
-    for verbose, lines in (([], 2), (["-v"], 5)):
-        done = subprocess.run(
-            shell.command("plan", *source, *TARGET, *verbose),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 1
-        assert "defect of Ropeway: KeyError at " in done.stderr
-        assert ("Traceback" in done.stderr) == bool(verbose)
-        assert len(done.stderr.splitlines()) >= lines
+    code = "import ropeway.cli.wire as wire\ndef plan(*a, **k): raise KeyError('ouch')\nwire.plan = plan\n"
+    environment = changed(tmp_path, code)
+    said = shell("plan", *source, *TARGET, status=1, environment=environment).stderr
+    assert "defect of Ropeway: KeyError at " in said
+    assert "Traceback" in shell("plan", *source, *TARGET, "-v", status=1, environment=environment).stderr
 
 
 # Looking
@@ -407,125 +329,6 @@ def test_a_password_is_never_printed(shell: Shell, source: tuple[str, str]) -> N
     assert not [text for text in [*said, *(raw.decode("utf-8", "replace") for raw in kept)] if secret in text]
 
 
-# Interruptions
-
-
-@pytest.fixture
-def big(shell: Shell) -> tuple[str, ...]:
-    """A job that takes some seconds, in slices of some hundredths."""
-    write(
-        shell.folder / "big.sqlite",
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, amount DECIMAL(12,2));"
-        f"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {ROWS}) "
-        "INSERT INTO t SELECT x, 'row number ' || x, x / 100.0 FROM c;",
-    )
-    return ("--source", "sqlite:///big.sqlite", *TARGET, "--slice-rows", "5000")
-
-
-def stopped(shell: Shell, stop: Callable[[subprocess.Popen[str]], None], *words: str) -> tuple[int, str]:
-    """Start a run, stop it once some slices have landed; its status and what it said."""
-    process = shell.start("run", *words)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        lines = [
-            line for path in shell.folder.glob(".ropeway/*/events.jsonl") for line in path.read_text().splitlines()
-        ]
-        if sum('"landed"' in line for line in lines) >= 3:
-            break
-        time.sleep(0.02)
-    assert process.poll() is None, process.communicate()
-    stop(process)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
-
-
-def assert_whole(shell: Shell) -> None:
-    found = ask(shell.folder / "out.sqlite", "SELECT count(*), count(DISTINCT id), sum(id) FROM t")
-    assert found == [(ROWS, ROWS, ROWS * (ROWS + 1) // 2)]
-
-
-def test_a_killed_run_is_taken_up_again(shell: Shell, big: tuple[str, ...]) -> None:
-    status, _ = stopped(shell, lambda process: process.kill(), *big)
-    assert status == -signal.SIGKILL
-    assert shell.json("status")["status"] == "killed"
-    message = shell.refused("run", *big)
-    assert "did not end" in message
-    assert "--resume" in message
-    assert "did not end" in shell.refused("verify", *big)
-    found = shell.json("run", *big, "--resume")
-    assert (found["rows"], found["tables"][0]["read"]) == (ROWS, ROWS)
-    assert_whole(shell)
-    assert "No run of this job is unfinished" in shell.refused("run", *big, "--resume")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_run_after_its_slices(shell: Shell, big: tuple[str, ...], number: signal.Signals) -> None:
-    status, said = stopped(shell, lambda process: process.send_signal(number), *big)
-    assert status == 130
-    assert "--resume" in said
-    found = shell.json("status")
-    assert found["status"] == "interrupted"
-    assert found["rows"] == ask(shell.folder / "out.sqlite", "SELECT count(*) FROM t")[0][0]
-    shell("run", *big, "--resume")
-    assert_whole(shell)
-
-
-def test_a_second_signal_ends_a_run_at_once(shell: Shell, big: tuple[str, ...]) -> None:
-    def twice(process: subprocess.Popen[str]) -> None:
-        process.send_signal(signal.SIGSTOP)  # so that both signals find it moving
-        process.send_signal(signal.SIGHUP)
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGCONT)
-
-    status, _ = stopped(shell, twice, *big)
-    assert status == 130
-    shell("run", *big, "--resume")
-    assert_whole(shell)
-
-
-def test_a_fresh_run_undoes_the_unfinished_one(shell: Shell, big: tuple[str, ...]) -> None:
-    stopped(shell, lambda process: process.kill(), *big)
-    done = shell("run", *big, "--fresh")
-    assert "is undone" in done.stderr
-    assert_whole(shell)
-    assert [run["state"] for run in shell.json("status", *TARGET)["runs"]] == ["done"]
-
-
-# What is left
-
-
-def test_clean_undoes_an_unfinished_run(shell: Shell, big: tuple[str, ...]) -> None:
-    stopped(shell, lambda process: process.kill(), *big)
-    run = shell.json("status")["run"]
-    listed = shell.json("clean", run, *TARGET)
-    assert (listed["state"], listed["removed"]) == ("running", False)
-    assert listed["statements"] == [{"what": "undo: create table t", "sql": 'DROP TABLE "t"'}]
-    assert ask(shell.folder / "out.sqlite", "SELECT count(*) > 0 FROM t") == [(1,)]
-    assert shell.json("clean", run, *TARGET, "--yes")["removed"]
-    assert shell.json("inspect", TARGET[1])["tables"] == []
-    assert shell.json("status", *TARGET)["runs"] == []
-    assert "knows no run" in shell.refused("clean", run, *TARGET)
-
-
-@pytest.mark.parametrize("undo", [True, False])
-def test_clean_after_append_and_replace(shell: Shell, undo: bool) -> None:
-    write(
-        shell.folder / "in.sqlite", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (2, 'new')"
-    )
-    write(
-        shell.folder / "out.sqlite", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'old')"
-    )
-    job = ("--source", "sqlite:///in.sqlite", *TARGET)
-    options = ["--undo"] if undo else []
-    for mode, rows in (("append", [(1, "old"), (2, "new")]), ("replace", [(2, "new")])):
-        run = shell.json("run", *job, "--mode", mode)["run"]
-        assert ask(shell.folder / "out.sqlite", "SELECT * FROM t ORDER BY id") == rows
-        assert shell.json("clean", run, *TARGET, "--yes", *options)["statements"]
-        assert ask(shell.folder / "out.sqlite", "SELECT * FROM t ORDER BY id") == ([(1, "old")] if undo else rows)
-        left = "SELECT name FROM sqlite_schema WHERE name GLOB 'ropeway_2*'"
-        assert ask(shell.folder / "out.sqlite", left) == []
-
-
 # The rest
 
 
@@ -546,10 +349,9 @@ def test_version(shell: Shell) -> None:
     assert shell("--version").stdout.startswith("ropeway ")
 
 
-def test_completion_can_be_shown(shell: Shell) -> None:
-    environment = {**os.environ, "_ROPEWAY_COMPLETE": "complete_bash", "COMP_WORDS": "ropeway ver", "COMP_CWORD": "1"}
-    done = subprocess.run(shell.command(), env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "verify"
+def test_completion(shell: Shell) -> None:
+    asked = {"_ROPEWAY_COMPLETE": "complete_bash", "COMP_WORDS": "ropeway ver", "COMP_CWORD": "1"}
+    assert shell(environment={**os.environ, **asked}).stdout.strip() == "verify"
 
 
 def test_a_closed_pipe_is_no_error(shell: Shell, source: tuple[str, str]) -> None:
@@ -558,3 +360,35 @@ def test_a_closed_pipe_is_no_error(shell: Shell, source: tuple[str, str]) -> Non
     assert done.stdout.startswith("Plan ")
     assert "Traceback" not in done.stderr
     assert "defect" not in done.stderr
+
+
+def test_demo(shell: Shell) -> None:
+    found = shell.json("demo", "--rows", "2000")
+    assert found["equal"]
+    assert [run["rows"] for run in found["runs"]] == [1100, 900]
+    done = shell("demo", "--rows", "1000")  # again, in place of the first
+    assert "1,000 rows of 12 tables" in done.stdout
+    assert "the target equals what was read" in done.stdout
+    assert "<svg" in (shell.folder / "ropeway-demo" / "report.html").read_text()
+
+
+def test_demo_leaves_other_files_alone(shell: Shell) -> None:
+    (shell.folder / "ropeway-demo").mkdir()
+    (shell.folder / "ropeway-demo" / "mine").write_text("")
+    assert "holds other files" in shell.refused("demo")
+    assert files(shell.folder / "ropeway-demo") == ["mine"]
+    assert "no schemas" in shell.refused("demo", *TARGET)
+
+
+def test_bench(shell: Shell, source: tuple[str, str]) -> None:
+    found = shell.json("bench", *source, *TARGET, "--table", "Track", "--table", "Album", "--plot", "s.svg")
+    assert [(part["part"], part["rows"]) for part in found["parts"]] == [
+        ("whole", 3850),
+        ("reader", 3850),
+        ("loader", 3850),
+    ]
+    assert "bottleneck" in found["bottleneck"]
+    assert (shell.folder / "s.svg").read_text().startswith("<svg")
+    assert shell.json("inspect", TARGET[1])["tables"] == []
+    assert shell.json("status", *TARGET)["runs"] == []
+    assert "Measuring the whole" not in shell.refused("bench", *source, *TARGET, "--table", "none")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +20,12 @@ from ropeway.transfer.place import WITHHELD
 from ropeway.transfer.request import Request
 
 ROOT = Path(__file__).resolve().parents[2]
+Write = Callable[[str], Path]
 ENDS = "source: sqlite:///a.sqlite\ntarget: sqlite:///b.sqlite\n"
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> object:
+def write(tmp_path: Path) -> Write:
     def written(text: str) -> Path:
         path = tmp_path / "job.yaml"
         path.write_text(text, encoding="utf-8")
@@ -37,7 +40,7 @@ def refused(path: Path) -> str:
     return str(caught.value)
 
 
-def test_every_key_arrives_in_the_request(write) -> None:
+def test_every_key_arrives_in_the_request(write: Write) -> None:
     found = job.load(
         write(
             ENDS
@@ -87,13 +90,13 @@ tables:
     assert (query.query, query.to) == ("SELECT 1 AS one", "ones")
 
 
-def test_a_job_without_tables_means_all(write) -> None:
+def test_a_job_without_tables_means_all(write: Write) -> None:
     assert job.load(write(ENDS)).request == Request(
         job.place("sqlite:///a.sqlite")[0], job.place("sqlite:///b.sqlite")[0]
     )
 
 
-def test_it_is_yaml_1_2(write) -> None:
+def test_it_is_yaml_1_2(write: Write) -> None:
     assert job.load(write(ENDS + "target_schema: NO\n")).request.target_schema == "NO"
 
 
@@ -118,7 +121,7 @@ def test_it_is_yaml_1_2(write) -> None:
         (ENDS + "tables:\n  - from: [eu:a, us:a]\n", 4, ["consolidates", "not built yet"]),
     ],
 )
-def test_a_mistake_names_file_line_and_key(write, text: str, line: int, words: list[str]) -> None:
+def test_a_mistake_names_file_line_and_key(write: Write, text: str, line: int, words: list[str]) -> None:
     path = write(text)
     message = refused(path)
     assert f"{path}, line {line}: " in message
@@ -126,14 +129,14 @@ def test_a_mistake_names_file_line_and_key(write, text: str, line: int, words: l
         assert word in message
 
 
-def test_all_mistakes_are_told_at_once(write) -> None:
+def test_all_mistakes_are_told_at_once(write: Write) -> None:
     message = refused(write(ENDS + "wokers: 3\nlimit: -1\n"))
     assert "line 3" in message
     assert "line 4" in message
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text\n"])
-def test_what_is_no_job(write, text: str) -> None:
+def test_what_is_no_job(write: Write, text: str) -> None:
     assert "holds no job" in refused(write(text))
 
 
@@ -150,7 +153,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("{from: a*, to: b}", "may mean several"),
     ],
 )
-def test_entries_that_contradict_themselves(write, entry: str, words: str) -> None:
+def test_entries_that_contradict_themselves(write: Write, entry: str, words: str) -> None:
     assert words in refused(write(f"{ENDS}tables:\n  - {entry}\n"))
 
 
@@ -159,7 +162,7 @@ def test_ends_must_be_named() -> None:
         job.job(source="sqlite:///a.sqlite")
 
 
-def test_a_literal_password_is_in_no_value(write) -> None:
+def test_a_literal_password_is_in_no_value(write: Write) -> None:
     found = job.load(write("source: postgresql://u:hunter2@h/d\ntarget: postgresql://u:${PW}@h/d\n"))
     assert found.secrets.source == "hunter2"
     assert found.literal == ("source",)
@@ -213,7 +216,7 @@ def sources(entries: list[keys.TableKeys]) -> list[str]:
     return [entry.source or entry.query for entry in entries]
 
 
-def over(text: dict[str, object], **typed: object) -> keys.JobKeys:
+def over(text: dict[str, Any], **typed: Any) -> keys.JobKeys:
     return overlay.overlaid(keys.JobKeys.model_validate(text), Asked(**typed))
 
 
@@ -268,7 +271,8 @@ def test_query_and_to() -> None:
     assert (found.query, found.to, found.source) == ("SELECT 1 AS a", "x.ones", "")
     (found,) = over({}, table=["orders"], to="old").tables
     assert (found.source, found.to) == ("orders", "old")
-    for wrong in ({"query": "SELECT 1"}, {"to": "a"}, {"to": "a", "table": ["a", "b"]}):
+    wrongs: list[dict[str, Any]] = [{"query": "SELECT 1"}, {"to": "a"}, {"to": "a", "table": ["a", "b"]}]
+    for wrong in wrongs:
         with pytest.raises(RequestError):
             over({}, **wrong)
 
@@ -285,7 +289,8 @@ def test_public_names_are_there_and_lazy() -> None:
     assert set(ropeway.__all__) <= set(dir(ropeway))
     with pytest.raises(AttributeError):
         ropeway.nothing  # noqa: B018
-    show = "import ropeway.cli.app, sys; print([m for m in ('pyarrow', 'polars', 'pydantic', 'duckdb') if m in sys.modules])"
+    heavy = "('pyarrow', 'polars', 'pydantic', 'duckdb')"
+    show = f"import ropeway.cli.app, sys; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

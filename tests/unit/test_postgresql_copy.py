@@ -122,7 +122,7 @@ CASES: list[tuple[str, pa.DataType, list[tuple[object, str]]]] = [
     ("character varying(9)", pa.string(), [("ééééééééé", "ééééééééé"), ("ends in  ", "ends in  ")]),
     ("character(4)", pa.string(), [("ab", "ab"), ("éé  ", "éé"), ("x     ", "x")]),
     ("name", pa.string(), [("a\\b", "a\\b")]),
-    ("bytea", pa.binary(), [(b"", "\\x"), (bytes(range(256)), "\\x" + bytes(range(256)).hex())]),
+    ("bytea", pa.binary(), [(bytes(range(256)), "\\x" + bytes(range(256)).hex()), (b"", "\\x")]),
     ("date", pa.date32(), [(0, "1970-01-01"), (-719_162, "0001-01-01"), (-719_163, "0001-12-31 BC"),
                            (-2_440_588, "4714-11-24 BC"), (2_932_897, "10000-01-01"),
                            (2_145_042_905, "5874897-12-31")]),
@@ -174,7 +174,8 @@ def test_the_server_holds_what_was_sent(
 ) -> None:
     table = create(connection, "n int", f"a {native}", f"b {native}", "other inet")
     given = of(arrow, [values[0][0], None, *(value for value, _ in values), None]).slice(1)  # an offset, and NULLs
-    whole = of(arrow, [values[-1][0]] * len(given))
+    turned = [values[n % len(values)] for n in range(len(given))]
+    whole = of(arrow, [value for value, _ in turned])
     names, columns = ["n", "a", "b"], [pa.array(range(len(given)), pa.int32()), given, whole]
     natives = ["integer", native, native]
     if form == "text":
@@ -185,8 +186,7 @@ def test_the_server_holds_what_was_sent(
     assert put(connection, table, natives, batch.slice(0, 1), batch.slice(1, 2), batch.slice(3)) == len(given)
 
     printed = ask(connection, f"SELECT a::text, b::text FROM {table} ORDER BY n")
-    last = values[-1][1]
-    assert printed == [(None, last), *((text, last) for _, text in values), (None, last)]
+    assert printed == list(zip([None, *(text for _, text in values), None], (text for _, text in turned), strict=True))
 
 
 def readable(case: tuple[str, pa.DataType, Any]) -> bool:
@@ -463,6 +463,7 @@ UNREADABLE = [
     ("bigint", "128", pa.int8()),
     ("interval", "'1 month'", pa.duration("us")),
     ("interval", "'300000000 days'", pa.duration("us")),
+    ("interval", "'106751991 days 24:00:00'", pa.duration("us")),
     ("timestamp", "'2500-01-01'", NS),
 ]
 
@@ -550,9 +551,8 @@ def test_a_reader_joins_a_snapshot_and_keeps_it(url: str, connection: Connection
         try:
             assert count(reader, table) == 100_000
 
-            stream = read(
-                reader, f"SELECT * FROM {table}, generate_series(1, 1000)", pa.schema([*ROWS, ("g", pa.int32())])
-            )
+            endless = f"SELECT k, v, generate_series(1, 2000000000) FROM {table}"
+            stream = read(reader, endless, pa.schema([*ROWS, ("g", pa.int32())]))
             next(stream)
             stream.close()  # type: ignore[attr-defined]  # an iterator that is a generator
             assert count(reader, table) == 100_000
@@ -715,7 +715,7 @@ def test_a_raw_reader_keeps_its_snapshot(connection: Connection, rows: str, end:
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     seen = ask(connection, "SELECT pg_current_snapshot()::text")
     if end == "closed":
-        stream = read_raw(connection, f"SELECT r.* FROM {rows} r, generate_series(1, 1000)")
+        stream = read_raw(connection, f"SELECT generate_series(1, 2000000000) FROM {rows}")
         next(stream)
         stream.close()
     elif end == "failed":

@@ -122,6 +122,8 @@ def carried(values: Values, arrow: pa.DataType, column: str) -> Values:
         values = values.dictionary_decode()
     if not _plain(values.type).equals(values.type) or pa.types.is_fixed_size_binary(values.type):
         values = values.cast(pa.binary() if pa.types.is_fixed_size_binary(values.type) else _plain(values.type))
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
     return exactly(values, arrow, column)
 
 

@@ -17,6 +17,7 @@ from ...schema.catalogue import Column, ForeignKey, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ..exact import castable
 from . import catalogue, ddl
+from .canon import checksum_sql
 from .connection import CATALOGUE, DuckSession, limit_memory
 from .loader import DuckLoader
 from .reader import DuckSource
@@ -153,8 +154,6 @@ class DuckDb:
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
     ) -> str:
-        from ..duckdb_canon import checksum_sql
-
         try:
             return checksum_sql(self.relation(relation), columns, where)
         except RequestError:

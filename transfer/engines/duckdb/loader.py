@@ -109,8 +109,6 @@ def _stored(batch: pa.RecordBatch, slots: list[Slot], targets: list[str], hop: H
 
 
 def _column(values: Values, to: Slot, column: str) -> Values:
-    if pa.types.is_string(to.arrow) and pa.types.is_decimal(values.type):
-        return plain_decimals(values)
     stored = exactly(values, to.arrow, column)
     if pa.types.is_decimal256(stored.type):
         return plain_decimals(stored)

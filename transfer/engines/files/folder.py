@@ -78,7 +78,7 @@ def listing(address: Address) -> Listing:
             raise EngineError(f"{root} holds the table {name} twice: as {tables[name][0]} and as {parts[0]}.")
         if parts:
             tables[name], left_out[name] = parts, left
-    counted = {part: rows for table in receipts.parts.values() for part, rows in table.items()}
+    counted = {p: n for table in receipts.parts.values() for run in table.values() for p, n in run.items()}
     return Listing(root, form, tables, left_out, counted)
 
 

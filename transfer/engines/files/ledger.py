@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,17 +40,21 @@ class Landed(NamedTuple):
 
 @dataclass(frozen=True)
 class Published:
-    """What receipts say: table to its parts with their rows, and the runs that the ledger knows."""
+    """What receipts say: table and run to the parts with their rows, and the runs that the ledger knows."""
 
-    parts: dict[str, dict[str, int]]
+    parts: dict[str, dict[str, dict[str, int]]]
     runs: frozenset[str]
 
-    def visible(self, table: str, files: Iterable[str]) -> list[str]:
+    def listed(self, table: str, files: Iterable[str]) -> dict[str, int]:
+        """The parts that receipts name, with their rows. A run none of whose parts is left was removed by hand."""
+        present = set(files)
+        groups = [parts for parts in self.parts.get(table, {}).values() if present & parts.keys()]
+        return {part: rows for parts in groups for part, rows in parts.items()}
+
+    def visible(self, table: str, files: Sequence[str]) -> list[str]:
         """Which of a table's files hold rows of it."""
-        listed = self.parts.get(table)
-        if listed is not None:
-            return sorted(listed)
-        return [file for file in files if not self.is_ours(file)]
+        listed = self.listed(table, files)
+        return sorted(listed) or [file for file in files if not self.is_ours(file)]
 
     def is_ours(self, file: str) -> bool:
         """Whether a run of this ledger wrote the file, so that only a receipt makes it a part."""
@@ -60,16 +64,16 @@ class Published:
 
 def published(root: Path) -> Published:
     """All receipts below a folder, of runs that are known and of those that were forgotten."""
-    parts: dict[str, dict[str, int]] = {}
+    parts: dict[str, dict[str, dict[str, int]]] = {}
     runs = set()
     for folder in _folders(root / FOLDER / "runs"):
         runs.add(folder.name)
         for entry in _entries(folder / "receipts"):
-            parts.setdefault(entry["table"], {}).update(entry["files"])
+            parts.setdefault(entry["table"], {}).setdefault(folder.name, {}).update(entry["files"])
     for file in sorted((root / FOLDER / "kept").glob("*.json")):
         runs.add(file.stem)
         for table, files in read(file).items():
-            parts.setdefault(table, {}).update(files)
+            parts.setdefault(table, {})[file.stem] = files
     return Published(parts, frozenset(runs))
 
 
@@ -236,12 +240,13 @@ class FileLedger:
     def sweep(self, table: str) -> None:
         """Delete what killed processes left of a table. Its lock must be held: then nobody else writes it."""
         known = published(self._root)
-        listed = known.parts.get(table, {})
         folder = self._root / table
-        for file in folder.iterdir() if folder.is_dir() else ():
-            orphan = known.is_ours(file.name) and f"{table}/{file.name}" not in listed
-            if file.name.startswith(ASIDE) or orphan:
-                file.unlink(missing_ok=True)
+        files = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+        listed = known.listed(table, [f"{table}/{name}" for name in files])
+        for name in files:
+            orphan = known.is_ours(name) and f"{table}/{name}" not in listed
+            if name.startswith(ASIDE) or orphan:
+                (folder / name).unlink(missing_ok=True)
 
     def _run(self, run: str) -> Path:
         return self._folder / "runs" / run

@@ -36,7 +36,9 @@ class SqliteSession:
             raise EngineError(f"There is no folder {folder} for the SQLite file.")
         if not create and not Path(self.path).is_file():
             raise EngineError(f"There is no SQLite file {self.path}.")
-        self._connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        # Planning into a file that is not there looks at an empty database, and makes no file.
+        path = self.path if Path(self.path).is_file() else ":memory:"
+        self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
 
     def ask(self, sql: str) -> list[Row]:
         try:
@@ -69,7 +71,8 @@ class SqliteLoader:
 
     def __init__(self, address: Address) -> None:
         self.path = address.database
-        SqliteSession(address, create=True).close()
+        if not Path(self.path).absolute().parent.is_dir():
+            raise EngineError(f"There is no folder {Path(self.path).absolute().parent} for the SQLite file.")
         self._connection = adbc.connect(self.path, autocommit=True)
         self._inside = False
         for pin in ("busy_timeout = 10000", "foreign_keys = OFF", "cache_size = -65536"):

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..canonical import Canon
-from ..errors import RequestError
-from ..rules import Native, split
+from ...canonical import Canon
+from ...errors import RequestError
+from ...rules import Native, split
 
 _SHORT = "u?(tinyint|smallint|integer)"
 _INTEGER = f"{_SHORT}|u?(bigint|hugeint)"
 _LOCAL = "timestamp|timestamp_s|timestamp_ms|timestamp_ns|datetime"
-_ZONED = "timestamp with time zone|timestamptz"
+_ZONED = "timestamp with time zone|timestamptz|timestamptz_ns"
+_FINE = "timestamp_ns|timestamptz_ns"
 _WIDEST = 38  # digits of a DECIMAL
 
 
@@ -106,8 +107,8 @@ def _moment(value: str, canon: Canon, native: Native) -> str:
     if _is(native, "date") and canon.form == "timestamp":
         return _timestamp(f"{value}::TIMESTAMP", canon.digits, 6)
     if _is(native, _ZONED):
-        return _timestamp(f"timezone('UTC', {value})", canon.digits, 6)
-    return _timestamp(value, canon.digits, 9 if _is(native, "timestamp_ns") else 6) if _is(native, _LOCAL) else ""
+        return _timestamp(f"timezone('UTC', {value})", canon.digits, 9 if _is(native, _FINE) else 6)
+    return _timestamp(value, canon.digits, 9 if _is(native, _FINE) else 6) if _is(native, _LOCAL) else ""
 
 
 def _date(value: str, native: Native) -> str:
