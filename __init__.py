@@ -69,7 +69,9 @@ __all__ = [  # noqa: PLE0604 - the names above, each once
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version()
+        from .cli import version
+
+        return version()
     if name == "verify":  # the room, which is callable: see below
         return importlib.import_module(".verify", __name__)
     if name in _HOME:
@@ -79,15 +81,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("ropeway")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
 
 
 class _Verify(ModuleType):

@@ -170,6 +170,12 @@ class Servers:
                 found[name] = str(row[0]).split(" on ")[0] if row else ""
         return found
 
+    def redacted(self, text: str) -> str:
+        """What a program said, without the servers' passwords."""
+        for server in self._running.values():
+            text = text.replace(server.password, "***")
+        return text
+
     def close(self) -> None:
         for server in self._running.values():
             server.close()

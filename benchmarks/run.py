@@ -142,7 +142,7 @@ def _scenario(scenario: dict[str, Any], scale: float, servers: Servers, given: a
         for one in contenders:
             target.empty()
             found = measured(one.command, servers.cpu, given.timeout)
-            entry = _entry(found, target, shape.name)
+            entry = _entry(found, target, shape.name, servers)
             if number >= 0:
                 kept[one.name].append(entry)
             _show(one.name, entry)
@@ -253,7 +253,7 @@ def _steps(job: dict[str, Any]) -> dict[str, list[str]] | str:
     return steps
 
 
-def _entry(found: Measured, target: _Target, table: str) -> dict[str, Any]:
+def _entry(found: Measured, target: _Target, table: str, servers: Servers) -> dict[str, Any]:
     """A repetition as it is kept."""
     entry: dict[str, Any] = {
         "seconds": found.seconds, "cpu": found.cpu, "servers_cpu": found.servers_cpu, "peak": found.peak,
@@ -261,7 +261,7 @@ def _entry(found: Measured, target: _Target, table: str) -> dict[str, Any]:
     }  # fmt: skip
     told = found.output.strip().split("\n")[-1]
     if found.status:
-        entry["failed"] = (found.errors or found.output).strip()[-400:]
+        entry["failed"] = servers.redacted((found.errors or found.output).strip())[-400:]
     elif told.startswith("{"):
         entry.update(json.loads(told))
     else:

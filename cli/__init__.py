@@ -8,3 +8,14 @@ def main() -> None:
     from .app import app
 
     app(prog_name="ropeway")
+
+
+def version() -> str:
+    """The version of the installed package."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("ropeway")
+    except PackageNotFoundError:
+        return "unknown (not installed)"

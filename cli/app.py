@@ -7,6 +7,7 @@ from inspect import cleandoc
 
 import typer
 
+from . import version as installed
 from .commands import bench, clean, demo, inspect, plan, report, run, status, types, verify
 from .guard import Guarded
 from .options import spread
@@ -21,9 +22,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from .. import __version__
-
-        typer.echo(f"ropeway {__version__}")
+        typer.echo(f"ropeway {installed()}")
         raise typer.Exit
 
 

@@ -11,7 +11,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -65,8 +65,9 @@ class Measured:
     bottleneck: str
 
 
-def bench(keys: JobKeys, told: Callable[[str], None] = lambda _text: None) -> Measured:
-    """Measure a job. What a part raises is raised here."""
+def bench(keys: JobKeys | Mapping[str, Any], told: Callable[[str], None] = lambda _text: None) -> Measured:
+    """Measure a job, given by the keys of a job file. What a part raises is raised here."""
+    keys = keys if isinstance(keys, JobKeys) else JobKeys.model_validate(keys)
     wanted(keys)  # so that a wrong request is refused before a process starts
     parts = []
     for name in PARTS:
@@ -105,7 +106,7 @@ def _part(name: str, keys: JobKeys) -> Part:
             f"The process that measured the {name} ended with status {found.returncode}: {found.stderr[-500:].strip()}"
         ) from error
     if "error" in answer:
-        raise _ERRORS.get(answer["status"], RequestError)(f"Measuring the {name}: {answer['error']}")
+        raise _ERRORS.get(answer["status"], RequestError)(answer["error"])
     return Part(**answer)
 
 

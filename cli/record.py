@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..transfer.engine import Receipt
 from ..transfer.errors import RequestError
@@ -33,7 +33,7 @@ class Recorder(Progress):
     def __init__(self, base: Path | None = None) -> None:
         self._base = base or Path(FOLDER)
         self._lock = threading.Lock()
-        self._file: TextIO | None = None
+        self._file: Path | None = None
         self._failed = False
         self._moving: defaultdict[str, int] = defaultdict(int)
         self._told = 0.0
@@ -73,7 +73,7 @@ class Recorder(Progress):
         if not ignore.exists():
             ignore.write_text("*\n")
         (folder / "plan.json").write_text(to_json(plan), encoding="utf-8")
-        self._file = (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1)
+        self._file = folder / "events.jsonl"
 
     def _fail(self, error: OSError) -> None:
         if not self._failed:
@@ -89,7 +89,8 @@ class Recorder(Progress):
             if not self._file:
                 return
             try:
-                self._file.write(line + "\n")
+                with self._file.open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
             except OSError as error:
                 self._file = None
                 self._fail(error)
@@ -144,10 +145,6 @@ class Recorder(Progress):
     def close(self, status: str, report: dict[str, Any] | None = None) -> None:
         """Write the last event, and the report if there is one."""
         self.event("ended", status=status)
-        with self._lock:
-            if self._file:
-                self._file.close()
-                self._file = None
         if report is None or self.folder is None or self._failed:
             return
         try:

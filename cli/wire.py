@@ -139,8 +139,9 @@ def _job(what: Request | Plan) -> str:
 
 def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fresh: bool) -> None:
     """Look for an earlier run of the job that did not end, before planning trips over its tables."""
-    earlier = [known for known in _known(target) if known.job == _job(what) and known.state not in ENDED]
-    if isinstance(what, Plan) and any(known.run == what.run for known in _known(target) if known not in earlier):
+    runs = _known(target)
+    earlier = [known for known in runs if known.job == _job(what) and known.state not in ENDED]
+    if isinstance(what, Plan) and any(known.run == what.run for known in runs if known not in earlier):
         raise RequestError(f"This plan was carried out already, as run {what.run}.", remedy="Plan the job again.")
     for known in earlier:
         if not fresh:

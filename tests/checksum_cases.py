@@ -194,7 +194,8 @@ def literal(case: Case, engine: str, value: Any) -> str:
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         return of_octets(engine, value)
     if pa.types.is_floating(kind):
-        return f"'{value!r}'" if engine == "duckdb" or "n" in repr(value) else repr(value)
+        # Without quotes or exponent -0.0 would be a decimal, and 0.
+        return f"{value:.17e}" if engine == "mariadb" else f"'{value!r}'"
     if pa.types.is_duration(kind):
         return of_microseconds(case, engine, value)
     if pa.types.is_boolean(kind) or "bool" in getattr(case, engine).lower():

@@ -16,11 +16,12 @@ from .flow import flow
 from .plan import Hop, Slice
 
 _SHOWN = 60  # characters of a value
+_COLUMNS = 8  # of a row whose offending column the server did not name
 
 
 @dataclass(frozen=True)
 class Offender:
-    """A refused row: its key in words, and a description of the value, both '' where unknown."""
+    """A refused row: its key in words ('' if it has none), and its value or beginning."""
 
     key: str
     value: str
@@ -43,7 +44,7 @@ def explained(
         return EngineError(f"{where}: {text}", table=str(hop.writes), remedy=then)
     row = _row(hop, part, reader, loader, batch_bytes, column)
     if row and row.value:
-        text += f" (the value is {row.value})"
+        text += f" ({row.value})"
     return DataError(
         f"{where}: {text}", table=str(hop.reads), column=column, key=row.key if row else "",
         remedy="\n".join(filter(None, (remedy, then))),
@@ -94,7 +95,10 @@ def _narrowed(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> p
 def _described(hop: Hop, row: pa.RecordBatch, column: str) -> Offender:
     values = row.to_pylist()[0]
     key = ", ".join(f"{name}={values[name]}" for name in hop.key if name in values)
-    return Offender(key, shown(values[column]) if column in values else "")
+    if column in values:
+        return Offender(key, f"the value is {shown(values[column])}")
+    first = list(values.items())[:_COLUMNS]
+    return Offender(key, "the row is " + ", ".join(f"{name}={shown(value)}" for name, value in first))
 
 
 def shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import say
+from .. import say, version
 from ..options import Asked, Manner
 
 if TYPE_CHECKING:
@@ -151,7 +151,6 @@ def judge(shape: dict[str, Any]) -> None:
 
 def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> dict[str, Any]:
     """What `report` shows later: the run's shape, where it went, what it was warned of, and each slice."""
-    from ... import __version__
     from ...transfer.plan import hash_of
 
     plan, report = outcome.plan, outcome.report
@@ -161,7 +160,7 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
     first = min(ended, default=0.0)
     return {
         **shape,
-        "version": __version__,
+        "version": version(),
         "source": str(plan.source),
         "target": str(plan.target),
         "consistency": plan.consistency,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -231,6 +232,22 @@ def test_infinity_is_no_date(ask_postgresql: Ask, ask_duckdb: Ask, given: str, s
             columns = [("c", Canon(form, digits), known)]
             sql = RENDER[name](f"(SELECT '{given}'::{native} AS c) AS one", columns)
             assert answered(ask(sql)) == expected
+
+
+def test_any_nan_is_a_nan(postgresql: Postgresql, ask_duckdb: Ask) -> None:
+    """Binary COPY and DuckDB keep a NaN's sign and payload; no other engine could give them back."""
+    odd = struct.unpack(">d", bytes.fromhex("FFF8000000000001"))[0]
+    expected = plain_sum([(float("nan"),)], [Canon("float")])
+    with psycopg.connect(postgresql.database(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE odd (c double precision)")
+        with connection.cursor().copy("COPY odd FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["float8"])
+            copy.write_row((odd,))
+        assert connection.execute("SELECT encode(float8send(c), 'hex') FROM odd").fetchone() == ("fff8000000000001",)
+        sql = postgresql_canon.checksum_sql("odd", [("c", Canon("float"), "double precision")])
+        assert answered(connection.execute(sql.encode()).fetchall()) == expected
+    sql = duckdb_canon.checksum_sql("(SELECT '-nan'::DOUBLE AS c) AS odd", [("c", Canon("float"), "DOUBLE")])
+    assert answered(ask_duckdb(sql)) == expected
 
 
 def test_zero_dates_print_as_they_are_stored(ask_mariadb: Ask) -> None:

@@ -125,3 +125,20 @@ def test_clean_after_append_and_replace(shell: Shell, undo: bool) -> None:
         assert ask(shell.folder / "out.sqlite", "SELECT * FROM t ORDER BY id") == ([(1, "old")] if undo else rows)
         left = "SELECT name FROM sqlite_schema WHERE name GLOB 'ropeway_2*'"
         assert ask(shell.folder / "out.sqlite", left) == []
+
+
+def test_a_fresh_run_does_not_append_twice(shell: Shell) -> None:
+    rows = "INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (1)"
+    write(shell.folder / "in.sqlite", f"CREATE TABLE a (x INTEGER); CREATE TABLE b (x INTEGER PRIMARY KEY); {rows}")
+    write(shell.folder / "out.sqlite", f"CREATE TABLE a (x INTEGER); CREATE TABLE b (x INTEGER PRIMARY KEY); {rows}")
+    job = ("--source", "sqlite:///in.sqlite", *TARGET, "--mode", "append", "--workers", "1")
+    assert "b.x" in shell("run", *job, status=3).stderr
+    assert ask(shell.folder / "out.sqlite", "SELECT count(*) FROM a") == [(4,)]
+    assert "a, which has no key" in shell.refused("run", *job, "--fresh")
+    run = shell.json("status")["run"]
+    assert shell.json("clean", run, *TARGET)["no_way_back"] == ["publish into a"]
+    write(shell.folder / "out.sqlite", "DELETE FROM b")
+    # The row that stood in the way was there when the run began, so the verification misses it.
+    found = shell.json("run", *job, "--resume", status=5)
+    assert [table["verified"]["claim"] for table in found["tables"]] == ["target equals what was read", "different"]
+    assert ask(shell.folder / "out.sqlite", "SELECT count(*) FROM a") == [(4,)]

@@ -143,6 +143,9 @@ def test_each_kind_equals_the_plain_reading(kind: Kind, data: st.DataObject) -> 
     values = data.draw(st.lists(st.none() | kind.values, max_size=30))
     rows = [(value,) for value in values] * data.draw(st.sampled_from((1, 9)))
     assert sum_of([kind], rows) == plain_sum(rows, [kind.canon])
+    start = data.draw(st.integers(0, len(rows)))
+    part = batch_of([kind], rows).slice(start)
+    assert of_batch(part, [kind.canon]) == plain_sum(rows[start:], [kind.canon])
 
 
 @given(tables(), st.randoms(use_true_random=False))

@@ -18,7 +18,7 @@ from ...schema.sql import MergeWords, double_quoted, merge, range_condition, tex
 from ..exact import castable
 from . import catalogue, ddl
 from .canon import checksum_sql
-from .connection import CATALOGUE, DuckSession, limit_memory
+from .connection import DuckSession, limit_memory, qualified
 from .loader import DuckLoader
 from .reader import DuckSource
 from .types import READS, WRITES, slot
@@ -26,7 +26,6 @@ from .types import READS, WRITES, slot
 __all__ = ["ENGINE", "DuckDb", "limit_memory"]
 
 _GROUP_ROWS = 122_880  # rows of a row group, which a range of row ids reads or passes over as a whole
-_CATALOGUES = (CATALOGUE, "memory", "temp", "system")
 _FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
     (duckdb.OutOfMemoryException, "space"),
     (duckdb.ConstraintException, "data"),
@@ -61,10 +60,7 @@ class DuckDb:
         return text_literal(value)
 
     def relation(self, relation: Relation) -> str:
-        schema = relation.schema or self.default_schema
-        # A schema called like a catalogue is ambiguous unless the catalogue is named too.
-        first = f"{double_quoted(CATALOGUE)}." if schema.lower() in _CATALOGUES else ""
-        return f"{first}{double_quoted(schema)}.{double_quoted(relation.table)}"
+        return qualified(relation.schema or self.default_schema, relation.table)
 
     def name_of(self, name: str) -> str:
         return name
@@ -80,10 +76,7 @@ class DuckDb:
         return Table(Relation("", "query"), tuple(Column(str(r[0]), str(r[1])) for r in rows), kind="query")
 
     def create_schema(self, schema: str) -> str:
-        if schema in ("", self.default_schema):
-            return ""
-        first = f"{double_quoted(CATALOGUE)}." if schema.lower() in _CATALOGUES else ""
-        return f"CREATE SCHEMA IF NOT EXISTS {first}{double_quoted(schema)}"
+        return "" if schema in ("", self.default_schema) else f"CREATE SCHEMA IF NOT EXISTS {qualified(schema)}"
 
     def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
         """Ranges of the row id, along the borders of row groups where these are not too coarse."""

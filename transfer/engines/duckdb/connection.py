@@ -18,6 +18,7 @@ import duckdb
 from ...engine import Row
 from ...errors import EngineError, RequestError
 from ...place import Address
+from ...schema.sql import double_quoted
 
 CATALOGUE = "ropeway_file"
 MEMORY = "200MB"  # what one file may use for loading, sorting and its indexes, unless its URL says otherwise
@@ -48,6 +49,13 @@ _limit = [_Limit()]
 def limit_memory(size: int) -> None:
     """Bound what files opened from now on may use, in bytes, where their URLs do not say."""
     _limit[0] = _Limit(f"{max(size, 64 << 20) // 1_000_000}MB")
+
+
+def qualified(schema: str, name: str = "") -> str:
+    """A schema's name, or that of something in it, in quotes."""
+    # A schema called like a catalogue is ambiguous unless the catalogue is named too.
+    first = [CATALOGUE] if schema.lower() in (CATALOGUE, "memory", "temp", "system") else []
+    return ".".join(double_quoted(part) for part in (*first, schema, name) if part)
 
 
 def identity(path: str) -> str:

@@ -22,7 +22,7 @@ from ...plan import Hop, Slice
 from ...schema.sql import double_quoted, text_literal
 from ..exact import Values, exactly, extremes, plain_decimals
 from .catalogue import LEDGER
-from .connection import DuckSession, hold, release
+from .connection import DuckSession, hold, qualified, release
 from .types import Slot, slot
 
 WORDS = Words(
@@ -59,7 +59,7 @@ class DuckLoader(DuckSession):
         slots = [slot(column.native) for column in hop.columns]
         targets = [column.target for column in hop.columns]
         chosen = ", ".join(one.expression(f"c{place}") for place, one in enumerate(slots))
-        into = f"{double_quoted(hop.into.schema)}.{double_quoted(hop.into.table)}"
+        into = qualified(hop.into.schema, hop.into.table)
         columns = ", ".join(double_quoted(name) for name in targets)
         sql = f"INSERT INTO {into} ({columns}) SELECT {chosen} FROM {_ROWS}"
         loaded = 0

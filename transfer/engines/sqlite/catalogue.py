@@ -176,4 +176,4 @@ def _decide(integers: int, reals: int, texts: int, blobs: int, scale: int, inexa
         return "TEXT", why
     if not reals:
         return "INTEGER", why
-    return ("DOUBLE", why) if inexact else (f"DECIMAL(38,{scale})", why + f", at most {scale} decimals")
+    return ("NUMBER", why) if inexact else (f"DECIMAL(38,{scale})", why + f", at most {scale} decimals")

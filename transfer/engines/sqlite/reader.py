@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_sqlite.dbapi as adbc
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +20,8 @@ from ...place import Address
 from ...plan import Hop, Slice
 from ...refusal import shown
 from ...schema.sql import count, select, source_of, where_of
+from ...types import Type
+from .types import EXACT_DIGITS
 
 if TYPE_CHECKING:
     from . import Sqlite
@@ -26,13 +29,18 @@ if TYPE_CHECKING:
 # The driver takes its types from the first batch, NULLs as integers: a first row of the right storage
 # classes fixes them, and a value of another class changes the schema, which read() refuses.
 _FIRST = {"int64": "0", "float64": "0.5", "text": "''", "binary": "x''"}
+_KEPT = {"int64": "'integer'", "float64": "'integer', 'real'", "text": "'text'", "binary": "'blob'"}
 _STORED = {"int64": pa.int64(), "float64": pa.float64(), "text": pa.string(), "binary": pa.binary()}
 
 
-def storage(arrow: pa.DataType) -> str:
-    """The storage class in which SQLite carries an Arrow type."""
+def storage(meaning: Type) -> str:
+    """The storage class in which SQLite keeps a Type's values."""
+    arrow = meaning.arrow
+    if meaning.kind == "decimal":
+        kept_as_text = meaning.precision > EXACT_DIGITS or meaning.native.lower().startswith("decimal_text")
+        return "text" if kept_as_text else "float64"
     if pa.types.is_integer(arrow) or pa.types.is_boolean(arrow) or pa.types.is_duration(arrow):
-        return "text" if pa.types.is_uint64(arrow) else "int64"
+        return "int64"
     if pa.types.is_floating(arrow):
         return "float64"
     return "binary" if pa.types.is_binary(arrow) else "text"
@@ -47,11 +55,11 @@ class SqliteReader:
         self.ask("SELECT count(*) FROM sqlite_schema")  # the first read opens the snapshot
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
-        kinds = [storage(column.type.arrow) for column in hop.columns]
+        kinds = [storage(column.type) for column in hop.columns]
         first = ", ".join(_FIRST[kind] for kind in kinds)
         body = select(self._engine, hop, part)
         body = f"SELECT * FROM ({body})" if hop.limit else body
-        rows = max(1024, batch_bytes // (24 * len(kinds)))
+        rows = max(1024, batch_bytes // (12 * len(kinds)))
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows)})
             try:
@@ -59,7 +67,7 @@ class SqliteReader:
                 stored = cursor.fetch_record_batch()
                 self._agree(hop, part, stored.schema, kinds)
                 yield from _typed(stored, hop)
-            except adbc.Error as error:
+            except (adbc.Error, OSError) as error:
                 raise self._explained(hop, part, error) from error
 
     def _agree(self, hop: Hop, part: Slice, schema: pa.Schema, kinds: Sequence[str]) -> None:
@@ -70,15 +78,15 @@ class SqliteReader:
     def _misfit(self, hop: Hop, part: Slice, name: str) -> DataError:
         """A value of another storage class: find it, so that the message can name its row."""
         column = next(column for column in hop.columns if column.source == name)
-        kind = storage(column.type.arrow)
-        wanted = {"int64": "integer", "float64": "real", "text": "text", "binary": "blob"}[kind]
+        kind = storage(column.type)
+        wanted = _KEPT[kind]
         where = where_of(self._engine, hop, part) or " WHERE 1"
         quoted = self._engine.quote(column.source)
         key = ", ".join(self._engine.quote(k) for k in hop.key) or "'(no key)'"
         rows = self.ask(
             f"SELECT {key}, typeof({quoted}), substr(CAST({quoted} AS TEXT), 1, 60) "
             f"FROM {source_of(self._engine, hop)}{where} "
-            f"AND typeof({column.project}) NOT IN ('{wanted}', 'null') LIMIT 1"
+            f"AND typeof({quoted}) NOT IN ({wanted}, 'null') LIMIT 1"
         )
         *keys, stored, text = rows[0] if rows else ("?", "another storage class", "")
         return DataError(
@@ -88,9 +96,9 @@ class SqliteReader:
             remedy=f"Mend the value, or give the column another type: types: {{{name}: text}}.",
         )  # fmt: skip
 
-    def _explained(self, hop: Hop, part: Slice, error: adbc.Error) -> Exception:
+    def _explained(self, hop: Hop, part: Slice, error: adbc.Error | OSError) -> Exception:
         for column in hop.columns:
-            found = self._misfit(hop, part, column.source) if "expected" in str(error) else None
+            found = self._misfit(hop, part, column.source) if _is_misfit(error) else None
             if found and "another storage class" not in found.message:
                 return found
         return EngineError(f"SQLite refused to read {hop.reads}: {error}", table=str(hop.reads))
@@ -158,6 +166,11 @@ def _first_bad(values: pa.Array[Any], arrow: pa.DataType) -> int:
     return low
 
 
+def _is_misfit(error: adbc.Error | OSError) -> bool:
+    """The driver's own refusal of a storage class, or the error that a guard in types.py raises."""
+    return "Type mismatch" in str(error) or "integer overflow" in str(error)
+
+
 def _converted(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
     if pa.types.is_string(values.type):
         values.validate(full=True)
@@ -167,12 +180,31 @@ def _converted(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
         if not pc.all(pc.is_in(values, pa.array([0, 1, None], pa.int64()))).as_py():
             raise pa.ArrowInvalid("neither 0 nor 1")
         return values.cast(pa.bool_())
+    if pa.types.is_decimal(arrow) and pa.types.is_floating(values.type):
+        return _decimals(values, arrow)
     if pa.types.is_timestamp(arrow) and arrow.tz:
         return _instants(values, arrow)
     if pa.types.is_time(arrow):  # Arrow parses moments only
         day = pc.binary_join_element_wise(pa.scalar("1970-01-01"), values, pa.scalar(" "))
         return day.cast(pa.timestamp("us")).cast(arrow)
     return values.cast(arrow)
+
+
+def _decimals(values: pa.Array[Any], arrow: pa.Decimal128Type) -> pa.Array[Any]:
+    """Reals as the decimals that they stand for: k / 10^s, rounded once by the division, must be the real."""
+    mask = values.is_null()
+    reals = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+    power = 10.0**arrow.scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.rint(reals * power)
+        fits = (np.abs(scaled) < 10.0**arrow.precision) & (scaled / power == reals)
+    if not fits.all():
+        raise pa.ArrowInvalid("more digits than declared")
+    words = np.empty((len(reals), 2), np.int64)
+    words[:, 0] = scaled
+    words[:, 1] = words[:, 0] >> 63
+    plain = pa.Array.from_buffers(arrow, len(reals), [None, pa.py_buffer(words)])
+    return pc.if_else(mask, pa.scalar(None, arrow), plain) if values.null_count else plain
 
 
 def _instants(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from ...rules import Native, Read, Write, fixed, word
 from ...types import Fidelity, Type
 
-# Text that a guard cannot accept makes Arrow's cast fail, so a value is refused by name, never changed.
-_INTEGER = "CASE WHEN typeof({c}) IN ('integer', 'null') THEN {c} ELSE 'not an integer: ' || {c} END"
-_REAL = "CASE WHEN typeof({c}) IN ('integer', 'real', 'null') THEN CAST({c} AS REAL) ELSE 'no number: ' || {c} END"
+# The reader refuses what the driver itself tells apart: text or a real among integers, text among reals.
+# A blob among texts it would pass as text, and a number too; SQL has to stop there: abs() of the smallest
+# integer is an error.
+_STOP = "abs(-9223372036854775807 - 1)"
+_TEXT = f"CASE typeof({{c}}) WHEN 'blob' THEN {_STOP} ELSE {{c}} END"
+_ONLY_TEXT = f"CASE WHEN typeof({{c}}) IN ('text', 'null') THEN {{c}} ELSE {_STOP} END"
+_ONLY_BLOB = f"CASE WHEN typeof({{c}}) IN ('blob', 'null') THEN {{c}} ELSE {_STOP} END"
+# An integer above 2^53 among reals would be rounded.
+_NUMBER = f"CASE WHEN typeof({{c}}) = 'integer' AND abs({{c}}) > 9007199254740992 THEN {_STOP} ELSE {{c}} END"
 # CAST(real AS TEXT) prints 15 digits; a value that needs more would be changed by it.
-_DECIMAL = (
-    "CASE WHEN typeof({c}) = 'real' AND CAST(CAST({c} AS TEXT) AS REAL) <> {c} "
-    "THEN 'more than 15 digits: ' || {c} ELSE CAST({c} AS TEXT) END"
+_DIGITS = (
+    f"CASE WHEN typeof({{c}}) = 'real' AND CAST(CAST({{c}} AS TEXT) AS REAL) <> {{c}} "
+    f"THEN {_STOP} ELSE CAST({{c}} AS TEXT) END"
 )
-_TEXT = "CASE WHEN typeof({c}) = 'blob' THEN x'00' ELSE CAST({c} AS TEXT) END"
-_ONLY_TEXT = "CASE WHEN typeof({c}) IN ('text', 'null') THEN {c} ELSE 'not text: ' || {c} END"
+
+
+EXACT_DIGITS = 15  # decimal digits that every double of that many keeps
 
 
 def _decimal(native: Native) -> Type:
@@ -27,25 +34,31 @@ def _text(native: Native) -> Type:
 
 
 READS = (
-    Read("bool|boolean", fixed("bool"), _INTEGER, why="0 and 1; another value stops the run"),
+    Read("bool|boolean", fixed("bool"), why="0 and 1; another value stops the run"),
     Read(
-        "duration_int", fixed("duration"), _INTEGER, why="whole microseconds, as Ropeway writes intervals"
+        "duration_int", fixed("duration"), why="whole microseconds, as Ropeway writes intervals"
     ),
-    Read("decimal_text", _decimal, _DECIMAL, why="decimals kept as text, all digits"),
+    Read("decimal_text", _decimal, _DIGITS, why="decimals kept as text, all digits"),
     Read("json|json_text|jsonb", fixed("json"), _ONLY_TEXT),
     Read("uuid", fixed("uuid"), _ONLY_TEXT),
-    Read("[a-z0-9 ]*int[a-z0-9 ]*", fixed("int64"), _INTEGER, why="SQLite stores 64 bits whatever the word"),
+    Read("[a-z0-9 ]*int[a-z0-9 ]*", fixed("int64"), why="SQLite stores 64 bits whatever the word"),
     Read("[a-z ]*(char|clob|text|string)[a-z ]*", _text, _TEXT),
-    Read("(long ?)?blob|(var)?binary|bytea", fixed("binary"), "CAST({c} AS BLOB)"),
-    Read("real|double( precision)?|float[48]?", fixed("float64"), _REAL),
+    Read("(long ?)?blob|(var)?binary|bytea", fixed("binary"), _ONLY_BLOB),
+    Read("real|double( precision)?|float[48]?", fixed("float64")),
+    Read("number", fixed("float64"), _NUMBER, why="integers and reals in one column"),
     Read(
-        "decimal|numeric|dec|money", _decimal, _DECIMAL,
+        "decimal|numeric|dec|money", _decimal,
+        guard=lambda native: 0 < native.argument(0, 0) <= EXACT_DIGITS, when="with precision, up to 15 digits",
+        why="stored as reals, which hold 15 digits exactly",
+    ),
+    Read(
+        "decimal|numeric|dec|money", _decimal, _DIGITS,
         guard=lambda native: bool(native.arguments), when="with precision",
     ),
-    Read("date", fixed("date"), _ONLY_TEXT, why="ISO text; numbers need a type of their own"),
-    Read("datetime|timestamp", fixed("timestamp"), _ONLY_TEXT, why="ISO text"),
-    Read("timestamptz|timestamp with time zone", fixed("instant"), _ONLY_TEXT, why="ISO text with offset"),
-    Read("time", fixed("time"), _ONLY_TEXT, why="ISO text"),
+    Read("date", fixed("date"), why="ISO text; numbers need a type of their own"),
+    Read("datetime|timestamp", fixed("timestamp"), why="ISO text"),
+    Read("timestamptz|timestamp with time zone", fixed("instant"), why="ISO text with offset"),
+    Read("time", fixed("time"), why="ISO text"),
 )  # fmt: skip
 
 

@@ -1,0 +1,57 @@
+"""A value that does not fit: exit 4, with table, column, key and value, nothing of its slice kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ropeway.cli import wire
+from ropeway.transfer.errors import DataError
+from ropeway.transfer.place import parse
+from ropeway.transfer.request import Request
+from servers import Mariadb, Postgresql
+
+from places import spot
+
+# column type, the value that does not fit, what the message must hold
+CASES = {
+    "day": ("DATE", "2024-02-30", "2024-02-30"),
+    "digits": ("DECIMAL(6,2)", 1.239, "1.239"),
+    "flag": ("BOOLEAN", 2, "2"),
+    "word in a number": ("INTEGER", "abc", "abc"),
+    "real in an integer": ("INTEGER", 1.5, "1.5"),
+    "blob in a text": ("TEXT", b"\x01", "blob"),
+    "text in a blob": ("BLOB", "word", "word"),
+    "too long": ("VARCHAR(5)", "toolong!", "toolong!"),
+}
+
+
+def filled(file: Path, kind: str, value: object) -> str:
+    """5,000 good rows before the bad one: the first batch decides the driver's types."""
+    good = {"DATE": "2024-02-28", "TEXT": "word", "BLOB": b"x", "VARCHAR(5)": "short"}.get(kind, 1)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, c {kind})")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", [(n, good) for n in range(5_000)])
+        connection.execute("INSERT INTO t VALUES (?, ?)", (7_777, value))
+    return f"sqlite:///{file}"
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("case", CASES)
+def test_what_does_not_fit_is_named(
+    engine: str, case: str, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
+) -> None:
+    kind, value, shown = CASES[case]
+    target = spot(engine, tmp_path, postgresql, mariadb)
+    (source, _), (place, secret) = parse(filled(tmp_path / "source.sqlite", kind, value)), parse(target.url)
+    with pytest.raises(DataError) as caught:
+        wire.run(Request(source, place), wire.Secrets("", secret))
+    assert caught.value.exit_status == 4
+    message = str(caught.value)
+    assert "7777" in message
+    assert shown in message
+    assert "t" in caught.value.table
+    assert target.ask("SELECT count(*) FROM t") == [(0,)]
+    assert secret not in message

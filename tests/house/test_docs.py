@@ -1,0 +1,69 @@
+"""Documentation that cannot fall behind: every command, option, key and word stands in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from ropeway.cli.app import app
+from ropeway.cli.keys import JobKeys, TableKeys
+from ropeway.transfer.types import Fidelity
+from ropeway.verify import report
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # the app is a group
+
+
+def text(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(command: str) -> str:
+    """A command's section, and those that are for several commands."""
+    parts = re.split(r"^## ", text("commands.md"), flags=re.MULTILINE)
+    common = [part for part in parts if not part.startswith("ropeway ")]
+    (own,) = (part for part in parts if part.startswith(f"ropeway {command}\n"))
+    return own + "".join(common)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_documented(command: str) -> None:
+    said = section(command)
+    options = [name for one in COMMANDS[command].params for name in one.opts if name.startswith("-")]
+    assert [name for name in options if not re.search(rf"(?<![\w-]){name}(?![\w-])", said)] == []
+    assert f"    ropeway {command} " in text("commands.md")
+
+
+def test_only_commands_are_documented() -> None:
+    assert set(re.findall(r"^## ropeway (\w+)$", text("commands.md"), re.MULTILINE)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("model", [JobKeys, TableKeys])
+def test_every_key_of_a_job_is_documented(model: type[JobKeys | TableKeys]) -> None:
+    rows = [line.split("|")[1] for line in text("job.md").splitlines() if line.startswith("|")]
+    known = {name.strip() for row in rows for name in row.split(",")}
+    assert {str(one.validation_alias or name) for name, one in model.model_fields.items()} - known == set()
+
+
+def test_every_word_of_a_plan_and_a_claim_is_defined() -> None:
+    words = text("words.md")
+    claims = [report.COUNTS_EQUAL, report.EQUALS_READ, report.DIFFERENT, report.NOT_VERIFIED]
+    assert [word for word in [*Fidelity, *claims] if f"| {word} |" not in words] == []
+
+
+def test_a_word_is_defined_once() -> None:
+    defined = re.findall(r"^\*\*([^*]+?)\.?\*\*", text("words.md"), re.MULTILINE)
+    names = [name.strip(" .") for one in defined for name in re.split(r",| and ", one)]
+    assert sorted(names) == sorted(set(names))
+    for word in ("Engine", "Plan", "Hop", "Statement", "Slice", "Instant", "Reader", "Loader", "Receipt", "Report"):
+        assert word in names
+
+
+def test_links_lead_somewhere() -> None:
+    for path in DOCS.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+            assert "://" in link or (path.parent / link).exists(), f"{path.name}: {link}"
