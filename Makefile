@@ -28,6 +28,7 @@ faults: .venv/.tested  ## the long runs whose processes are killed
 	$(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS)
 
 bench: .venv/.tested  ## the benchmarks; ARGS goes to them
+	@$(PIP) install --no-compile -e '.[bench]' -c .ci/constraints.txt
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 constraints:  ## pin what a fresh environment gets today; with PYTHON=python3.11, the oldest we promise

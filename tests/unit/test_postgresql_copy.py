@@ -149,7 +149,8 @@ CASES: list[tuple[str, pa.DataType, list[tuple[object, str]]]] = [
     ("interval", pa.duration("us"), [(0, "00:00:00"), (-1, "-00:00:00.000001"), (90_000_000_001, "25:00:00.000001"),
                                      (2**63 - 1, "2562047788:00:54.775807"), (-(2**63), "-2562047788:00:54.775808")]),
     ("interval day to second(3)", pa.duration("us"), [(1000, "00:00:00.001")]),
-    ("uuid", pa.string(), [(f"{n:08x}-0000-0000-0000-{n:012X}", f"{n:08x}-0000-0000-0000-{n:012x}") for n in range(9, 12)]),
+    ("uuid", pa.string(), [(f"{n:08x}-0000-0000-0000-{n:012X}", f"{n:08x}-0000-0000-0000-{n:012x}")
+                           for n in range(9, 12)]),
     ("uuid", pa.string(), [("00112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff"),
                            ("{FFEEDDCC-BBAA-9988-7766-554433221100}", "ffeeddcc-bbaa-9988-7766-554433221100"),
                            ("00112233445566778899aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff")]),

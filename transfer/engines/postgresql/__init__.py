@@ -17,6 +17,7 @@ from ...plan import Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from . import catalogue, ddl
+from .canon import checksum_sql
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
 from .source import PostgreSqlSource
 from .types import READS, WRITES
@@ -181,10 +182,11 @@ class PostgreSql:
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
     ) -> str:
-        from .canon import checksum_sql
-
-        del session
-        return checksum_sql(self.relation(relation), columns, where)
+        ((version, encoding),) = session.ask(
+            "SELECT current_setting('server_version_num'), current_setting('server_encoding')"
+        )
+        utf8 = encoding == "UTF8"
+        return checksum_sql(self.relation(relation), columns, where, server_version=int(str(version)), utf8=utf8)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         """Privileges, asked rather than tried: planning changes nothing."""

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pyarrow as pa
 
@@ -17,12 +16,13 @@ from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import count, select, where_of
 from ...verification import server_sum
-from .canon import checksum_sql
 from .copy import cancel_reader, close_reader, open_reader, read
 from .raw import read_raw
 from .session import PINS, PostgreSqlSession, arguments
 
 if TYPE_CHECKING:
+    import adbc_driver_postgresql.dbapi as adbc
+
     from . import PostgreSql
 
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -78,7 +78,8 @@ class PostgreSqlReader:
         where = where_of(self._engine, hop, part).removeprefix(" WHERE ")
         if hop.query:
             return ""
-        return server_sum(self.ask(checksum_sql(self._engine.relation(hop.reads), columns, where))[0])
+        sql = self._engine.checksum(self._session, hop.reads, columns, where)
+        return server_sum(self.ask(sql)[0])
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))
