@@ -158,7 +158,7 @@ def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fres
                 remedy="Go on with --resume.",
             )
         _remove(known.run, target)
-        progress.said(f"Run {known.run} is undone: {len(left.statements)} things removed.")
+        progress.said(f"Run {known.run} is undone.")
 
 
 def _known(target: Address) -> list[Recorded]:

@@ -29,7 +29,8 @@ _BESIDE = ("staging", "shadow", "preimages", "old")
 class Left:
     """What a run left: `statements` remove it, in order; `stuck` names what nothing can undo.
 
-    `published` are the tables that keep rows of this run: appended, and without a key to take them out by.
+    `rows` names tables whose rows go with the run itself, where rows lie in files. `published` are the tables that
+    keep rows of this run: appended, and without a key to take them out by.
     """
 
     run: str
@@ -37,6 +38,7 @@ class Left:
     statements: tuple[Statement, ...]
     stuck: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 def leftovers(run: str, target: Address, *, undo: bool = False) -> Left:
@@ -61,6 +63,8 @@ def remove(run: str, target: Address, *, undo: bool = False) -> Left:
     try:
         plan, left = _left(run, loader, undo=undo)
         _hold(plan, loader)
+        if undo:
+            loader.ledger.finish(run, "running")  # from here on it is no finished run, whatever happens
         for statement in left.statements:
             _carry_out(run, statement, loader)
         loader.ledger.forget(run)
@@ -143,8 +147,11 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
         elif _is_own(name) or (statement.hop and hops[statement.hop].mode in ("append", "truncate")):
             stuck.append(name)
             published += [str(hops[statement.hop].writes)] if _publishes(statement, hops) else []
-    stuck += _rows_left(plan, loader)
-    return Left(plan.run, state, tuple(made), tuple(stuck), tuple(published))
+    landed = _landed(plan, loader)
+    stuck += [f"rows in {hop.writes} (mode {hop.mode})" for hop in landed if hop.mode in ("truncate", "merge")]
+    # Where nothing is made by statements, forgetting a run that did not end takes its files away.
+    rows = [str(hop.writes) for hop in landed] if engine.landing != "transaction" else []
+    return Left(plan.run, state, tuple(made), tuple(stuck), tuple(published), tuple(rows))
 
 
 def _happened(statement: Statement, journal: dict[int, tuple[str, str]], loader: Loader) -> bool:
@@ -165,14 +172,10 @@ def _publishes(statement: Statement, hops: dict[str, Hop]) -> bool:
     return not own and statement.phase == "after" and hops[statement.hop].mode == "append"
 
 
-def _rows_left(plan: Plan, loader: Loader) -> list[str]:
-    """Rows that landed in a table which was there before: its old rows are gone, or updated."""
+def _landed(plan: Plan, loader: Loader) -> list[Hop]:
+    """The hops of which rows have landed. With mode truncate or merge older rows are gone, or changed."""
     landed = {receipt.hop for receipt in loader.ledger.receipts(plan.run) if receipt.slice and receipt.loaded}
-    return [
-        f"rows in {hop.writes} (mode {hop.mode})"
-        for hop in plan.hops
-        if hop.name in landed and hop.mode in ("truncate", "merge")
-    ]
+    return [hop for hop in plan.hops if hop.name in landed]
 
 
 def only_tables(plan: Plan) -> Plan:

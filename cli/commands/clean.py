@@ -59,7 +59,7 @@ def clean(
         return
     left = remove(run, url, undo=undo)
     say.data(_shape(left, removed=True))
-    say.out(f"Removed {say.count(len(left.statements), 'thing')}; run {run} is forgotten.")
+    say.out(f"Removed {say.count(len(left.statements) + len(left.rows), 'thing')}; run {run} is forgotten.")
 
 
 def _remembered(run: str) -> str:
@@ -79,7 +79,9 @@ def _list(left: Left, *, undo: bool) -> None:
     what = "did not end" if left.state == "running" else f"is {left.state}"
     say.out(f"Run {left.run} {what}" + (", and will be undone:" if undo or left.state == "running" else ":"))
     say.table(("what", "statement"), [(one.name.split(" ", 1)[1], one.forward) for one in left.statements])
-    if not left.statements:
+    for table in left.rows:
+        say.out(f"Its files of {table} are deleted.")
+    if not left.statements and not left.rows:
         say.out("It left nothing to drop.")
     for what in left.stuck:
         say.out(f"No way back: {what}")
@@ -89,7 +91,8 @@ def _agreed(left: Left) -> bool:
     """Ask, where there is somebody to be asked."""
     if say.voice().json or not sys.stdin.isatty():
         return False
-    return typer.confirm(f"Drop {say.count(len(left.statements), 'thing')} and forget the run?", err=True)
+    things = say.count(len(left.statements) + len(left.rows), "thing")
+    return typer.confirm(f"Drop {things} and forget the run?", err=True)
 
 
 def _shape(left: Left, *, removed: bool) -> dict[str, object]:
@@ -98,5 +101,6 @@ def _shape(left: Left, *, removed: bool) -> dict[str, object]:
         "state": left.state,
         "removed": removed,
         "statements": [{"what": one.name.split(" ", 1)[1], "sql": one.forward} for one in left.statements],
+        "files_of": list(left.rows),
         "no_way_back": list(left.stuck),
     }

@@ -41,7 +41,8 @@ READS = (
         when="with precision, up to 76 digits",
     ),
     Read("money", lambda n: Type("decimal", precision=19, scale=2, native=n.text), "({c})::numeric::text"),
-    Read('text|character varying|varchar|character|char|bpchar|"char"|name|citext', _text),
+    Read('text|character varying|varchar|character|char|bpchar|"char"|name', _text),
+    Read("citext", _text, "({c})::text", why="equality there ignores case"),
     Read("bytea", fixed("binary")),
     Read("date", fixed("date"), why="infinity is refused"),
     Read("time without time zone|time", _moment("time")),  # type: ignore[arg-type]

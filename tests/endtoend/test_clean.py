@@ -1,0 +1,118 @@
+"""Cleaning and undoing on every engine that speaks SQL: what is left is listed, removed, and nothing else is."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ropeway
+from places import SQL_ENGINES, Spot, spot
+
+OLD, NEW = (1, "old"), (2, "new")
+
+
+@pytest.fixture(params=SQL_ENGINES)
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
+    # Only the server that is asked for is started.
+    engine = request.param
+    servers = {name: request.getfixturevalue(name) if name == engine else None for name in ("postgresql", "mariadb")}
+    return spot(engine, tmp_path, servers["postgresql"], servers["mariadb"])
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    file = tmp_path / "in.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE p (id INTEGER PRIMARY KEY, v VARCHAR(10)); INSERT INTO p VALUES (2, 'new');"
+            "CREATE TABLE c (id INTEGER PRIMARY KEY, p_id INTEGER NOT NULL REFERENCES p (id));"
+            "CREATE INDEX c_p ON c (p_id); INSERT INTO c VALUES (1, 2), (2, 2), (3, 2);"
+        )
+    return f"sqlite:///{file}"
+
+
+def move(source: str, target: Spot, **keys: Any) -> str:
+    """Carry out a job; its run."""
+    job = ropeway.job(source=source, target=target.url, **keys)
+    outcome = ropeway.run(job.request, job.secrets, limits=job.limits)
+    assert outcome.report
+    assert outcome.report.equal
+    return outcome.plan.run
+
+
+def rows(target: Spot) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in target.ask("SELECT id, v FROM p"))
+
+
+def tables(target: Spot) -> set[str]:
+    return {table.name.table for table in ropeway.inspect(target.url)}
+
+
+def left(target: Spot) -> list[str]:
+    """The names of tables that a run puts beside others, as far as they are there."""
+    schemas = "information_schema.tables WHERE table_name LIKE 'ropeway_2%'"
+    own = "sqlite_schema WHERE name LIKE 'ropeway_2%'"
+    column = "name" if target.engine == "sqlite" else "table_name"
+    return [row[0] for row in target.ask(f"SELECT {column} FROM {own if target.engine == 'sqlite' else schemas}")]
+
+
+def filled(target: Spot) -> None:
+    target.ask("CREATE TABLE p (id INTEGER PRIMARY KEY, v VARCHAR(10))")
+    target.ask("INSERT INTO p VALUES (1, 'old')")
+
+
+def test_a_created_schema_is_undone(source: str, target: Spot) -> None:
+    run = move(source, target)
+    assert tables(target) == {"p", "c"}
+    assert ropeway.leftovers(run, target.url).statements == ()
+    ropeway.clean(run, target.url, undo=True)
+    assert tables(target) == set()
+    assert ropeway.status(target.url) == []
+    move(source, target)
+    assert tables(target) == {"p", "c"}
+
+
+@pytest.mark.parametrize(("mode", "after"), [("append", [OLD, NEW]), ("replace", [NEW]), ("merge", [OLD, NEW])])
+def test_a_mode_is_cleaned(source: str, target: Spot, mode: str, after: list[tuple[Any, ...]]) -> None:
+    filled(target)
+    run = move(source, target, mode=mode, tables=[{"from": "p"}])
+    assert rows(target) == after
+    assert left(target)
+    assert ropeway.clean(run, target.url).statements
+    assert (rows(target), left(target)) == (after, [])
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_a_mode_is_undone(source: str, target: Spot, mode: str) -> None:
+    filled(target)
+    run = move(source, target, mode=mode, tables=[{"from": "p"}])
+    assert ropeway.clean(run, target.url, undo=True).stuck == ()
+    assert (rows(target), left(target)) == ([OLD], [])
+
+
+class Impatient(ropeway.Progress):
+    """Interrupts the run as soon as something has landed."""
+
+    def __init__(self) -> None:
+        self.interrupt = ropeway.Interrupt()
+
+    def landed(self, receipt: object) -> None:
+        self.interrupt.ask()
+
+
+def test_an_unfinished_run_is_begun_anew(source: str, target: Spot) -> None:
+    job = ropeway.job(source=source, target=target.url, slice_rows=1, workers=1)
+    progress = Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        ropeway.run(job.request, job.secrets, progress=progress, interrupt=progress.interrupt, limits=job.limits)
+    with pytest.raises(ropeway.UnfinishedRun):
+        ropeway.run(job.request, job.secrets)
+    outcome = ropeway.run(job.request, job.secrets, fresh=True, limits=job.limits)
+    assert outcome.report
+    assert outcome.report.equal
+    assert [one.state for one in ropeway.status(target.url)] == ["done"]
+    assert target.ask("SELECT count(*) FROM c") == [(3,)]
