@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ..transfer.clean import in_order
 from ..transfer.errors import RequestError
 from ..transfer.place import Place
 from ..transfer.plan import Plan, Statement, from_json, hash_of, to_json
@@ -79,7 +80,7 @@ def forward(plan: Plan) -> str:
     """The statements in order, as SQL with comments; the rows move between `before` and `after`."""
     parts = [f"-- Run {plan.run}: {plan.source} -> {plan.target}"]
     for phase, title in (("before", "Before the rows"), ("after", "After the rows"), ("swap", "At the very end")):
-        made = [statement for statement in plan.statements if statement.phase == phase]
+        made = [statement for statement in in_order(plan) if statement.phase == phase]
         if made:
             parts.append(f"-- {title}")
             parts += [_sql(statement, statement.forward) for statement in made]
@@ -95,7 +96,7 @@ def back(plan: Plan) -> str:
     parts = [f"-- The way back of run {plan.run}. 'ropeway clean {plan.run}' goes it as far as the run came."]
     parts += [
         _sql(statement, statement.back) if statement.back else f"-- {statement.name}: no way back"
-        for statement in reversed(plan.statements)
+        for statement in reversed(in_order(plan))
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -132,7 +132,7 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
     stuck: list[str] = []
     published: list[str] = []
     swapped: set[str] = set()  # hops whose swap is undone first: only then is their shadow there again
-    for statement in reversed(plan.statements):
+    for statement in reversed(in_order(plan)):
         name = statement.name.split(" ", 1)[1]
         was_made = statement.hop in swapped and journal.get(number_of(statement.name), ("", ""))[1] == "done"
         if not was_made and not _happened(statement, journal, loader):
@@ -176,6 +176,12 @@ def _landed(plan: Plan, loader: Loader) -> list[Hop]:
     """The hops of which rows have landed. With mode truncate or merge older rows are gone, or changed."""
     landed = {receipt.hop for receipt in loader.ledger.receipts(plan.run) if receipt.slice and receipt.loaded}
     return [hop for hop in plan.hops if hop.name in landed]
+
+
+def in_order(plan: Plan) -> list[Statement]:
+    """The statements as a run carries them out: what finishes one table alone comes before what waits for all."""
+    phases = {"before": 0, "after": 1, "swap": 3}
+    return sorted(plan.statements, key=lambda one: phases[one.phase] + (one.phase == "after" and "*" in one.after))
 
 
 def only_tables(plan: Plan) -> Plan:

@@ -81,8 +81,8 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
         how += ", and the source's by its own server at the same instant"
     del rows
     return replace(
-        empty, rows_source=expected.count, claim=claim, how=how, rows_target=held.count, checksum_source=expected.text(),
-        checksum_target=held.text(), left_out=_left_out(hop),
+        empty, rows_source=expected.count, claim=claim, how=how, rows_target=held.count,
+        checksum_source=expected.text(), checksum_target=held.text(), left_out=_left_out(hop),
     )  # fmt: skip
 
 

@@ -131,8 +131,10 @@ def _short(value: object) -> str:
 
 
 def _statements(plan: Plan) -> None:
+    from ...transfer.clean import in_order
+
     for phase, title in _TITLES.items():
-        made = [statement for statement in plan.statements if statement.phase == phase]
+        made = [statement for statement in in_order(plan) if statement.phase == phase]
         if not made:
             continue
         say.out(title)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from places import spot
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
@@ -13,8 +16,6 @@ from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Request
 from ropeway.transfer.schema.catalogue import Table
 from servers import Mariadb, Postgresql
-
-from places import spot
 
 ROWS = 15_607
 
@@ -39,7 +40,7 @@ def test_round_trip(
     first = f"sqlite:///{chinook / 'Chinook_Sqlite.sqlite'}"
     stops = [first, *(spot(engine, tmp_path, postgresql, mariadb).url for engine in route)]
     plans = []
-    for source, target in zip(stops, stops[1:], strict=False):
+    for source, target in pairwise(stops):
         outcome = moved(source, target)
         assert outcome.report
         assert {table.claim for table in outcome.report.tables} == {"target equals what was read"}

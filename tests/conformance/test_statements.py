@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+
 from ropeway.cli import wire
 from ropeway.transfer.place import parse
 from ropeway.transfer.plan import from_json, to_json

@@ -54,10 +54,11 @@ def tables(target: Spot) -> set[str]:
 
 def left(target: Spot) -> list[str]:
     """The names of tables that a run puts beside others, as far as they are there."""
-    schemas = "information_schema.tables WHERE table_name LIKE 'ropeway_2%'"
-    own = "sqlite_schema WHERE name LIKE 'ropeway_2%'"
-    column = "name" if target.engine == "sqlite" else "table_name"
-    return [row[0] for row in target.ask(f"SELECT {column} FROM {own if target.engine == 'sqlite' else schemas}")]
+    here = " AND table_schema = database()" if target.engine == "mariadb" else ""
+    query = f"SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'ropeway_2%'{here}"
+    if target.engine == "sqlite":
+        query = "SELECT name FROM sqlite_schema WHERE name LIKE 'ropeway_2%'"
+    return [row[0] for row in target.ask(query)]
 
 
 def filled(target: Spot) -> None:

@@ -91,10 +91,11 @@ def _only(move: Move) -> Move:
 def _take_out(move: Move, staging: Relation) -> str:
     if not move.table.key:
         return ""
-    engine = move.engine
-    same = " AND ".join(f"s.{engine.quote(k)} = t.{engine.quote(k)}" for k in move.table.key)
+    engine, target = move.engine, move.engine.relation(move.hop.writes)
+    # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
+    same = " AND ".join(f"s.{engine.quote(k)} = {target}.{engine.quote(k)}" for k in move.table.key)
     return (
-        f"DELETE FROM {engine.relation(move.hop.writes)} AS t WHERE EXISTS "
+        f"DELETE FROM {target} WHERE EXISTS "
         f"(SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
     )
 

@@ -19,6 +19,7 @@ from ...ledger import SqlLedger, Words
 from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import text_literal
+from ..exact import plain_decimals
 
 WORDS = Words(
     literal=text_literal,
@@ -161,7 +162,7 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
     if pa.types.is_duration(arrow):
         return values.cast(pa.duration("us")).cast(pa.int64())
     if pa.types.is_decimal(arrow):
-        return decimal_text(values)
+        return plain_decimals(values)
     if pa.types.is_timestamp(arrow):
         return _timestamps(values, arrow)
     if pa.types.is_date(arrow) or pa.types.is_time(arrow):
@@ -172,12 +173,3 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
 def _timestamps(values: pa.Array[Any], arrow: pa.TimestampType) -> pa.Array[Any]:
     text = values.cast(pa.timestamp("us")).cast(pa.string())
     return pc.binary_join_element_wise(text, "+00:00", "") if arrow.tz else text
-
-
-def decimal_text(values: pa.Array[Any]) -> pa.Array[Any]:
-    """Plain digits: pyarrow prints small decimals with an exponent (1E-7), Polars never does."""
-    if values.type.bit_width == 256:
-        return pa.array([None if v is None else f"{v:f}" for v in values.to_pylist()], pa.string())
-    import polars as pl
-
-    return pl.Series(values).cast(pl.String).to_arrow().cast(pa.string())

@@ -185,12 +185,13 @@ def _converted(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
     if pa.types.is_timestamp(arrow) and arrow.tz:
         return _instants(values, arrow)
     if pa.types.is_time(arrow):  # Arrow parses moments only
-        day = pc.binary_join_element_wise(pa.scalar("1970-01-01"), values, pa.scalar(" "))
-        return day.cast(pa.timestamp("us")).cast(arrow)
+        days = pa.repeat(pa.scalar("1970-01-01"), len(values))
+        moments: pa.Array[Any] = pc.binary_join_element_wise(days, values, " ")  # type: ignore[call-overload]  # stubs
+        return moments.cast(pa.timestamp("us")).cast(arrow)
     return values.cast(arrow)
 
 
-def _decimals(values: pa.Array[Any], arrow: pa.Decimal128Type) -> pa.Array[Any]:
+def _decimals(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
     """Reals as the decimals that they stand for: k / 10^s, rounded once by the division, must be the real."""
     mask = values.is_null()
     reals = values.fill_null(0.0).to_numpy(zero_copy_only=False)
@@ -203,7 +204,7 @@ def _decimals(values: pa.Array[Any], arrow: pa.Decimal128Type) -> pa.Array[Any]:
     words = np.empty((len(reals), 2), np.int64)
     words[:, 0] = scaled
     words[:, 1] = words[:, 0] >> 63
-    plain = pa.Array.from_buffers(arrow, len(reals), [None, pa.py_buffer(words)])
+    plain = pa.Array.from_buffers(arrow, len(reals), [None, pa.py_buffer(words.tobytes())])
     return pc.if_else(mask, pa.scalar(None, arrow), plain) if values.null_count else plain
 
 
