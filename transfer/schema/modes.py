@@ -94,10 +94,7 @@ def _take_out(move: Move, staging: Relation) -> str:
     engine, target = move.engine, move.engine.relation(move.hop.writes)
     # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
     same = " AND ".join(f"s.{engine.quote(k)} = {target}.{engine.quote(k)}" for k in move.table.key)
-    return (
-        f"DELETE FROM {target} WHERE EXISTS "
-        f"(SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
-    )
+    return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
 
 
 def _truncate(move: Move) -> Made:

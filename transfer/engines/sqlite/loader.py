@@ -170,6 +170,6 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
     return values
 
 
-def _timestamps(values: pa.Array[Any], arrow: pa.TimestampType) -> pa.Array[Any]:
+def _timestamps(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
     text = values.cast(pa.timestamp("us")).cast(pa.string())
     return pc.binary_join_element_wise(text, "+00:00", "") if arrow.tz else text

@@ -21,6 +21,7 @@ from ...plan import Hop, Slice
 from ...refusal import shown
 from ...schema.sql import count, select, source_of, where_of
 from ...types import Type
+from ..exact import parsed
 from .types import EXACT_DIGITS
 
 if TYPE_CHECKING:
@@ -184,11 +185,7 @@ def _converted(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
         return _decimals(values, arrow)
     if pa.types.is_timestamp(arrow) and arrow.tz:
         return _instants(values, arrow)
-    if pa.types.is_time(arrow):  # Arrow parses moments only
-        days = pa.repeat(pa.scalar("1970-01-01"), len(values))
-        moments: pa.Array[Any] = pc.binary_join_element_wise(days, values, " ")  # type: ignore[call-overload]  # stubs
-        return moments.cast(pa.timestamp("us")).cast(arrow)
-    return values.cast(arrow)
+    return parsed(values, arrow) if pa.types.is_string(values.type) else values.cast(arrow)
 
 
 def _decimals(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
