@@ -227,6 +227,10 @@ class Engine(Protocol):
         """A source's name as this engine would spell it: folded and within its length limit."""
         ...
 
+    def limit_memory(self, size: int) -> None:
+        """Bound what the engine's library may hold inside this process, in bytes; nothing for servers."""
+        ...
+
     def connect(self, address: Address, *, create: bool = False) -> Session:
         """A control connection; `create` lets a file that is not there yet be a target."""
         ...

@@ -44,8 +44,18 @@ class Limits:
 
     @property
     def share(self) -> int:
-        """Bytes of batches that one worker may hold."""
-        return max(MINIMUM_SHARE // 8, (self.memory - _LIBRARIES) // (4 * self.workers))
+        """Bytes of batches that one worker may hold; as much again is in the hands of its engines."""
+        return max(MINIMUM_SHARE // 8, (self.memory - _LIBRARIES) // (8 * self.workers))
+
+    @property
+    def reading(self) -> int:
+        """Bytes that a source's library may hold in this process."""
+        return (self.memory - _LIBRARIES) // 6
+
+    @property
+    def loading(self) -> int:
+        """Bytes that a target's library may hold: it sorts and builds indexes."""
+        return (self.memory - _LIBRARIES) * 2 // 3
 
     @property
     def batch_bytes(self) -> int:
@@ -133,6 +143,8 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
     A `fresh` run is written into the ledger first; another must be there. Raises RopewayError, and
     KeyboardInterrupt after an interrupt, with the current slices landed.
     """
+    job.source.limit_memory(job.limits.reading)
+    job.target.limit_memory(job.limits.loading)
     with ExitStack() as stack:
         loader = _opened(stack, job)
         if fresh:

@@ -19,7 +19,9 @@ OLD, NEW = (1, "old"), (2, "new")
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
     # Only the server that is asked for is started.
     engine = request.param
-    servers = {name: request.getfixturevalue(name) if name == engine else None for name in ("postgresql", "mariadb")}
+    servers: dict[str, Any] = {"postgresql": None, "mariadb": None}
+    if engine in servers:
+        servers[engine] = request.getfixturevalue(engine)
     return spot(engine, tmp_path, servers["postgresql"], servers["mariadb"])
 
 

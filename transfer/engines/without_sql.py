@@ -34,6 +34,9 @@ class WithoutSql:
     reads: Sequence[Read] = READS
     writes: Sequence[Write] = WRITES
 
+    def limit_memory(self, size: int) -> None:
+        del size  # what lies in memory was put there to lie there
+
     def quote(self, name: str) -> str:
         return double_quoted(name)
 

@@ -18,16 +18,13 @@ from ...schema.sql import MergeWords, double_quoted, merge, range_condition, tex
 from ..exact import castable
 from . import catalogue, ddl
 from .canon import checksum_sql
-from .connection import DuckSession, limit_memory, qualified
+from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
 from .loader import DuckLoader
 from .reader import DuckSource
 from .types import READS, WRITES, slot
 
-__all__ = ["ENGINE", "DuckDb", "limit_memory"]
-
 _GROUP_ROWS = 122_880  # rows of a row group, which a range of row ids reads or passes over as a whole
 _FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
-    (duckdb.OutOfMemoryException, "space"),
     (duckdb.ConstraintException, "data"),
     (duckdb.DataError, "data"),
     (duckdb.CatalogException, "schema"),
@@ -52,6 +49,9 @@ class DuckDb:
     parents_first = True
     reads = READS
     writes = WRITES
+
+    def limit_memory(self, size: int) -> None:
+        limit_memory(size)
 
     def quote(self, name: str) -> str:
         return double_quoted(name)
@@ -177,7 +177,7 @@ class DuckDb:
     def classify(self, error: BaseException) -> Failure:
         cause = error if isinstance(error, duckdb.Error) else error.__cause__
         text = str(error).lower()
-        if "no space left" in text:
+        if "no space left" in text or (cause and is_short_of_memory(cause)):
             return "space"
         if isinstance(cause, duckdb.TransactionException) and "conflict" in text:
             return "transient"

@@ -67,6 +67,8 @@ class DuckLoader(DuckSession):
             self.cursor.register(_ROWS, pa.Table.from_batches(group))
             try:
                 loaded += self.cursor.execute(sql).fetchall()[0][0]
+            except duckdb.OutOfMemoryException as error:
+                raise self.refused(error) from error
             finally:
                 # Refused inside a transaction that failed; its end takes the view with it.
                 with suppress(duckdb.Error):

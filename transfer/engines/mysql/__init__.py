@@ -69,6 +69,9 @@ class MySql:
             return name
         return f"{name[: _NAME_CHARACTERS - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
+    def limit_memory(self, size: int) -> None:
+        del size
+
     def connect(self, address: Address, *, create: bool = False) -> Session:
         del create
         if not address.database:

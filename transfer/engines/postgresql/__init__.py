@@ -65,6 +65,9 @@ class PostgreSql:
         head = name.encode()[: _NAME_BYTES - 9].decode(errors="ignore")
         return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
+    def limit_memory(self, size: int) -> None:
+        del size
+
     def connect(self, address: Address, *, create: bool = False) -> Session:
         del create
         return PostgreSqlSession(address)

@@ -48,6 +48,9 @@ class Sqlite:
     def name_of(self, name: str) -> str:
         return name
 
+    def limit_memory(self, size: int) -> None:
+        del size
+
     def connect(self, address: Address, *, create: bool = False) -> Session:
         return SqliteSession(address, create=create)
 
@@ -71,7 +74,7 @@ class Sqlite:
         if wanted < 2 or not rowid:
             return (Cut(),)
         relation = self.relation(table.name)
-        ((low, high),) = session.ask(f"SELECT min({rowid}), max({rowid}) FROM {relation}")
+        ((low, high),) = session.ask(catalogue.ends(rowid, relation))
         if low is None or int(str(high)) <= int(str(low)):
             return (Cut(),)
         first, last = int(str(low)), int(str(high))

@@ -19,7 +19,7 @@ from ...ledger import SqlLedger, Words
 from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import text_literal
-from ..exact import plain_decimals
+from ..exact import join, plain_decimals
 
 WORDS = Words(
     literal=text_literal,
@@ -172,4 +172,4 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
 
 def _timestamps(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
     text = values.cast(pa.timestamp("us")).cast(pa.string())
-    return pc.binary_join_element_wise(text, "+00:00", "") if arrow.tz else text
+    return join(text, "+00:00", "") if arrow.tz else text
