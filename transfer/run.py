@@ -320,7 +320,9 @@ class _Mover:
                 receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", instant, loader)
             except Exception as error:
                 if self._job.target.classify(error) != "transient" or attempt == _TRIES or board.error:
-                    raise self._explained(hop, part, reader, loader, error) from error
+                    problem = self._explained(hop, part, reader, loader, error)
+                    # An error that is its own explanation keeps the driver's error as its cause.
+                    raise problem from (error.__cause__ if problem is error else error)
                 self._job.progress.failed(hop.name, part.number, str(error))
                 time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - full jitter
                 loader = self._reconnected(loader)

@@ -118,7 +118,8 @@ def test_merge_counts(make: Callable[[str, Rows], str], target: Spot) -> None:
 def test_two_runs_cannot_hold_one_table(make: Callable[[str, Rows], str], target: Spot) -> None:
     """The second run is begun while the first is between two slices."""
     run(make("first", FIRST), target, "create")
-    second, refusal = make("second", SECOND), []
+    second = make("second", SECOND)
+    refusal: list[str | None] = []
 
     class Meddler(Progress):
         def landed(self, receipt: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -31,7 +32,7 @@ def place_of(engine: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb
 def table_of(cases: list[Case]) -> pa.Table:
     """One column a case, all as long as the longest, beginning with a key."""
     rows = max(len(case.values) for case in cases)
-    columns: dict[str, pa.Array] = {"k": pa.array(range(rows), pa.int64())}
+    columns: dict[str, pa.Array[Any]] = {"k": pa.array(range(rows), pa.int64())}
     fields = [pa.field("k", pa.int64(), nullable=False)]
     for number, case in enumerate(cases):
         kind = field_of(f"c{number}", case.word)
@@ -68,7 +69,7 @@ def test_round_trip(engine: str, tmp_path: Path, postgresql: Postgresql, mariadb
         assert plain(one, case) == plain(other, case), case.word
 
 
-def plain(column: pa.ChunkedArray, case: Case) -> list[object]:
+def plain(column: pa.ChunkedArray[Any], case: Case) -> list[object]:
     """Values that compare across widened types: 1 and Decimal(1) are equal, padding means nothing."""
     values = column.to_pylist()
     if case.word.startswith("padded"):

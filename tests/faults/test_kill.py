@@ -146,7 +146,7 @@ def target(kind: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) ->
 
         def ask_postgresql(sql: str) -> list[tuple[Any, ...]]:
             with psycopg.connect(url, autocommit=True) as connection:
-                return connection.execute(sql).fetchall()  # type: ignore[call-overload]  # not a literal
+                return connection.execute(sql).fetchall()
 
         return url, ask_postgresql
     url = mariadb.database()

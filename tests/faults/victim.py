@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
-from ropeway.transfer import commit, ledger
+from ropeway.transfer import flow, ledger
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
@@ -57,7 +57,7 @@ def lay(point: str, fuse: Fuse) -> None:
     if point == "claimed":
         around(ledger.SqlLedger, "claim", fuse, before=False)
     elif point == "loading":
-        around(running.Tally if hasattr(running, "Tally") else commit.Tally, "receipt", fuse, before=True)
+        around(flow.Tally, "receipt", fuse, before=True)
     elif point == "settled":
         around(ledger.SqlLedger, "settle", fuse, before=False)
     elif point == "landed":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -351,22 +351,17 @@ def test_a_type_with_two_readings_is_refused(form: str, kind: pa.DataType) -> No
 
 
 def test_every_type_of_the_alphabet_can_be_checked() -> None:
-    forms = set()
-    for kind in ("bool", "int8", "uint64", "float32", "text", "binary", "date", "duration", "uuid", "json"):
-        meaning = Type(kind)
-        forms.add(canon_of(meaning).form)
+    plain = ("bool", "int8", "uint64", "float32", "text", "binary", "date", "duration", "uuid", "json")
+    timed = [(kind, digits) for kind in ("time", "timestamp", "instant") for digits in (0, 3, 6, 7, 9)]
+    meanings = [
+        *(Type(kind) for kind in plain),
+        *(Type(kind, digits=digits) for kind, digits in timed),
+        *(Type("decimal", precision=precision, scale=1) for precision in (1, 18, 19, 38, 39, 76)),
+        Type("text", padded=True),
+    ]
+    for meaning in meanings:
         of_batch(pa.record_batch([nulls(meaning.arrow)], ["c"]), [canon_of(meaning)])
-    for digits in (0, 3, 6, 7, 9):
-        for kind in ("time", "timestamp", "instant"):
-            meaning = Type(kind, digits=digits)
-            forms.add(canon_of(meaning).form)
-            of_batch(pa.record_batch([nulls(meaning.arrow)], ["c"]), [canon_of(meaning)])
-    for precision in (1, 18, 19, 38, 39, 76):
-        meaning = Type("decimal", precision=precision, scale=1)
-        forms.add(canon_of(meaning).form)
-        of_batch(pa.record_batch([nulls(meaning.arrow)], ["c"]), [canon_of(meaning)])
-    forms.add(canon_of(Type("text", padded=True)).form)
-    assert forms | {"number"} == set(FORMS)
+    assert {canon_of(meaning).form for meaning in meanings} | {"number"} == set(FORMS)
 
 
 def test_as_many_forms_as_columns() -> None:
@@ -394,7 +389,10 @@ def test_threads_do_not_disturb_each_other() -> None:
     canons = [Canon("integer"), Canon("text")]
     expected = of_batch(batch, canons)
     found: list[Sum] = []
-    work: Callable[[], None] = lambda: found.extend(of_batch(batch, canons) for _ in range(5))  # noqa: E731
+
+    def work() -> None:
+        found.extend(of_batch(batch, canons) for _ in range(5))
+
     threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
     for thread in threads:
         thread.start()

@@ -159,7 +159,7 @@ def test_nested_types_are_refused_by_name(file: Path, ask: Ask) -> None:
         (pa.array([-(2**63) + 1], pa.timestamp("us", "UTC")), "TIMESTAMP WITH TIME ZONE"),
     ],
 )
-def test_no_value_becomes_infinity(values: pa.Array, native: str, file: Path) -> None:
+def test_no_value_becomes_infinity(values: pa.Array[Any], native: str, file: Path) -> None:
     with pytest.raises(DataError, match=f"outside the range of DuckDB's {native}"):
         move(hold("source", t=pa.table({"c": values})), f"duckdb:///{file}")
 
@@ -174,7 +174,7 @@ def test_no_value_becomes_infinity(values: pa.Array, native: str, file: Path) ->
         (pa.array([1_500_000], pa.timestamp("us")), "TIMESTAMP_S"),
     ],
 )
-def test_append_rounds_nothing(values: pa.Array, native: str, file: Path, ask: Ask) -> None:
+def test_append_rounds_nothing(values: pa.Array[Any], native: str, file: Path, ask: Ask) -> None:
     ask(f"CREATE TABLE t (c {native})")
     source = hold("source", t=pa.table({"c": values}))
     with pytest.raises(DataError, match=r"main\.t\.c"):

@@ -395,7 +395,10 @@ def test_claims_of_the_dead_are_taken_over(tmp_path: Path) -> None:
 
 
 def test_types_are_kept_beside_the_values(tmp_path: Path) -> None:
-    fields = [pa.field("n", pa.int64()), pa.field("code", pa.string(), metadata={"ropeway.type": "padded text(5)"})]
+    fields: list[pa.Field[Any]] = [
+        pa.field("n", pa.int64()),
+        pa.field("code", pa.string(), metadata={"ropeway.type": "padded text(5)"}),
+    ]
     table = pa.table([[1], ["ab   "]], schema=pa.schema(fields))
     for scheme in FORMATS:
         url = f"{scheme}:///{tmp_path}/{scheme}"
