@@ -318,7 +318,7 @@ class _Mover:
         for attempt in range(1, _TRIES + 1):
             try:
                 receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", instant, loader)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - explained, whatever it is
                 if self._job.target.classify(error) != "transient" or attempt == _TRIES or board.error:
                     problem = self._explained(hop, part, reader, loader, error)
                     # An error that is its own explanation keeps the driver's error as its cause.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from places import spot
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
@@ -16,6 +15,7 @@ from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Request
 from ropeway.transfer.schema.catalogue import Table
 from servers import Mariadb, Postgresql
+from spots import spot
 
 ROWS = 15_607
 

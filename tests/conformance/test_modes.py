@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from places import SQL_ENGINES, Spot, spot
 from ropeway.cli import wire
 from ropeway.transfer.errors import EngineError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
 from servers import Mariadb, Postgresql
+from spots import SQL_ENGINES, Spot, spot
 
 Rows = list[tuple[object, ...]]
 FIRST: Rows = [(1, "one", "1.50"), (2, "zwei", None), (3, "", "3.00"), (4, "four ", "-4.25")]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from places import spot
 from ropeway.cli import wire
 from ropeway.transfer.errors import DataError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
 from servers import Mariadb, Postgresql
+from spots import spot
 
 # column type, the value that does not fit, what the message must hold
 CASES = {

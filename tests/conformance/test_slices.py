@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from places import SQL_ENGINES, Spot, spot
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Cut
 from ropeway.transfer.request import Request
 from servers import Mariadb, Postgresql
+from spots import SQL_ENGINES, Spot, spot
 
 # name: (type of the key, its values as SQL)
 KEYS: dict[str, tuple[str, Sequence[str]]] = {

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from cases import CASES, ENGINES, Case, No
-from places import SQL_ENGINES, spot
 from ropeway.cli import wire
 from ropeway.transfer.engines import memory
 from ropeway.transfer.engines.alphabet import field_of, word_of
@@ -19,6 +18,7 @@ from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
 from ropeway.transfer.run import Limits
 from servers import Mariadb, Postgresql
+from spots import SQL_ENGINES, spot
 
 _numbers = itertools.count()
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import ropeway
-from places import SQL_ENGINES, Spot, spot
+from spots import SQL_ENGINES, Spot, spot
 
 OLD, NEW = (1, "old"), (2, "new")
 

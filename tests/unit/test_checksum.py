@@ -253,7 +253,7 @@ NEIGHBOURS = [
     (("~", "a"), (None, "a")),
     (("1:a", "b"), ("a", "1:b")),
     (("a ", "b"), ("a", "b")),
-    (("é", "b"), ("e\u0301", "b")),
+    (("é", ""), ("e\u0301", "")),
 ]
 
 
@@ -373,7 +373,6 @@ def test_as_many_forms_as_columns() -> None:
 @given(st.builds(Sum, st.integers(0, 2**63), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)))
 def test_a_sum_prints_and_reads_itself(kept: Sum) -> None:
     assert Sum.parse(kept.text()) == kept
-    assert len(kept.text()) == len(str(kept.count)) + 33
 
 
 @pytest.mark.parametrize("text", ["", "3:12", "x:" + "0" * 32, "3:" + "z" * 32, "3 rows without a checksum"])
