@@ -36,6 +36,7 @@ class _Instance:
     root: duckdb.DuckDBPyConnection
     writable: bool
     users: int = 0
+    spoiled: bool = False
 
 
 _instances: dict[str, _Instance] = {}
@@ -84,6 +85,21 @@ class Use:
     def shared_with_writer(self) -> bool:
         """Whether somebody in this process may write to the file meanwhile."""
         return self._instance.writable
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether nothing may be written to the file before it was opened anew."""
+        return self._instance.spoiled
+
+    def spoil(self) -> None:
+        """Keep what the memory holds of the file out of it.
+
+        A commit that runs out of memory leaves keys of its rows in the indexes (DuckDB 2.0.0). The checkpoint
+        at closing would write them, and the same rows would then be duplicates for ever. The log has no trace
+        of that commit, and the next opening reads the log.
+        """
+        self._instance.spoiled = True
+        self._instance.root.execute("PRAGMA disable_checkpoint_on_shutdown")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own, with this engine's pins."""
@@ -152,9 +168,17 @@ def _unopened(path: str, error: duckdb.Error) -> EngineError:
     return EngineError(f"DuckDB cannot open {path}: {text.partition(chr(10))[0]}")
 
 
+def _short(path: str) -> EngineError:
+    return EngineError(
+        f"{path} needs more memory than DuckDB may use here: its keys and indexes must fit.",
+        remedy="Go on with --resume and a larger --max-memory.",
+    )
+
+
 def is_short_of_memory(error: BaseException) -> bool:
     """Whether DuckDB reached its limit; a commit that does says so in another class of error."""
-    return isinstance(error, duckdb.OutOfMemoryException) or "could not allocate block" in str(error)
+    text = str(error)
+    return "Out of Memory" in text or "could not allocate block" in text or "failed to pin block" in text
 
 
 def hold(address: Address, owner: object) -> bool:
@@ -208,8 +232,11 @@ class DuckSession:
             raise self.refused(error) from error
 
     def execute(self, sql: str) -> int:
+        cursor = self.writing()
+        if self._use.spoiled:
+            raise _short(self.address.database)
         try:
-            rows = self.writing().execute(sql).fetchall()
+            rows = cursor.execute(sql).fetchall()
         except duckdb.Error as error:
             raise self.refused(error) from error
         return rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 and isinstance(rows[0][0], int) else -1
@@ -217,10 +244,9 @@ class DuckSession:
     def refused(self, error: duckdb.Error) -> EngineError:
         """What a statement's error says, with what can be done about it."""
         if is_short_of_memory(error):
-            return EngineError(
-                f"{self.address.database} needs more memory than DuckDB may use here: its keys and indexes must fit.",
-                remedy="Go on with --resume and a larger --max-memory.",
-            )
+            if isinstance(error, duckdb.TransactionException):
+                self._use.spoil()
+            return _short(self.address.database)
         return EngineError(f"DuckDB file {self.address.database}: {error}")
 
     def begin(self) -> None:
