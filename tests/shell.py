@@ -22,7 +22,7 @@ class Shell:
     folder: Path
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "ropeway", *words]
+        return [sys.executable, "-m", "ropeway.cli", *words]
 
     def __call__(self, *words: str, status: int = 0, environment: dict[str, str] | None = None) -> Done:
         done = subprocess.run(

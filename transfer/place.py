@@ -84,6 +84,12 @@ def parse(url: str) -> tuple[Place, str]:
     options = tuple(
         (name, unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part)
     )
+    for name, value in options:
+        if _SECRET_OPTIONS.search(name) and not _REFERENCE.fullmatch(value) and not name.startswith("ssl"):
+            raise RequestError(
+                f"The {scheme} URL holds a secret in its option {name}.",
+                remedy=f"Name an environment variable instead: {name}=${{NAME}}.",
+            )
     place = Place(
         scheme=scheme,
         username=unquote(username),

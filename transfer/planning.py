@@ -48,7 +48,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     selected = select_tables(request, ends.source, ends.source_session)
     names = _target_names(request, ends, selected)
     planned = [_table_plan(request, ends, item, names) for item in selected]
-    planned = _unify(planned, ends)
+    planned = _distinct(_unify(planned, ends), ends)
     existing = _existing(ends, [entry.table.name for entry in planned])
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     entries = _parents_first(_referring(entries, ends)) if ends.target.parents_first else entries
@@ -124,8 +124,10 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         meaning, rule = _meaning(ends.source, source, column, overrides.get(column.name, decided.get(column.name, "")))
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
         made.append(replace(column, name=columns[-1].target, native=columns[-1].native, default="", generated=""))
-        findings += _column_findings(source, column, columns[-1])
     table = _target_table(source, tuple(made), columns, names, ends)
+    if request.limit and table.foreign_keys:
+        table = replace(table, foreign_keys=())
+        findings.append(Finding("info", str(source.name), "a rehearsal leaves out foreign keys: its rows are a part"))
     findings += [Finding("info", str(source.name), f"not carried: {what}") for what in source.left_out]
     return Entry(item.choice, source, table, tuple(columns), tuple(findings), item.choice.mode or request.mode)
 
@@ -241,6 +243,24 @@ def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
     return [by_name[entry.table.name] for entry in entries]
 
 
+def _distinct(entries: list[Entry], ends: Ends) -> list[Entry]:
+    """Give indexes names that no other table of the schema has: most engines keep them per schema."""
+    taken: set[tuple[str, str]] = set()
+    made = []
+    for entry in entries:
+        indexes = []
+        for index in entry.table.indexes:
+            name, schema = index.name, entry.table.name.schema.lower()
+            for number in range(2, 2 + len(entries)):
+                if (schema, name.lower()) not in taken:
+                    break
+                name = ends.target.name_of(f"{index.name}_{number}")
+            taken.add((schema, name.lower()))
+            indexes.append(replace(index, name=name))
+        made.append(replace(entry, table=replace(entry.table, indexes=tuple(indexes))))
+    return made
+
+
 def _existing(ends: Ends, names: Sequence[Relation]) -> dict[Relation, Table]:
     """The target tables that are there already, by the names they would get."""
     if ends.target_session is None:
@@ -258,6 +278,10 @@ def _existing(ends: Ends, names: Sequence[Relation]) -> dict[Relation, Table]:
 
 def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]) -> Entry:
     entry = _onto(entry, ends, existing.get(entry.table.name))
+    known = [
+        finding for c in entry.columns for finding in _column_findings(entry.source, entry.source.column(c.source), c)
+    ]
+    entry = replace(entry, findings=(*entry.findings, *known))
     name = f"{number} {entry.source.name} -> {entry.table.name}"
     raw = ""
     if request.raw and entry.mode != "merge" and not request.limit:
@@ -302,6 +326,12 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
                 f"{entry.table.name} has no column {column.target}.",
                 table=str(entry.table.name), remedy="Leave it out with --columns, or add it there.",
             )  # fmt: skip
+        if read_rule(ends.target.reads, found.native) is None:
+            raise RequestError(
+                f"{entry.table.name}.{found.name} has the type {found.native or '(none)'} in {ends.target.name}, for "
+                "which there is no rule.",
+                table=str(entry.table.name), column=found.name, remedy="Leave the column out with --columns.",
+            )  # fmt: skip
         plans.append(replace(column, target=found.name, native=found.native))
     needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
     if needed:
@@ -314,7 +344,7 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
 
 
 def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
-    if entry.choice.query or request.limit or ends.source.instant == "single":
+    if entry.choice.query or request.limit or request.slice_rows <= 0 or ends.source.instant == "single":
         return (Slice(1, Cut()),)
     rows = max(entry.source.rows, 0)
     wanted = min(10_000, -(-rows // request.slice_rows)) if rows else 1

@@ -29,7 +29,7 @@ def demo(
             "--target", metavar="URL", help="A database of yours. Default: a new DuckDB file.", show_default=False
         ),
     ] = "",
-    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1000, help="How many rows to make.")] = 300_000,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1000, help="How many rows to make.")] = 1_000_000,
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where its files go.")] = Path("ropeway-demo"),
     manner: Manner,
 ) -> None:
@@ -42,7 +42,7 @@ def demo(
 
       ropeway demo
 
-      ropeway demo --target 'postgresql://me:${PASSWORD}@localhost/scratch' --rows 1000000
+      ropeway demo --target 'postgresql://me:${PASSWORD}@localhost/scratch' --rows 100000
     """  # fmt: skip
     from ..page import page
     from ..record import read_report

@@ -44,7 +44,7 @@ def _chosen(choice: Choice, tables: Sequence[Table], engine: Engine, session: Se
     if choice.query:
         described = engine.describe(session, choice.query)
         name = choice.to.rpartition(".")[2] or "query"
-        return [Table(Relation("", name), described.columns, kind="query")]
+        return [Table(Relation("", name), described.columns, kind="query", physical={"query": choice.query})]
     found = [table for table in tables if matches(table.name, choice.table, engine.default_schema)]
     # A view is moved when it is named; a glob means tables, else its rows would be there twice.
     if any(sign in choice.table for sign in "*?["):

@@ -137,6 +137,8 @@ def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str],
             f"count(*) FILTER (WHERE {c} IS NOT NULL AND ({c} = 'NaN' OR {c}::text LIKE '%Inf%'))",
         ]  # fmt: skip
     relation = f"{double_quoted(table.name.schema)}.{double_quoted(table.name.table)}"
+    if "query" in table.physical:
+        relation = f"({table.physical['query']}) AS q"
     (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {relation}" + (f" WHERE {where}" if where else ""))
     decided, findings = {}, []
     for place, name in enumerate(bare):

@@ -9,6 +9,7 @@ from ...engine import Row, Session
 from ...plan import Finding
 from ...rules import read_rule, split
 from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.sql import double_quoted
 from .types import READS
 
 _OURS = "ropeway_%"
@@ -148,13 +149,15 @@ def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str],
         return {}, []
     parts = []
     for column in open_columns:
-        c = '"' + column.name.replace('"', '""') + '"'
+        c = double_quoted(column.name)
         parts += [f"sum(typeof({c}) = '{kind}')" for kind in ("integer", "real", "text", "blob")]
         parts.append(f"max(CASE WHEN typeof({c}) = 'real' AND instr(CAST({c} AS TEXT), 'e') = 0 "
                      f"THEN length(CAST({c} AS TEXT)) - instr(CAST({c} AS TEXT), '.') ELSE 0 END)")  # fmt: skip
         parts.append(f"sum(typeof({c}) = 'real' AND (instr(CAST({c} AS TEXT), 'e') > 0 "
                      f"OR CAST(CAST({c} AS TEXT) AS REAL) <> {c}))")  # fmt: skip
-    quoted = '"' + table.name.table.replace('"', '""') + '"'
+    quoted = double_quoted(table.name.table)
+    if "query" in table.physical:
+        quoted = f"({table.physical['query']})"
     clause = f" WHERE {where}" if where else ""
     (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {quoted}{clause}")
     numbers = [int(str(value or 0)) for value in row]
