@@ -6,8 +6,6 @@ any other file every column is text until the user says more.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +18,7 @@ import pyarrow.csv
 from ...errors import DataError, EngineError
 from ..alphabet import field_of, word_of
 from ..exact import Field, Values, extremes, join, parsed, plain_decimals
+from .durable import read, write
 from .format import Format, Piece, check_names
 
 _BLOCK = 4 << 20
@@ -50,7 +49,7 @@ def declared_fields(file: Path) -> list[Field]:
     if not file.exists():
         return []
     try:
-        columns = json.loads(file.read_text("utf-8"))["columns"]
+        columns = read(file)["columns"]
         return [field_of(one["name"], one["type"], nullable=one.get("nullable", True)) for one in columns]
     except (ValueError, KeyError, TypeError) as error:
         raise EngineError(f"{file} declares no columns that Ropeway knows: {error!r}") from error
@@ -58,10 +57,7 @@ def declared_fields(file: Path) -> list[Field]:
 
 def declare(file: Path, schema: pa.Schema) -> None:
     """Write a schema file, in one step."""
-    columns = [{"name": one.name, "type": word_of(one), "nullable": one.nullable} for one in schema]
-    aside = file.with_name(f".tmp-{os.getpid()}-{file.name}")
-    aside.write_text(json.dumps({"columns": columns}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    aside.replace(file)
+    write(file, {"columns": [{"name": one.name, "type": word_of(one), "nullable": one.nullable} for one in schema]})
 
 
 def _header(path: Path) -> list[str]:

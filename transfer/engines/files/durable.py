@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ASIDE = ".tmp-"
+_numbers = itertools.count()
 
 
 def sync(path: Path) -> None:
@@ -24,7 +26,8 @@ def sync(path: Path) -> None:
 
 def write(path: Path, content: object, *, lasting: bool = True) -> None:
     """Write JSON aside and rename it into place; `lasting` files are synced, others may go with a power cut."""
-    aside = path.with_name(f"{ASIDE}{os.getpid()}-{path.name}")
+    # Threads of one process may write the same file at once.
+    aside = path.with_name(f"{ASIDE}{os.getpid()}-{next(_numbers)}-{path.name}")
     aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
     if lasting:
         sync(aside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ from .durable import lock, sync
 from .folder import Listing, listing
 from .format import format_of
 from .ledger import FOLDER, FileLedger, aside_of
+
+# The workers of a run come to a new table together, and one of them declares its columns.
+_declaring = threading.Lock()
 
 
 class FileSession:
@@ -125,13 +129,16 @@ class FileLoader(FileSession):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             sync(self.root)
-        if self.form.typed:
-            return
+        if not self.form.typed:
+            with _declaring:
+                self._declare(table, schema)
+
+    def _declare(self, table: str, schema: pa.Schema) -> None:
         file = self.root / f"{table}.schema.json"
         with suppress(EngineError):
             if pa.schema(declared_fields(file)).equals(schema, check_metadata=True):
                 return
-        if any(self._present(table)):
+        if self._present(table):
             raise EngineError(f"{file} does not declare the columns of {table} as the plan has them.")
         declare(file, schema)
 

@@ -83,7 +83,7 @@ class _Rows(MySQLResult):
     def __init__(self, connection: Connection[Any], room: int) -> None:
         super().__init__(connection)
         self.wire: Any = connection  # stays when `connection` is dropped at the end of the result
-        self.room = min(max(room, 64), FULL)  # so that only _joined sees a full packet
+        self.room = min(max(room, 64), FULL)  # so that no full packet fits: they are for _joined
         self.bytes = bytearray()
         self.head = self.tail = 0  # bytes[head:tail] came and were not handed out
         self.ahead = -1  # bytes in PyMySQL's buffered reader; not known yet
@@ -238,14 +238,13 @@ class _Rows(MySQLResult):
 
 
 def _packets(data: bytearray, head: int, tail: int) -> tuple[Positions, int]:
-    """Where the whole packets begin, and where the rest does; a full packet belongs to the rest."""
+    """Where the whole packets begin, and where the rest does."""
     guessed, at = _guessed(np.frombuffer(data, np.uint8)[head:tail])
     at += head
     found = []
     while at + HEAD <= tail:
-        size = _word(data, at)[0] & FULL
-        after = at + HEAD + size
-        if size == FULL or after > tail:
+        after = at + HEAD + (_word(data, at)[0] & FULL)
+        if after > tail:
             break
         found.append(at)
         at = after
