@@ -226,6 +226,18 @@ def test_catalogue(file: Path, ask: Ask) -> None:
     assert found["seen"].kind == "view"
 
 
+def test_views_queries_and_conditions(file: Path, ask: Ask) -> None:
+    ask(*SCHEMA)
+    assert [row["id"] for row in taken(f"duckdb:///{file}", "seen")] == [5, 6]
+    query = 'SELECT code, sum("a b") AS total FROM child JOIN parent ON parent.id = child.parent GROUP BY code'
+    memory.forget("taken")
+    move(f"duckdb:///{file}", "memory://taken", choices=(Choice(query=query, to="t"),))
+    assert memory.take("taken", "t").sort_by("code").to_pylist() == [
+        {"code": "a", "total": Decimal(10)}, {"code": "b", "total": Decimal(20)},
+    ]  # fmt: skip
+    assert taken(f"duckdb:///{file}", "child", where='"a b" > 10', columns=("id",)) == [{"id": 6}]
+
+
 def test_schema_arrives(file: Path, ask: Ask, tmp_path: Path) -> None:
     ask(*SCHEMA)
     copy = tmp_path / "copy.duckdb"

@@ -36,7 +36,7 @@ class _Instance:
     root: duckdb.DuckDBPyConnection
     writable: bool
     users: int = 0
-    spoiled: bool = False
+    spoiled: duckdb.Error | None = None
 
 
 _instances: dict[str, _Instance] = {}
@@ -87,18 +87,18 @@ class Use:
         return self._instance.writable
 
     @property
-    def spoiled(self) -> bool:
-        """Whether nothing may be written to the file before it was opened anew."""
+    def spoiled(self) -> duckdb.Error | None:
+        """Why nothing may be written to the file before it was opened anew; None if it may."""
         return self._instance.spoiled
 
-    def spoil(self) -> None:
+    def spoil(self, error: duckdb.Error) -> None:
         """Keep what the memory holds of the file out of it.
 
         A commit that runs out of memory leaves keys of its rows in the indexes (DuckDB 2.0.0). The checkpoint
         at closing would write them, and the same rows would then be duplicates for ever. The log has no trace
         of that commit, and the next opening reads the log.
         """
-        self._instance.spoiled = True
+        self._instance.spoiled = error
         self._instance.root.execute("PRAGMA disable_checkpoint_on_shutdown")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -234,7 +234,7 @@ class DuckSession:
     def execute(self, sql: str) -> int:
         cursor = self.writing()
         if self._use.spoiled:
-            raise _short(self.address.database)
+            raise _short(self.address.database) from self._use.spoiled
         try:
             rows = cursor.execute(sql).fetchall()
         except duckdb.Error as error:
@@ -245,7 +245,7 @@ class DuckSession:
         """What a statement's error says, with what can be done about it."""
         if is_short_of_memory(error):
             if isinstance(error, duckdb.TransactionException):
-                self._use.spoil()
+                self._use.spoil(error)
             return _short(self.address.database)
         return EngineError(f"DuckDB file {self.address.database}: {error}")
 
