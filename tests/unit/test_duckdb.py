@@ -291,6 +291,21 @@ def test_replace_swaps_and_keeps_the_old_table(file: Path, ask: Ask, tmp_path: P
     assert not ask("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '%_old'")
 
 
+def test_merge_warns_of_what_duckdb_cannot_update(file: Path, ask: Ask) -> None:
+    ask(*SCHEMA)
+    changed = pa.table({"id": pa.array([1, 2, 3], pa.int32()), "code": ["a", "x", "y"]})
+    asked = request(hold("source", parent=changed), f"duckdb:///{file}", mode="merge", level="none")
+    (warning,) = [finding.message for finding in wire.plan(asked).findings if finding.level == "warning"]
+    assert "parent_code_key" in warning
+    with pytest.raises(DataError, match="still referenced by a foreign key"):
+        wire.run(asked)
+    assert ask("SELECT code FROM parent ORDER BY id") == [("a",), ("b",)]
+    ask("DELETE FROM child")
+    (receipt,) = (r for r in wire.run(asked, resume=True).receipts if r.slice)
+    assert (receipt.inserted, receipt.updated, receipt.unchanged) == (1, 1, 1)
+    assert ask("SELECT code FROM parent ORDER BY id") == [("a",), ("x",), ("y",)]
+
+
 def test_replace_refuses_what_others_refer_to(file: Path, ask: Ask) -> None:
     ask(*SCHEMA)
     source = hold("source", parent=pa.table({"id": pa.array([1], pa.int32()), "code": ["x"]}))
@@ -465,3 +480,14 @@ def test_castable_families() -> None:
     assert not castable(pa.timestamp("us"), pa.timestamp("us", "UTC"))
     assert not castable(pa.string(), pa.binary())
     assert not castable(pa.float64(), pa.decimal128(10, 2))
+
+
+def test_batches_are_bounded(file: Path, ask: Ask) -> None:
+    ask("CREATE TABLE t AS SELECT range AS n, repeat('x', 20000) AS long FROM range(5000)")
+    source = ENGINE.open(resolve(parse(f"duckdb:///{file}")[0]), [], "run", 1)
+    planned = wire.plan(request(f"duckdb:///{file}", "discard:///", slice_rows=0))
+    hop = planned.hops[0]
+    batches = list(source.readers()[0].read(hop, hop.slices[0], 1 << 20))
+    source.close()
+    assert sum(batch.num_rows for batch in batches) == 5000
+    assert max(batch.nbytes for batch in batches) < 2 << 20

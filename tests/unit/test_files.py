@@ -338,7 +338,7 @@ def test_parquet_of_others(tmp_path: Path) -> None:
         "id": pa.array([b"\x01" * 16, None], pa.uuid()),
         "fixed": pa.array([b"ab", None], pa.binary(2)),
         "short": pa.array([1, None], pa.time32("ms")),
-        "ns": pa.array([1, None], pa.timestamp("ns")),
+        "ns": pa.array([1_000, None], pa.timestamp("ns")),
         "zone": pa.array([0, None], pa.timestamp("ms", "Europe/Berlin")),
         "a.b": pa.array([1.5, None], pa.float16()),
     }

@@ -127,7 +127,7 @@ def test_create_refuses_and_append_keeps() -> None:
         move(f"memory://{there}", f"memory://{back}", mode="append")
     texts = place()
     memory.put(texts, "t", pa.table({"n": ["1"]}))
-    with pytest.raises(RequestError, match="has string for it"):
+    with pytest.raises(RequestError, match="has text for it"):
         move(f"memory://{texts}", f"memory://{back}", mode="append")
 
 

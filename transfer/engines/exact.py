@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import DataError
+from ..errors import DataError, RequestError
+from ..plan import ColumnPlan, Hop
 
 Values: TypeAlias = "pa.Array[Any]"  # subscriptable in the stubs only
 Field: TypeAlias = "pa.Field[Any]"
@@ -40,6 +41,16 @@ def castable(source: pa.DataType, target: pa.DataType) -> bool:
     # Between binary and decimal fractions only some values are equal, and no checksum covers both.
     alike = pa.types.is_floating(source) == pa.types.is_floating(target)
     return (pair[0] == pair[1] and alike) or pair == ("date", "timestamp")
+
+
+def check_column(hop: Hop, column: ColumnPlan, there: pa.DataType) -> None:
+    """RequestError if a column of a table that is there cannot take the source's values."""
+    if not castable(column.type.arrow, there):
+        raise RequestError(
+            f"{hop.writes}.{column.target} is {column.native} in the target, and {hop.reads} has {column.type} for it.",
+            table=str(hop.writes), column=column.target,
+            remedy="Name the type to read it by with types:, or leave the column out.",
+        )  # fmt: skip
 
 
 def exactly(values: Values, arrow: pa.DataType, column: str) -> Values:

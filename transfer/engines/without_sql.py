@@ -16,8 +16,8 @@ from ..plan import Cut, Finding, Hop, Statement
 from ..rules import Read, Write
 from ..schema.catalogue import Relation, Table
 from ..schema.sql import double_quoted, text_literal
-from .alphabet import READS, WRITES
-from .exact import Values, castable
+from .alphabet import READS, WRITES, meaning_of
+from .exact import Values, check_column
 
 _COUNT = re.compile(r'SELECT count\(\*\) FROM "((?:[^"]|"")+)"')
 _DELETE = re.compile(r'DELETE FROM "((?:[^"]|"")+)"')
@@ -93,24 +93,8 @@ class WithoutSql:
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         for hop in hops:
             for column in hop.columns:
-                check_type(hop, column.target, column.type.arrow, column.native, _arrow(column.native))
+                check_column(hop, column, meaning_of(column.native).arrow)
         return []
-
-
-def _arrow(native: str) -> pa.DataType:
-    from .alphabet import meaning_of
-
-    return meaning_of(native).arrow
-
-
-def check_type(hop: Hop, column: str, source: pa.DataType, native: str, target: pa.DataType) -> None:
-    """RequestError if a target's column cannot take the source's values."""
-    if not castable(source, target):
-        raise RequestError(
-            f"{hop.writes}.{column} is {native} in the target, and {hop.reads} has {source} for it.",
-            table=str(hop.writes), column=column,
-            remedy="Name the type to read it by with types:, or leave the column out.",
-        )  # fmt: skip
 
 
 def counted_table(sql: str) -> str:

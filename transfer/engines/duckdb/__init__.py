@@ -15,7 +15,7 @@ from ...place import Address
 from ...plan import Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, ForeignKey, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
-from ..exact import castable
+from ..exact import check_column
 from . import catalogue, ddl
 from .canon import checksum_sql
 from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
@@ -155,24 +155,25 @@ class DuckDb:
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         """RequestError for a table that cannot be renamed, or whose types cannot take the source's."""
         there = {table.name: table for table in self.tables(session)}
+        findings = []
         for hop in hops:
-            for column in hop.columns:
-                if not castable(column.type.arrow, slot(column.native).arrow) and hop.mode in (
-                    "append",
-                    "truncate",
-                    "merge",
-                ):
-                    raise _unfit(hop, column.target, str(column.type), column.native)
+            for column in hop.columns if hop.mode in ("append", "truncate", "merge") else ():
+                check_column(hop, column, slot(column.native).arrow)
             old = there.get(hop.writes)
-            indexes = [index.name for index in old.indexes if not index.constraint] if old else []
-            if hop.mode == "replace" and indexes:
-                raise RequestError(
-                    f"{hop.writes} cannot be replaced: DuckDB renames no table that has indexes, and it has "
-                    f"{', '.join(indexes)}.",
-                    table=str(hop.writes),
-                    remedy="Drop them first (the new table gets the source's), or use --mode truncate.",
-                )
-        return []
+            if old and hop.mode == "replace":
+                _check_renaming(hop, old)
+            if old and hop.mode == "merge":
+                findings += self._hindrances(session, hop, old)
+        return findings
+
+    def _hindrances(self, session: Session, hop: Hop, table: Table) -> list[Finding]:
+        """DuckDB updates an indexed column by deleting the row and inserting it again."""
+        updated = {column.target for column in hop.columns} - set(hop.key)
+        indexes = [index.name for index in table.indexes if updated & set(index.columns)]
+        if not indexes or not session.ask(self.referenced(hop.writes)):
+            return []
+        said = f"DuckDB refuses to update rows that another table refers to, because of {', '.join(indexes)}"
+        return [Finding("warning", str(hop.writes), f"{said}; rows that nobody refers to are updated")]
 
     def classify(self, error: BaseException) -> Failure:
         cause = error if isinstance(error, duckdb.Error) else error.__cause__
@@ -184,12 +185,15 @@ class DuckDb:
         return next((failure for kind, failure in _FAILURES if isinstance(cause, kind)), "other")
 
 
-def _unfit(hop: Hop, column: str, meaning: str, native: str) -> RequestError:
-    return RequestError(
-        f"{hop.writes}.{column} is {native} in the target, and {hop.reads} has {meaning} for it.",
-        table=str(hop.writes), column=column,
-        remedy="Name the type to read it by with types:, or leave the column out.",
-    )  # fmt: skip
+def _check_renaming(hop: Hop, table: Table) -> None:
+    indexes = [index.name for index in table.indexes if not index.constraint]
+    if indexes:
+        raise RequestError(
+            f"{hop.writes} cannot be replaced: DuckDB renames no table that has indexes, and it has "
+            f"{', '.join(indexes)}.",
+            table=str(hop.writes),
+            remedy="Drop them first (the new table gets the source's), or use --mode truncate.",
+        )
 
 
 ENGINE = DuckDb()

@@ -22,7 +22,7 @@ from ...plan import Hop, Slice
 from ...schema.sql import double_quoted, text_literal
 from ..exact import Values, exactly, extremes, plain_decimals
 from .catalogue import LEDGER
-from .connection import DuckSession, hold, qualified, release
+from .connection import DuckSession, hold, qualified, release, short_of_memory
 from .types import Slot, slot
 
 WORDS = Words(
@@ -55,6 +55,9 @@ class DuckLoader(DuckSession):
     def ask(self, sql: str) -> list[Row]:
         return self.cursor.execute(sql).fetchall()
 
+    def execute(self, sql: str) -> int:
+        return self.changed(sql)
+
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         slots = [slot(column.native) for column in hop.columns]
         targets = [column.target for column in hop.columns]
@@ -68,7 +71,7 @@ class DuckLoader(DuckSession):
             try:
                 loaded += self.cursor.execute(sql).fetchall()[0][0]
             except duckdb.OutOfMemoryException as error:
-                raise self.refused(error) from error
+                raise short_of_memory(self.address) from error
             finally:
                 # Refused inside a transaction that failed; its end takes the view with it.
                 with suppress(duckdb.Error):

@@ -16,12 +16,14 @@ from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...schema.sql import count, select
 from ..exact import Values, exactly, extremes
-from .connection import THREADS, Use
+from .connection import THREADS, Use, is_short_of_memory
 from .types import is_lengthless
 
 if TYPE_CHECKING:
     from . import DuckDb
 
+_PROBE = 256
+_LONGEST = 1 << 17
 _INFINITE = {pa.int32(): (1 << 31) - 1, pa.int64(): (1 << 63) - 1}
 
 
@@ -37,15 +39,26 @@ class DuckReader:
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-        # Vectors have 2,048 rows; 24 bytes a value is what TPC-H's tables take on the average.
-        rows = max(2048, batch_bytes // (24 * len(schema)))
         try:
-            with self._cursor.sql(select(self._engine, hop, part)).to_arrow_reader(rows) as found:
-                for batch in found:
-                    arrays = [_typed(a, c, hop) for a, c in zip(batch.columns, hop.columns, strict=True)]
-                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            for batch in self._batches(select(self._engine, hop, part), batch_bytes):
+                arrays = [_typed(a, c, hop) for a, c in zip(batch.columns, hop.columns, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise _explained(hop, error) from error
+
+    def _batches(self, sql: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Batches of about so many bytes: the first rows say how wide they are, and are read again."""
+        with self._cursor.sql(sql).to_arrow_reader(_PROBE) as found:
+            first = next(found, None)
+            if first is None:
+                return
+            rows = batch_bytes * first.num_rows // max(first.nbytes, 1)
+            if first.num_rows < min(_PROBE, rows + 1):
+                yield first
+                yield from found
+                return
+        with self._cursor.sql(sql).to_arrow_reader(max(1, min(rows, _LONGEST))) as found:
+            yield from found
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         raise EngineError("DuckDB has no raw form.")
@@ -72,6 +85,11 @@ class DuckReader:
 
 
 def _explained(hop: Hop, error: Exception) -> Exception:
+    if is_short_of_memory(error):
+        return EngineError(
+            f"DuckDB needs more memory than it may use here to read {hop.reads}: it works on 2,048 rows at a time.",
+            table=str(hop.reads), remedy="Go on with --resume and a larger --max-memory.",
+        )  # fmt: skip
     if is_lengthless(str(error)):
         return DataError(
             f"{hop.reads}: {str(error).removeprefix('Invalid Input Error: ')}.", table=str(hop.reads),

@@ -124,7 +124,7 @@ def _batches(path: Path, piece: Piece, batch_bytes: int) -> Iterator[pa.RecordBa
     declared = {one.name: one for one in _fields(path)}
     wanted = [declared[name] for name in piece.columns]
     for batch in _texts(path, list(piece.columns)):
-        rows = max(256, batch_bytes * batch.num_rows // max(batch.nbytes, 1))
+        rows = max(1, batch_bytes * batch.num_rows // max(batch.nbytes, 1))
         for start in range(0, batch.num_rows, rows):
             part = batch.slice(start, rows)
             arrays = [_value(texts, one) for texts, one in zip(part.columns, wanted, strict=True)]

@@ -53,7 +53,7 @@ def _batches(path: Path, piece: Piece, batch_bytes: int) -> Iterator[pa.RecordBa
             return
         # The groups that the rows lie in.
         first, last = bisect_right(borders, piece.low) - 1, bisect_left(borders, high)
-        rows = max(256, min(1 << 17, batch_bytes * borders[-1] // max(size, 1)))
+        rows = max(1, min(1 << 17, batch_bytes * borders[-1] // max(size, 1)))
         found = file.iter_batches(
             rows, row_groups=list(range(first, last)), columns=list(piece.columns), use_threads=False
         )
