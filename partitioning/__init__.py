@@ -1,0 +1,1 @@
+"""Partitioned targets. Not built yet: this room is kept for them."""

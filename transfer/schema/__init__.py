@@ -1,0 +1,1 @@
+"""What stands in a schema: catalogue nouns, the write modes as statements, SQL that engines share."""
