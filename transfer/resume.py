@@ -37,7 +37,8 @@ def standing(look: Standing, hop: Hop, receipts: Sequence[Receipt], *, proven: b
     A table whose rows changed is emptied, and its receipts are revoked, before this returns.
     """
     mine = {r.slice: r for r in receipts if r.hop == hop.name and r.slice}
-    if not mine or proven or _same_instant(look, mine):
+    # Frozen means one unwritten state for all tables: a table that was proven at another is looked at again.
+    if not mine or (proven and look.job.plan.consistency != "frozen") or _same_instant(look, mine):
         return set(mine)
     if _unchanged(look, hop, mine):
         look.job.progress.said(f"{hop.reads}: {len(mine)} slices stand, their rows are unchanged.")
@@ -93,3 +94,9 @@ def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
         empty = target.empty(hop.into)
     look.job.progress.said(f"{hop.reads} changed since the run was interrupted: the table starts over.")
     start_over(look.job.plan.run, hop, empty, loader)
+    loader.ledger.journal(look.job.plan.run, proof_of(hop), "revoked")
+
+
+def proof_of(hop: Hop) -> str:
+    """The journal's entry that a hop's slices added up to its count; numbered apart from statements."""
+    return f"-{hop.name} is whole"

@@ -25,7 +25,7 @@ from .place import Address
 from .plan import Hop, Plan, Slice, Statement
 from .progress import Progress
 from .refusal import explained
-from .resume import Standing, standing
+from .resume import Standing, proof_of, standing
 from .start import begin
 
 _LIBRARIES = 230 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
@@ -214,6 +214,7 @@ class _Mover:
         self._loader = loader
         self._journal = journal
         self._interrupt = interrupt
+        self._mark = ""
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
@@ -221,7 +222,8 @@ class _Mover:
     def move(self, hops: Sequence[Hop]) -> None:
         receipts = self._loader.ledger.receipts(self._job.plan.run)
         done = {hop.name: {r.slice for r in receipts if r.hop == hop.name and r.slice} for hop in hops}
-        todo = [hop for hop in hops if len(done[hop.name]) < len(hop.slices) or not self._is_finished(hop)]
+        frozen = self._job.plan.consistency == "frozen"  # then all tables must still be of one state
+        todo = [h for h in hops if frozen or len(done[h.name]) < len(h.slices) or not self._is_finished(h)]
         if not todo:
             return
         workers = max(1, min(self._job.limits.workers, sum(len(hop.slices) for hop in todo)))
@@ -255,12 +257,13 @@ class _Mover:
         ]  # fmt: skip
 
     def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
-        mark = source.mark() if self._job.plan.consistency == "frozen" else ""
+        mark = self._mark = source.mark() if self._job.plan.consistency == "frozen" else ""
         readers = source.readers()
         look = Standing(self._job, source, readers[0], self._loader)
         standing_ = {
             hop.name: standing(look, hop, receipts, proven=self._journal.get(proof_of(hop)) == "done") for hop in hops
         }
+        self._journal = self._loader.ledger.journaled(self._job.plan.run)  # a table may have started over
         waiting = {hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]] for hop in hops}
         opened = {name: len(parts) for name, parts in waiting.items()}
         board = _Board(waiting, {hop.name: hop for hop in hops}, opened, set())
@@ -276,7 +279,11 @@ class _Mover:
             for n in range(min(workers, len(readers)))
         ]  # fmt: skip
         self._watch(board, threads)
-        if mark and source.mark() != mark:
+        self._unwritten(source)
+
+    def _unwritten(self, source: Source) -> None:
+        """Raise if the source was written to since it was opened frozen."""
+        if self._mark and source.mark() != self._mark:
             raise EngineError(
                 "The source was written to while it was read, though --consistency frozen was asked for.",
                 remedy="Stop its writers and go on with --resume, or choose --consistency run.",
@@ -381,8 +388,8 @@ class _Mover:
 
     def _complete(self, board: _Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table."""
-        del source
         if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
+            self._unwritten(source)
             self._prove(hop, reader, loader)
         for statement in self._closing(hop):
             with self._writer or nullcontext():
@@ -405,8 +412,3 @@ class _Mover:
         with lock:
             loader.ledger.journal(self._job.plan.run, proof_of(hop), "done")
         self._journal[proof_of(hop)] = "done"
-
-
-def proof_of(hop: Hop) -> str:
-    """The journal's entry that a hop's slices added up to its count; numbered apart from statements."""
-    return f"-{hop.name} is whole"
