@@ -19,11 +19,11 @@ from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError, UnfinishedRun
 from ..transfer.flow import flow
 from ..transfer.place import Address, Place, parse, resolve
-from ..transfer.plan import Cut, Plan, Slice, from_json
+from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
 from ..transfer.planning import Ends
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
-from ..transfer.request import Request, job_of
+from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.selection import matches
@@ -119,6 +119,7 @@ def run(
     else:
         _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
+        _refuse(frozen)
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
@@ -131,6 +132,46 @@ def run(
     report = None if level == "none" else _compare(frozen, receipts, level, target)
     _close(frozen, target, report)
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3))
+
+
+def _refuse(plan: Plan) -> None:
+    """A finding that refuses stops a run before it changes anything."""
+    refusals = [f"{finding.where}: {finding.message}" for finding in plan.findings if finding.level == "refusal"]
+    if refusals:
+        raise RequestError("The target cannot take this plan.", remedy="\n".join(refusals))
+
+
+def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) -> Outcome:
+    """Move the first rows of each table into scratch tables of the target, prove them, and remove the tables.
+
+    What planning can only read of, this tries: privileges, types, values, both drivers. The scratch tables are called
+    ropeway_probe_1 and so on, and are removed whatever happens; the ledger's own tables stay where they had to be made.
+    """
+    planned = plan(request, secrets)
+    scratch = [
+        replace(choice, to=".".join(filter(None, (hop.writes.schema, f"ropeway_probe_{number}"))), mode="create",
+                table=str(hop.reads), exclude=(), before=(), after=())
+        for number, hop in enumerate(planned.hops, start=1)
+        for choice in [_choice_of(request, hop)]
+    ]  # fmt: skip
+    rehearsal = replace(
+        request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=()
+    )
+    tried = plan(rehearsal, secrets)
+    try:
+        return run(tried, secrets)
+    finally:
+        target = resolve(request.target, (secrets or Secrets()).target)
+        if any(known.run == tried.run for known in _known(target)):
+            _remove(tried.run, target, undo=True)
+
+
+def _choice_of(request: Request, hop: Hop) -> Choice:
+    """The choice that a hop came from: the last one that means its table."""
+    default = engine_of(request.source.scheme).default_schema
+    if hop.query:
+        return next(choice for choice in request.choices if choice.query == hop.query)
+    return next(c for c in reversed(request.choices) if not c.query and matches(hop.reads, c.table, default))
 
 
 def _job(what: Request | Plan) -> str:

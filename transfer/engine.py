@@ -198,7 +198,7 @@ class Engine(Protocol):
     """Facts and verbs of one engine. Stateless; what must be closed is made by it.
 
     Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
-    while rows are loaded.
+    while rows are loaded; `index_names` says within what an index's name is the only one.
     """
 
     name: str
@@ -212,6 +212,7 @@ class Engine(Protocol):
     atomic_ddl: bool
     default_schema: str
     parents_first: bool
+    index_names: Literal["table", "schema"]
     reads: Sequence[Read]
     writes: Sequence[Write]
 

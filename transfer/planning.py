@@ -48,8 +48,10 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     selected = select_tables(request, ends.source, ends.source_session)
     names = _target_names(request, ends, selected)
     planned = [_table_plan(request, ends, item, names) for item in selected]
-    planned = _distinct(_unify(planned, ends), ends)
-    existing = _existing(ends, [entry.table.name for entry in planned])
+    goals = [entry.table.name for entry in planned]
+    there = _there(ends, goals)
+    planned = _distinct(_unify(planned, ends), ends, there)
+    existing = _existing(there, goals)
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     entries = _parents_first(_referring(entries, ends)) if ends.target.parents_first else entries
     hops, statements = _assemble(request, ends, entries, run, existing)
@@ -243,37 +245,38 @@ def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
     return [by_name[entry.table.name] for entry in entries]
 
 
-def _distinct(entries: list[Entry], ends: Ends) -> list[Entry]:
-    """Give indexes names that no other table of the schema has: most engines keep them per schema."""
-    taken: set[tuple[str, str]] = set()
+def _distinct(entries: list[Entry], ends: Ends, there: Sequence[Table]) -> list[Entry]:
+    """Give indexes names that no other table of the schema has, where the engine keeps them per schema."""
+    if ends.target.index_names == "table":
+        return entries
+    ours = {entry.table.name for entry in entries}
+    taken = {(t.name.schema, i.name.lower()) for t in there if t.name not in ours for i in t.indexes}
     made = []
     for entry in entries:
         indexes = []
         for index in entry.table.indexes:
-            name, schema = index.name, entry.table.name.schema.lower()
-            for number in range(2, 2 + len(entries)):
-                if (schema, name.lower()) not in taken:
-                    break
-                name = ends.target.name_of(f"{index.name}_{number}")
-            taken.add((schema, name.lower()))
+            name, number = index.name, 2
+            while (entry.table.name.schema, name.lower()) in taken:
+                name, number = ends.target.name_of(f"{index.name}_{number}"), number + 1
+            taken.add((entry.table.name.schema, name.lower()))
             indexes.append(replace(index, name=name))
         made.append(replace(entry, table=replace(entry.table, indexes=tuple(indexes))))
     return made
 
 
-def _existing(ends: Ends, names: Sequence[Relation]) -> dict[Relation, Table]:
-    """The target tables that are there already, by the names they would get."""
+def _there(ends: Ends, names: Sequence[Relation]) -> list[Table]:
+    """What the target holds already in the schemas that rows go to."""
     if ends.target_session is None:
-        return {}
-    schemas = {name.schema for name in names}
+        return []
+    session = ends.target_session
+    return [table for schema in sorted({n.schema for n in names}) for table in ends.target.tables(session, schema)]
+
+
+def _existing(there: Sequence[Table], names: Sequence[Relation]) -> dict[Relation, Table]:
+    """The target tables that are there already, by the names they would get."""
     wanted = {(name.schema.lower(), name.table.lower()): name for name in names}
-    found = {}
-    for schema in schemas:
-        for table in ends.target.tables(ends.target_session, schema):
-            name = wanted.get((table.name.schema.lower(), table.name.table.lower()))
-            if name:
-                found[name] = table
-    return found
+    spelled = {(table.name.schema.lower(), table.name.table.lower()): table for table in there}
+    return {name: spelled[key] for key, name in wanted.items() if key in spelled}
 
 
 def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]) -> Entry:

@@ -34,9 +34,15 @@ def plan(
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", min=1, help="Show N rows of each table.", show_default=False)
     ] = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Also try it: the first 1,000 rows of each table, in scratch tables, removed again."
+        ),
+    ] = False,
     manner: Manner,
 ) -> None:
-    """Show what would happen: every statement, type decision, lock, risk and slice. Changes nothing.
+    """Show what would happen: every statement, type decision, lock, risk and slice. Changes nothing but by --probe.
 
     Examples:
 
@@ -49,11 +55,16 @@ def plan(
     from ..overlay import wanted_of
     from ..shapes import plan_shape
     from ..wire import plan as make
+    from ..wire import probe as try_out
     from ..wire import sample as first_rows
     from ..written import write
 
     wanted = wanted_of(asked)
     made = make(wanted.request, wanted.secrets)
+    if probe:
+        tried = try_out(wanted.request, wanted.secrets)
+        count = sum(receipt.loaded for receipt in tried.receipts if receipt.slice)
+        say.note(f"Probed: {count:,} rows of {len(tried.plan.hops)} tables went into scratch tables and are removed.")
     rows = first_rows(made, sample, wanted.secrets) if sample else {}
     if out:
         write(made, out)

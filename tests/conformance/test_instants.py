@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.engines.mysql import source as mysql_source
@@ -15,7 +16,6 @@ from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
 from servers import Mariadb, Postgresql
-
 from spots import spot
 
 ROWS = 400

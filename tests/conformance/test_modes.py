@@ -143,3 +143,16 @@ def test_two_runs_cannot_hold_one_table(make: Callable[[str, Rows], str], target
     run(second, target, "merge", Meddler())
     assert "Another run" in str(refusal[0])
     assert rows(target) == merged(FIRST, SECOND)
+
+
+def test_probe_tries_and_leaves_nothing(make: Callable[[str, Rows], str], target: Spot) -> None:
+    run(make("first", FIRST), target, "create")
+    before = [table.name.table for table in wire.inspect(target.url)]
+    request, secrets = job(make("second", SECOND), target.url, "append")
+    tried = wire.probe(request, secrets)
+    assert sum(receipt.loaded for receipt in tried.receipts) == len(SECOND)
+    assert tried.report
+    assert tried.report.equal
+    assert rows(target) == FIRST
+    assert [table.name.table for table in wire.inspect(target.url)] == before
+    assert tried.plan.run not in [known.run for known in wire.status(target.url)]

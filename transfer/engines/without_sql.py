@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Literal
 
 import polars as pl
 import pyarrow as pa
@@ -31,6 +32,7 @@ class WithoutSql:
     atomic_ddl = False
     default_schema = ""
     parents_first = False
+    index_names: Literal["table"] = "table"
     reads: Sequence[Read] = READS
     writes: Sequence[Write] = WRITES
 

@@ -47,6 +47,7 @@ class DuckDb:
     atomic_ddl = True
     default_schema = "main"
     parents_first = True
+    index_names: Literal["schema"] = "schema"
     reads = READS
     writes = WRITES
 

@@ -46,6 +46,7 @@ class MySql:
     atomic_ddl = False
     default_schema = ""
     parents_first = False
+    index_names: Literal["table"] = "table"
     reads = READS
 
     def __init__(self, name: str, collation: str) -> None:

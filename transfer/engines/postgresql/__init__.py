@@ -46,6 +46,7 @@ class PostgreSql:
     atomic_ddl = True
     default_schema = "public"
     parents_first = False
+    index_names: Literal["schema"] = "schema"
     reads = READS
     writes = WRITES
 

@@ -33,6 +33,7 @@ class Sqlite:
     atomic_ddl = True
     default_schema = ""
     parents_first = False
+    index_names: Literal["schema"] = "schema"
     reads = READS
     writes = WRITES
 
