@@ -22,9 +22,8 @@ from pathlib import Path
 import duckdb
 import psycopg
 import wide
-from shapes import SHAPES, Shape
-
 from places import Servers
+from shapes import SHAPES, Shape
 
 DEFAULT = Path(tempfile.gettempdir()) / "ropeway-benchmarks"
 _CHUNK = 400_000  # rows a transaction, when sources are filled

@@ -28,10 +28,9 @@ import duckdb
 import psutil
 import psycopg
 from measure import Command, Measured, measured
+from places import MARIADB, POSTGRESQL, Servers
 from rivals import Task, file_of, rival
 from shapes import SHAPES
-
-from places import MARIADB, POSTGRESQL, Servers
 
 HERE = Path(__file__).parent
 TARGET = "benchmark_target"

@@ -25,9 +25,9 @@ sys.path[0] = str(HERE)
 
 import data
 import pyarrow as pa
+from places import Servers
 
 import ropeway
-from places import Servers
 from ropeway.cli.wire import Secrets
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.flow import flow
