@@ -126,7 +126,8 @@ class SqlLedger:
 
     def revoke(self, run: str, hop: str) -> None:
         unit = self._equal(run=run, hop=number_of(hop))
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
+        # Slice 0 stays: what the table held before the run is true however often the run starts over.
+        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice > 0")
 
     def journal(self, run: str, statement: str, state: str) -> None:
         entry = self._equal(run=run, number=number_of(statement))

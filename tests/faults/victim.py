@@ -88,7 +88,7 @@ def main() -> None:
     outcome = wire.run(request, secrets, resume=wanted.get("resume", False))
     report = asdict(outcome.report) if outcome.report else {}
     receipts = [asdict(receipt) for receipt in outcome.receipts]
-    print(json.dumps({"report": report, "receipts": receipts}))  # noqa: T201
+    print(json.dumps({"report": report, "receipts": receipts}), flush=True)  # noqa: T201
     os._exit(0)  # a timer may still be waiting
 
 

@@ -21,6 +21,7 @@ from .source import MySqlSource
 from .types import READS, WRITES
 
 _NAME_CHARACTERS = 64
+_TRANSACTION_LIMITS = "'wsrep_max_ws_size', 'group_replication_transaction_size_limit'"
 
 # Error numbers; research: online.md section 5.
 _TRANSIENT = (1040, 1053, 1205, 1213, 2006, 2013, 2055, 4031)
@@ -182,7 +183,16 @@ class MySql:
 
     def _limits(self, session: Session) -> list[Finding]:
         packet = int(str(session.ask("SELECT @@max_allowed_packet")[0][0]))
-        return [Finding("info", "target", f"max_allowed_packet is {packet >> 20} MB: no longer value can be loaded")]
+        findings = [
+            Finding("info", "target", f"max_allowed_packet is {packet >> 20} MB: no longer value can be loaded")
+        ]
+        # Clusters bound a transaction, which a slice is; 0 means no bound.
+        for name, value in session.ask(f"SHOW VARIABLES WHERE Variable_name IN ({_TRANSACTION_LIMITS})"):
+            if int(str(value)):
+                size = int(str(value)) >> 20
+                findings.append(Finding("warning", "target", f"{name} is {size} MB: a larger slice is refused; "
+                                        "--slice-rows makes them smaller"))  # fmt: skip
+        return findings
 
     def classify(self, error: BaseException) -> Failure:
         if isinstance(error, pymysql.Error) and error.args and isinstance(error.args[0], int):
