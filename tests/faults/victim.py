@@ -85,6 +85,10 @@ def main() -> None:
         slice_rows=wanted.get("slice_rows", 300),
     )
     secrets = wire.Secrets(source_secret, target_secret)
+    if wanted.get("dry"):
+        ended = [known.state for known in wire.status(wanted["target"])] in (["done"], ["different"])
+        print("ended" if ended else "not ended", flush=True)  # noqa: T201
+        os._exit(0)
     outcome = wire.run(request, secrets, resume=wanted.get("resume", False))
     report = asdict(outcome.report) if outcome.report else {}
     receipts = [asdict(receipt) for receipt in outcome.receipts]
