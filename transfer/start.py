@@ -14,6 +14,9 @@ from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
 from .verification import read_back, target_sum
 
+# A run that was killed after its last row and before its proof has only the proof to do.
+_RESUMABLE = ("running", "loaded")
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -74,7 +77,7 @@ def resumed(job: str, target: Address) -> Plan:
     """The frozen plan of the job's unfinished run, from the target."""
     loader = engine_of(target.place.scheme).loader(target)
     try:
-        found = [row for row in loader.ledger.runs() if row[2] == job and row[3] == "running"]
+        found = [row for row in loader.ledger.runs() if row[2] == job and row[3] in _RESUMABLE]
         if not found:
             raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
         return from_json(loader.ledger.plan(str(found[-1][0])))
