@@ -63,8 +63,8 @@ def explained(error: RopewayError) -> None:
     """Say what Ropeway raised on purpose; -v adds what the driver said."""
     fields = {name: getattr(error, name) for name in ("table", "column", "key", "remedy")}
     told(error.exit_status, str(error), message=error.message, **{k: v for k, v in fields.items() if v})
-    if say.voice().verbose and error.__cause__:
-        sys.stderr.write(say.safe("".join(traceback.format_exception(error))))
+    if error.__cause__:
+        _traced(error)
 
 
 def unforeseen(error: Exception) -> int:
@@ -72,16 +72,31 @@ def unforeseen(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         told(REFUSED, f"{error.filename}: {error.strerror}.")
         return REFUSED
+    from ..transfer.engines import refused  # not at the top: with Arrow it takes a second, and help needs neither
+
+    if refused(error):
+        told(REFUSED, f"The database refused: {error}", remedy="" if say.voice().verbose else "-v shows where.")
+        _traced(error)
+        return REFUSED
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if _PACKAGE in Path(frame.filename).resolve().parents] or frames
+    ours = [frame for frame in frames if _is_ours(Path(frame.filename).resolve())] or frames
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} in {ours[-1].name}"
     told(
         DEFECT, f"This is a defect of Ropeway: {type(error).__name__} at {place}: {error}",
         remedy="Please report it with the command" + ("." if say.voice().verbose else "; -v shows the traceback."),
     )  # fmt: skip
+    _traced(error)
+    return DEFECT
+
+
+def _is_ours(file: Path) -> bool:
+    """A checkout holds its environment too, so being inside is not enough."""
+    return file.is_relative_to(_PACKAGE) and "site-packages" not in file.relative_to(_PACKAGE).parts
+
+
+def _traced(error: BaseException) -> None:
     if say.voice().verbose:
         sys.stderr.write(say.safe("".join(traceback.format_exception(error))))
-    return DEFECT
 
 
 def told(status: int, text: str, **fields: str) -> None:

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
-ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "parquet", "csv", "arrow")
+ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql", "parquet", "csv", "arrow")
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,12 @@ class Case:
     parquet: str | No = "="
     csv: str | No = "="
     arrow: str | No = "="
+    mysql: str | No = "as in mariadb"
 
     def at(self, engine: str) -> str | No:
         """What becomes of the type at an engine."""
         found: str | No = getattr(self, engine)
-        return found
+        return self.mariadb if found == "as in mariadb" else found
 
 
 def ints(bits: int, *, signed: bool = True) -> tuple[object, ...]:
@@ -82,8 +83,8 @@ CASES = (
     Case("padded text(10)", ("ab", "", "  lead", "full-width", "ä", None), "=", "text", "=", "="),
     Case("binary", (b"", b"\x00", b"\xff\xfe\x00\x01", bytes(range(256)), b"z" * 70_000, None), "=", "=", "=", "="),
     Case("uuid", ("00000000-0000-0000-0000-000000000000", "123e4567-e89b-12d3-a456-426614174000", None),
-         "=", "=", "=", "="),
-    Case("json", ('{"b": 1.0, "a": [1, null, "x"]}', "[]", "1.0", '"text"', None), "=", "=", "=", "="),
+         "=", "=", "=", "=", mysql="padded text(36)"),
+    Case("json", ('{"b": 1.0, "a": [1, null, "x"]}', "[]", "1.0", '"text"', None), "=", "=", "=", "=", mysql="text"),
     Case("date", (dt.date(1, 1, 1), dt.date(9999, 12, 31), dt.date(1970, 1, 1), dt.date(2024, 2, 29), None),
          "=", "=", "=", "="),
     Case("time", (dt.time(0, 0), dt.time(23, 59, 59, 999_999), dt.time(12, 30, 15, 1), None), "=", "=", "=", "="),

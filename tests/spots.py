@@ -28,20 +28,38 @@ class Spot:
     ask: Callable[[str], Rows]
 
     def quote(self, name: str) -> str:
-        return f"`{name}`" if self.engine == "mariadb" else f'"{name}"'
+        return f"`{name}`" if self.engine in MYSQL_FAMILY else f'"{name}"'
 
 
-SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb")
+MYSQL_FAMILY = ("mariadb", "mysql")
+SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
 
 
-def spot(engine: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) -> Spot:
+class Servers:
+    """The servers of the tests by name; asking for one starts it, or skips the test where it is absent."""
+
+    def __init__(self, fixture: Callable[[str], Any]) -> None:
+        self._fixture = fixture
+
+    @property
+    def postgresql(self) -> Postgresql:
+        server: Postgresql = self._fixture("postgresql")
+        return server
+
+    def family(self, name: str) -> Mariadb:
+        """`mariadb` or `mysql`."""
+        server: Mariadb = self._fixture(name)
+        return server
+
+
+def spot(engine: str, folder: Path, servers: Servers) -> Spot:
     """A fresh database of the engine."""
     name = f"spot{next(_numbers)}"
     if engine == "sqlite":
         return _sqlite(folder / f"{name}.sqlite")
     if engine == "duckdb":
         return _duckdb(folder / f"{name}.duckdb")
-    return _postgresql(postgresql) if engine == "postgresql" else _mariadb(mariadb)
+    return _postgresql(servers.postgresql) if engine == "postgresql" else _mysql_family(servers.family(engine))
 
 
 def _sqlite(file: Path) -> Spot:
@@ -71,7 +89,7 @@ def _postgresql(server: Postgresql) -> Spot:
     return Spot("postgresql", url, ask)
 
 
-def _mariadb(server: Mariadb) -> Spot:
+def _mysql_family(server: Mariadb) -> Spot:
     url = server.database()
 
     def ask(sql: str) -> Rows:
@@ -79,4 +97,4 @@ def _mariadb(server: Mariadb) -> Spot:
             c.execute(sql)
             return list(c.fetchall())
 
-    return Spot("mariadb", url, ask)
+    return Spot(server.name, url, ask)

@@ -198,12 +198,14 @@ class Engine(Protocol):
     """Facts and verbs of one engine. Stateless; what must be closed is made by it.
 
     Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
-    while rows are loaded; `index_names` says within what an index's name is the only one.
+    while rows are loaded; `index_names` says within what an index's name is the only one. `drivers` are the
+    packages whose exceptions are this engine's own words.
     """
 
     name: str
     family: str
     schemes: tuple[str, ...]
+    drivers: tuple[str, ...]
     landing: Literal["transaction", "files", "memory"]
     instant: Literal["durable", "joinable", "together", "single"]
     writers: Literal["many", "one"]

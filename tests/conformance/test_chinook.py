@@ -14,8 +14,7 @@ from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Request
 from ropeway.transfer.schema.catalogue import Table
-from servers import Mariadb, Postgresql
-from spots import spot
+from spots import Servers, spot
 
 ROWS = 15_607
 
@@ -33,12 +32,13 @@ def said(plan: Plan) -> str:
     return "\n".join(f"{finding.where}: {finding.message}" for finding in plan.findings)
 
 
-@pytest.mark.parametrize("route", [("postgresql", "mariadb", "duckdb", "sqlite")])
-def test_round_trip(
-    route: tuple[str, ...], chinook: Path, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
-) -> None:
+ROUTES = [("postgresql", "mariadb", "duckdb", "sqlite"), ("mysql", "postgresql", "duckdb", "sqlite")]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_round_trip(route: tuple[str, ...], chinook: Path, tmp_path: Path, servers: Servers) -> None:
     first = f"sqlite:///{chinook / 'Chinook_Sqlite.sqlite'}"
-    stops = [first, *(spot(engine, tmp_path, postgresql, mariadb).url for engine in route)]
+    stops = [first, *(spot(engine, tmp_path, servers).url for engine in route)]
     plans = []
     for source, target in pairwise(stops):
         outcome = moved(source, target)

@@ -15,15 +15,15 @@ from ropeway.transfer.errors import EngineError
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
-from servers import Mariadb, Postgresql
-from spots import spot
+from servers import Mariadb
+from spots import MYSQL_FAMILY, Servers, spot
 
 ROWS = 400
 
 
-def filled(url: str, mariadb: Mariadb) -> str:
+def filled(url: str, server: Mariadb) -> str:
     name = url.rpartition("/")[2]
-    with mariadb.connect(database=name, autocommit=True) as connection, connection.cursor() as cursor:
+    with server.connect(database=name, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE t (k int PRIMARY KEY, v int NOT NULL)")
         cursor.execute("INSERT INTO t VALUES " + ", ".join(f"({n}, 1)" for n in range(ROWS)))
         cursor.execute("ANALYZE TABLE t")
@@ -54,19 +54,22 @@ def test_equal_log_positions_need_no_lock(mariadb: Mariadb) -> None:
 
 
 @pytest.mark.parametrize("may_flush", [True, False])
+@pytest.mark.parametrize("member", MYSQL_FAMILY)
 def test_a_lock_of_moments_where_positions_say_nothing(
-    may_flush: bool, mariadb: Mariadb, monkeypatch: pytest.MonkeyPatch
+    member: str, may_flush: bool, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lock is gone when open() returns: a writer goes on, and no reader sees what it writes."""
-    monkeypatch.setattr(mysql_source.MySqlReader, "position", lambda _reader: "")
-    url = mariadb.database()
-    name = filled(url, mariadb)
+    server = servers.family(member)
+    if member == "mariadb":  # MySQL says nothing by itself
+        monkeypatch.setattr(mysql_source.MySqlReader, "position", lambda _reader: "")
+    url = server.database()
+    name = filled(url, server)
     if not may_flush:
-        url = with_user(mariadb, name, "SELECT, LOCK TABLES")
+        url = with_user(server, name, "SELECT, LOCK TABLES")
     source = opened(url)
     try:
         assert ("a read lock" if may_flush else "table locks") in source.instant
-        with mariadb.connect(database=name, autocommit=True) as connection, connection.cursor() as cursor:
+        with server.connect(database=name, autocommit=True) as connection, connection.cursor() as cursor:
             cursor.execute("UPDATE t SET v = 2")
         seen = {reader.ask("SELECT count(*), sum(v) FROM t")[0] for reader in source.readers()}
         assert {(int(str(n)), int(str(total))) for n, total in seen} == {(ROWS, ROWS)}
@@ -84,19 +87,18 @@ def test_no_way_to_an_instant_is_said_with_the_remedy(mariadb: Mariadb, monkeypa
     assert "secret-of-limited" not in str(caught.value)
 
 
-def with_user(mariadb: Mariadb, database: str, rights: str) -> str:
+def with_user(server: Mariadb, database: str, rights: str) -> str:
     user = f"limited_{database}"
-    with mariadb.connect(autocommit=True) as connection, connection.cursor() as cursor:
+    with server.connect(autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER '{user}'@'%' IDENTIFIED BY 'secret-of-limited'")
         cursor.execute(f"GRANT {rights} ON `{database}`.* TO '{user}'@'%'")
-    return f"mariadb://{user}:secret-of-limited@127.0.0.1:{mariadb.port}/{database}"
+    return f"{server.name}://{user}:secret-of-limited@127.0.0.1:{server.port}/{database}"
 
 
-def test_a_frozen_source_that_is_written_to_is_found_out(
-    tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
-) -> None:
-    source = spot("mariadb", tmp_path, postgresql, mariadb)
-    filled(source.url, mariadb)
+@pytest.mark.parametrize("member", MYSQL_FAMILY)
+def test_a_frozen_source_that_is_written_to_is_found_out(member: str, tmp_path: Path, servers: Servers) -> None:
+    source = spot(member, tmp_path, servers)
+    filled(source.url, servers.family(member))
 
     class Writer(Progress):
         wrote = threading.Event()

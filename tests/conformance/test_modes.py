@@ -15,8 +15,7 @@ from ropeway.transfer.errors import EngineError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
-from servers import Mariadb, Postgresql
-from spots import SQL_ENGINES, Spot, spot
+from spots import SQL_ENGINES, Servers, Spot, spot
 
 Rows = list[tuple[object, ...]]
 FIRST: Rows = [(1, "one", "1.50"), (2, "zwei", None), (3, "", "3.00"), (4, "four ", "-4.25")]
@@ -24,8 +23,8 @@ SECOND: Rows = [(3, "drei", "3.00"), (4, "four ", "-4.25"), (5, "five", "5.00")]
 
 
 @pytest.fixture(params=SQL_ENGINES)
-def target(request: pytest.FixtureRequest, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> Spot:
-    return spot(request.param, tmp_path, postgresql, mariadb)
+def target(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Spot:
+    return spot(request.param, tmp_path, servers)
 
 
 @pytest.fixture

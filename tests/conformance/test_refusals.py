@@ -12,8 +12,7 @@ from ropeway.cli import wire
 from ropeway.transfer.errors import DataError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
-from servers import Mariadb, Postgresql
-from spots import spot
+from spots import Servers, spot
 
 # column type, the value that does not fit, what the message must hold
 CASES = {
@@ -38,13 +37,11 @@ def filled(file: Path, kind: str, value: object) -> str:
     return f"sqlite:///{file}"
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "mysql"])
 @pytest.mark.parametrize("case", CASES)
-def test_what_does_not_fit_is_named(
-    engine: str, case: str, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
-) -> None:
+def test_what_does_not_fit_is_named(engine: str, case: str, tmp_path: Path, servers: Servers) -> None:
     kind, value, shown = CASES[case]
-    target = spot(engine, tmp_path, postgresql, mariadb)
+    target = spot(engine, tmp_path, servers)
     (source, _), (place, secret) = parse(filled(tmp_path / "source.sqlite", kind, value)), parse(target.url)
     with pytest.raises(DataError) as caught:
         wire.run(Request(source, place), wire.Secrets("", secret))

@@ -12,8 +12,8 @@ from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Cut
 from ropeway.transfer.request import Request
-from servers import Mariadb, Postgresql
-from spots import SQL_ENGINES, Spot, spot
+from servers import Postgresql
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 # name: (type of the key, its values as SQL)
 KEYS: dict[str, tuple[str, Sequence[str]]] = {
@@ -28,15 +28,15 @@ KEYS: dict[str, tuple[str, Sequence[str]]] = {
 
 
 @pytest.fixture(params=SQL_ENGINES)
-def source(request: pytest.FixtureRequest, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> Spot:
-    return spot(request.param, tmp_path, postgresql, mariadb)
+def source(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Spot:
+    return spot(request.param, tmp_path, servers)
 
 
 def filled(source: Spot, keys: str) -> int:
     kind, values = KEYS[keys]
     source.ask(f"CREATE TABLE t (k {kind} NOT NULL PRIMARY KEY, v integer)")
     source.ask("INSERT INTO t (k, v) VALUES " + ", ".join(f"({value}, {n})" for n, value in enumerate(values)))
-    source.ask("ANALYZE TABLE t" if source.engine == "mariadb" else "ANALYZE")
+    source.ask("ANALYZE TABLE t" if source.engine in MYSQL_FAMILY else "ANALYZE")
     return len(values)
 
 
@@ -74,14 +74,14 @@ def test_each_row_is_in_one_slice(source: Spot, keys: str) -> None:
             assert cuts[-1].upper is None
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
-def test_a_table_is_really_cut(engine: str, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> None:
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "mysql"])
+def test_a_table_is_really_cut(engine: str, tmp_path: Path, servers: Servers) -> None:
     """Tests that never slice prove nothing: these tables give several slices, none with most of the rows."""
-    source = spot(engine, tmp_path, postgresql, mariadb)
+    source = spot(engine, tmp_path, servers)
     rows = 3_000
     source.ask("CREATE TABLE t (k integer NOT NULL PRIMARY KEY, v varchar(400))")
     source.ask("INSERT INTO t VALUES " + ", ".join(f"({n}, '{'x' * 300}')" for n in range(rows)))
-    source.ask("ANALYZE TABLE t" if engine == "mariadb" else "ANALYZE")
+    source.ask("ANALYZE TABLE t" if engine in MYSQL_FAMILY else "ANALYZE")
     found = counts(source, cuts_of(source, 10))
     assert sum(found) == rows
     assert len(found) >= 8
@@ -109,7 +109,7 @@ def test_null_keys_have_their_slice(postgresql: Postgresql, tmp_path: Path) -> N
     assert found[-1] == 100
 
 
-def test_slices_of_three_rows(source: Spot, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> None:
+def test_slices_of_three_rows(source: Spot, tmp_path: Path, servers: Servers) -> None:
     rows = filled(source, "negative")
     (one, secret), (other, _) = parse(source.url), parse(f"sqlite:///{tmp_path / 'arrived.sqlite'}")
     outcome = wire.run(Request(one, other, slice_rows=3), wire.Secrets(secret, ""))

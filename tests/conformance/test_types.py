@@ -17,15 +17,14 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
 from ropeway.transfer.run import Limits
-from servers import Mariadb, Postgresql
-from spots import SQL_ENGINES, spot
+from spots import SQL_ENGINES, Servers, spot
 
 _numbers = itertools.count()
 
 
-def place_of(engine: str, folder: Path, postgresql: Postgresql, mariadb: Mariadb) -> str:
+def place_of(engine: str, folder: Path, servers: Servers) -> str:
     if engine in SQL_ENGINES:
-        return spot(engine, folder, postgresql, mariadb).url
+        return spot(engine, folder, servers).url
     return f"{engine}:///{folder / engine}"
 
 
@@ -49,12 +48,12 @@ def moved(source: str, target: str) -> wire.Outcome:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_round_trip(engine: str, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb) -> None:
+def test_round_trip(engine: str, tmp_path: Path, servers: Servers) -> None:
     cases = [case for case in CASES if not isinstance(case.at(engine), No)]
     there, back = f"there{next(_numbers)}", f"back{next(_numbers)}"
     sent = table_of(cases)
     memory.put(there, "t", sent)
-    place = place_of(engine, tmp_path, postgresql, mariadb)
+    place = place_of(engine, tmp_path, servers)
     for source, target in ((f"memory://{there}", place), (place, f"memory://{back}")):
         outcome = moved(source, target)
         assert outcome.report
@@ -84,10 +83,8 @@ def plain(column: pa.ChunkedArray[Any], case: Case) -> list[object]:
 @pytest.mark.parametrize(
     ("case", "engine"), [(c, e) for c in CASES for e in ENGINES if isinstance(c.at(e), No)], ids=str
 )
-def test_what_cannot_be_held_is_refused(
-    case: Case, engine: str, tmp_path: Path, postgresql: Postgresql, mariadb: Mariadb
-) -> None:
+def test_what_cannot_be_held_is_refused(case: Case, engine: str, tmp_path: Path, servers: Servers) -> None:
     there = f"there{next(_numbers)}"
     memory.put(there, "t", table_of([case]))
     with pytest.raises(RequestError, match=r"t\.c0"):
-        moved(f"memory://{there}", place_of(engine, tmp_path, postgresql, mariadb))
+        moved(f"memory://{there}", place_of(engine, tmp_path, servers))

@@ -10,19 +10,14 @@ from typing import Any
 import pytest
 
 import ropeway
-from spots import SQL_ENGINES, Spot, spot
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 OLD, NEW = (1, "old"), (2, "new")
 
 
 @pytest.fixture(params=SQL_ENGINES)
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
-    # Only the server that is asked for is started.
-    engine = request.param
-    servers: dict[str, Any] = {"postgresql": None, "mariadb": None}
-    if engine in servers:
-        servers[engine] = request.getfixturevalue(engine)
-    return spot(engine, tmp_path, servers["postgresql"], servers["mariadb"])
+def target(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Spot:
+    return spot(request.param, tmp_path, servers)
 
 
 @pytest.fixture
@@ -56,7 +51,7 @@ def tables(target: Spot) -> set[str]:
 
 def left(target: Spot) -> list[str]:
     """The names of tables that a run puts beside others, as far as they are there."""
-    here = " AND table_schema = database()" if target.engine == "mariadb" else ""
+    here = " AND table_schema = database()" if target.engine in MYSQL_FAMILY else ""
     query = f"SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'ropeway_2%'{here}"
     if target.engine == "sqlite":
         query = "SELECT name FROM sqlite_schema WHERE name LIKE 'ropeway_2%'"

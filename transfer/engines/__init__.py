@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import cast
 
@@ -23,6 +25,20 @@ SCHEMES = {
     "memory": ("memory", ""),
     "discard": ("discard", ""),
 }
+
+
+def refused(error: BaseException) -> bool:
+    """Whether a driver of one of the engines in use raised this: the database refused, Ropeway has no defect."""
+    package = type(error).__module__.partition(".")[0]
+    return any(package in engine.drivers for engine in _loaded())
+
+
+def _loaded() -> Iterator[Engine]:
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{__name__}."):
+            yield from getattr(module, "ENGINES", {}).values()
+            if hasattr(module, "ENGINE"):
+                yield module.ENGINE
 
 
 def engine_of(scheme: str) -> Engine:

@@ -333,6 +333,7 @@ class Memory(WithoutSql):
     name = "memory"
     family = "memory"
     schemes = ("memory",)
+    drivers: tuple[str, ...] = ()
     landing: Literal["memory"] = "memory"
     instant: Literal["together"] = "together"
     writers: Literal["many"] = "many"

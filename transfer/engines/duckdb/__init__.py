@@ -39,6 +39,7 @@ class DuckDb:
     name = "duckdb"
     family = "duckdb"
     schemes = ("duckdb",)
+    drivers: tuple[str, ...] = ("duckdb", "_duckdb")
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
     writers: Literal["one"] = "one"

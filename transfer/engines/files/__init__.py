@@ -28,6 +28,7 @@ class Files(WithoutSql):
     """One file format; the formats differ in what they know of types and borders."""
 
     family = "files"
+    drivers: tuple[str, ...] = ()
     landing: Literal["files"] = "files"
     instant: Literal["durable"] = "durable"
     writers: Literal["many"] = "many"

@@ -1,4 +1,4 @@
-"""The MySQL family: MySQL 5.7 and later, MariaDB. What differs between the two is data of an instance."""
+"""The MySQL family: MySQL 5.6 and later, MariaDB. What differs between the two is data of an instance."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class MySql:
 
     schemes: tuple[str, ...]
     family = "mysql"
+    drivers: tuple[str, ...] = ("pymysql",)
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
     writers: Literal["many"] = "many"
@@ -54,7 +55,8 @@ class MySql:
         self.name = name
         self.schemes = (name,)
         self.writes = WRITES[name]
-        self.table_suffix = f" ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {collation}"
+        # The row format from which an index may hold 3,072 bytes a column; the default from 5.7 on.
+        self.table_suffix = f" ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {collation}"
 
     def quote(self, name: str) -> str:
         return quoted(name)
@@ -168,6 +170,11 @@ class MySql:
             findings.append(Finding(
                 "refusal", ", ".join(keyless or staged), "sql_require_primary_key is on, and tables without a key "
                 "(or staging tables) would be made; turn it off for this user's sessions",
+            ))  # fmt: skip
+        if any(value == "OFF" for _, value in session.ask("SHOW VARIABLES LIKE 'innodb_large_prefix'")):
+            findings.append(Finding(
+                "warning", "target", "innodb_large_prefix is off, so an index on more than 191 characters is refused; "
+                "SET GLOBAL innodb_file_format = 'Barracuda', innodb_large_prefix = 1 allows 768",
             ))  # fmt: skip
         return findings + self._odd_engines(session, hops) + self._limits(session)
 

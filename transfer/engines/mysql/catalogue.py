@@ -15,8 +15,8 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
     """Base tables and views of one database; `literal` is its name as SQL (or DATABASE())."""
     where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%'"
     columns = _grouped(session.ask(
-        "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION "
-        f"FROM information_schema.COLUMNS WHERE {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
+        "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
+        f"{_generation(session)} FROM information_schema.COLUMNS WHERE {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
         "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE "
@@ -37,6 +37,15 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
                [f"trigger {t[1]}" for t in triggers[str(row[0])]])
         for row in found
     ]  # fmt: skip
+
+
+def _generation(session: Session) -> str:
+    """The column of information_schema that holds a generated column's expression; 5.6 has neither."""
+    known = session.ask(
+        "SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema' "
+        "AND TABLE_NAME = 'COLUMNS' AND COLUMN_NAME = 'GENERATION_EXPRESSION'"
+    )
+    return "GENERATION_EXPRESSION" if known else "''"
 
 
 def _json_columns(session: Session, literal: str) -> set[tuple[str, str]]:

@@ -24,6 +24,14 @@ _SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 _PINS = ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",)
 _POSITION_TRIES = 5
 _LOCK_TRIES = 3
+# What grows with each logged transaction: MariaDB's set, which needs no privilege; MySQL's log position, under its
+# newer (8.4) and older name; MySQL's set, which stands still while gtid_mode is off.
+_MARKS = (
+    "SELECT @@gtid_binlog_pos, '' FROM dual WHERE @@log_bin",
+    "SHOW BINARY LOG STATUS",
+    "SHOW MASTER STATUS",
+    "SELECT @@gtid_executed, '' FROM dual WHERE @@log_bin AND @@gtid_mode = 'ON'",
+)
 
 
 class MySqlReader:
@@ -146,12 +154,13 @@ class MySqlSource:
         return self._readers
 
     def mark(self) -> str:
-        """The set of logged transactions; without a log nothing can be proven."""
+        """How far the server has logged; without a log nothing can be proven."""
         self._watch = self._watch or MySqlSession(self._address)
-        for variable in ("@@gtid_binlog_pos", "@@gtid_executed"):
+        for question in _MARKS:
             with suppress(pymysql.Error):
-                ((value, on),) = self._watch.ask(f"SELECT {variable}, @@log_bin")
-                return f"{value}" if on and value else ""
+                for first, second, *_ in self._watch.ask(question):
+                    if first:
+                        return f"{first} {second}"
         return ""
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ class PostgreSql:
     name = "postgresql"
     family = "postgresql"
     schemes: tuple[str, ...] = ("postgresql", "postgres")
+    drivers: tuple[str, ...] = ("psycopg", "adbc_driver_manager")
     landing: Literal["transaction"] = "transaction"
     instant: Literal["joinable"] = "joinable"
     writers: Literal["many"] = "many"

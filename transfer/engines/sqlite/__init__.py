@@ -25,6 +25,7 @@ class Sqlite:
     name = "sqlite"
     family = "sqlite"
     schemes = ("sqlite",)
+    drivers: tuple[str, ...] = ("sqlite3", "adbc_driver_manager")
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
     writers: Literal["one"] = "one"
