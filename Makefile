@@ -26,7 +26,8 @@ lint: .venv/.tested  ## ruff and mypy
 
 faults: .venv/.tested  ## the long runs whose processes are killed
 	@.ci/mariadb
-	$(BIN)/python -m pytest -m faults --timeout 1800 $(ARGS)
+	@.ci/mysql
+	$(BIN)/python -m pytest -m faults -n 2 --dist worksteal --timeout 1800 $(ARGS)
 
 bench: .venv/.tested  ## the benchmarks; ARGS goes to them
 	@$(PIP) install --no-compile -e '.[bench]' -c .ci/constraints.txt
