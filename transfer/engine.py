@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from .canonical import Canon
 from .place import Address
-from .plan import Cut, Finding, Hop, Slice, Statement
+from .plan import ColumnPlan, Cut, Finding, Hop, Slice, Statement
 from .rules import Read, Write
 from .schema.catalogue import Relation, Table
 
@@ -199,7 +199,7 @@ class Engine(Protocol):
 
     Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
     while rows are loaded; `index_names` says within what an index's name is the only one. `drivers` are the
-    packages whose exceptions are this engine's own words.
+    packages whose exceptions are this engine's own words. `takes` are the raw forms that its loader takes.
     """
 
     name: str
@@ -209,7 +209,7 @@ class Engine(Protocol):
     landing: Literal["transaction", "files", "memory"]
     instant: Literal["durable", "joinable", "together", "single"]
     writers: Literal["many", "one"]
-    forms: tuple[str, ...]
+    takes: tuple[str, ...]
     modes: tuple[str, ...]
     atomic_ddl: bool
     default_schema: str
@@ -265,6 +265,10 @@ class Engine(Protocol):
         ...
 
     def loader(self, address: Address) -> Loader: ...
+
+    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+        """The raw forms in which these columns, each with its native type here, arrive as planned."""
+        ...
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         """Settle in the data what declarations leave open: column to the type to read it by."""

@@ -286,10 +286,7 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
     ]
     entry = replace(entry, findings=(*entry.findings, *known))
     name = f"{number} {entry.source.name} -> {entry.table.name}"
-    raw = ""
-    if request.raw and entry.mode != "merge" and not request.limit:
-        forms = [form for form in ends.source.forms if form in ends.target.forms]
-        raw = forms[0] if forms and _same_words(entry) else ""
+    raw = _raw_form(entry, ends, request)
     key = entry.choice.key or entry.table.key
     hop = Hop(
         name=name, reads=entry.source.name, writes=entry.table.name, into=entry.table.name,
@@ -300,9 +297,18 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
     return replace(entry, hop=hop)
 
 
-def _same_words(entry: Entry) -> bool:
+def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
+    """The form in which bytes may pass undecoded, or ''. Nothing sums in flight then, so the source's engine must."""
+    if not request.raw or entry.mode == "merge" or request.limit:
+        return ""
     natives = {column.name: column.native for column in entry.source.columns}
-    return all(natives[c.source] == c.native for c in entry.columns)
+    columns = [(natives[column.source], column) for column in entry.columns]
+    form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")
+    if not form or not _checksum(request):
+        return form
+    summed = [(ends.source.quote(column.source), column.canon, native) for native, column in columns]
+    able = not entry.choice.query and ends.source.checksum(ends.source_session, entry.source.name, summed, "")
+    return form if able else ""
 
 
 def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:

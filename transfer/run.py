@@ -146,7 +146,9 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
     KeyboardInterrupt after an interrupt, with the current slices landed.
     """
     _few_arenas()
-    job.source.limit_memory(job.limits.reading)
+    # Where bytes pass undecoded, the source's library does the work, and nothing else holds rows.
+    undecoded = all(hop.raw for hop in job.plan.hops)
+    job.source.limit_memory(job.limits.loading if undecoded else job.limits.reading)
     job.target.limit_memory(job.limits.loading)
     with ExitStack() as stack:
         loader = _opened(stack, job)

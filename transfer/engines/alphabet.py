@@ -6,6 +6,7 @@ carry it as metadata, so that what Arrow lacks (uuid, json, lengths, padding) co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import polars as pl
@@ -17,6 +18,7 @@ from ..types import KINDS, Type
 from .exact import Field, Values, exactly, join
 
 META = b"ropeway.type"
+_NULLABLE = b"ropeway.nullable"
 
 _SIZED = ("decimal", "text", "binary", "time", "timestamp", "instant")
 _UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
@@ -62,6 +64,23 @@ def meaning_of(word: str) -> Type:
 def field_of(name: str, word: str, *, nullable: bool = True) -> Field:
     """The Arrow field that carries a column of this native type."""
     return pa.field(name, meaning_of(word).arrow, nullable, {META: word.encode()})
+
+
+def noted(schema: pa.Schema) -> pa.Schema:
+    """The schema with each field's nullability noted in it, for a file whose writer decides that by the values."""
+    notes = {True: b"true", False: b"false"}
+    return pa.schema([_with(field, {**(field.metadata or {}), _NULLABLE: notes[field.nullable]}) for field in schema])
+
+
+def as_declared(field: Field) -> Field:
+    """The field as `noted` found it."""
+    notes = dict(field.metadata or {})
+    nullable = notes.pop(_NULLABLE, None)
+    return field if nullable is None else _with(field, notes).with_nullable(nullable == b"true")
+
+
+def _with(field: Field, notes: Mapping[bytes, bytes]) -> Field:
+    return field.with_metadata(dict(notes.items()))
 
 
 def word_of(field: Field) -> str:

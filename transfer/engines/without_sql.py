@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..canonical import Canon
 from ..engine import Build, Session
 from ..errors import EngineError, RequestError
-from ..plan import Cut, Finding, Hop, Statement
+from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ..rules import Read, Write
 from ..schema.catalogue import Relation, Table
 from ..schema.sql import double_quoted, text_literal
@@ -27,7 +27,7 @@ _DELETE = re.compile(r'DELETE FROM "((?:[^"]|"")+)"')
 class WithoutSql:
     """An engine of Ropeway's own types and no statements. Rows land in the table itself, part by part."""
 
-    forms: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False
     default_schema = ""
@@ -50,6 +50,9 @@ class WithoutSql:
 
     def name_of(self, name: str) -> str:
         return name
+
+    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+        return ()
 
     def describe(self, session: Session, query: str) -> Table:
         raise RequestError("This source runs no queries.", remedy="Name its tables; 'where' filters their rows.")

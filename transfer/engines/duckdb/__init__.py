@@ -12,7 +12,7 @@ from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
-from ...plan import Cut, Finding, Hop, Statement
+from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, ForeignKey, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ..exact import check_column
@@ -20,6 +20,7 @@ from . import catalogue, ddl
 from .canon import checksum_sql
 from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
 from .loader import DuckLoader
+from .raw import PARQUET, is_plain
 from .reader import DuckSource
 from .types import READS, WRITES, slot
 
@@ -43,7 +44,7 @@ class DuckDb:
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
     writers: Literal["one"] = "one"
-    forms: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = "main"
@@ -107,6 +108,9 @@ class DuckDb:
 
     def loader(self, address: Address) -> Loader:
         return DuckLoader(address)
+
+    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+        return (PARQUET,) if all(is_plain(native, column) for native, column in columns) else ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return {}, []

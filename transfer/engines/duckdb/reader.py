@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,22 @@ from ...engine import Reader, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
-from ...schema.sql import count, select
+from ...schema.sql import count, select, where_of
+from ...verification import server_sum
+from ..alphabet import field_of
 from ..exact import Values, exactly, extremes
+from .canon import checksum_sql
 from .connection import THREADS, Use, is_short_of_memory
+from .raw import AT, INFINITE, finite, written
 from .types import is_lengthless
 
 if TYPE_CHECKING:
     from . import DuckDb
 
 _PROBE = 256
+_GROUP_BYTES = 16 << 20  # of a Parquet row group, which its writer holds as a whole
 _LONGEST = 1 << 17
-_INFINITE = {pa.int32(): (1 << 31) - 1, pa.int64(): (1 << 63) - 1}
+_FARTHEST = {pa.int32(): (1 << 31) - 1, pa.int64(): (1 << 63) - 1}
 
 
 class DuckReader:
@@ -32,10 +38,21 @@ class DuckReader:
 
     def __init__(self, engine: DuckDb, use: Use) -> None:
         self._engine = engine
+        self._use = use
         self._cursor = use.cursor()
+        self._begin()
+
+    def _begin(self) -> None:
         self._cursor.execute("BEGIN TRANSACTION READ ONLY")
         # The transaction's snapshot is taken by its first look into the file.
         self.ask("SELECT count(*) FROM duckdb_tables()")
+
+    def _begin_again(self) -> None:
+        """An error ends DuckDB's transaction. Where nobody can write to the file, the next one sees the same."""
+        if not self._use.shared_with_writer:
+            with suppress(duckdb.Error):
+                self._cursor.execute("ROLLBACK")
+            self._begin()
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
@@ -61,7 +78,23 @@ class DuckReader:
             yield from found
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
-        raise EngineError("DuckDB has no raw form.")
+        """One Parquet file."""
+        sql = select(self._engine, replace(hop, columns=finite(hop.columns, hop.key)), part)
+        schema = pa.schema([field_of(c.target, c.native, nullable=c.nullable) for c in hop.columns])
+        try:
+            yield from written(self._cursor, sql, schema, _GROUP_BYTES // max(self._width(sql), 1))
+        except GeneratorExit:
+            self._begin_again()
+            raise
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            self._begin_again()
+            raise _explained(hop, error) from error
+
+    def _width(self, sql: str) -> int:
+        """Bytes of a row, judged by the first ones."""
+        with self._cursor.sql(sql).to_arrow_reader(_PROBE) as found:
+            first = next(found, None)
+        return first.nbytes // first.num_rows if first else 0
 
     def ask(self, sql: str) -> list[Row]:
         try:
@@ -70,7 +103,11 @@ class DuckReader:
             raise EngineError(f"DuckDB: {error}") from error
 
     def checksum(self, hop: Hop, part: Slice) -> str:
-        return ""
+        relation = self._engine.relation(hop.reads)
+        natives = {str(name): str(native) for name, native, *_ in self.ask(f"DESCRIBE {relation}")}
+        columns = [(self._engine.quote(c.source), c.canon, natives[c.source]) for c in hop.columns]
+        where = where_of(self._engine, hop, part).removeprefix(" WHERE ")
+        return server_sum(self.ask(checksum_sql(relation, columns, where))[0])
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))
@@ -95,6 +132,12 @@ def _explained(hop: Hop, error: Exception) -> Exception:
             f"{hop.reads}: {str(error).removeprefix('Invalid Input Error: ')}.", table=str(hop.reads),
             remedy="Read the column as text: types: {column: text}.",
         )  # fmt: skip
+    if INFINITE in str(error):
+        said, _, key = str(error).removeprefix("Invalid Input Error: ").partition(AT)
+        return DataError(
+            f"{hop.reads}.{said}", table=str(hop.reads), column=said.removesuffix(f" {INFINITE}"), key=key.strip(),
+            remedy="Mend the value, or read the column as text.",
+        )  # fmt: skip
     return EngineError(f"DuckDB refused to read {hop.reads}: {error}", table=str(hop.reads))
 
 
@@ -115,8 +158,8 @@ def _finite(values: Values, column: str) -> None:
         return
     integers = values.view(pa.int32() if pa.types.is_date32(values.type) else pa.int64())
     ends = extremes(integers)
-    if ends and max(ends[1], -ends[0]) >= _INFINITE[integers.type]:
-        raise DataError(f"{column} holds infinity, which no other type has", column=column)
+    if ends and max(ends[1], -ends[0]) >= _FARTHEST[integers.type]:
+        raise DataError(f"{column} {INFINITE}", column=column)
 
 
 class DuckSource:

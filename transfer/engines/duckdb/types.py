@@ -10,7 +10,7 @@ from ...errors import RequestError
 from ...rules import Native, Read, Write, fixed, read_rule, split, word
 from ...types import Fidelity, Type
 
-_TEXT = "CAST({c} AS VARCHAR)"
+AS_TEXT = "CAST({c} AS VARCHAR)"
 _NO_LENGTH = "has no fixed length"
 # A day counts as 24 hours, as it does in DuckDB's own comparison of intervals; a month has no length.
 _INTERVAL = (
@@ -35,13 +35,13 @@ def _text(native: Native) -> Type:
 READS = (
     Read("bool|boolean|logical", fixed("bool")),
     *(Read(names, fixed(kind)) for names, kind in _INTEGERS.items()),
-    Read("u?(hugeint|int128)", fixed("decimal", precision=39), _TEXT, why="128 bits have up to 39 digits"),
+    Read("u?(hugeint|int128)", fixed("decimal", precision=39), AS_TEXT, why="128 bits have up to 39 digits"),
     Read("real|float|float4", fixed("float32")),
     Read("double|float8", fixed("float64")),
     Read("decimal|numeric|dec", _decimal),
-    Read("varchar|char|bpchar|text|string", _text, _TEXT),
-    Read("uuid", fixed("uuid"), _TEXT),
-    Read("json", fixed("json"), _TEXT),
+    Read("varchar|char|bpchar|text|string", _text, AS_TEXT),
+    Read("uuid", fixed("uuid"), AS_TEXT),
+    Read("json", fixed("json"), AS_TEXT),
     Read("blob|bytea|binary|varbinary", fixed("binary")),
     Read("date", fixed("date"), why="an infinite date stops the run"),
     Read("time|time without time zone", fixed("time")),
@@ -53,8 +53,8 @@ READS = (
     Read("timestamptz_ns", fixed("instant", digits=9)),
     Read("interval", fixed("duration"), _INTERVAL, fidelity=Fidelity.NORMALISED,
          why="a day counts as 24 hours; an interval of months stops the run"),
-    Read(r"(?s:enum\b(?!.*\]$).*)", fixed("text"), _TEXT, why="the label"),
-    Read("bit|bitstring|bignum|varint|time_ns|timetz|time with time zone", fixed("text"), _TEXT,
+    Read(r"(?s:enum\b(?!.*\]$).*)", fixed("text"), AS_TEXT, why="the label"),
+    Read("bit|bitstring|bignum|varint|time_ns|timetz|time with time zone", fixed("text"), AS_TEXT,
          fidelity=Fidelity.TEXT, why="Arrow has no such type"),
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from ...plan import Cut, Finding, Hop
 from ...schema.catalogue import Table
 from ..without_sql import WithoutSql
 from .folder import Listing, table_of, untyped
+from .format import format_of
 from .loader import FileLoader, FileSession
 from .reader import FileSource
 
@@ -36,6 +37,7 @@ class Files(WithoutSql):
     def __init__(self, scheme: str) -> None:
         self.name = scheme
         self.schemes = (scheme,)
+        self.takes = (scheme,) if format_of(scheme).verified else ()
 
     def name_of(self, name: str) -> str:
         """A name that a file may have: no slash, no dot in front, not too long."""

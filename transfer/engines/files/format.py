@@ -36,7 +36,8 @@ class Format:
 
     `borders` gives the row numbers at which independently readable stretches begin, 0 first and the
     number of rows last; a format that has none gives an empty list. `batches` takes about how many
-    bytes a batch may have.
+    bytes a batch may have. `verified` is there where whole files are taken as another engine wrote them: it
+    gives the rows of one, or says by an EngineError in what it differs from the schema.
     """
 
     suffixes: tuple[str, ...]
@@ -46,6 +47,7 @@ class Format:
     batches: Callable[[Path, Piece, int], Iterator[pa.RecordBatch]]
     writer: Callable[[Path, pa.Schema], Writer]
     typed: bool = True
+    verified: Callable[[Path, pa.Schema], int] | None = None
 
     def stem(self, name: str) -> str:
         """A file's name without the format's suffix; '' for a file of another format."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -91,6 +91,13 @@ class FileLoader(FileSession):
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         """One file; a slice without rows makes one only if it is the first, which shows the columns."""
+        return self._landed(hop, part, lambda path, schema: self._write(path, schema, batches, hop))
+
+    def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
+        """A file that the source's engine wrote, taken as it is once its footer says what the plan says."""
+        return self._landed(hop, part, lambda path, schema: self._adopt(path, schema, blocks))
+
+    def _landed(self, hop: Hop, part: Slice, write: Callable[[Path, pa.Schema], int]) -> int:
         table = hop.into.table
         # Without a claim the rows are only tried, and rolled back.
         claim = self._files.claimed or Claim("trial", hop.name, part.number, "", "")
@@ -99,11 +106,20 @@ class FileLoader(FileSession):
         self._make_folder(table, schema)
         self._files.table = table
         self._files.landed = [target]
-        loaded = self._write(target.aside, schema, batches, hop)
+        loaded = write(target.aside, schema)
         self._files.landed = [target._replace(rows=loaded)]
         if not loaded and part.number != 1:
             self._files.landed = []
             target.aside.unlink()
+        return loaded
+
+    def _adopt(self, path: Path, schema: pa.Schema, blocks: Iterable[bytes]) -> int:
+        with path.open("wb") as file:
+            for block in blocks:
+                file.write(block)
+        assert self.form.verified  # noqa: S101 - only such a format takes a raw form
+        loaded = self.form.verified(path, schema)
+        sync(path)
         return loaded
 
     def _write(self, path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], hop: Hop) -> int:
@@ -141,9 +157,6 @@ class FileLoader(FileSession):
         if self._present(table):
             raise EngineError(f"{file} does not declare the columns of {table} as the plan has them.")
         declare(file, schema)
-
-    def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
-        raise EngineError("Files have no raw form.")
 
     def hold(self, name: str) -> bool:
         """A lock for each table, on a file that stays; what killed processes left of the table is deleted."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ...errors import EngineError
+from ..alphabet import as_declared, word_of
 from ..exact import Field
 from .format import Format, Piece, check_names, within
 
@@ -27,7 +29,23 @@ def _fields(path: Path) -> list[Field]:
     with _open(path) as file:
         schema = file.schema_arrow
     check_names(path, schema.names)
-    return list(schema)
+    return [as_declared(field) for field in schema]
+
+
+def _verified(path: Path, schema: pa.Schema) -> int:
+    """The rows of a file that another engine wrote for the schema."""
+    try:
+        found = pa.schema(_fields(path))
+        rows = _rows(path)
+    except (pa.ArrowException, OSError) as error:
+        raise EngineError(f"{path} was not written to its end: {error}") from error
+    if not found.equals(schema, check_metadata=True):
+        raise EngineError(f"{path} was written with the columns {_shown(found)} where {_shown(schema)} were planned.")
+    return rows
+
+
+def _shown(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {word_of(field)}{'' if field.nullable else ' not null'}" for field in schema)
 
 
 def _borders(path: Path) -> list[int]:
@@ -94,4 +112,4 @@ class _Writer:
             self._file.close()
 
 
-FORMAT = Format((".parquet", ".pq"), _fields, _borders, _rows, _batches, _Writer)
+FORMAT = Format((".parquet", ".pq"), _fields, _borders, _rows, _batches, _Writer, verified=_verified)

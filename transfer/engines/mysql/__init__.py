@@ -12,7 +12,7 @@ from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
-from ...plan import Cut, Finding, Hop, Statement
+from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from . import catalogue, cuts, ddl
@@ -43,7 +43,7 @@ class MySql:
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
     writers: Literal["many"] = "many"
-    forms: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = False
     default_schema = ""
@@ -122,6 +122,9 @@ class MySql:
 
     def loader(self, address: Address) -> Loader:
         return MySqlLoader(address)
+
+    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+        return ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         del session, table, where

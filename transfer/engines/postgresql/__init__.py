@@ -13,7 +13,7 @@ from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
-from ...plan import Cut, Finding, Hop, Statement
+from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from . import catalogue, ddl
@@ -31,6 +31,8 @@ _STATES: tuple[tuple[str, Failure], ...] = (
     ("42", "schema"),
 )  # fmt: skip
 
+_BINARY = "postgresql copy binary"
+
 
 class PostgreSql:
     """PostgreSQL."""
@@ -42,7 +44,7 @@ class PostgreSql:
     landing: Literal["transaction"] = "transaction"
     instant: Literal["joinable"] = "joinable"
     writers: Literal["many"] = "many"
-    forms = ("postgresql copy binary",)
+    takes = (_BINARY,)
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = "public"
@@ -148,6 +150,10 @@ class PostgreSql:
 
     def loader(self, address: Address) -> Loader:
         return PostgreSqlLoader(address)
+
+    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+        """Undecoded means unconverted: only equal types have the same bytes."""
+        return (_BINARY,) if all(native == column.native for native, column in columns) else ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return catalogue.profile(session, table, where)

@@ -10,7 +10,7 @@ from typing import Literal
 from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...place import Address
-from ...plan import Cut, Finding, Hop, Statement
+from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from . import catalogue, ddl
@@ -29,7 +29,7 @@ class Sqlite:
     landing: Literal["transaction"] = "transaction"
     instant: Literal["together"] = "together"
     writers: Literal["one"] = "one"
-    forms: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = ""
@@ -105,6 +105,9 @@ class Sqlite:
 
     def loader(self, address: Address) -> Loader:
         return SqliteLoader(address)
+
+    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+        return ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return catalogue.profile(session, table, where)
