@@ -40,13 +40,18 @@ class Measured:
     errors: str
 
 
+def _inherited() -> dict[str, str]:
+    """Our environment, but with Python's bytecode kept, as it is on any machine where a program runs twice."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def measured(command: Command, servers_cpu: Callable[[], float], timeout: float) -> Measured:
     """Run a command to its end; one that takes longer than `timeout` seconds is killed with all its processes."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         before, started = servers_cpu(), time.monotonic()
         process = subprocess.Popen(
             command.arguments, stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=True,
-            env={**os.environ, **command.environment}, text=True,
+            env={**_inherited(), **command.environment}, text=True,
         )  # fmt: skip
         watch = _Watch(process.pid, timeout)
         assert process.stdin is not None

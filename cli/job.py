@@ -1,20 +1,14 @@
-"""Reading a job file: YAML 1.2, with the line of every mistake; and making a Request of its keys."""
+"""Making a Request of the keys of a job."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from ..transfer.engine import Engine
 from ..transfer.engines import engine_of
@@ -25,7 +19,7 @@ from ..transfer.rules import Use, read_rule, split, write_rule
 from ..transfer.run import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.types import KINDS, Type
 from . import say
-from .keys import NOT_BUILT, JobKeys, TableKeys
+from .keys import JobKeys, TableKeys
 from .wire import Secrets
 
 _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -46,6 +40,8 @@ class Wanted:
 
 def load(path: Path | str) -> Wanted:
     """The job of a file. RequestError names the file, the line and the key of what is wrong."""
+    from .jobfile import read  # YAML takes a tenth of a second to load
+
     return wanted(read(Path(path)))
 
 
@@ -54,88 +50,9 @@ def job(**keys: Any) -> Wanted:
     try:
         return wanted(JobKeys.model_validate(keys))
     except ValidationError as error:
-        raise RequestError("\n".join(_wrong(one) for one in error.errors())) from error
+        from .jobfile import wrong
 
-
-def read(path: Path) -> JobKeys:
-    """The keys of a job file, checked."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RequestError(f"The job file {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise RequestError(f"The job file {path} is not UTF-8 text.") from error
-    try:
-        tree = YAML(typ="safe", pure=True).compose(text)
-        content = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(content, dict):
-        raise RequestError(f"{path} holds no job.", remedy="A job begins with 'source:' and 'target:'.")
-    try:
-        return JobKeys.model_validate(content)
-    except ValidationError as error:
-        found = sorted({_sentence(path, tree, one) for one in error.errors()})
-        raise RequestError("\n".join(sentence for _, sentence in found)) from error
-
-
-def _unreadable(path: Path, error: YAMLError) -> RequestError:
-    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-    problem = str(getattr(error, "problem", None) or "is no YAML").splitlines()[0]
-    where = f"{path}, line {mark.line + 1}" if mark else str(path)
-    return RequestError(f"{where}: {problem}.", remedy="A job file is YAML 1.2.")
-
-
-def _sentence(path: Path, tree: Node, error: ErrorDetails) -> tuple[int, str]:
-    """A mistake as (line, sentence)."""
-    line = _line(tree, _place_of(error))
-    return line, f"{path}, line {line}: {_wrong(error)}"
-
-
-def _place_of(error: ErrorDetails) -> list[int | str]:
-    return [part for part in error["loc"] if isinstance(part, int) or part not in ("str", "int")]
-
-
-def _wrong(error: ErrorDetails) -> str:
-    """What is wrong with which key, and what was perhaps meant."""
-    place = _place_of(error)
-    key, name = _spelled(place), str(place[-1]) if place else ""
-    if error["type"] == "extra_forbidden" and name in NOT_BUILT:
-        return f"'{key}': {NOT_BUILT[name]}: designed and not built yet."
-    if error["type"] == "extra_forbidden":
-        known = _keys(TableKeys if "tables" in place[:-1] else JobKeys)
-        near = get_close_matches(name, known, 1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Keys here: {', '.join(known)}."
-        return f"there is no key '{key}'. {hint}"
-    if name == "from" and isinstance(error["input"], list):
-        return f"'{key}' with a list consolidates tables: designed and not built yet."
-    return f"'{key}' {error['msg'].removeprefix('Input ').removeprefix('Value error, ')}."
-
-
-def _keys(model: type[JobKeys | TableKeys]) -> list[str]:
-    return [str(one.validation_alias or name) for name, one in model.model_fields.items()]
-
-
-def _spelled(place: Sequence[int | str]) -> str:
-    """('tables', 0, 'from') as a person counts: 'tables[1].from'."""
-    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
-
-
-def _line(node: Node, place: Sequence[int | str]) -> int:
-    """The line of a key, or of the nearest thing around it that the file holds."""
-    line = int(node.start_mark.line)
-    for part in place:
-        if isinstance(node, MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == part]
-            if not found:
-                break
-            line, node = int(found[0][0].start_mark.line), found[0][1]
-        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = int(node.start_mark.line)
-        else:
-            break
-    return line + 1
+        raise RequestError("\n".join(wrong(one) for one in error.errors())) from error
 
 
 def wanted(keys: JobKeys) -> Wanted:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from ..transfer.errors import RequestError
 from . import say
-from .job import Wanted, read, wanted, withhold
+from .job import Wanted, wanted, withhold
 from .keys import JobKeys, TableKeys
 from .options import Asked
 
@@ -31,7 +32,13 @@ def keys_of(asked: Asked) -> JobKeys:
 def _keys(asked: Asked) -> JobKeys:
     if asked.job and asked.job.is_dir():
         raise RequestError(f"{asked.job} is a folder without a plan.json.", remedy="'ropeway plan --out' writes one.")
-    return overlaid(read(asked.job) if asked.job else JobKeys(), asked)
+    return overlaid(_read(asked.job) if asked.job else JobKeys(), asked)
+
+
+def _read(path: Path) -> JobKeys:
+    from .jobfile import read  # YAML takes a tenth of a second to load
+
+    return read(path)
 
 
 def _warn_of_literals(found: Wanted, asked: Asked) -> None:

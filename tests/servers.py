@@ -295,8 +295,8 @@ class Mariadb:
         os.chown(accounts, other_uid(), -1)
         accounts.write_text(
             f"DELETE FROM {users} WHERE User IN ('root', '');\nFLUSH PRIVILEGES;\n"
-            f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
-            f"GRANT ALL PRIVILEGES ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
+            # Makes the user or alters it: a server that ends while it starts is started again.
+            f"GRANT ALL PRIVILEGES ON *.* TO {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}' WITH GRANT OPTION;\n"
         )
 
     def _more_settings(self) -> dict[str, object]:

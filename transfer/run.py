@@ -30,6 +30,7 @@ from .resume import Standing, proof_of, standing
 from .start import begin
 
 _LIBRARIES = 230 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
+_PYTHON = 130 << 20  # the same without Polars and without batches
 _M_ARENA_MAX = -8  # of glibc's mallopt(3)
 _TRIES = 4
 _HOLD_TRIES = 6
@@ -47,17 +48,27 @@ class Limits:
     @property
     def share(self) -> int:
         """Bytes of batches that one worker may hold; as much again is in the hands of its engines."""
-        return max(MINIMUM_SHARE // 8, (self.memory - _LIBRARIES) // (8 * self.workers))
+        return max(MINIMUM_SHARE // 8, self.engines // (8 * self.workers))
+
+    @property
+    def engines(self) -> int:
+        """Bytes beyond what the libraries take anyway."""
+        return self.memory - _LIBRARIES
+
+    @property
+    def undecoded(self) -> int:
+        """Bytes that a source's library may hold where it does all the work and Arrow and Polars none."""
+        return self.memory - _PYTHON
 
     @property
     def reading(self) -> int:
         """Bytes that a source's library may hold in this process."""
-        return (self.memory - _LIBRARIES) // 6
+        return self.engines // 6
 
     @property
     def loading(self) -> int:
         """Bytes that a target's library may hold: it sorts and builds indexes."""
-        return (self.memory - _LIBRARIES) * 2 // 3
+        return self.engines * 2 // 3
 
     @property
     def batch_bytes(self) -> int:
@@ -148,7 +159,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
     _few_arenas()
     # Where bytes pass undecoded, the source's library does the work, and nothing else holds rows.
     undecoded = all(hop.raw for hop in job.plan.hops)
-    job.source.limit_memory(job.limits.loading if undecoded else job.limits.reading)
+    job.source.limit_memory(job.limits.undecoded if undecoded else job.limits.reading)
     job.target.limit_memory(job.limits.loading)
     with ExitStack() as stack:
         loader = _opened(stack, job)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -148,6 +147,8 @@ def carried(values: Values, arrow: pa.DataType, column: str) -> Values:
 
 def _uuids(values: Values) -> Values:
     """The 36 characters of each 16 bytes."""
+    import polars as pl  # as in exact.py
+
     digits = pl.Series(values.cast(pa.binary())).bin.encode("hex").to_arrow(compat_level=pl.CompatLevel.oldest())
     digits = digits.cast(pa.string())
     ends = (0, 8, 12, 16, 20, 32)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -124,6 +123,8 @@ def plain_decimals(values: Values) -> Values:
     """Decimals as text without an exponent, with all decimals of their scale; pyarrow writes 1E-7."""
     kind = values.type
     if pa.types.is_decimal128(kind) and kind.scale >= 0:
+        import polars as pl  # a tenth of a second and 30 MB, which few moves need
+
         return pl.Series(values).cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
     if kind.scale <= 0:
         return values.cast(pa.decimal256(76, 0)).cast(pa.string())

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Literal
 
-import polars as pl
 import pyarrow as pa
 
 from ..canonical import Canon
@@ -131,6 +130,8 @@ def chosen(batches: Iterator[pa.RecordBatch], hop: Hop) -> Iterator[pa.RecordBat
 
 
 def _mask(batch: pa.RecordBatch, hop: Hop) -> Values:
+    import polars as pl  # as in exact.py
+
     with suppress(pl.exceptions.PolarsError):
         found = pl.DataFrame(batch).select(pl.sql_expr(hop.where)).to_series()
         if found.dtype == pl.Boolean and len(found) == batch.num_rows:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -135,12 +134,19 @@ def _value(texts: Values, one: Field) -> Values:
     if pa.types.is_string(one.type):
         return texts
     try:
-        if pa.types.is_binary(one.type):
-            octets = pl.Series(texts).str.decode("hex", strict=True)
-            return octets.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.binary())
-        return parsed(texts, one.type)
-    except (pa.ArrowInvalid, pl.exceptions.PolarsError) as error:
+        return _octets(texts) if pa.types.is_binary(one.type) else parsed(texts, one.type)
+    except pa.ArrowInvalid as error:
         raise DataError(f"{one.name} holds a text that is no {word_of(one)}: {error}", column=one.name) from error
+
+
+def _octets(texts: Values) -> Values:
+    import polars as pl  # as in exact.py
+
+    try:
+        octets = pl.Series(texts).str.decode("hex", strict=True)
+    except pl.exceptions.PolarsError as error:
+        raise pa.ArrowInvalid(str(error)) from error
+    return octets.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.binary())
 
 
 class _Writer:
@@ -173,6 +179,8 @@ def _field(values: Values, one: Field) -> Values:
     if pa.types.is_string(kind):
         return _quoted(values)
     if pa.types.is_binary(kind):
+        import polars as pl  # as in exact.py
+
         digits = pl.Series(values).bin.encode("hex").to_arrow(compat_level=pl.CompatLevel.oldest())
         return _quoted(digits.cast(pa.string()))
     if pa.types.is_decimal(kind):
