@@ -390,6 +390,7 @@ class Mysql(Mariadb):
         server = self.folder / "server"
         return {
             "basedir": server,
+            "tmpdir": self.folder,  # a server that starts removes the temporary tables of others from a shared one
             "lc-messages-dir": server / "share",
             "innodb-file-format": "Barracuda",
             "innodb-large-prefix": "ON",

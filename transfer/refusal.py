@@ -31,7 +31,7 @@ def explained(
     error: Exception, engine: Engine, run: str, hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: int
 ) -> RopewayError:
     """What a failed slice tells its user: where, why, which row, and how to go on or back."""
-    if isinstance(error, RopewayError) and not (isinstance(error, DataError) and not error.key):
+    if isinstance(error, RopewayError) and not isinstance(error, DataError):
         return error
     text = error.message if isinstance(error, RopewayError) else str(error).strip()
     remedy = error.remedy if isinstance(error, RopewayError) else ""
@@ -42,11 +42,12 @@ def explained(
     )
     if not isinstance(error, DataError) and engine.classify(error) != "data":
         return EngineError(f"{where}: {text}", table=str(hop.writes), remedy=then)
-    row = _row(hop, part, reader, loader, batch_bytes, column)
+    key = error.key if isinstance(error, DataError) else ""
+    row = None if key else _row(hop, part, reader, loader, batch_bytes, column)
     if row and row.value:
         text += f" ({row.value})"
     return DataError(
-        f"{where}: {text}", table=str(hop.reads), column=column, key=row.key if row else "",
+        f"{where}: {text}", table=str(hop.reads), column=column, key=row.key if row else key,
         remedy="\n".join(filter(None, (remedy, then))),
     )  # fmt: skip
 

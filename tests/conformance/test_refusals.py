@@ -12,7 +12,7 @@ from ropeway.cli import wire
 from ropeway.transfer.errors import DataError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
-from spots import Servers, spot
+from spots import MYSQL_FAMILY, Servers, spot
 
 # column type, the value that does not fit, what the message must hold
 CASES = {
@@ -52,3 +52,28 @@ def test_what_does_not_fit_is_named(engine: str, case: str, tmp_path: Path, serv
     assert "t" in caught.value.table
     assert target.ask("SELECT count(*) FROM t") == [(0,)]
     assert secret not in message
+
+
+UNREADABLE = {
+    "mysql": ("date", "'0000-00-00'"),
+    "mariadb": ("date", "'0000-00-00'"),
+    "postgresql": ("date", "'infinity'"),
+    "duckdb": ("date", "'infinity'"),
+}
+
+
+@pytest.mark.parametrize("engine", UNREADABLE)
+def test_what_cannot_be_read_is_named_with_its_key(engine: str, tmp_path: Path, servers: Servers) -> None:
+    kind, value = UNREADABLE[engine]
+    source = spot(engine, tmp_path, servers)
+    if engine in MYSQL_FAMILY:
+        source.ask("SET GLOBAL sql_mode = ''")
+    source.ask(f"CREATE TABLE t (a integer, b varchar(9), c {kind}, PRIMARY KEY (a, b))")
+    rows = [f"({n}, 'w{n}', '2024-02-29')" for n in range(300)]
+    source.ask("INSERT INTO t VALUES " + ", ".join([*rows[:200], f"(777, 'odd', {value})", *rows[200:]]))
+    (place, secret), (target, _) = parse(source.url), parse(f"sqlite:///{tmp_path / 'out.sqlite'}")
+    with pytest.raises(DataError) as caught:
+        wire.run(Request(place, target), wire.Secrets(secret, ""))
+    assert (caught.value.column, caught.value.key) == ("c", "a=777, b=odd")
+    assert "c holds" in str(caught.value) or "column c" in str(caught.value)
+    assert "The slice is rolled back" in str(caught.value)

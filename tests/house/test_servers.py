@@ -100,12 +100,13 @@ def test_databases_are_new_and_empty(postgresql: Postgresql, mariadb: Mariadb) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("name", ["Postgresql", "Mariadb"])
+@pytest.mark.parametrize("name", ["Postgresql", "Mariadb", "Mysql"])
 def test_nothing_outlives_a_killed_run(name: str, number: signal.Signals, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(name.lower())  # skips or fails here where the server is absent
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), name, str(int(number))]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode != 0
+    assert run.stdout, run.stderr[-3000:]
     pid, folder = json.loads(run.stdout)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(pid).wait(20)

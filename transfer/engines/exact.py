@@ -6,7 +6,7 @@ decimals), a decimal that binary64 cannot hold, or 5 as a boolean; those are com
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -110,6 +110,38 @@ def _times(values: Values, arrow: pa.DataType) -> Values:
     """Arrow has no cast from text to time; a timestamp of the first day has the same microseconds."""
     stamps = join("1970-01-01", values, " ").cast(pa.timestamp("us"))
     return stamps.cast(pa.int64()).cast(arrow)
+
+
+def first_refused(values: Values, convert: Callable[[Values], object]) -> int:
+    """The position of the first value that does not convert, found by halving."""
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            convert(values.slice(low, middle - low))
+        except (pa.ArrowInvalid, DataError):
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def key_of(columns: Sequence[Values], names: Sequence[str], key: Sequence[str], row: int) -> str:
+    """The key of a row, for a message: 'id=7, day=2024-02-30'; '' without a key."""
+    values = dict(zip(names, columns, strict=True))
+    return ", ".join(f"{name}={_plain(value_at(values[name], row))}" for name in key if name in values)
+
+
+def value_at(values: Values, row: int) -> object:
+    """A value for a message."""
+    try:
+        return values[row].as_py()
+    except (OverflowError, ValueError):
+        return "beyond Python's calendar"
+
+
+def _plain(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def extremes(values: Values) -> tuple[int, int] | None:

@@ -179,7 +179,12 @@ def short_of_memory(address: Address) -> EngineError:
 def is_short_of_memory(error: BaseException) -> bool:
     """Whether DuckDB reached its limit; a commit that does says so in another class of error."""
     text = str(error)
-    return "Out of Memory" in text or "could not allocate block" in text or "failed to pin block" in text
+    return (
+        "Out of Memory" in text
+        or "failed to allocate data" in text
+        or "could not allocate block" in text
+        or "failed to pin block" in text
+    )
 
 
 def hold(address: Address, owner: object) -> bool:

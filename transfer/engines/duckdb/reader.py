@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ...plan import ColumnPlan, Cut, Hop, Slice
 from ...schema.sql import count, select, where_of
 from ...verification import server_sum
 from ..alphabet import field_of
-from ..exact import Values, exactly, extremes
+from ..exact import Values, exactly, extremes, first_refused, key_of
 from .canon import checksum_sql
 from .connection import THREADS, Use, is_short_of_memory
 from .raw import AT, INFINITE, finite, written
@@ -61,7 +62,7 @@ class DuckReader:
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         try:
             for batch in self._batches(select(self._engine, hop, part), batch_bytes):
-                arrays = [_typed(a, c, hop) for a, c in zip(batch.columns, hop.columns, strict=True)]
+                arrays = [_typed(batch, place, hop) for place in range(len(hop.columns))]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise _explained(hop, error) from error
@@ -145,15 +146,22 @@ def _explained(hop: Hop, error: Exception) -> Exception:
     return EngineError(f"DuckDB refused to read {hop.reads}: {error}", table=str(hop.reads))
 
 
-def _typed(values: Values, column: ColumnPlan, hop: Hop) -> Values:
+def _typed(batch: pa.RecordBatch, place: int, hop: Hop) -> Values:
+    column, values = hop.columns[place], batch.column(place)
     try:
-        _finite(values, column.source)
-        return exactly(values, column.type.arrow, column.source)
+        return _exactly(values, column)
     except DataError as error:
+        row = first_refused(values, partial(_exactly, column=column))
         raise DataError(
             f"{hop.reads}.{error.message}", table=str(hop.reads), column=column.source,
+            key=key_of(batch.columns, [c.target for c in hop.columns], hop.key, row),
             remedy=f"Mend the value, or give the column another type: types: {{{column.source}: text}}.",
         ) from error  # fmt: skip
+
+
+def _exactly(values: Values, column: ColumnPlan) -> Values:
+    _finite(values, column.source)
+    return exactly(values, column.type.arrow, column.source)
 
 
 def _finite(values: Values, column: str) -> None:

@@ -8,7 +8,7 @@ the packets, Arrow copies them together and parses them.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any, TypeAlias, cast
 
@@ -23,6 +23,7 @@ from pymysql.constants import COMMAND, CR
 from pymysql.protocol import MysqlPacket
 
 from ...errors import DataError, EngineError
+from ..exact import first_refused, key_of
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Positions: TypeAlias = npt.NDArray[np.int32]  # servers send no row above 1 GiB (max_allowed_packet)
@@ -42,7 +43,7 @@ _compute: Any = pyarrow.compute  # pyarrow-stubs 20 know no function of arrays a
 
 
 def read(
-    connection: Connection[Any], sql: str, schema: pa.Schema, batch_bytes: int = 4 << 20
+    connection: Connection[Any], sql: str, schema: pa.Schema, batch_bytes: int = 4 << 20, key: Sequence[str] = ()
 ) -> Iterator[pa.RecordBatch]:
     """Run `sql` and stream its rows; each column must come as text that parses as its Arrow type.
 
@@ -50,7 +51,8 @@ def read(
     instants in UTC without a zone, binary as it is. `batch_bytes` bounds the packets behind a batch and
     its fixed-width values; only a row that is larger by itself goes beyond.
 
-    Raises DataError naming the column for a value that does not parse and for warnings of the server,
+    Raises DataError naming the column, the value and its row's `key` columns for a value that does not parse, and
+    for warnings of the server,
     EngineError for a result of another shape, and PyMySQL's errors as PyMySQL would. After the last batch
     or an error the connection is free for the next statement. Closing the iterator early reads the rest of
     the result away, as PyMySQL does; to be quick, send KILL QUERY from another connection, or close this
@@ -62,7 +64,7 @@ def read(
     try:
         for packets, starts, stops in rows:
             for low in range(0, len(starts), most):
-                yield _batch(packets, starts[low : low + most], stops[low : low + most], schema)
+                yield _batch(packets, starts[low : low + most], stops[low : low + most], schema, key)
         if rows.warning_count:
             _refuse_warnings(connection)
     except (Exception, GeneratorExit):
@@ -283,7 +285,9 @@ def _guessed(data: Bytes) -> tuple[Positions, int]:
     return chains[chains < ends[:sure, None]], int(begins[sure])
 
 
-def _batch(packets: bytearray, starts: Positions, stops: Positions, schema: pa.Schema) -> pa.RecordBatch:
+def _batch(
+    packets: bytearray, starts: Positions, stops: Positions, schema: pa.Schema, key: Sequence[str] = ()
+) -> pa.RecordBatch:
     data = np.frombuffer(packets, np.uint8)
     fields, at = [], starts
     for _ in schema:
@@ -292,8 +296,24 @@ def _batch(packets: bytearray, starts: Positions, stops: Positions, schema: pa.S
     if not np.array_equal(at, stops):  # before Arrow follows any position
         raise EngineError("A row of the result does not end where its packet does.")
     even = pa.array(np.arange(0, 2 * len(starts), 2, dtype=np.int32))
-    arrays = [_array(_values(packets, *each, even), field) for each, field in zip(fields, schema, strict=True)]
+    values = [_values(packets, *each, even) for each in fields]
+    try:
+        arrays = [_array(each, field) for each, field in zip(values, schema, strict=True)]
+    except DataError as error:
+        raise _located(error, values, schema, key) from error
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _located(error: DataError, columns: list[Values], schema: pa.Schema, key: Sequence[str]) -> DataError:
+    """The error with the value that raised it, at most 60 bytes of it, and with its row's key."""
+    field = schema.field(error.column)
+    values = columns[schema.names.index(field.name)]
+    row = first_refused(values, lambda part: _array(part.take(np.arange(len(part))), field))
+    found = key_of(columns, schema.names, key, row)
+    value = values[row].as_py()
+    if value is None:
+        return DataError(f"NULL came for column {field.name}, which has none.", column=field.name, key=found)
+    return DataError(f"{value[:60]!r} in column {field.name} is no {field.type}.", column=field.name, key=found)
 
 
 def _field(data: Bytes, at: Positions) -> tuple[Positions, Positions, Flags | None]:
@@ -332,12 +352,11 @@ def _values(packets: bytearray, start: Positions, stop: Positions, null: Flags |
 
 def _array(values: Values, field: pa.Field[Any]) -> Values:
     if values.null_count and not field.nullable:
-        raise DataError(f"NULL came for column {field.name}, which has none.", column=field.name)
+        raise DataError(f"Column {field.name} has no NULL, and one came", column=field.name)
     try:
         return _parsed(values, field.type)
     except pa.ArrowInvalid as error:
-        value = _culprit(values, field.type)
-        raise DataError(f"{value!r} in column {field.name} is no {field.type}.", column=field.name) from error
+        raise DataError(f"Column {field.name} holds a value that is no {field.type}", column=field.name) from error
 
 
 def _parsed(values: Values, kind: pa.DataType) -> Values:
@@ -375,19 +394,6 @@ def _highest(kind: pa.DataType) -> str:
 
 def _width(kind: pa.DataType) -> int:
     return 4 if pa.types.is_string(kind) or pa.types.is_binary(kind) else max(1, kind.bit_width // 8)
-
-
-def _culprit(values: Values, kind: pa.DataType) -> bytes:
-    """The first value that does not parse, at most 60 bytes of it."""
-    while len(values) > 1:
-        half = values.take(np.arange(len(values) // 2))
-        try:
-            _parsed(half, kind)
-        except pa.ArrowInvalid:
-            values = half
-        else:
-            values = values.take(np.arange(len(values) // 2, len(values)))
-    return bytes(values[0].as_py() or b"")[:60]
 
 
 def _refuse_warnings(connection: Connection[Any]) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyarrow as pa
 from psycopg.conninfo import make_conninfo
 
-from ...errors import EngineError, RequestError
+from ...errors import DataError, EngineError, RequestError
 from ...rules import Native
+from ..exact import first_refused, key_of, value_at
 from .decode import column
 from .encode import HEADER, TRAILER, binary_rows, text_rows
 from .fit import Form, Values, fit, form, parsed
@@ -115,7 +117,7 @@ def cancel_reader(connection: adbc.Connection) -> None:
 
 
 def read(
-    connection: adbc.Connection, select_sql: str, schema: pa.Schema, batch_bytes: int = BATCH
+    connection: adbc.Connection, select_sql: str, schema: pa.Schema, batch_bytes: int = BATCH, key: Sequence[str] = ()
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a SELECT as batches of exactly `schema`, each of about `batch_bytes`.
 
@@ -130,7 +132,7 @@ def read(
         finished = False
         try:
             for batch in _batches(cursor):
-                yield _shaped(batch, schema)
+                yield _shaped(batch, schema, key)
             finished = True
         finally:
             if not finished:  # or libpq would read the rest of the rows at the next command
@@ -149,8 +151,15 @@ def _batches(cursor: adbc.Cursor) -> Iterator[pa.RecordBatch]:
         raise psycopg.InterfaceError(str(error)) from error
 
 
-def _shaped(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [column(values, field.name, field.type) for values, field in zip(batch.columns, schema, strict=True)]
+def _shaped(batch: pa.RecordBatch, schema: pa.Schema, key: Sequence[str]) -> pa.RecordBatch:
+    columns = []
+    for values, field in zip(batch.columns, schema, strict=True):
+        try:
+            columns.append(column(values, field.name, field.type))
+        except DataError as error:
+            row = first_refused(values, partial(column, name=field.name, arrow=field.type))
+            found = key_of(batch.columns, schema.names, key, row)
+            raise DataError(f"{error.message}: {value_at(values, row)!r:.60}", column=field.name, key=found) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

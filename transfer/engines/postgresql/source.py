@@ -62,7 +62,7 @@ class PostgreSqlReader:
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-        return read(self._bulk_connection(), select(self._engine, hop, part), schema, batch_bytes)
+        return read(self._bulk_connection(), select(self._engine, hop, part), schema, batch_bytes, hop.key)
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         # Undecoded means unprojected: the target's columns have the source's own types.

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from ...plan import Hop, Slice
 from ...refusal import shown
 from ...schema.sql import count, select, source_of, where_of
 from ...types import Type
-from ..exact import parsed
+from ..exact import first_refused, key_of, parsed
 from .types import EXACT_DIGITS
 
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ def _typed(stored: pa.RecordBatchReader, hop: Hop) -> Iterator[pa.RecordBatch]:
             columns = [_cast(rows, place, hop) for place in range(len(hop.columns))]
             # The driver's buffers grow by doubling, up to twice what they hold, and scatter over malloc's arenas; one
             # copy (0.03 us a row) keeps what is read ahead at its size: 60 MB less for lineitem.
-            batch = pa.RecordBatch.from_arrays(columns, schema=schema)
-            yield pa.ipc.read_record_batch(batch.serialize(), schema)
+            held = pa.RecordBatch.from_arrays(columns, schema=schema)
+            yield pa.ipc.read_record_batch(held.serialize(), schema)
 
 
 def _cast(rows: pa.RecordBatch, place: int, hop: Hop) -> pa.Array[Any]:
@@ -147,27 +148,13 @@ def _cast(rows: pa.RecordBatch, place: int, hop: Hop) -> pa.Array[Any]:
     try:
         return _converted(values, column.type.arrow)
     except pa.ArrowInvalid as error:
-        row = _first_bad(values, column.type.arrow)
-        key = ", ".join(f"{c.source}={rows.column(n)[row]}" for n, c in enumerate(hop.columns) if c.target in hop.key)
+        row = first_refused(values, partial(_converted, arrow=column.type.arrow))
+        key = key_of(rows.columns, [c.target for c in hop.columns], hop.key, row)
         raise DataError(
             f"{hop.reads}.{column.source} holds {shown(values[row].as_py())}, which is no {column.type}: {error}",
             table=str(hop.reads), column=column.source, key=key,
             remedy=f"Mend the value, or give the column another type: types: {{{column.source}: text}}.",
         ) from error  # fmt: skip
-
-
-def _first_bad(values: pa.Array[Any], arrow: pa.DataType) -> int:
-    """The position of the first value that does not convert."""
-    low, high = 0, len(values)
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            _converted(values.slice(low, middle - low), arrow)
-        except pa.ArrowInvalid:
-            high = middle
-        else:
-            low = middle
-    return low
 
 
 def _is_misfit(error: adbc.Error | OSError) -> bool:
