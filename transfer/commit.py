@@ -6,6 +6,7 @@ target holds either the rows with their receipt or neither, and a repeated slice
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,6 +17,9 @@ from .engine import Claim, Loader, Receipt
 from .errors import DataError, EngineError, RequestError
 from .flow import Tally
 from .plan import Hop, Slice, Statement
+
+# Statements end at a semicolon at a line's end, outside of quotes.
+_PARTS = re.compile(r"""(?:'[^']*'|"[^"]*"|;(?!\n)|[^;'"])+""")
 
 
 def land(
@@ -131,7 +135,7 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
 def _atomically(run: str, statement: Statement, loader: Loader) -> None:
     loader.begin()
     try:
-        for sql in statement.forward.split(";\n"):
+        for sql in _PARTS.findall(statement.forward):
             loader.execute(sql)
         loader.ledger.journal(run, statement.name, "done")
         loader.commit()

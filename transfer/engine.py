@@ -13,6 +13,7 @@ from .place import Address
 from .plan import ColumnPlan, Cut, Finding, Hop, Slice, Statement
 from .rules import Read, Write
 from .schema.catalogue import Relation, Table
+from .schema.wording import Wording
 
 Row = tuple[object, ...]
 Failure = Literal["transient", "data", "schema", "login", "space", "other"]
@@ -215,6 +216,7 @@ class Engine(Protocol):
     default_schema: str
     parents_first: bool
     index_names: Literal["table", "schema"]
+    wording: Wording
     reads: Sequence[Read]
     writes: Sequence[Write]
 

@@ -16,6 +16,7 @@ from .request import Choice, Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.modes import Move, statements_of
+from .schema.objects import carried
 from .schema.selection import Selected, select_tables
 from .types import Fidelity, Type
 
@@ -125,8 +126,10 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         use = Use(key=column.name in key_columns, identity=column.identity)
         meaning, rule = _meaning(ends.source, source, column, overrides.get(column.name, decided.get(column.name, "")))
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
-        made.append(replace(column, name=columns[-1].target, native=columns[-1].native, default="", generated=""))
+        made.append(replace(column, name=columns[-1].target, native=columns[-1].native, generated=""))
     table = _target_table(source, tuple(made), columns, names, ends)
+    table, untold = carried(table, source, columns, ends.source.wording, ends.target.wording)
+    findings += untold
     if request.limit and table.foreign_keys:
         table = replace(table, foreign_keys=())
         findings.append(Finding("info", str(source.name), "a rehearsal leaves out foreign keys: its rows are a part"))
@@ -187,8 +190,6 @@ def _column_findings(table: Table, column: Column, planned: ColumnPlan) -> list[
         level = "warning" if planned.fidelity is Fidelity.LOSSY else "info"
         why = f": {planned.why}" if planned.why else ""
         findings.append(Finding(level, where, f"{column.native} becomes {planned.native} ({planned.fidelity}){why}"))
-    if column.default:
-        findings.append(Finding("info", where, f"its default is not carried: {column.default}"))
     if column.generated:
         findings.append(Finding("info", where, "is generated in the source and becomes a plain column"))
     return findings

@@ -11,11 +11,13 @@ import pytest
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.engines.mysql import source as mysql_source
+from ropeway.transfer.engines.postgresql import ENGINE as POSTGRESQL
+from ropeway.transfer.engines.postgresql.source import PostgreSqlReader
 from ropeway.transfer.errors import EngineError
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
-from servers import Mariadb
+from servers import Mariadb, Postgresql
 from spots import MYSQL_FAMILY, Servers, spot
 
 ROWS = 400
@@ -140,3 +142,11 @@ def test_a_mark_that_cannot_be_had_refuses_frozen(tmp_path: Path, monkeypatch: p
     (one, _), (other, _) = parse(f"sqlite:///{tmp_path / 'in.sqlite'}"), parse(f"sqlite:///{tmp_path / 'out.sqlite'}")
     with pytest.raises(EngineError, match="cannot prove that nobody writes"):
         wire.run(Request(one, other, consistency="frozen"))
+
+
+def test_a_snapshot_that_cannot_be_joined_names_the_pooler(postgresql: Postgresql) -> None:
+    """Behind a pooler the second connection may reach another server, which knows nothing of the snapshot."""
+    place, secret = parse(postgresql.database())
+    with pytest.raises(EngineError, match="A pooler between us and the server") as caught:
+        PostgreSqlReader(POSTGRESQL, resolve(place, secret), "00000003-0000001B-1")
+    assert "--workers 1" in caught.value.remedy

@@ -16,6 +16,7 @@ from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ..rules import Read, Write
 from ..schema.catalogue import Relation, Table
 from ..schema.sql import double_quoted, text_literal
+from ..schema.wording import Wording
 from .alphabet import READS, WRITES, meaning_of
 from .exact import Values, check_column
 
@@ -26,6 +27,7 @@ _DELETE = re.compile(r'DELETE FROM "((?:[^"]|"")+)"')
 class WithoutSql:
     """An engine of Ropeway's own types and no statements. Rows land in the table itself, part by part."""
 
+    wording = Wording()
     takes: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False

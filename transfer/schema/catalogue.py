@@ -18,7 +18,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`."""
+    """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`, `default` is SQL."""
 
     name: str
     native: str
@@ -26,6 +26,7 @@ class Column:
     identity: bool = False
     default: str = ""
     generated: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A check constraint; `condition` is SQL of its engine, without the word CHECK."""
+
+    name: str
+    condition: str
+
+
+@dataclass(frozen=True)
 class Table:
     """A table (or view) of one place. `rows` and `bytes` are the engine's estimates, -1 if unknown.
 
@@ -63,6 +72,8 @@ class Table:
     key: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    comment: str = ""
     rows: int = -1
     bytes: int = -1
     kind: str = "table"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from ..engine import Build, Engine, Session
 from ..errors import RequestError
 from ..plan import Hop, Statement
-from .catalogue import Relation, Table
+from .catalogue import Column, Relation, Table
 from .sql import names
 
 
@@ -84,8 +84,8 @@ def _append(move: Move) -> Made:
 def _only(move: Move) -> Move:
     """The move with just the columns that are loaded: a staging table needs no others."""
     loaded = {column.target for column in move.hop.columns}
-    columns = tuple(replace(c, nullable=True, identity=False) for c in move.table.columns if c.name in loaded)
-    return replace(move, table=replace(move.table, columns=columns))
+    columns = tuple(Column(c.name, c.native) for c in move.table.columns if c.name in loaded)
+    return replace(move, table=replace(move.table, columns=columns, comment=""))
 
 
 def _take_out(move: Move, staging: Relation) -> str:

@@ -89,7 +89,8 @@ def count(engine: Quoting, hop: Hop) -> str:
 def column_clause(engine: Quoting, column: Column, identity: str = "") -> str:
     """A column of CREATE TABLE."""
     null = "" if column.nullable else " NOT NULL"
-    return f"{engine.quote(column.name)} {column.native}{identity if column.identity else ''}{null}"
+    default = f" DEFAULT {column.default}" if column.default and not column.identity else ""
+    return f"{engine.quote(column.name)} {column.native}{identity if column.identity else ''}{null}{default}"
 
 
 def create_table(engine: Quoting, name: Relation, clauses: Sequence[str], suffix: str = "") -> str:
@@ -106,6 +107,24 @@ def key_clause(engine: Quoting, table: Table) -> list[str]:
 def unique_clause(engine: Quoting, index: Index) -> str:
     """UNIQUE as a table constraint."""
     return f"CONSTRAINT {engine.quote(index.name)} UNIQUE ({names(engine, index.columns)})"
+
+
+def check_clauses(engine: Quoting, table: Table) -> list[str]:
+    """CHECK table constraints."""
+    return [f"CONSTRAINT {engine.quote(check.name)} CHECK ({check.condition})" for check in table.checks]
+
+
+def comments(engine: Quoting, table: Table, on: Relation) -> list[tuple[str, str, str]]:
+    """COMMENT ON statements: what they are on, forward, and back."""
+    where = [("table", f"TABLE {engine.relation(on)}", table.comment)]
+    for column in table.columns:
+        place = f"COLUMN {engine.relation(on)}.{engine.quote(column.name)}"
+        where.append((f"column {column.name} of", place, column.comment))
+    return [
+        (f"comment on {what} {on}", f"COMMENT ON {place} IS {text_literal(text)}", f"COMMENT ON {place} IS NULL")
+        for what, place, text in where
+        if text
+    ]
 
 
 def foreign_key_clauses(engine: Quoting, table: Table) -> list[str]:

@@ -15,6 +15,7 @@ from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, ForeignKey, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from ...schema.wording import Wording
 from ..exact import check_column
 from . import catalogue, ddl
 from .canon import checksum_sql
@@ -50,6 +51,11 @@ class DuckDb:
     default_schema = "main"
     parents_first = True
     index_names: Literal["schema"] = "schema"
+    wording = Wording(
+        "duckdb", comments=True,
+        calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
+               "uuid": "uuid()"},
+    )  # fmt: skip
     reads = READS
     writes = WRITES
 
@@ -120,7 +126,7 @@ class DuckDb:
         return ddl.create(self, shape, into)
 
     def finish(self, build: Build) -> list[Statement]:
-        return ddl.identities(self, build) + ddl.indexes(self, build)
+        return ddl.identities(self, build) + ddl.remarks(self, build) + ddl.indexes(self, build)
 
     def reference(
         self, foreign: ForeignKey, table: Table, parent: Table, swapped: bool

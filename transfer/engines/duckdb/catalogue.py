@@ -5,27 +5,28 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ...engine import Row, Session
-from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 
 LEDGER = "ropeway"
 _HERE = f"database_name = current_database() AND schema_name <> '{LEDGER}'"
 _TABLES = (
-    f"SELECT schema_name, table_name, 'table', estimated_size FROM duckdb_tables() "
+    f"SELECT schema_name, table_name, 'table', estimated_size, coalesce(comment, '') FROM duckdb_tables() "
     f"WHERE {_HERE} AND NOT internal AND NOT temporary AND NOT starts_with(table_name, 'ropeway_') UNION ALL "
-    f"SELECT schema_name, view_name, 'view', -1 FROM duckdb_views() "
+    f"SELECT schema_name, view_name, 'view', -1, '' FROM duckdb_views() "
     f"WHERE {_HERE} AND NOT internal AND NOT temporary ORDER BY ALL"
 )
 _COLUMNS = (
     "SELECT schema_name, table_name, column_name, data_type, is_nullable, coalesce(column_default, ''), "
-    f"is_generated FROM duckdb_columns() WHERE {_HERE} AND NOT internal "
+    f"is_generated, coalesce(comment, '') FROM duckdb_columns() WHERE {_HERE} AND NOT internal "
     "ORDER BY schema_name, table_name, column_index"
 )
 _CONSTRAINTS = (
     "SELECT schema_name, table_name, constraint_type, constraint_column_names, constraint_name, "
-    "referenced_table, referenced_column_names, constraint_text "
+    "referenced_table, referenced_column_names, expression "
     f"FROM duckdb_constraints() WHERE {_HERE} ORDER BY schema_name, table_name, constraint_index"
 )
 _INDEXES = (
@@ -40,6 +41,7 @@ class _Parts(NamedTuple):
     key: tuple[str, ...]
     indexes: tuple[Index, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    checks: tuple[Check, ...]
     left_out: tuple[str, ...]
 
 
@@ -47,12 +49,13 @@ def tables(session: Session, schema: str) -> list[Table]:
     """Every table and view of a schema, or of all schemas but the ledger's."""
     columns, constraints, indexes = (_grouped(session.ask(sql)) for sql in (_COLUMNS, _CONSTRAINTS, _INDEXES))
     found = []
-    for name, table, kind, rows in session.ask(_TABLES):
+    for name, table, kind, rows, comment in session.ask(_TABLES):
         if schema and name != schema:
             continue
         place = str(name), str(table)
         parts = _parts(place[0], constraints[place], indexes[place])
-        found.append(_table(place, str(kind), int(str(rows)), columns[place], parts))
+        made = _table(place, str(kind), int(str(rows)), columns[place], parts)
+        found.append(replace(made, checks=parts.checks, comment=str(comment)))
     return found
 
 
@@ -76,11 +79,12 @@ def _table(place: tuple[str, str], kind: str, rows: int, columns: list[Row], par
 
 
 def _column(row: Row) -> Column:
-    name, native, nullable, default, generated = row
+    name, native, nullable, default, generated, comment = row
     identity = bool(re.match(r"nextval\(", str(default)))
     return Column(
         str(name), str(native), bool(nullable), identity,
         default="" if identity or generated else str(default), generated="generated" if generated else "",
+        comment=str(comment),
     )  # fmt: skip
 
 
@@ -88,6 +92,7 @@ def _parts(schema: str, constraints: list[Row], indexes: list[Row]) -> _Parts:
     key: tuple[str, ...] = ()
     made: list[Index] = []
     foreign: list[ForeignKey] = []
+    checks: list[Check] = []
     left: list[str] = []
     for kind, members, name, parent, referenced, text in constraints:
         columns = _names(members)
@@ -99,14 +104,14 @@ def _parts(schema: str, constraints: list[Row], indexes: list[Row]) -> _Parts:
             # DuckDB's foreign keys stay inside a schema.
             foreign.append(ForeignKey(str(name), columns, Relation(schema, str(parent)), _names(referenced)))
         elif kind == "CHECK":
-            left.append(f"a constraint, {text}")
+            checks.append(Check(str(name), str(text)))
     for name, expressions, unique in indexes:
         names = [_plain(str(one)) for one in expressions]  # type: ignore[attr-defined]  # a list of text
         if all(names):
             made.append(Index(str(name), tuple(names), bool(unique)))
         else:
             left.append(f"index {name}: over an expression")
-    return _Parts(key, tuple(made), tuple(foreign), tuple(left))
+    return _Parts(key, tuple(made), tuple(foreign), tuple(checks), tuple(left))
 
 
 def _names(members: object) -> tuple[str, ...]:

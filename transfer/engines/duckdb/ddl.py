@@ -13,7 +13,9 @@ from ...engine import Build
 from ...plan import Statement
 from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import (
+    check_clauses,
     column_clause,
+    comments,
     create_index,
     create_table,
     foreign_key_clauses,
@@ -56,6 +58,7 @@ def create(engine: DuckDb, table: Table, into: Relation) -> str:
     clauses = [column_clause(engine, column) for column in table.columns]
     clauses += key_clause(engine, table)
     clauses += [unique_clause(engine, index) for index in table.indexes if index.unique and index.columns != table.key]
+    clauses += check_clauses(engine, table)
     clauses += foreign_key_clauses(engine, table)
     return create_table(engine, into, clauses)
 
@@ -75,6 +78,14 @@ def indexes(engine: DuckDb, build: Build) -> list[Statement]:
         if not index.unique
         for name in [index_name(build.table, index)]
     ]  # fmt: skip
+
+
+def remarks(engine: DuckDb, build: Build) -> list[Statement]:
+    """Comments; on a shadow they come along with the renaming."""
+    return [
+        Statement(name=name, phase="after", hop=build.hop, atomic=True, forward=forward, back=back, after=(build.hop,))
+        for name, forward, back in comments(engine, build.table, build.into)
+    ]
 
 
 def index_name(table: Table, index: Index) -> str:

@@ -15,6 +15,7 @@ from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
+from ...schema.wording import Wording
 from . import catalogue, cuts, ddl
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
@@ -27,7 +28,7 @@ _TRANSACTION_LIMITS = "'wsrep_max_ws_size', 'group_replication_transaction_size_
 _TRANSIENT = (1040, 1053, 1205, 1213, 2006, 2013, 2055, 4031)
 _CODES: dict[int, Failure] = {
     **dict.fromkeys(_TRANSIENT, "transient"),
-    **dict.fromkeys((1062, 1264, 1265, 1292, 1366, 1406, 1452, 1048), "data"),
+    **dict.fromkeys((1062, 1264, 1265, 1292, 1366, 1406, 1452, 1048, 3819, 4025), "data"),
     **dict.fromkeys((1021, 1114), "space"),
     **dict.fromkeys((1044, 1045, 1142, 1227), "login"),
     **dict.fromkeys((1054, 1146, 1412), "schema"),
@@ -51,7 +52,8 @@ class MySql:
     index_names: Literal["table"] = "table"
     reads = READS
 
-    def __init__(self, name: str, collation: str) -> None:
+    def __init__(self, name: str, collation: str, wording: Wording) -> None:
+        self.wording = wording
         self.name = name
         self.schemes = (name,)
         self.writes = WRITES[name]
@@ -210,8 +212,15 @@ class MySql:
         return "transient" if isinstance(error, ConnectionError) else "other"
 
 
+_NOW = "CURRENT_TIMESTAMP({digits})"
 ENGINES = {
     # PAD SPACE collations take 'a' and 'a ' for equal keys; MariaDB has one that does not.
-    "mysql": MySql("mysql", "utf8mb4_bin"),
-    "mariadb": MySql("mariadb", "utf8mb4_nopad_bin"),
-}
+    # Before MySQL 8.0.13 a default is a constant or the moment, and long types have none.
+    "mysql": MySql("mysql", "utf8mb4_bin", Wording(
+        "mysql", {"timestamp": _NOW}, "1", "0", bare=("longtext", "longblob"), comments=True,
+    )),
+    "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
+        "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
+                  "uuid": "(UUID())"}, "1", "0", comments=True,
+    )),
+}  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...engine import Row, Session
-from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
+from .session import literal as quoted_text
 
 _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DEFAULT"}
 
@@ -16,27 +19,53 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
     where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%'"
     columns = _grouped(session.ask(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-        f"{_generation(session)} FROM information_schema.COLUMNS WHERE {where} ORDER BY TABLE_NAME, ORDINAL_POSITION"
+        f"{_generation(session)}, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {where} "
+        "ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
         "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE "
         f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     ))  # fmt: skip
     foreign = _foreign_keys(session, schema, literal)
-    documents = _json_columns(session, literal)
+    ((version,),) = session.ask("SELECT VERSION()")
+    mariadb = "mariadb" in str(version).lower()
+    conditions = _checks(session, literal, mariadb=mariadb)
+    documents = {(str(table), str(name)) for table, name, c in conditions if str(c) == f"json_valid(`{name}`)"}
+    checks = _grouped(conditions)
     triggers = _grouped(session.ask(
         "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS "
         f"WHERE TRIGGER_SCHEMA = {literal}"
     ))  # fmt: skip
     found = session.ask(
-        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE FROM information_schema.TABLES "
+        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE, TABLE_COMMENT "
+        "FROM information_schema.TABLES "
         f"WHERE {where} ORDER BY TABLE_NAME"
     )
-    return [
-        _table(schema, row, _documented(columns[str(row[0])], documents), indexes[str(row[0])], foreign[str(row[0])],
-               [f"trigger {t[1]}" for t in triggers[str(row[0])]])
-        for row in found
-    ]  # fmt: skip
+    made = []
+    for row in found:
+        name = str(row[0])
+        rows = _documented(columns[name], documents)
+        left = [f"trigger {trigger[1]}" for trigger in triggers[name]]
+        left += [f"{c[5]} of column {c[1]}: it would need a trigger" for c in rows if "on update" in str(c[5]).lower()]
+        kept = [c for c in checks[name] if (name, str(c[1])) not in documents]
+        table = _table(schema, row, rows, indexes[name], foreign[name], left)
+        fields = tuple(
+            replace(c, default=_default(r, mariadb=mariadb)) for c, r in zip(table.columns, rows, strict=True)
+        )
+        made.append(replace(table, columns=fields, checks=tuple(Check(str(n), str(c)) for _, n, c in kept)))
+    return made
+
+
+def _default(row: Row, *, mariadb: bool) -> str:
+    """A default as SQL. MariaDB prints it so; MySQL prints a constant as its bare value."""
+    _, _, native, _, default, extra, *_ = row
+    if default is None or "auto_increment" in str(extra).lower():
+        return ""
+    text = str(default)
+    moment = re.match(r"(?i)current_timestamp\b", text) and re.match(r"(?i)(timestamp|datetime)", _text(native))
+    if mariadb or moment or "DEFAULT_GENERATED" in str(extra):
+        return "" if text == "NULL" else text
+    return text if re.fullmatch(r"b'[01]*'", text) else quoted_text(text)
 
 
 def _generation(session: Session) -> str:
@@ -48,16 +77,22 @@ def _generation(session: Session) -> str:
     return "GENERATION_EXPRESSION" if known else "''"
 
 
-def _json_columns(session: Session, literal: str) -> set[tuple[str, str]]:
-    """MariaDB's json is longtext with a check of its own; only the check says so."""
-    ((version,),) = session.ask("SELECT VERSION()")
-    if "mariadb" not in str(version).lower():
-        return set()
-    rows = session.ask(
-        "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
-        f"WHERE CONSTRAINT_SCHEMA = {literal} AND CHECK_CLAUSE LIKE 'json\\_valid(%'"
+def _checks(session: Session, literal: str, *, mariadb: bool) -> list[Row]:
+    """(table, name, condition) of each check; MySQL has some from 8.0.16 on. MariaDB's json is longtext with one."""
+    known = session.ask(
+        "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'information_schema' "
+        "AND TABLE_NAME = 'CHECK_CONSTRAINTS'"
     )
-    return {(str(t), str(c)) for t, c, clause in rows if str(clause) == f"json_valid(`{c}`)"}
+    if not known:
+        return []
+    joined = "" if mariadb else (
+        " JOIN information_schema.TABLE_CONSTRAINTS t ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA "
+        "AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME AND t.CONSTRAINT_TYPE = 'CHECK'"
+    )  # fmt: skip
+    return session.ask(
+        f"SELECT TABLE_NAME, c.CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS c{joined} "
+        f"WHERE c.CONSTRAINT_SCHEMA = {literal} ORDER BY TABLE_NAME, c.CONSTRAINT_NAME"
+    )
 
 
 def _documented(columns: list[Row], documents: set[tuple[str, str]]) -> list[Row]:
@@ -74,7 +109,7 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
 def _table(
     schema: str, row: Row, columns: list[Row], indexes: list[Row], foreign: list[ForeignKey], left: list[str]
 ) -> Table:
-    name, kind, rows, size, engine = row
+    name, kind, rows, size, engine, comment = row
     made = tuple(_column(c) for c in columns)
     key, kept = _indexes(indexes, {fk.name for fk in foreign}, left)
     view = "VIEW" in str(kind)
@@ -83,16 +118,16 @@ def _table(
     return Table(
         Relation(schema, str(name)), made, key, kept, tuple(foreign), rows=int(str(rows)) if rows is not None else -1,
         bytes=int(str(size or 0)), kind="view" if view else "table", left_out=tuple(left),
-        physical={"engine": str(engine or "")},
+        comment="" if view else str(comment), physical={"engine": str(engine or "")},
     )  # fmt: skip
 
 
 def _column(row: Row) -> Column:
-    _, name, native, nullable, default, extra, generated = row
+    _, name, native, nullable, _, extra, generated, comment = row
     identity = "auto_increment" in str(extra).lower()
-    # MariaDB writes a default of NULL as the word NULL.
-    kept = "" if default is None or str(default) == "NULL" or identity else str(default)
-    return Column(str(name), _text(native), nullable == "YES", identity, kept, str(generated or ""))
+    return Column(
+        str(name), _text(native), nullable == "YES", identity, generated=str(generated or ""), comment=str(comment)
+    )
 
 
 def _text(native: object) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Index, Relation, Table
-from ...schema.sql import column_clause, create_table, foreign_key_clauses, key_clause, names
+from ...schema.catalogue import Check, Index, Relation, Table
+from ...schema.sql import check_clauses, column_clause, create_table, foreign_key_clauses, key_clause, names
 from .session import literal, qualified, quoted
 
 if TYPE_CHECKING:
@@ -21,11 +22,25 @@ _PREFIX = 191  # characters: 764 bytes, so that four such columns fit into an in
 def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
     """A table with its primary key: rows lie in its order, so it cannot come later."""
     identity = "" if bare else " AUTO_INCREMENT"
-    clauses = [column_clause(engine, column, identity) for column in table.columns]
+    clauses = [column_clause(engine, column, identity) + _remark(column.comment) for column in table.columns]
     if not bare:
         clauses += key_clause(engine, table)
         clauses += _identity_index(table)
-    return create_table(engine, into, clauses, engine.table_suffix)
+        clauses += check_clauses(engine, replace(table, checks=_named_checks(engine, table)))
+    return create_table(engine, into, clauses, engine.table_suffix + _remark(table.comment))
+
+
+def _remark(comment: str) -> str:
+    return f" COMMENT {literal(comment)}" if comment else ""
+
+
+def _named_checks(engine: MySql, table: Table) -> tuple[Check, ...]:
+    """MySQL's names of checks are the schema's, so the table's name belongs into them."""
+    name = table.name.table
+    return tuple(
+        c if name.lower() in c.name.lower() else replace(c, name=engine.name_of(f"{name}_{c.name}"))
+        for c in table.checks
+    )
 
 
 def _identity_index(table: Table) -> list[str]:

@@ -16,6 +16,7 @@ from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from ...schema.wording import Wording
 from . import catalogue, ddl
 from .canon import checksum_sql
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
@@ -50,6 +51,11 @@ class PostgreSql:
     default_schema = "public"
     parents_first = False
     index_names: Literal["schema"] = "schema"
+    wording = Wording(
+        "postgres", comments=True,
+        calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
+               "uuid": "gen_random_uuid()"},
+    )  # fmt: skip
     reads = READS
     writes = WRITES
 
@@ -164,8 +170,8 @@ class PostgreSql:
 
     def finish(self, build: Build) -> list[Statement]:
         return [
-            *ddl.keys(self, build), *ddl.identities(self, build), ddl.analyze(self, build),
-            *ddl.foreign_keys(self, build),
+            *ddl.keys(self, build), *ddl.identities(self, build), *ddl.checks(self, build),
+            *ddl.remarks(self, build), ddl.analyze(self, build), *ddl.foreign_keys(self, build),
         ]  # fmt: skip
 
     def exists(self, relation: Relation) -> str:

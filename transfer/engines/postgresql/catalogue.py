@@ -1,14 +1,15 @@
-"""PostgreSQL's catalogue: six set-based queries for any number of tables."""
+"""PostgreSQL's catalogue: seven set-based queries for any number of tables."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...engine import Row, Session
 from ...plan import Finding
 from ...rules import split
-from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import double_quoted, text_literal
 
 _USERS = (
@@ -17,7 +18,8 @@ _USERS = (
 )
 _TABLES = f"""
 SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.reltuples::float8,
-       pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int
+       pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int,
+       coalesce(obj_description(c.oid, 'pg_class'), '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
 ORDER BY 2, 3"""
@@ -25,7 +27,8 @@ _COLUMNS = f"""
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
        a.attnotnull, a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false),
-       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated::text
+       coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated::text,
+       coalesce(col_description(a.attrelid, a.attnum), '')
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -51,10 +54,14 @@ SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.c
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
+_CHECKS = f"""
+SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'c' AND {_USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
-SELECT k.conrelid::int8, 'check ' || k.conname::text FROM pg_constraint k
+SELECT k.conrelid::int8, 'exclusion constraint ' || k.conname::text FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype IN ('c', 'x') AND {_USERS}
+WHERE k.contype = 'x' AND {_USERS}
 UNION ALL
 SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -68,11 +75,15 @@ def tables(session: Session) -> list[Table]:
     """Every table and view outside the system's schemas; leaves of partitioned tables are not listed."""
     columns, indexes = _grouped(session.ask(_COLUMNS)), _grouped(session.ask(_INDEXES))
     foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
+    checks = _grouped(session.ask(_CHECKS))
     return [
-        _table(row, columns[_number(row[0])], indexes[_number(row[0])], foreign[_number(row[0])],
-               others[_number(row[0])])
+        replace(
+            _table(row, columns[number], indexes[number], foreign[number], others[number]),
+            checks=tuple(Check(str(name), str(condition)) for _, name, condition in checks[number]),
+        )
         for row in session.ask(_TABLES)
-    ]  # fmt: skip
+        for number in [_number(row[0])]
+    ]
 
 
 def _number(value: object) -> int:
@@ -87,14 +98,14 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
 
 
 def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row], others: list[Row]) -> Table:
-    _oid, schema, name, kind, estimate, size, pages = row
+    _oid, schema, name, kind, estimate, size, pages, comment = row
     made = tuple(
         Column(
             str(column), str(native), nullable=not notnull, identity=bool(identity),
             default="" if identity or generated else str(default),
-            generated=str(default) if generated else "",
+            generated=str(default) if generated else "", comment=str(remark),
         )
-        for _, column, native, notnull, identity, default, generated in columns
+        for _, column, native, notnull, identity, default, generated, remark in columns
     )  # fmt: skip
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
@@ -111,7 +122,7 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     return Table(
         Relation(str(schema), str(name)), made, key, tuple(kept), tuple(_foreign_key(f) for f in foreign),
         rows=rows if kind in ("r", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
-        left_out=tuple(left), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
+        left_out=tuple(left), comment=str(comment), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
     )  # fmt: skip
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
 from ...schema.catalogue import Relation, Table
-from ...schema.sql import column_clause, create_index, create_table, foreign_key_clauses, names, text_literal
+from ...schema.sql import (
+    column_clause,
+    comments,
+    create_index,
+    create_table,
+    foreign_key_clauses,
+    names,
+    text_literal,
+)
 
 if TYPE_CHECKING:
     from . import PostgreSql
@@ -67,6 +76,31 @@ def identities(engine: PostgreSql, build: Build) -> list[Statement]:
         for column in build.table.columns
         if column.identity
     ]  # fmt: skip
+
+
+def checks(engine: PostgreSql, build: Build) -> list[Statement]:
+    """Checks once the rows are in: rows that break one are asked for first, and named."""
+    on = engine.relation(build.into)
+    made = []
+    for check in build.table.checks:
+        name = engine.quote(engine.name_of(check.name))
+        broken = f"SELECT * FROM {on} WHERE NOT ({check.condition}) LIMIT 5"
+        made.append(replace(
+            _after(
+                build, f"add check {check.name} of {build.into}",
+                f"ALTER TABLE {on} ADD CONSTRAINT {name} CHECK ({check.condition})",
+                f"ALTER TABLE {on} DROP CONSTRAINT {name}", f"ACCESS EXCLUSIVE on {build.into} while it reads the rows",
+            ),
+            guard=broken,
+            refusal=f"Rows of {build.into} break check {check.name}, so it cannot be made. "
+            f"They are listed by: {broken}",
+        ))  # fmt: skip
+    return made
+
+
+def remarks(engine: PostgreSql, build: Build) -> list[Statement]:
+    """Comments on the table and its columns."""
+    return [_after(build, *one) for one in comments(engine, build.table, build.into)]
 
 
 def foreign_keys(engine: PostgreSql, build: Build) -> list[Statement]:

@@ -46,6 +46,7 @@ class PostgreSqlReader:
         try:
             session.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
         except psycopg.Error as error:
+            session.close()
             raise EngineError(
                 f"PostgreSQL at {self._address}: a second connection could not join the snapshot ({error}).",
                 remedy="A pooler between us and the server (PgBouncer, a proxy) breaks exported snapshots: "

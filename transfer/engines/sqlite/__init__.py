@@ -13,6 +13,7 @@ from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from ...schema.wording import Wording
 from . import catalogue, ddl
 from .loader import SqliteLoader, SqliteSession
 from .reader import SqliteSource
@@ -35,6 +36,8 @@ class Sqlite:
     default_schema = ""
     parents_first = False
     index_names: Literal["schema"] = "schema"
+    # CURRENT_TIMESTAMP is in UTC there, as text without a zone.
+    wording = Wording("sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0")
     reads = READS
     writes = WRITES
 

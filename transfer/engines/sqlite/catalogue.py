@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...engine import Row, Session
 from ...plan import Finding
 from ...rules import read_rule, split
-from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import double_quoted
 from .types import READS
 
@@ -80,9 +80,27 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
     return Table(
         Relation("", name), made, key, kept, rows=_rows(session, name, rowid), kind=kind,
-        left_out=(*left, *(["a CHECK constraint"] if " CHECK" in sql.upper() else [])),
+        left_out=tuple(left), checks=_checks(name, sql) if "CHECK" in sql.upper() else (),
         physical={"rowid": rowid} if rowid else {},
     )  # fmt: skip
+
+
+def _checks(table: str, sql: str) -> tuple[Check, ...]:
+    """The checks of a CREATE TABLE, which is all that SQLite keeps of them."""
+    import sqlglot  # a tenth of a second, for tables with checks only
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(sql, read="sqlite")
+    except SqlglotError:
+        return (Check(f"{table}_check", "unreadable"),)
+    made = []
+    for number, found in enumerate(tree.find_all(exp.CheckColumnConstraint), start=1):
+        owner = found.find_ancestor(exp.Constraint)
+        name = owner.name if owner and owner.name else f"{table}_check{number}"
+        made.append(Check(name, found.this.sql(dialect="sqlite")))
+    return tuple(made)
 
 
 def _rowid_name(columns: tuple[Column, ...]) -> str:

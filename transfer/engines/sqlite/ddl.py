@@ -9,6 +9,7 @@ from ...engine import Build
 from ...plan import Statement
 from ...schema.catalogue import Relation, Table
 from ...schema.sql import (
+    check_clauses,
     column_clause,
     create_index,
     create_table,
@@ -39,6 +40,7 @@ def create(engine: Sqlite, table: Table, into: Relation) -> str:
     if not alias:
         clauses += key_clause(engine, table)
     clauses += [unique_clause(engine, index) for index in table.indexes if index.constraint]
+    clauses += check_clauses(engine, table)
     clauses += foreign_key_clauses(engine, table)
     return create_table(engine, into, clauses)
 

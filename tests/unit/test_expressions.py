@@ -1,0 +1,96 @@
+"""Defaults and checks from dialect to dialect: what is known to mean the same, and what is refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ropeway.transfer.engines import engine_of
+from ropeway.transfer.schema.expressions import Untranslatable, check, default
+from ropeway.transfer.types import Type
+
+INT, TEXT, BOOL, DAY = Type("int32"), Type("text"), Type("bool"), Type("date")
+NOW, INSTANT, UUID = Type("timestamp", digits=3), Type("instant"), Type("uuid")
+
+# (default, its engine, the column's Type): what it becomes where, or the reason why not
+DEFAULTS = [
+    ("5", "postgresql", INT, {"mariadb": "5", "sqlite": "5", "duckdb": "5"}),
+    ("'-1.50'::numeric", "postgresql", Type("decimal", precision=5, scale=2), {"mysql": "-1.50", "duckdb": "-1.50"}),
+    ("(-1)", "sqlite", INT, {"postgresql": "-1"}),
+    ("'new'::character varying", "postgresql", TEXT, {"mariadb": "'new'", "sqlite": "'new'", "duckdb": "'new'"}),
+    ("'it''s \\ back'::text", "postgresql", TEXT, {"mariadb": "'it''s \\\\ back'", "sqlite": "'it''s \\ back'"}),
+    ("'a'::mood", "postgresql", TEXT, {"duckdb": "'a'"}),
+    ("true", "postgresql", BOOL, {"mariadb": "1", "sqlite": "1", "duckdb": "TRUE"}),
+    ("1", "sqlite", BOOL, {"postgresql": "TRUE"}),
+    ("b'0'", "mysql", BOOL, {"postgresql": "FALSE"}),
+    ("NULL::text", "postgresql", TEXT, {"mysql": "", "duckdb": ""}),
+    ("7", "sqlite", TEXT, {"postgresql": "'7'"}),
+    ("'2024-02-29'", "mariadb", DAY, {"postgresql": "'2024-02-29'", "sqlite": "'2024-02-29'"}),
+    ("'0000-00-00'", "mysql", DAY, {"postgresql": "is no plain date"}),
+    ("current_timestamp()", "mariadb", NOW, {"postgresql": "LOCALTIMESTAMP", "mysql": "CURRENT_TIMESTAMP(3)"}),
+    ("now()", "postgresql", INSTANT, {"duckdb": "current_timestamp", "mariadb": "(UTC_TIMESTAMP(6))"}),
+    ("now()", "postgresql", INSTANT, {"mysql": "has no counterpart"}),
+    ("CURRENT_DATE", "postgresql", DAY, {"sqlite": "CURRENT_DATE", "mariadb": "(CURRENT_DATE)"}),
+    ("gen_random_uuid()", "postgresql", UUID, {"mariadb": "(UUID())", "duckdb": "uuid()", "sqlite": "no counterpart"}),
+    ("my_default()", "postgresql", TEXT, {"duckdb": "my_default() is not known"}),
+    ("lower('A')", "postgresql", TEXT, {"duckdb": "not known to mean the same"}),
+    ("'x'", "sqlite", INT, {"postgresql": "no plain int32"}),
+    ("'x'", "postgresql", TEXT, {"parquet": "nothing there has defaults"}),
+    ("((", "postgresql", TEXT, {"duckdb": "cannot be read"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "engine", "meaning", "there"), DEFAULTS, ids=lambda one: str(one)[:24])
+def test_defaults(text: str, engine: str, meaning: Type, there: dict[str, str]) -> None:
+    for target, expected in there.items():
+        made = said(default, text, engine_of(engine).wording, engine_of(target).wording, meaning, "varchar(9)")
+        assert made == expected or (made.startswith("no: ") and expected in made), target
+
+
+def said(translate: Callable[..., str], *arguments: Any) -> str:
+    """The translation, or `no: ` and the reason."""
+    try:
+        return translate(*arguments)
+    except Untranslatable as reason:
+        return f"no: {reason}"
+
+
+def test_long_types_of_old_mysql_take_no_default() -> None:
+    one, other = engine_of("postgresql").wording, engine_of("mysql").wording
+    with pytest.raises(Untranslatable, match="longtext takes none"):
+        default("'x'::text", one, other, TEXT, "longtext")
+
+
+COLUMNS = {
+    "status": ("status", TEXT), "amount": ("Amount", Type("decimal", precision=9, scale=2)), "qty": ("qty", INT),
+    "active": ("active", BOOL), "day": ("day", DAY),
+}  # fmt: skip
+CHECKS = [
+    ("(amount > (0)::numeric)", "postgresql", {"mariadb": "(`Amount` > 0)", "sqlite": '("Amount" > 0)'}),
+    (
+        "((status)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))",
+        "postgresql",
+        {"mysql": "(`status` IN ('a', 'b'))", "duckdb": "(\"status\" IN ('a', 'b'))"},
+    ),
+    ("status <> ALL (ARRAY['a'::text])", "postgresql", {"sqlite": "NOT \"status\" IN ('a')"}),
+    ("`qty` between 1 and 10 or `qty` is null", "mariadb", {"postgresql": '"qty" BETWEEN 1 AND 10 OR "qty" IS NULL'}),
+    ("Active IN (0, 1)", "sqlite", {"postgresql": '"active" IN (FALSE, TRUE)'}),
+    ("length(status) > 2", "postgresql", {"mysql": "CHAR_LENGTH(`status`) > 2"}),
+    ("day >= '2000-01-01'::date", "postgresql", {"duckdb": "\"day\" >= '2000-01-01'"}),
+    ("status LIKE 'a%'", "postgresql", {"duckdb": "\"status\" LIKE 'a%'", "sqlite": "not known"}),
+    ("qty / 2 > 1", "postgresql", {"mysql": "not known", "postgresql": '"qty" / 2 > 1'}),
+    ("length(status) > 2", "mysql", {"postgresql": "not known"}),
+    ("status ~ '^a'", "postgresql", {"duckdb": "not known", "postgresql": "\"status\" ~ '^a'"}),
+    ("mine(status)", "postgresql", {"postgresql": "not known"}),
+    ("other > 1", "postgresql", {"duckdb": "not moved"}),
+    ("qty > (SELECT 1)", "postgresql", {"postgresql": "not known"}),
+]
+
+
+@pytest.mark.parametrize(("text", "engine", "there"), CHECKS, ids=lambda one: str(one)[:24])
+def test_checks(text: str, engine: str, there: dict[str, str]) -> None:
+    for target, expected in there.items():
+        made = said(check, text, engine_of(engine).wording, engine_of(target).wording, COLUMNS)
+        assert made == expected or (made.startswith("no: ") and expected in made), target

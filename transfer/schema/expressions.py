@@ -1,0 +1,198 @@
+"""Defaults and check constraints from one SQL dialect to another, by sqlglot, fragment by fragment.
+
+What is not known to mean the same in both dialects is refused with its reason: a constraint that means
+something else is worse than one that is missing and said to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from ..types import FLOATS, INTEGERS, Type
+from .wording import Wording
+
+_NUMBERS = (*INTEGERS, *FLOATS, "decimal")
+_TEXTS = ("text", "uuid", "json")
+_TRUE, _FALSE = ("1", "t", "true", "y", "yes", "on"), ("0", "f", "false", "n", "no", "off")
+_ISO = {
+    "date": r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
+    "time": r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?",
+    "timestamp": r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?",
+}
+# Nodes that mean the same in every dialect; division is not among them (1/2 is 0, 0.5 or 0.5000).
+_PLAIN: tuple[type[exp.Expr], ...] = (
+    exp.Paren, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In,
+    exp.Is, exp.Null, exp.Boolean, exp.Literal, exp.Neg, exp.Column, exp.Identifier, exp.Add, exp.Sub, exp.Mul,
+    exp.Mod, exp.Lower, exp.Upper, exp.Length, exp.Coalesce, exp.Abs, exp.Tuple,
+)  # fmt: skip
+# What may not be there even where the dialect is the same: functions of users, other tables.
+_FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, exp.Parameter, exp.Placeholder)
+_LIKE_MINDS_CASE = ("postgres", "duckdb")
+
+
+class Untranslatable(Exception):
+    """Why an expression has no counterpart; its text is the reason, in words for the plan."""
+
+
+def default(text: str, source: Wording, target: Wording, meaning: Type, native: str) -> str:
+    """A column's default in the target's words, '' for NULL. Untranslatable says what has no counterpart."""
+    if not target.dialect:
+        raise Untranslatable("nothing there has defaults")
+    node = _unwrapped(_parsed(text, source.dialect))
+    if isinstance(node, exp.Null):
+        return ""
+    if native in target.bare:
+        raise Untranslatable(f"{native} takes none there")
+    called = _called(node, target, meaning)
+    if called is not None:
+        return called
+    value = _value(node)
+    if value is None:
+        raise Untranslatable(f"{_named(node)} is not known to mean the same there")
+    return _literal(value, target, meaning)
+
+
+def _parsed(text: str, dialect: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(text, read=dialect)
+    except SqlglotError as error:
+        raise Untranslatable("it cannot be read") from error
+
+
+def _unwrapped(node: exp.Expr) -> exp.Expr:
+    while isinstance(node, exp.Paren | exp.Cast):
+        node = node.this
+    return node
+
+
+def _called(node: exp.Expr, target: Wording, meaning: Type) -> str | None:
+    """The target's call for the current moment, the current day or a new uuid; None for anything else."""
+    now = isinstance(node, exp.CurrentTimestamp | exp.CurrentDatetime) or node.sql().upper() == "LOCALTIMESTAMP"
+    if now and meaning.kind in ("timestamp", "instant"):
+        word = meaning.kind
+    elif isinstance(node, exp.CurrentDate) or (now and meaning.kind == "date"):
+        word = "today"
+    elif isinstance(node, exp.Uuid) and meaning.kind in ("uuid", "text"):
+        word = "uuid"
+    else:
+        return None
+    if word not in target.calls:
+        raise Untranslatable(f"{_named(node)} has no counterpart as a default there")
+    return target.calls[word].format(digits=min(meaning.digits, 6))
+
+
+def _value(node: exp.Expr) -> str | None:
+    """A constant as text, None for anything that has to be computed."""
+    if isinstance(node, exp.Neg):
+        inside = _value(_unwrapped(node.this))
+        return None if inside is None else f"-{inside}"
+    if isinstance(node, exp.Boolean):
+        return "true" if node.this else "false"
+    if isinstance(node, exp.BitString):
+        return str(int(node.name, 2))
+    return node.name if isinstance(node, exp.Literal) else None
+
+
+def _literal(value: str, target: Wording, meaning: Type) -> str:
+    if meaning.kind == "bool" and value.lower() in (*_TRUE, *_FALSE):
+        return target.true if value.lower() in _TRUE else target.false
+    if meaning.kind in _NUMBERS:
+        try:
+            return f"{Decimal(value):f}"
+        except InvalidOperation:
+            pass
+    pattern = _ISO.get(meaning.kind)
+    if meaning.kind in _TEXTS or (pattern and re.fullmatch(pattern, value)):
+        return exp.Literal.string(value).sql(dialect=target.dialect)
+    raise Untranslatable(f"{value!r} is no plain {meaning.kind}")
+
+
+def check(text: str, source: Wording, target: Wording, columns: Mapping[str, tuple[str, Type]]) -> str:
+    """A check's condition in the target's words. `columns` gives each name's new name and Type."""
+    if not target.dialect:
+        raise Untranslatable("nothing there has constraints")
+    known = {**{name.lower(): there for name, there in columns.items()}, **columns}
+    tree = _parsed(text, source.dialect).transform(_without_arrays)
+    tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
+    same = source.dialect == target.dialect
+    for node in tree.walk():
+        _allow(node, source, target, same=same)
+        if isinstance(node, exp.Column):
+            place = _place(node, known)
+            if place is None:
+                raise Untranslatable(f"column {node.name} is not moved")
+            node.set("this", exp.to_identifier(place[0], quoted=True))
+    return tree.sql(dialect=target.dialect)
+
+
+def _place(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> tuple[str, Type] | None:
+    """What a column is called in the target and what it means; names in conditions ignore case where they can."""
+    inside = _unwrapped(node)
+    if not isinstance(inside, exp.Column):
+        return None
+    return known.get(inside.name) or known.get(inside.name.lower())
+
+
+def _allow(node: exp.Expr, source: Wording, target: Wording, *, same: bool) -> None:
+    if same and not isinstance(node, _FOREIGN):
+        return
+    if isinstance(node, exp.Like) and ({source.dialect, target.dialect} <= set(_LIKE_MINDS_CASE)):
+        return
+    plain = isinstance(node, _PLAIN) and not (isinstance(node, exp.Length) and node.args.get("binary"))
+    if not plain:
+        raise Untranslatable(f"{_named(node)} is not known to mean the same there")
+
+
+def _without_arrays(node: exp.Expr) -> exp.Expr:
+    """PostgreSQL prints `c IN (...)` as `c = ANY (ARRAY[...])`, and NOT IN as `<> ALL`."""
+    if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Any):
+        array = _unwrapped(node.expression.this)
+    elif isinstance(node, exp.NEQ) and node.expression.name.upper() == "ALL" and node.expression.expressions:
+        array = _unwrapped(node.expression.expressions[0])
+    else:
+        return node
+    if not isinstance(array, exp.Array):
+        return node
+    found = exp.In(this=node.this, expressions=[_unwrapped(one) for one in array.expressions])
+    return exp.Not(this=found) if isinstance(node, exp.NEQ) else found
+
+
+def _without_cast(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> exp.Expr:
+    """Casts that change nothing: of a constant, and of a text to text; and MySQL's `_utf8mb4` before a text."""
+    if isinstance(node, exp.Introducer):
+        return exp.Literal.string(node.expression.name)
+    if not isinstance(node, exp.Cast):
+        return node
+    inside = _unwrapped(node)
+    if _value(inside) is not None:
+        number = node.to.this in exp.DataType.NUMERIC_TYPES
+        return exp.Literal.number(inside.name) if number and isinstance(inside, exp.Literal) else inside
+    place = _place(inside, known)
+    return inside if place and place[1].kind == "text" and node.to.this in exp.DataType.TEXT_TYPES else node
+
+
+def _truth(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> exp.Expr:
+    """A boolean that is compared with 0 or 1 is compared with false or true."""
+    if not isinstance(node, exp.EQ | exp.NEQ | exp.In):
+        return node
+    place = _place(node.this, known)
+    if not place or place[1].kind != "bool":
+        return node
+    for one in [*node.expressions, node.args.get("expression")]:
+        if isinstance(one, exp.Literal) and one.name in ("0", "1"):
+            one.replace(exp.Boolean(this=one.name == "1"))
+    return node
+
+
+def _named(node: exp.Expr) -> str:
+    """A node in words of its own: a function by its name, anything else by its beginning."""
+    if isinstance(node, exp.Anonymous):
+        return f"{node.name}()"
+    text = node.sql()
+    return text if len(text) <= 40 else f"{text[:40]}..."

@@ -1,0 +1,22 @@
+"""How an engine words defaults and conditions; a value, so that no engine loads the translator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What an engine's defaults may call: `today`, `uuid`, and the current moment by the column's kind.
+
+    `dialect` is sqlglot's name for the engine's SQL, '' where it has none. In a moment `{digits}` stands for the
+    fractional digits. `bare` are native types that take no default. `comments` says that tables and columns have some.
+    """
+
+    dialect: str = ""
+    calls: Mapping[str, str] = field(default_factory=dict)
+    true: str = "TRUE"
+    false: str = "FALSE"
+    bare: tuple[str, ...] = ()
+    comments: bool = False
