@@ -208,7 +208,13 @@ def _target_table(
     key = kept(source.key)
     shaped = tuple(replace(c, nullable=c.nullable and c.name not in key) for c in made)
     indexes = tuple(
-        replace(index, name=ends.target.name_of(index.name), columns=kept(index.columns))
+        replace(
+            index,
+            name=ends.target.name_of(index.name),
+            columns=kept(index.columns),
+            descending=kept(index.descending),
+            include=kept(index.include),
+        )
         for index in source.indexes
         if kept(index.columns)
     )

@@ -31,12 +31,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Index:
-    """An index in key order. `constraint` says that a UNIQUE constraint made it."""
+    """An index in key order. `constraint` says that a UNIQUE constraint made it.
+
+    `descending` are those of its columns, `where` is the condition of a partial index in its engine's SQL, `include`
+    are columns that are kept in it and not searched by.
+    """
 
     name: str
     columns: tuple[str, ...]
     unique: bool = False
     constraint: bool = False
+    descending: tuple[str, ...] = ()
+    where: str = ""
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

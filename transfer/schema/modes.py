@@ -140,7 +140,7 @@ def _merge(move: Move) -> Made:
     key = move.hop.key
     proven = move.existing and (
         set(move.existing.key) == set(key)
-        or any(i.unique and set(i.columns) == set(key) for i in move.existing.indexes)
+        or any(i.unique and not i.where and set(i.columns) == set(key) for i in move.existing.indexes)
     )
     if not key or not proven:
         raise RequestError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..plan import ColumnPlan, Finding
-from .catalogue import Check, Column, Table
+from .catalogue import Check, Column, Index, Table
 from .wording import Wording
 
 
@@ -20,13 +20,14 @@ def carried(
         for column, planned in zip(table.columns, columns, strict=True)
     ]
     checks = [one for check in source.checks for one in _check(check, source, columns, here, there, findings)]
+    indexes = [one for index in table.indexes for one in _index(index, source, columns, here, there, findings)]
     comment = source.comment if there.comments else ""
     silent = [
         name for name, text in [("table", source.comment), *((c.name, c.comment) for c in source.columns)] if text
     ]
     if silent and not there.comments:
         findings.append(Finding("info", str(source.name), f"comments are not carried: those of {', '.join(silent)}"))
-    return replace(table, columns=tuple(made), checks=tuple(checks), comment=comment), findings
+    return replace(table, columns=tuple(made), indexes=tuple(indexes), checks=tuple(checks), comment=comment), findings
 
 
 def _column(
@@ -59,3 +60,38 @@ def _check(
         said = f"check {check.name} is not carried: {check.condition} ({reason})"
         findings.append(Finding("warning", str(source.name), said))
         return []
+
+
+def _index(
+    index: Index, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording, findings: list[Finding]
+) -> list[Index]:
+    """An index without what the target's indexes cannot have; none where that would change what it allows."""
+    lost = []
+    if index.include and not there.include:
+        lost.append(f"its further columns {', '.join(index.include)}")
+        index = replace(index, include=())
+    if index.descending and not there.descending:
+        lost.append(f"the direction of {', '.join(index.descending)}")
+        index = replace(index, descending=())
+    if lost:
+        findings.append(Finding("info", str(source.name), f"index {index.name} arrives without {' and '.join(lost)}"))
+    return [index] if not index.where else _partial(index, source, columns, here, there, findings)
+
+
+def _partial(
+    index: Index, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording, findings: list[Finding]
+) -> list[Index]:
+    known = {column.source: (column.target, column.type) for column in columns}
+    reason: object = "indexes have no condition there"
+    if there.partial:
+        from .expressions import Untranslatable, check
+
+        try:
+            return [replace(index, where=check(index.where, here, there, known))]
+        except Untranslatable as error:
+            reason = error
+    said = f"index {index.name} is not carried: it is for rows WHERE {index.where} ({reason})"
+    if index.unique:
+        said += "; what it forbids is allowed in the target"
+    findings.append(Finding("warning" if index.unique else "info", str(source.name), said))
+    return []

@@ -142,7 +142,14 @@ def create_index(engine: Quoting, index: Index, on: Relation, name: str = "") ->
     """CREATE INDEX; `name` replaces the index's name, already quoted and qualified."""
     unique = "UNIQUE " if index.unique else ""
     named = name or engine.quote(index.name)
-    return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} ({names(engine, index.columns)})"
+    include = f" INCLUDE ({names(engine, index.include)})" if index.include else ""
+    where = f" WHERE {index.where}" if index.where else ""
+    return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} ({index_columns(engine, index)}){include}{where}"
+
+
+def index_columns(engine: Quoting, index: Index) -> str:
+    """The columns of an index, each in its direction."""
+    return ", ".join(engine.quote(c) + (" DESC" if c in index.descending else "") for c in index.columns)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ class Wording:
     """What an engine's defaults may call: `today`, `uuid`, and the current moment by the column's kind.
 
     `dialect` is sqlglot's name for the engine's SQL, '' where it has none. In a moment `{digits}` stands for the
-    fractional digits. `bare` are native types that take no default. `comments` says that tables and columns have some.
+    fractional digits. `bare` are native types that take no default. `comments` says that tables and columns have some,
+    `partial` and `include` that indexes may have a condition, and further columns; `descending` that they keep it.
     """
 
     dialect: str = ""
@@ -20,3 +21,6 @@ class Wording:
     false: str = "FALSE"
     bare: tuple[str, ...] = ()
     comments: bool = False
+    partial: bool = False
+    include: bool = False
+    descending: bool = True

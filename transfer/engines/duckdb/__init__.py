@@ -52,7 +52,7 @@ class DuckDb:
     parents_first = True
     index_names: Literal["schema"] = "schema"
     wording = Wording(
-        "duckdb", comments=True,
+        "duckdb", comments=True, descending=False,
         calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
                "uuid": "uuid()"},
     )  # fmt: skip

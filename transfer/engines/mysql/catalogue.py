@@ -23,7 +23,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         "ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
-        "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE "
+        "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, COLLATION "
         f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     ))  # fmt: skip
     foreign = _foreign_keys(session, schema, literal)
@@ -151,7 +151,8 @@ def _indexes(rows: list[Row], foreign: set[str], left: list[str]) -> tuple[tuple
             left.append(f"unique index {name}: over prefixes")
         # The server makes an index for each foreign key by itself, under the constraint's name.
         elif name not in foreign:
-            kept.append(Index(name, columns, unique, constraint=False))
+            descending = tuple(str(member[3]) for member in members if member[6] == "D")
+            kept.append(Index(name, columns, unique, descending=descending))
     return key, tuple(kept)
 
 

@@ -83,7 +83,12 @@ def indexes(build: Build) -> list[Statement]:
 
 def _index_clause(table: Table, index: Index) -> str:
     word = "ADD UNIQUE INDEX" if index.unique else "ADD INDEX"
-    parts = [quoted(c) + ("" if index.unique else _prefix(table.column(c).native)) for c in index.columns]
+    parts = [
+        quoted(c)
+        + ("" if index.unique else _prefix(table.column(c).native))
+        + (" DESC" if c in index.descending else "")
+        for c in index.columns
+    ]
     return f"{word} {quoted(index.name)} ({', '.join(parts)})"
 
 

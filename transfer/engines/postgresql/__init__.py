@@ -52,7 +52,7 @@ class PostgreSql:
     parents_first = False
     index_names: Literal["schema"] = "schema"
     wording = Wording(
-        "postgres", comments=True,
+        "postgres", comments=True, partial=True, include=True,
         calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
                "uuid": "gen_random_uuid()"},
     )  # fmt: skip

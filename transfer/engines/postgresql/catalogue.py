@@ -36,11 +36,19 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 
 ORDER BY a.attrelid, a.attnum"""
 _INDEXES = f"""
 SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conname IS NOT NULL,
-       i.indpred IS NOT NULL OR i.indexprs IS NOT NULL,
+       coalesce(pg_get_expr(i.indexprs, i.indrelid), ''),
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place)
              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
-             WHERE u.place <= i.indnkeyatts ORDER BY u.place)
-FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
+             WHERE u.place <= i.indnkeyatts ORDER BY u.place),
+       coalesce(pg_get_expr(i.indpred, i.indrelid), ''), m.amname::text,
+       ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place)
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
+             WHERE u.place <= i.indnkeyatts AND i.indoption[u.place - 1] & 1 = 1),
+       ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place)
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
+             WHERE u.place > i.indnkeyatts ORDER BY u.place)
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
 WHERE {_USERS} ORDER BY 1, 2"""
@@ -109,14 +117,20 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     )  # fmt: skip
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
-    for _, index, unique, primary, constraint, odd, members in indexes:
+    for _, index, unique, primary, constraint, expressions, *rest in indexes:
+        members, where, method, descending, include = rest
         names: tuple[str, ...] = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
         if primary:
             key = names
-        elif odd:
-            left.append(f"index {index}: partial or over an expression")
+        elif expressions:
+            left.append(f"index {index}: over the expression {expressions}")
+        elif method != "btree":
+            left.append(f"index {index}: its method is {method}")
         else:
-            kept.append(Index(str(index), names, bool(unique), bool(constraint)))
+            kept.append(Index(
+                str(index), names, bool(unique), bool(constraint), descending=tuple(descending), where=str(where),  # type: ignore[arg-type]
+                include=tuple(include),  # type: ignore[arg-type]
+            ))  # fmt: skip
     # reltuples is -1 before the first ANALYZE; about 100 bytes a row is as good a guess as any.
     rows = round(float(str(estimate))) if float(str(estimate)) >= 0 else _number(size) // 100
     return Table(

@@ -37,7 +37,9 @@ class Sqlite:
     parents_first = False
     index_names: Literal["schema"] = "schema"
     # CURRENT_TIMESTAMP is in UTC there, as text without a zone.
-    wording = Wording("sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0")
+    wording = Wording(
+        "sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0", partial=True
+    )
     reads = READS
     writes = WRITES
 

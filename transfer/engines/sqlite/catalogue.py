@@ -25,8 +25,9 @@ _COLUMNS = (
     "WHERE l.schema = 'main' ORDER BY l.name, c.cid"
 )
 _INDEXES = (
-    'SELECT l.name, i.name, i."unique", i.origin, i.partial, x.name, x.key, x.desc '
+    'SELECT l.name, i.name, i."unique", i.origin, i.partial, x.name, x.key, x.desc, s.sql '
     "FROM pragma_table_list l JOIN pragma_index_list(l.name) i JOIN pragma_index_xinfo(i.name) x "
+    "LEFT JOIN sqlite_schema s ON s.type = 'index' AND s.name = i.name "
     "WHERE l.schema = 'main' AND x.key = 1 ORDER BY l.name, i.seq DESC, x.seqno"
 )
 _FOREIGN_KEYS = (
@@ -94,7 +95,7 @@ def _checks(table: str, sql: str) -> tuple[Check, ...]:
     try:
         tree = sqlglot.parse_one(sql, read="sqlite")
     except SqlglotError:
-        return (Check(f"{table}_check", "unreadable"),)
+        return (Check(f"{table}_check", "unreadable("),)
     made = []
     for number, found in enumerate(tree.find_all(exp.CheckColumnConstraint), start=1):
         owner = found.find_ancestor(exp.Constraint)
@@ -131,12 +132,27 @@ def _indexes(rows: list[Row]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
         origin, partial = members[0][3], members[0][4]
         if origin == "pk":
             continue
-        if partial or any(member[5] is None for member in members):
-            left.append(f"index {name}: partial or over an expression")
+        if any(member[5] is None for member in members):
+            left.append(f"index {name}: over an expression")
             continue
         columns = tuple(str(member[5]) for member in members)
-        kept.append(Index(name, columns, bool(members[0][2]), constraint=origin == "u"))
+        descending = tuple(str(member[5]) for member in members if member[7])
+        where = _condition(str(members[0][8])) if partial else ""
+        kept.append(Index(name, columns, bool(members[0][2]), origin == "u", descending, where))
     return tuple(kept), tuple(left)
+
+
+def _condition(sql: str) -> str:
+    """The condition of a CREATE INDEX, which is all that SQLite keeps of it."""
+    import sqlglot  # as in _checks
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        found = sqlglot.parse_one(sql, read="sqlite").find(exp.Where)
+    except SqlglotError:
+        found = None
+    return found.this.sql(dialect="sqlite") if found else "unreadable("
 
 
 def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]]) -> tuple[ForeignKey, ...]:
