@@ -12,7 +12,7 @@ from .canonical import Canon
 from .place import Address
 from .plan import ColumnPlan, Cut, Finding, Hop, Slice, Statement
 from .rules import Read, Write
-from .schema.catalogue import Relation, Table
+from .schema.catalogue import Column, Relation, Table
 from .schema.wording import Wording
 
 Row = tuple[object, ...]
@@ -268,8 +268,8 @@ class Engine(Protocol):
 
     def loader(self, address: Address) -> Loader: ...
 
-    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
-        """The raw forms in which these columns, each with its native type here, arrive as planned."""
+    def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
+        """The raw forms in which these columns, each as it is here, arrive as planned."""
         ...
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:

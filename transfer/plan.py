@@ -22,7 +22,10 @@ Bound = int | str | None
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """One column's way: read by `project` (source SQL), carried as `type`, written into `native`."""
+    """One column's way: read by `project` (source SQL), carried as `type`, written into `native`.
+
+    `base` is what the target's rules see where `native` is a type that a user made; see `stored`.
+    """
 
     source: str
     target: str
@@ -33,6 +36,12 @@ class ColumnPlan:
     why: str
     canon: Canon
     nullable: bool = True
+    base: str = ""
+
+    @property
+    def stored(self) -> str:
+        """The type that the target's rules, loaders and checksums go by."""
+        return self.base or self.native
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from .calls import call
 from .canonical import canon_of
@@ -20,6 +21,7 @@ from .schema.objects import carried
 from .schema.selection import Selected, select_tables
 from .types import Fidelity, Type
 
+Typed = TypeVar("Typed", Column, ColumnPlan)
 CHECKSUM = "ropeway.verify.checksum:of_batch"
 
 
@@ -124,9 +126,12 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         if item.choice.columns and column.name not in item.choice.columns:
             continue
         use = Use(key=column.name in key_columns, identity=column.identity)
-        meaning, rule = _meaning(ends.source, source, column, overrides.get(column.name, decided.get(column.name, "")))
+        meaning, rule = _meaning(
+            ends.source, source, column, overrides.get(column.name, decided.get(column.name, column.base))
+        )
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
-        made.append(replace(column, name=columns[-1].target, native=columns[-1].native, generated=""))
+        planned = columns[-1]
+        made.append(replace(column, name=planned.target, native=planned.native, base=planned.base, generated=""))
     table = _target_table(source, tuple(made), columns, names, ends)
     table, untold = carried(table, source, columns, ends.source.wording, ends.target.wording)
     findings += untold
@@ -174,7 +179,7 @@ def _column_plan(
     return ColumnPlan(
         source=column.name, target=ends.target.name_of(column.name), project=rule.project.format(c=quoted),
         type=meaning, native=native, fidelity=fidelity, why=why, canon=canon_of(meaning),
-        nullable=column.nullable,
+        nullable=column.nullable, base=column.base if same else "",
     )  # fmt: skip
 
 
@@ -236,20 +241,24 @@ def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
         changed = False
         for name, entry in list(by_name.items()):
             natives = {
-                child: by_name[fk.references].table.column(parent).native
+                child: by_name[fk.references].table.column(parent)
                 for fk in entry.table.foreign_keys
                 if fk.references in by_name
                 for child, parent in zip(fk.columns, fk.referenced, strict=True)
             }
-            fresh = tuple(replace(c, native=natives.get(c.name, c.native)) for c in entry.table.columns)
+            fresh = tuple(_typed_as(c, natives.get(c.name)) for c in entry.table.columns)
             if fresh != entry.table.columns:
-                plans = tuple(replace(c, native=natives.get(c.target, c.native)) for c in entry.columns)
+                plans = tuple(_typed_as(c, natives.get(c.target)) for c in entry.columns)
                 by_name[name] = replace(entry, table=replace(entry.table, columns=fresh), columns=plans)
                 changed = True
         if not changed:
             break
     del ends
     return [by_name[entry.table.name] for entry in entries]
+
+
+def _typed_as(column: Typed, like: Column | None) -> Typed:
+    return replace(column, native=like.native, base=like.base) if like else column
 
 
 def _distinct(entries: list[Entry], ends: Ends, there: Sequence[Table]) -> list[Entry]:
@@ -308,12 +317,11 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     """The form in which bytes may pass undecoded, or ''. Nothing sums in flight then, so the source's engine must."""
     if not request.raw or entry.mode == "merge" or request.limit:
         return ""
-    natives = {column.name: column.native for column in entry.source.columns}
-    columns = [(natives[column.source], column) for column in entry.columns]
+    columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")
     if not form or not _checksum(request):
         return form
-    summed = [(ends.source.quote(column.source), column.canon, native) for native, column in columns]
+    summed = [(ends.source.quote(there.name), column.canon, there.base or there.native) for there, column in columns]
     able = not entry.choice.query and ends.source.checksum(ends.source_session, entry.source.name, summed, "")
     return form if able else ""
 
@@ -342,13 +350,13 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
                 f"{entry.table.name} has no column {column.target}.",
                 table=str(entry.table.name), remedy="Leave it out with --columns, or add it there.",
             )  # fmt: skip
-        if read_rule(ends.target.reads, found.native) is None:
+        if read_rule(ends.target.reads, found.base or found.native) is None:
             raise RequestError(
                 f"{entry.table.name}.{found.name} has the type {found.native or '(none)'} in {ends.target.name}, for "
                 "which there is no rule.",
                 table=str(entry.table.name), column=found.name, remedy="Leave the column out with --columns.",
             )  # fmt: skip
-        plans.append(replace(column, target=found.name, native=found.native))
+        plans.append(replace(column, target=found.name, native=found.native, base=found.base))
     needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
     if needed:
         raise RequestError(
@@ -434,7 +442,7 @@ def _assemble(
         forward = ends.target.create_schema(schema)
         if forward:
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
-    before += _own("before", request.before, "")
+    before += _types(ends, entries) + _own("before", request.before, "")
     for entry in entries:
         assert entry.hop  # noqa: S101 - made above
         there = existing.get(entry.table.name)
@@ -445,6 +453,26 @@ def _assemble(
         after += closing + _own("after", entry.choice.after, hop.name)
     after += _own("after", request.after, "")
     return hops, _numbered([*before, *after])
+
+
+def _types(ends: Ends, entries: Sequence[Entry]) -> list[Statement]:
+    """The user-made types that are still to be made where the target is of the source's family."""
+    made: dict[Relation, Statement] = {}
+    if ends.source.family != ends.target.family or ends.target_session is None:
+        return []
+    for entry in entries:
+        for found in entry.source.types if entry.mode in ("create", "replace") else ():
+            if found.name in made or ends.target_session.ask(found.check):
+                continue
+            schema = ends.target.create_schema(found.name.schema)
+            if schema:
+                made[Relation(found.name.schema, "")] = Statement(
+                    f"create schema {found.name.schema}", "before", schema, atomic=True
+                )
+            made[found.name] = Statement(
+                f"create type {found.name}", "before", found.forward, check=found.check, back=found.back, atomic=True
+            )
+    return list(made.values())
 
 
 def _own(phase: str, statements: Sequence[str], hop: str) -> list[Statement]:

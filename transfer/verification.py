@@ -39,7 +39,7 @@ def server_sum(answer: Row) -> str:
 
 
 def _checksum_sql(engine: Engine, session: Session, hop: Hop, relation: Relation) -> str:
-    columns = [(engine.quote(c.target), c.canon, c.native) for c in hop.columns]
+    columns = [(engine.quote(c.target), c.canon, c.stored) for c in hop.columns]
     return engine.checksum(session, relation, columns, "")
 
 
@@ -52,11 +52,11 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str
     """The checksum of a hop's target, read by the target's own mapping rules through Ropeway's driver."""
     columns = []
     for column in hop.columns:
-        rule = read_rule(engine.reads, column.native)
+        rule = read_rule(engine.reads, column.stored)
         if rule is None:
             raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")
         project = rule.project.format(c=engine.quote(column.target))
-        columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.native))))
+        columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.stored))))
     whole = (Slice(1, Cut()),)
     back = replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")
     add, canons = function_of(checksum), [column.canon for column in hop.columns]

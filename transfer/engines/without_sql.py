@@ -14,7 +14,7 @@ from ..engine import Build, Session
 from ..errors import EngineError, RequestError
 from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ..rules import Read, Write
-from ..schema.catalogue import Relation, Table
+from ..schema.catalogue import Column, Relation, Table
 from ..schema.sql import double_quoted, text_literal
 from ..schema.wording import Wording
 from .alphabet import READS, WRITES, meaning_of
@@ -52,7 +52,7 @@ class WithoutSql:
     def name_of(self, name: str) -> str:
         return name
 
-    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+    def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()
 
     def describe(self, session: Session, query: str) -> Table:

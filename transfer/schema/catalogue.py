@@ -18,7 +18,10 @@ class Relation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`, `default` is SQL."""
+    """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`, `default` is SQL.
+
+    `base` is the type that mapping rules see where `native` is a name that a user gave.
+    """
 
     name: str
     native: str
@@ -27,6 +30,17 @@ class Column:
     default: str = ""
     generated: str = ""
     comment: str = ""
+    base: str = ""
+
+
+@dataclass(frozen=True)
+class UserType:
+    """A type that a user made: how to make it in an engine of the same family, see it there, and remove it."""
+
+    name: Relation
+    forward: str
+    check: str
+    back: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,8 @@ class Check:
 class Table:
     """A table (or view) of one place. `rows` and `bytes` are the engine's estimates, -1 if unknown.
 
+    `types` are those that its columns need, each after those it is made of.
+
     `left_out` names objects that Ropeway saw and does not carry, in words for the plan.
     `physical` is what an engine needs to cut the table by physical ranges, in its own terms.
     """
@@ -81,6 +97,7 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
     comment: str = ""
+    types: tuple[UserType, ...] = ()
     rows: int = -1
     bytes: int = -1
     kind: str = "table"

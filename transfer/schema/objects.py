@@ -9,6 +9,8 @@ from ..plan import ColumnPlan, Finding
 from .catalogue import Check, Column, Index, Table
 from .wording import Wording
 
+_PRINTED = ("enum", "composite", "array", "array of a user type")
+
 
 def carried(
     table: Table, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording
@@ -33,7 +35,11 @@ def carried(
 def _column(
     column: Column, source: Table, planned: ColumnPlan, here: Wording, there: Wording, findings: list[Finding]
 ) -> Column:
-    text = source.column(planned.source).default
+    own = source.column(planned.source)
+    if own.base and here.dialect != there.dialect and own.base not in _PRINTED:
+        said = f"its domain {own.native} becomes {planned.native}; what the domain checks is not carried"
+        findings.append(Finding("info", f"{source.name}.{planned.source}", said))
+    text = own.default
     column = replace(column, default="", comment=column.comment if there.comments else "")
     if not text or column.identity:
         return column

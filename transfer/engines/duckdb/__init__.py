@@ -115,8 +115,8 @@ class DuckDb:
     def loader(self, address: Address) -> Loader:
         return DuckLoader(address)
 
-    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
-        return (PARQUET,) if all(is_plain(native, column) for native, column in columns) else ()
+    def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
+        return (PARQUET,) if all(is_plain(here.native, column) for here, column in columns) else ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return {}, []

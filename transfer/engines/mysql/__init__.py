@@ -125,7 +125,7 @@ class MySql:
     def loader(self, address: Address) -> Loader:
         return MySqlLoader(address)
 
-    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+    def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:

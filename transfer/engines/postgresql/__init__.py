@@ -157,9 +157,13 @@ class PostgreSql:
     def loader(self, address: Address) -> Loader:
         return PostgreSqlLoader(address)
 
-    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
-        """Undecoded means unconverted: only equal types have the same bytes."""
-        return (_BINARY,) if all(native == column.native for native, column in columns) else ()
+    def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
+        """Undecoded means unconverted: only equal types have the same bytes. Some hold oids of types inside."""
+        same = all(
+            here.native == column.native and here.base not in ("composite", "array of a user type")
+            for here, column in columns
+        )
+        return (_BINARY,) if same else ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
         return catalogue.profile(session, table, where)

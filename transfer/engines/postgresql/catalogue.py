@@ -11,6 +11,7 @@ from ...plan import Finding
 from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import double_quoted, text_literal
+from . import usertypes
 
 _USERS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
@@ -25,12 +26,20 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USER
 ORDER BY 2, 3"""
 _COLUMNS = f"""
 SELECT a.attrelid::int8, a.attname::text,
-       CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
+       CASE WHEN u.oid IS NULL THEN format_type(a.atttypid, a.atttypmod)
+            ELSE format('%I.%I', un.nspname, u.typname) || CASE WHEN u.oid <> t.oid THEN '[]' ELSE '' END END,
        a.attnotnull, a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false),
        coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated::text,
-       coalesce(col_description(a.attrelid, a.attnum), '')
+       coalesce(col_description(a.attrelid, a.attnum), ''),
+       CASE WHEN t.typcategory = 'A' THEN CASE WHEN u.oid IS NULL THEN 'array' ELSE 'array of a user type' END
+            WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite'
+            WHEN t.typtype = 'd' THEN 'domain' ELSE '' END, coalesce(u.oid, 0)::int8
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
+     AND u.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+     AND u.typnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+LEFT JOIN pg_namespace un ON un.oid = u.typnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS}
 ORDER BY a.attrelid, a.attnum"""
@@ -83,10 +92,11 @@ def tables(session: Session) -> list[Table]:
     """Every table and view outside the system's schemas; leaves of partitioned tables are not listed."""
     columns, indexes = _grouped(session.ask(_COLUMNS)), _grouped(session.ask(_INDEXES))
     foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
-    checks = _grouped(session.ask(_CHECKS))
+    checks, types = _grouped(session.ask(_CHECKS)), usertypes.known(session)
     return [
         replace(
-            _table(row, columns[number], indexes[number], foreign[number], others[number]),
+            _table(row, [types.based(c) for c in columns[number]], indexes[number], foreign[number], others[number]),
+            types=types.needed([_number(c[9]) for c in columns[number]]),
             checks=tuple(Check(str(name), str(condition)) for _, name, condition in checks[number]),
         )
         for row in session.ask(_TABLES)
@@ -112,8 +122,9 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
             str(column), str(native), nullable=not notnull, identity=bool(identity),
             default="" if identity or generated else str(default),
             generated=str(default) if generated else "", comment=str(remark),
+            base=str(base),
         )
-        for _, column, native, notnull, identity, default, generated, remark in columns
+        for _, column, native, notnull, identity, default, generated, remark, base, _ in columns
     )  # fmt: skip
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]

@@ -102,7 +102,7 @@ class PostgreSqlLoader(PostgreSqlSession):
         del part
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         quoted = [double_quoted(column.target) for column in hop.columns]
-        natives = [column.native for column in hop.columns]
+        natives = [column.stored for column in hop.columns]
         return load(self.connection, qualified(hop.into), quoted, schema, natives, batches)
 
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:

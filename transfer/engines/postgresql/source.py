@@ -75,7 +75,7 @@ class PostgreSqlReader:
         return self._session.ask(sql)
 
     def checksum(self, hop: Hop, part: Slice) -> str:
-        columns = [(self._engine.quote(c.source), c.canon, c.native) for c in hop.columns]
+        columns = [(self._engine.quote(c.source), c.canon, c.stored) for c in hop.columns]
         where = where_of(self._engine, hop, part).removeprefix(" WHERE ")
         if hop.query:
             return ""

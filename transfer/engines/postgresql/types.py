@@ -24,7 +24,7 @@ def _moment(kind: str) -> object:
 
 _TEXT_FORMS = (
     "inet|cidr|macaddr8?|xml|tsvector|tsquery|bit( varying)?|[a-z0-9]+range|[a-z0-9]+multirange|interval|"
-    "time with time zone|point|line|lseg|box|path|polygon|circle|ltree|pg_lsn|xid8?|tid|reg[a-z]+"
+    "time with time zone|point|line|lseg|box|path|polygon|circle|ltree|pg_lsn|xid8?|tid|reg[a-z]+|jsonpath|hstore"
 )
 
 READS = (
@@ -51,6 +51,8 @@ READS = (
     Read("uuid", fixed("uuid")),
     Read("jsonb?", fixed("json"), "({c})::text"),
     Read(_TEXT_FORMS, fixed("text"), "({c})::text", fidelity=Fidelity.TEXT, why="carried as PostgreSQL prints it"),
+    Read("array( of a user type)?|composite", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT,
+         why="carried as PostgreSQL prints it"),
     Read("enum", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT, why="the label"),
 )  # fmt: skip
 

@@ -111,7 +111,7 @@ class Sqlite:
     def loader(self, address: Address) -> Loader:
         return SqliteLoader(address)
 
-    def gives(self, columns: Sequence[tuple[str, ColumnPlan]]) -> tuple[str, ...]:
+    def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()
 
     def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
