@@ -1,6 +1,9 @@
 """Writes a result's tables: to standard output, or into the README between its markers.
 
-python benchmarks/report.py RESULT [--readme README.md]
+python benchmarks/report.py RESULT [LATER_RESULT ...] [--readme README.md]
+
+A scenario that a later result has again is shown from that one; a contender that only the earlier one has is shown
+as of an earlier run.
 """
 
 from __future__ import annotations
@@ -19,19 +22,34 @@ _TITLES = ("", "seconds", "rows/s", "to the first", "CPU s, client", "CPU s, ser
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tables of a result.")
-    parser.add_argument("result", type=Path, help="a file, by its name under results/ or by its path")
+    parser.add_argument("result", type=Path, nargs="+", help="files, by their names under results/ or by their paths")
     parser.add_argument("--readme", type=Path, help="the file whose text between the markers is replaced")
     parser.add_argument("--scale", type=float, help="the only scale to be shown")
     given = parser.parse_args()
-    path = given.result if given.result.exists() else HERE / "results" / given.result
-    result = json.loads(path.read_text())
+    paths = [path if path.exists() else HERE / "results" / path for path in given.result]
+    result = merged([json.loads(path.read_text()) for path in paths])
     if given.scale:
         result["scenarios"] = [one for one in result["scenarios"] if one["scale"] == given.scale]
-    text = page(result, path.name)
+    text = page(result, ", ".join(f"`benchmarks/results/{path.name}`" for path in paths))
     if given.readme is None:
         print(text)
         return
     given.readme.write_text(placed(given.readme.read_text(), text))
+
+
+def merged(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first result with the scenarios that later ones measured again."""
+    first, *later = results
+    scenarios = {(one["name"], one["scale"]): one for one in first["scenarios"]}
+    for result in later:
+        for scenario in result["scenarios"]:
+            place = scenario["name"], scenario["scale"]
+            names = {one["name"] for one in scenario["contenders"]}
+            before = scenarios[place]["contenders"] if place in scenarios else []
+            older = [{**one, "name": f"{one['name']}, an earlier run"} for one in before if one["name"] not in names]
+            again = f"again {result['when']}, commit {result['commit'][:7]}"
+            scenarios[place] = {**scenario, "contenders": [*scenario["contenders"], *older], "again": again}
+    return {**first, "scenarios": list(scenarios.values())}
 
 
 def placed(readme: str, text: str) -> str:
@@ -52,7 +70,7 @@ def page(result: dict[str, Any], name: str) -> str:
         f"{result['when']}, commit {result['commit'][:7]}{' with changes' if result['changed'] else ''}, "
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory'] >> 30} GB; "
         f"{', '.join(filter(None, (server, said)))}. Source, target and mover share the machine. Medians of "
-        f"{result['repetitions']} repetitions, run in turn, every one of them in `benchmarks/results/{name}`. Times "
+        f"{result['repetitions']} repetitions, run in turn, every one of them in {name}. Times "
         "include the start of the program, planning, the primary key and ANALYZE; rivals run the same statements. "
         "Ropeway's rows name its `--consistency` and `--verify`; rivals check nothing.",
         *(_scenario(scenario) for scenario in result["scenarios"]),
@@ -64,10 +82,12 @@ def _scenario(scenario: dict[str, Any]) -> str:
     rows = [_row(one) for one in scenario["contenders"]]
     floor = next((row for row in rows if row["name"] in ("pipe", "duckdb")), rows[0] if rows else None)
     count = max((row["rows"] for row in rows), default=0)
-    lines = [f"**{scenario['name']}**, {count:,} rows", "", _line(_TITLES), _line(["---", *["--:"] * 6, "---"])]
+    again = f" ({scenario['again']})" if "again" in scenario else ""
+    lines = [f"**{scenario['name']}**, {count:,} rows{again}", "", _line(_TITLES), _line(["---", *["--:"] * 6, "---"])]
     ordered = sorted(rows, key=lambda row: (row["name"].startswith("Ropeway"), row is not floor, row["seconds"]))
     lines += [_line(_cells(row, floor or row)) for row in ordered]
-    lines += [f"\n{name} took no part: {why}." for name, why in scenario["skipped"].items()]
+    shown = {one["name"].partition(",")[0] for one in scenario["contenders"]}
+    lines += [f"\n{name} took no part: {why}." for name, why in scenario["skipped"].items() if name not in shown]
     return "\n".join(lines)
 
 
