@@ -156,9 +156,10 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
     A `fresh` run is written into the ledger first; another must be there. Raises RopewayError, and
     KeyboardInterrupt after an interrupt, with the current slices landed.
     """
-    _give_back()
     # Where bytes pass undecoded, the source's library does the work, and nothing else holds rows.
     undecoded = all(hop.raw for hop in job.plan.hops)
+    if not undecoded:
+        _give_back()
     job.source.limit_memory(job.limits.undecoded if undecoded else job.limits.reading)
     job.target.limit_memory(job.limits.loading)
     with ExitStack() as stack:
