@@ -70,8 +70,9 @@ def page(result: dict[str, Any], name: str) -> str:
         f"{result['when']}, commit {result['commit'][:7]}{' with changes' if result['changed'] else ''}, "
         f"{machine['cores']} cores ({machine['processor']}), {machine['memory'] >> 30} GB; "
         f"{', '.join(filter(None, (server, said)))}. Source, target and mover share the machine. Medians of "
-        f"{result['repetitions']} repetitions (of more where a scenario ran again), run in turn, every one of them in {name}. Times "
-        "include the start of the program, planning, the primary key and ANALYZE; rivals run the same statements. "
+        f"{result['repetitions']} repetitions (of more where a scenario ran again), run in turn, every one of them in "
+        f"{name}. Times include the start of the program, planning, the primary key and ANALYZE; rivals run "
+        "the same statements. "
         "Ropeway's rows name its `--consistency` and `--verify`; rivals check nothing.",
         *(_scenario(scenario) for scenario in result["scenarios"]),
     ]  # fmt: skip
