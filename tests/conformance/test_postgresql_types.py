@@ -18,6 +18,7 @@ MADE = (
     "CREATE DOMAIN email AS varchar(40) DEFAULT 'a@b' CHECK (VALUE LIKE '%@%') NOT NULL",
     "CREATE DOMAIN positive AS integer CONSTRAINT above CHECK (VALUE > 0)",
     "CREATE DOMAIN small AS positive CHECK (VALUE < 100)",
+    "CREATE DOMAIN price AS numeric CHECK (VALUE >= 0)",
     "CREATE SCHEMA other",
     'CREATE TYPE other."An address" AS (street text, "No" positive, moods mood[])',
 )
@@ -30,6 +31,7 @@ TYPES = {
     "enums": ("mood[]", "'{Happy,sad}'", "{Happy,sad}"),
     "domain": ("email", "'ä@b'", "ä@b"),
     "below": ("small", "99", "99"),
+    "open": ("price", "12.3400", "12.3400"),
     "composite": ('other."An address"', "ROW('Main, 1', 7, '{sad}')", '("Main, 1",7,{sad})'),
     "jsonb": ("jsonb", """'{"b": 1, "a": [1.0]}'""", '{"a": [1.0], "b": 1}'),
     "jsonpath": ("jsonpath", "'$.a'", '$."a"'),

@@ -161,7 +161,8 @@ def _foreign_key(row: Row) -> ForeignKey:
 
 def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
     """numeric without precision: the digits that its values need, by one aggregate scan."""
-    bare = [c.name for c in table.columns if split(c.native).name == "numeric" and not split(c.native).arguments]
+    kinds = {c.name: split(c.base or c.native) for c in table.columns}
+    bare = [name for name, kind in kinds.items() if kind.name == "numeric" and not kind.arguments]
     if not bare:
         return {}, []
     parts = []
