@@ -109,3 +109,12 @@ def test_an_enum_that_lacks_a_label_refuses_the_row(tmp_path: Path, servers: Ser
     target.ask("CREATE TYPE mood AS ENUM ('sad')")
     with pytest.raises(DataError, match="it's ok"):
         moved(source, target, choices=(Choice("public.enum"),))
+
+
+def test_a_query_knows_them_too(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    filled(source)
+    query = "SELECT e.c AS feeling, a.c AS numbers, d.c AS small FROM enum e, array_ a, below d WHERE e.id = 1"
+    source.ask('ALTER TABLE "array" RENAME TO array_')
+    moved(source, target, choices=(Choice("", query=query, to="public.q"),))
+    assert target.ask("SELECT DISTINCT pg_typeof(feeling)::text, pg_typeof(small)::text FROM q") == [("mood", "small")]

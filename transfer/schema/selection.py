@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -44,7 +44,7 @@ def _chosen(choice: Choice, tables: Sequence[Table], engine: Engine, session: Se
     if choice.query:
         described = engine.describe(session, choice.query)
         name = choice.to.rpartition(".")[2] or "query"
-        return [Table(Relation("", name), described.columns, kind="query", physical={"query": choice.query})]
+        return [replace(described, name=Relation("", name), physical={"query": choice.query})]
     found = [table for table in tables if matches(table.name, choice.table, engine.default_schema)]
     # A view is moved when it is named; a glob means tables, else its rows would be there twice.
     if any(sign in choice.table for sign in "*?["):

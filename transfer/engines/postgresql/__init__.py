@@ -90,15 +90,11 @@ class PostgreSql:
         session.begin()
         try:
             session.execute(f"CREATE TEMP VIEW ropeway_query AS {query}")
-            rows = session.ask(
-                "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
-                "WHERE attrelid = 'pg_temp.ropeway_query'::regclass ORDER BY attnum"
-            )
+            return catalogue.described(session, "pg_temp.ropeway_query")
         except psycopg.Error as error:
             raise RequestError(f"PostgreSQL refuses the query: {error}") from error
         finally:
             session.rollback()
-        return Table(Relation("", "query"), tuple(Column(str(n), str(t)) for n, t in rows), kind="query")
 
     def create_schema(self, schema: str) -> str:
         """CREATE SCHEMA for a schema that may be missing; public is there."""

@@ -24,7 +24,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.reltupl
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
 ORDER BY 2, 3"""
-_COLUMNS = f"""
+_COLUMN_ROWS = """
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN u.oid IS NULL THEN format_type(a.atttypid, a.atttypmod)
             ELSE format('%I.%I', un.nspname, u.typname) || CASE WHEN u.oid <> t.oid THEN '[]' ELSE '' END END,
@@ -40,7 +40,8 @@ LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
      AND u.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
      AND u.typnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 LEFT JOIN pg_namespace un ON un.oid = u.typnamespace
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"""
+_COLUMNS = f"""{_COLUMN_ROWS}
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS}
 ORDER BY a.attrelid, a.attnum"""
 _INDEXES = f"""
@@ -117,15 +118,7 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
 
 def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row], others: list[Row]) -> Table:
     _oid, schema, name, kind, estimate, size, pages, comment = row
-    made = tuple(
-        Column(
-            str(column), str(native), nullable=not notnull, identity=bool(identity),
-            default="" if identity or generated else str(default),
-            generated=str(default) if generated else "", comment=str(remark),
-            base=str(base),
-        )
-        for _, column, native, notnull, identity, default, generated, remark, base, _ in columns
-    )  # fmt: skip
+    made = tuple(_column(one) for one in columns)
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
     for _, index, unique, primary, constraint, expressions, *rest in indexes:
@@ -149,6 +142,23 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
         rows=rows if kind in ("r", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
         left_out=tuple(left), comment=str(comment), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
     )  # fmt: skip
+
+
+def _column(row: Row) -> Column:
+    _, name, native, notnull, identity, default, generated, remark, base, _ = row
+    return Column(
+        str(name), str(native), nullable=not notnull, identity=bool(identity),
+        default="" if identity or generated else str(default), generated=str(default) if generated else "",
+        comment=str(remark), base=str(base),
+    )  # fmt: skip
+
+
+def described(session: Session, view: str) -> Table:
+    """The columns of a query that was made a view."""
+    types = usertypes.known(session)
+    rows = session.ask(f"{_COLUMN_ROWS} WHERE a.attrelid = {text_literal(view)}::regclass ORDER BY a.attnum")
+    columns = tuple(_column(types.based(row)) for row in rows)
+    return Table(Relation("", "query"), columns, kind="query", types=types.needed([_number(row[9]) for row in rows]))
 
 
 def _foreign_key(row: Row) -> ForeignKey:
