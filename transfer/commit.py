@@ -18,8 +18,10 @@ from .errors import DataError, EngineError, RequestError
 from .flow import Tally
 from .plan import Hop, Slice, Statement
 
-# Statements end at a semicolon at a line's end, outside of quotes.
-_PARTS = re.compile(r"""(?:'[^']*'|"[^"]*"|;(?!\n)|[^;'"])+""")
+# A statement goes on over comments, bodies in dollars and quotes; a quote without its fellow is a plain character.
+_STATEMENT = re.compile(
+    r"""(?:--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|'[^']*'|"[^"]*"|`[^`]*`|;(?!\n)|[^;])+""", re.DOTALL
+)
 
 
 def land(
@@ -132,10 +134,15 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
     loader.ledger.journal(run, statement.name, "done")
 
 
+def parts(sql: str) -> list[str]:
+    """The statements of a text; one ends at a semicolon at the end of a line, outside of quotes and comments."""
+    return [found[0].strip() for found in _STATEMENT.finditer(sql) if found[0].strip()]
+
+
 def _atomically(run: str, statement: Statement, loader: Loader) -> None:
     loader.begin()
     try:
-        for sql in _PARTS.findall(statement.forward):
+        for sql in parts(statement.forward):
             loader.execute(sql)
         loader.ledger.journal(run, statement.name, "done")
         loader.commit()
