@@ -74,8 +74,17 @@ def _won(claim: Claim, loader: Loader) -> bool:
 
 def _load(loader: Loader, hop: Hop, part: Slice, rows: Iterable[pa.RecordBatch] | Iterable[bytes]) -> int:
     if hop.raw:
-        return loader.load_raw(hop, part, rows)  # type: ignore[arg-type]  # raw hops read bytes
-    return loader.load(hop, part, rows)  # type: ignore[arg-type]
+        return loader.load_raw(hop.sent, part, rows)  # type: ignore[arg-type]  # raw hops read bytes
+    return load(loader, hop, part, rows)  # type: ignore[arg-type]
+
+
+def load(loader: Loader, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
+    """Load the columns of a hop that the target does not compute by itself; the rows that it took."""
+    sent = hop.sent
+    if sent is not hop:
+        names = [column.target for column in sent.columns]
+        batches = (batch.select(names) for batch in batches)
+    return loader.load(sent, part, batches)
 
 
 def _balance(hop: Hop, part: Slice, tally: Tally, loaded: int) -> None:

@@ -216,9 +216,12 @@ class Engine(Protocol):
     default_schema: str
     parents_first: bool
     index_names: Literal["table", "schema"]
-    wording: Wording
     reads: Sequence[Read]
     writes: Sequence[Write]
+
+    def words(self, session: Session | None) -> Wording:
+        """How defaults, conditions and generated columns are worded, by the server's version if there is one."""
+        ...
 
     def quote(self, name: str) -> str: ...
 

@@ -7,7 +7,7 @@ any process: a resume, a worker, a verification.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -24,7 +24,8 @@ Bound = int | str | None
 class ColumnPlan:
     """One column's way: read by `project` (source SQL), carried as `type`, written into `native`.
 
-    `base` is what the target's rules see where `native` is a type that a user made; see `stored`.
+    `base` is what the target's rules see where `native` is a type that a user made; see `stored`. A `computed` column
+    is not loaded: the target generates its values, and verification compares them with the source's.
     """
 
     source: str
@@ -37,6 +38,7 @@ class ColumnPlan:
     canon: Canon
     nullable: bool = True
     base: str = ""
+    computed: bool = False
 
     @property
     def stored(self) -> str:
@@ -105,6 +107,12 @@ class Hop:
     raw: str = ""
     after: tuple[str, ...] = ()
     merge: tuple[str, ...] = ()
+
+    @property
+    def sent(self) -> Hop:
+        """The hop with the columns whose values are loaded; the target computes the others."""
+        kept = tuple(column for column in self.columns if not column.computed)
+        return self if len(kept) == len(self.columns) else replace(self, columns=kept)
 
 
 @dataclass(frozen=True)

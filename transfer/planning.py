@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TypeVar
 
 from .calls import call
@@ -19,6 +20,7 @@ from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.modes import Move, statements_of
 from .schema.objects import carried
 from .schema.selection import Selected, select_tables
+from .schema.wording import Wording
 from .types import Fidelity, Type
 
 Typed = TypeVar("Typed", Column, ColumnPlan)
@@ -33,6 +35,16 @@ class Ends:
     source_session: Session
     target: Engine
     target_session: Session | None
+
+    @cached_property
+    def source_words(self) -> Wording:
+        """How the source words defaults and conditions."""
+        return self.source.words(self.source_session)
+
+    @cached_property
+    def target_words(self) -> Wording:
+        """How the target does, by its server's version."""
+        return self.target.words(self.target_session)
 
 
 def new_run() -> str:
@@ -133,8 +145,9 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         planned = columns[-1]
         made.append(replace(column, name=planned.target, native=planned.native, base=planned.base, generated=""))
     table = _target_table(source, tuple(made), columns, names, ends)
-    table, untold = carried(table, source, columns, ends.source.wording, ends.target.wording)
+    table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
     findings += untold
+    columns = [replace(c, computed=bool(table.column(c.target).generated)) for c in columns]
     if request.limit and table.foreign_keys:
         table = replace(table, foreign_keys=())
         findings.append(Finding("info", str(source.name), "a rehearsal leaves out foreign keys: its rows are a part"))
@@ -195,8 +208,6 @@ def _column_findings(table: Table, column: Column, planned: ColumnPlan) -> list[
         level = "warning" if planned.fidelity is Fidelity.LOSSY else "info"
         why = f": {planned.why}" if planned.why else ""
         findings.append(Finding(level, where, f"{column.native} becomes {planned.native} ({planned.fidelity}){why}"))
-    if column.generated:
-        findings.append(Finding("info", where, "is generated in the source and becomes a plain column"))
     return findings
 
 
@@ -356,7 +367,8 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
                 "which there is no rule.",
                 table=str(entry.table.name), column=found.name, remedy="Leave the column out with --columns.",
             )  # fmt: skip
-        plans.append(replace(column, target=found.name, native=found.native, base=found.base))
+        made = bool(found.generated)
+        plans.append(replace(column, target=found.name, native=found.native, base=found.base, computed=made))
     needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
     if needed:
         raise RequestError(

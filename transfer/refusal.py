@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from .commit import load
 from .engine import Engine, Loader, Reader
 from .errors import DataError, EngineError, RopewayError
 from .flow import flow
@@ -77,7 +78,7 @@ def _taken(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> bool
     """Whether the target takes these rows; either way it keeps none."""
     loader.begin()
     try:
-        loader.load(hop, part, [batch])
+        load(loader, hop, part, [batch])
     except Exception:  # noqa: BLE001 - any refusal is one
         return False
     finally:

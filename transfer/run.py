@@ -403,7 +403,7 @@ class _Mover:
         progress, limits = self._job.progress, self._job.limits
         ahead: Ahead[pa.RecordBatch] | Ahead[bytes]
         if hop.raw:
-            ahead = Ahead(tally.weighed(reader.raw(hop, part), progress.moving), len, limits.share)
+            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), progress.moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes)
             counted = tally.counted(batches, self._job.plan.checksum, progress.moving)

@@ -45,7 +45,7 @@ DEFAULTS = [
 @pytest.mark.parametrize(("text", "engine", "meaning", "there"), DEFAULTS, ids=lambda one: str(one)[:24])
 def test_defaults(text: str, engine: str, meaning: Type, there: dict[str, str]) -> None:
     for target, expected in there.items():
-        made = said(default, text, engine_of(engine).wording, engine_of(target).wording, meaning, "varchar(9)")
+        made = said(default, text, engine_of(engine).words(None), engine_of(target).words(None), meaning, "varchar(9)")
         assert made == expected or (made.startswith("no: ") and expected in made), target
 
 
@@ -58,7 +58,7 @@ def said(translate: Callable[..., str], *arguments: Any) -> str:
 
 
 def test_long_types_of_old_mysql_take_no_default() -> None:
-    one, other = engine_of("postgresql").wording, engine_of("mysql").wording
+    one, other = engine_of("postgresql").words(None), engine_of("mysql").words(None)
     with pytest.raises(Untranslatable, match="longtext takes none"):
         default("'x'::text", one, other, TEXT, "longtext")
 
@@ -92,5 +92,5 @@ CHECKS = [
 @pytest.mark.parametrize(("text", "engine", "there"), CHECKS, ids=lambda one: str(one)[:24])
 def test_checks(text: str, engine: str, there: dict[str, str]) -> None:
     for target, expected in there.items():
-        made = said(check, text, engine_of(engine).wording, engine_of(target).wording, COLUMNS)
+        made = said(check, text, engine_of(engine).words(None), engine_of(target).words(None), COLUMNS)
         assert made == expected or (made.startswith("no: ") and expected in made), target

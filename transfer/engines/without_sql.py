@@ -27,7 +27,6 @@ _DELETE = re.compile(r'DELETE FROM "((?:[^"]|"")+)"')
 class WithoutSql:
     """An engine of Ropeway's own types and no statements. Rows land in the table itself, part by part."""
 
-    wording = Wording()
     takes: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False
@@ -39,6 +38,10 @@ class WithoutSql:
 
     def limit_memory(self, size: int) -> None:
         del size  # what lies in memory was put there to lie there
+
+    def words(self, session: Session | None) -> Wording:
+        del session
+        return Wording()
 
     def quote(self, name: str) -> str:
         return double_quoted(name)

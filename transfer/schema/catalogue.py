@@ -20,7 +20,8 @@ class Relation:
 class Column:
     """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`, `default` is SQL.
 
-    `base` is the type that mapping rules see where `native` is a name that a user gave.
+    `base` is the type that mapping rules see where `native` is a name that a user gave. `generated` is the SQL that
+    the engine computes it by, when it is written or, if `virtual`, when it is read.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     generated: str = ""
     comment: str = ""
     base: str = ""
+    virtual: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Defaults and check constraints from one SQL dialect to another, by sqlglot, fragment by fragment.
+"""Defaults, conditions and generated columns from one SQL dialect to another, by sqlglot, fragment by fragment.
 
 What is not known to mean the same in both dialects is refused with its reason: a constraint that means
 something else is worse than one that is missing and said to be.
@@ -29,8 +29,10 @@ _ISO = {
 _PLAIN: tuple[type[exp.Expr], ...] = (
     exp.Paren, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In,
     exp.Is, exp.Null, exp.Boolean, exp.Literal, exp.Neg, exp.Column, exp.Identifier, exp.Add, exp.Sub, exp.Mul,
-    exp.Mod, exp.Lower, exp.Upper, exp.Length, exp.Coalesce, exp.Abs, exp.Tuple,
+    exp.Mod, exp.Lower, exp.Upper, exp.Length, exp.Coalesce, exp.Abs, exp.Tuple, exp.Case, exp.If, exp.DPipe,
 )  # fmt: skip
+_SUMS = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
+_JOINED = (exp.DPipe, exp.Concat)
 # What may not be there even where the dialect is the same: functions of users, other tables.
 _FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, exp.Parameter, exp.Placeholder)
 _LIKE_MINDS_CASE = ("postgres", "duckdb")
@@ -113,16 +115,32 @@ def _literal(value: str, target: Wording, meaning: Type) -> str:
     raise Untranslatable(f"{value!r} is no plain {meaning.kind}")
 
 
-def check(text: str, source: Wording, target: Wording, columns: Mapping[str, tuple[str, Type]]) -> str:
+Known = Mapping[str, tuple[str, Type]]
+
+
+def check(text: str, source: Wording, target: Wording, columns: Known) -> str:
     """A check's condition in the target's words. `columns` gives each name's new name and Type."""
     if not target.dialect:
         raise Untranslatable("nothing there has constraints")
+    return _translated(_parsed(text, source.dialect), source, target, columns)
+
+
+def generated(text: str, source: Wording, target: Wording, columns: Known) -> str:
+    """What a generated column is computed by, in the target's words."""
+    tree = _parsed(text, source.dialect)
+    # DuckDB prints the cast to the column's own type, which each engine does by itself.
+    return _translated(_unwrapped(tree) if source.dialect != target.dialect else tree, source, target, columns)
+
+
+def _translated(tree: exp.Expr, source: Wording, target: Wording, columns: Known) -> str:
     known = {**{name.lower(): there for name, there in columns.items()}, **columns}
-    tree = _parsed(text, source.dialect).transform(_without_arrays)
+    tree = tree.transform(_without_arrays)
     tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
     same = source.dialect == target.dialect
     for node in tree.walk():
         _allow(node, source, target, same=same)
+        if not same:
+            _compare_kinds(node, source, target, known)
         if isinstance(node, exp.Column):
             place = _place(node, known)
             if place is None:
@@ -131,7 +149,7 @@ def check(text: str, source: Wording, target: Wording, columns: Mapping[str, tup
     return tree.sql(dialect=target.dialect)
 
 
-def _place(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> tuple[str, Type] | None:
+def _place(node: exp.Expr, known: Known) -> tuple[str, Type] | None:
     """What a column is called in the target and what it means; names in conditions ignore case where they can."""
     inside = _unwrapped(node)
     if not isinstance(inside, exp.Column):
@@ -145,8 +163,21 @@ def _allow(node: exp.Expr, source: Wording, target: Wording, *, same: bool) -> N
     if isinstance(node, exp.Like) and ({source.dialect, target.dialect} <= set(_LIKE_MINDS_CASE)):
         return
     plain = isinstance(node, _PLAIN) and not (isinstance(node, exp.Length) and node.args.get("binary"))
+    if isinstance(node, exp.Concat):
+        plain = not node.args.get("coalesce")  # else NULL is an empty text, which not every engine has a word for
+    if isinstance(node, exp.Lower | exp.Upper):
+        plain = source.folds == target.folds
     if not plain:
         raise Untranslatable(f"{_named(node)} is not known to mean the same there")
+
+
+def _compare_kinds(node: exp.Expr, source: Wording, target: Wording, known: Known) -> None:
+    """Sums of decimals are floats in some engines; what is joined to a text is printed in as many ways."""
+    kinds = {place[1].kind for column in node.find_all(exp.Column) if (place := _place(column, known))}
+    if isinstance(node, _SUMS) and "decimal" in kinds and source.exact != target.exact:
+        raise Untranslatable(f"{_named(node)} would be computed by floats on one side only")
+    if isinstance(node, _JOINED) and kinds - {"text"}:
+        raise Untranslatable(f"{_named(node)} joins what is no text")
 
 
 def _without_arrays(node: exp.Expr) -> exp.Expr:
@@ -163,8 +194,11 @@ def _without_arrays(node: exp.Expr) -> exp.Expr:
     return exp.Not(this=found) if isinstance(node, exp.NEQ) else found
 
 
-def _without_cast(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> exp.Expr:
-    """Casts that change nothing: of a constant, and of a text to text; and MySQL's `_utf8mb4` before a text."""
+def _without_cast(node: exp.Expr, known: Known) -> exp.Expr:
+    """Casts that change nothing: of a constant, of a text to text, of an integer to a decimal without limits.
+
+    And MySQL's `_utf8mb4` before a text.
+    """
     if isinstance(node, exp.Introducer):
         return exp.Literal.string(node.expression.name)
     if not isinstance(node, exp.Cast):
@@ -174,10 +208,12 @@ def _without_cast(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> exp.
         number = node.to.this in exp.DataType.NUMERIC_TYPES
         return exp.Literal.number(inside.name) if number and isinstance(inside, exp.Literal) else inside
     place = _place(inside, known)
+    if place and place[1].kind in INTEGERS and node.to.this == exp.DType.DECIMAL and not node.to.expressions:
+        return inside  # PostgreSQL prints price * n as price * (n)::numeric
     return inside if place and place[1].kind == "text" and node.to.this in exp.DataType.TEXT_TYPES else node
 
 
-def _truth(node: exp.Expr, known: Mapping[str, tuple[str, Type]]) -> exp.Expr:
+def _truth(node: exp.Expr, known: Known) -> exp.Expr:
     """A boolean that is compared with 0 or 1 is compared with false or true."""
     if not isinstance(node, exp.EQ | exp.NEQ | exp.In):
         return node

@@ -71,7 +71,7 @@ def _append(move: Move) -> Made:
     engine, target = move.engine, move.engine.relation(move.hop.writes)
     if not engine.create(move.table, staging, bare=True):
         return move.hop, [], []
-    columns = names(engine, [column.target for column in move.hop.columns])
+    columns = names(engine, [column.target for column in move.hop.sent.columns])
     publish = Statement(
         name=f"publish into {move.hop.writes}", phase="after", hop=move.hop.name, atomic=True,
         forward=f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {engine.relation(staging)}",
@@ -83,7 +83,7 @@ def _append(move: Move) -> Made:
 
 def _only(move: Move) -> Move:
     """The move with just the columns that are loaded: a staging table needs no others."""
-    loaded = {column.target for column in move.hop.columns}
+    loaded = {column.target for column in move.hop.sent.columns}
     columns = tuple(Column(c.name, c.native) for c in move.table.columns if c.name in loaded)
     return replace(move, table=replace(move.table, columns=columns, comment=""))
 
@@ -149,7 +149,7 @@ def _merge(move: Move) -> Made:
             table=str(move.hop.writes), remedy="Name one with 'key:', or add it there.",
         )  # fmt: skip
     staging, preimages = move.beside("staging"), move.beside("preimages")
-    hop = replace(move.hop, into=staging, merge=move.engine.merge(move.hop, staging, preimages))
+    hop = replace(move.hop, into=staging, merge=move.engine.merge(move.hop.sent, staging, preimages))
     slim = _only(move)
     return hop, [_create_statement(slim, staging, bare=True), _create_statement(slim, preimages, bare=True)], []
 

@@ -1,4 +1,7 @@
-"""What stands beside columns and keys: defaults, checks, comments. Each arrives, or a finding says why not."""
+"""What stands beside columns and keys: defaults, generated columns, checks, comments, indexes.
+
+Each arrives, or a finding says why not.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def carried(
     """The target's table with the source's defaults, checks and comments in its own words."""
     findings: list[Finding] = []
     made = [
-        _column(column, source, planned, here, there, findings)
+        _column(column, source, planned, columns, here, there, findings)
         for column, planned in zip(table.columns, columns, strict=True)
     ]
     checks = [one for check in source.checks for one in _check(check, source, columns, here, there, findings)]
@@ -33,14 +36,17 @@ def carried(
 
 
 def _column(
-    column: Column, source: Table, planned: ColumnPlan, here: Wording, there: Wording, findings: list[Finding]
-) -> Column:
+    column: Column, source: Table, planned: ColumnPlan, columns: Sequence[ColumnPlan], here: Wording, there: Wording,
+    findings: list[Finding],
+) -> Column:  # fmt: skip
     own = source.column(planned.source)
     if own.base and here.dialect != there.dialect and own.base not in _PRINTED:
         said = f"its domain {own.native} becomes {planned.native}; what the domain checks is not carried"
         findings.append(Finding("info", f"{source.name}.{planned.source}", said))
     text = own.default
     column = replace(column, default="", comment=column.comment if there.comments else "")
+    if own.generated:
+        return _generated(column, source, columns, here, there, findings)
     if not text or column.identity:
         return column
     from .expressions import Untranslatable, default  # with sqlglot a tenth of a second
@@ -51,6 +57,38 @@ def _column(
         where = f"{source.name}.{planned.source}"
         findings.append(Finding("info", where, f"its default is not carried: {text} ({reason})"))
         return column
+
+
+def _generated(
+    column: Column, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording, findings: list[Finding]
+) -> Column:
+    """The column as the target generates it, or a plain one with the values that the source generated."""
+    from .expressions import Untranslatable, generated
+
+    own = source.column(next(one.source for one in columns if one.target == column.name))
+    try:
+        if not there.generated:
+            raise Untranslatable("nothing there is generated")
+        if not there.constrained and (not column.nullable or own.name in _bound(source)):
+            raise Untranslatable("no constraint may be on a generated column there")
+        known = {one.source: (one.target, one.type) for one in columns}
+        text = generated(own.generated, here, there, known)
+    except Untranslatable as reason:
+        said = f"its values arrive in a plain column: it is generated as {own.generated} ({reason})"
+        findings.append(Finding("warning", f"{source.name}.{own.name}", said))
+        return column
+    kind = "VIRTUAL" if own.virtual else "STORED"
+    return replace(
+        column, generated=text, virtual=(kind if kind in there.generated else there.generated[0]) == "VIRTUAL"
+    )
+
+
+def _bound(table: Table) -> set[str]:
+    """Columns that a key, a unique index, a foreign key or (perhaps) a check is on."""
+    members = [index.columns for index in table.indexes if index.unique] + [fk.columns for fk in table.foreign_keys]
+    told = " ".join(check.condition.lower() for check in table.checks)
+    checked = [column.name for column in table.columns if column.name.lower() in told]
+    return set(table.key).union(checked, *members)
 
 
 def _check(

@@ -13,6 +13,10 @@ class Wording:
     `dialect` is sqlglot's name for the engine's SQL, '' where it has none. In a moment `{digits}` stands for the
     fractional digits. `bare` are native types that take no default. `comments` says that tables and columns have some,
     `partial` and `include` that indexes may have a condition, and further columns; `descending` that they keep it.
+
+    `generated` are the kinds of generated columns, STORED or VIRTUAL, the usual one first; `constrained` says that
+    these may be NOT NULL, unique and checked. `exact` says that decimals are no floats, `folds` that lower() and
+    upper() know all letters.
     """
 
     dialect: str = ""
@@ -24,3 +28,7 @@ class Wording:
     partial: bool = False
     include: bool = False
     descending: bool = True
+    generated: tuple[str, ...] = ()
+    constrained: bool = True
+    exact: bool = True
+    folds: bool = True

@@ -35,6 +35,13 @@ _FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
 )
 
 
+_WORDS = Wording(
+    "duckdb", comments=True, descending=False, generated=("VIRTUAL",), constrained=False,
+    calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
+           "uuid": "uuid()"},
+)  # fmt: skip
+
+
 class DuckDb:
     """DuckDB 2.0 and later."""
 
@@ -51,13 +58,12 @@ class DuckDb:
     default_schema = "main"
     parents_first = True
     index_names: Literal["schema"] = "schema"
-    wording = Wording(
-        "duckdb", comments=True, descending=False,
-        calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
-               "uuid": "uuid()"},
-    )  # fmt: skip
     reads = READS
     writes = WRITES
+
+    def words(self, session: Session | None) -> Wording:
+        del session
+        return _WORDS
 
     def limit_memory(self, size: int) -> None:
         limit_memory(size)

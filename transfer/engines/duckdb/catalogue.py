@@ -83,8 +83,8 @@ def _column(row: Row) -> Column:
     identity = bool(re.match(r"nextval\(", str(default)))
     return Column(
         str(name), str(native), bool(nullable), identity,
-        default="" if identity or generated else str(default), generated="generated" if generated else "",
-        comment=str(comment),
+        default="" if identity or generated else str(default), generated=str(default) if generated else "",
+        comment=str(comment), virtual=bool(generated),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import pymysql
@@ -53,12 +54,17 @@ class MySql:
     reads = READS
 
     def __init__(self, name: str, collation: str, wording: Wording) -> None:
-        self.wording = wording
+        self._words = wording
         self.name = name
         self.schemes = (name,)
         self.writes = WRITES[name]
         # The row format from which an index may hold 3,072 bytes a column; the default from 5.7 on.
         self.table_suffix = f" ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {collation}"
+
+    def words(self, session: Session | None) -> Wording:
+        """MySQL has generated columns from version 5.7 on."""
+        old = session is not None and not catalogue.has_generated(session)
+        return replace(self._words, generated=()) if old else self._words
 
     def quote(self, name: str) -> str:
         return quoted(name)
@@ -218,9 +224,11 @@ ENGINES = {
     # Before MySQL 8.0.13 a default is a constant or the moment, and long types have none.
     "mysql": MySql("mysql", "utf8mb4_bin", Wording(
         "mysql", {"timestamp": _NOW}, "1", "0", bare=("longtext", "longblob"), comments=True,
+        generated=("STORED", "VIRTUAL"),
     )),
     "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
+        generated=("STORED", "VIRTUAL"),
     )),
 }  # fmt: skip

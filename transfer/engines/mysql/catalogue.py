@@ -19,7 +19,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
     where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%'"
     columns = _grouped(session.ask(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-        f"{_generation(session)}, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {where} "
+        f"{'GENERATION_EXPRESSION' if has_generated(session) else repr('')}, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {where} "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
@@ -50,7 +50,8 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         kept = [c for c in checks[name] if (name, str(c[1])) not in documents]
         table = _table(schema, row, rows, indexes[name], foreign[name], left)
         fields = tuple(
-            replace(c, default=_default(r, mariadb=mariadb)) for c, r in zip(table.columns, rows, strict=True)
+            replace(c, default=_default(r, mariadb=mariadb), generated=_generated(c, mariadb=mariadb))
+            for c, r in zip(table.columns, rows, strict=True)
         )
         made.append(replace(table, columns=fields, checks=tuple(Check(str(n), str(c)) for _, n, c in kept)))
     return made
@@ -68,13 +69,18 @@ def _default(row: Row, *, mariadb: bool) -> str:
     return text if re.fullmatch(r"b'[01]*'", text) else quoted_text(text)
 
 
-def _generation(session: Session) -> str:
-    """The column of information_schema that holds a generated column's expression; 5.6 has neither."""
+def _generated(column: Column, *, mariadb: bool) -> str:
+    """MySQL prints the quotes around an expression's texts with backslashes, MariaDB does not."""
+    return column.generated if mariadb else column.generated.replace("\\'", "'")
+
+
+def has_generated(session: Session) -> bool:
+    """Whether information_schema has a column for the expression of a generated column; 5.6 has neither."""
     known = session.ask(
         "SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema' "
         "AND TABLE_NAME = 'COLUMNS' AND COLUMN_NAME = 'GENERATION_EXPRESSION'"
     )
-    return "GENERATION_EXPRESSION" if known else "''"
+    return bool(known)
 
 
 def _checks(session: Session, literal: str, *, mariadb: bool) -> list[Row]:
@@ -126,8 +132,9 @@ def _column(row: Row) -> Column:
     _, name, native, nullable, _, extra, generated, comment = row
     identity = "auto_increment" in str(extra).lower()
     return Column(
-        str(name), _text(native), nullable == "YES", identity, generated=str(generated or ""), comment=str(comment)
-    )
+        str(name), _text(native), nullable == "YES", identity, generated=_text(generated or ""),
+        comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
+    )  # fmt: skip
 
 
 def _text(native: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -35,6 +36,13 @@ _STATES: tuple[tuple[str, Failure], ...] = (
 _BINARY = "postgresql copy binary"
 
 
+_WORDS = Wording(
+    "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"),
+    calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
+           "uuid": "gen_random_uuid()"},
+)  # fmt: skip
+
+
 class PostgreSql:
     """PostgreSQL."""
 
@@ -51,13 +59,18 @@ class PostgreSql:
     default_schema = "public"
     parents_first = False
     index_names: Literal["schema"] = "schema"
-    wording = Wording(
-        "postgres", comments=True, partial=True, include=True,
-        calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
-               "uuid": "gen_random_uuid()"},
-    )  # fmt: skip
     reads = READS
     writes = WRITES
+
+    def words(self, session: Session | None) -> Wording:
+        """VIRTUAL columns are there from version 18 on, and the locale C folds ASCII only."""
+        if session is None:
+            return _WORDS
+        ((version, locale),) = session.ask(
+            "SELECT current_setting('server_version_num'), datctype FROM pg_database WHERE datname = current_database()"
+        )
+        kinds = ("STORED", "VIRTUAL") if int(str(version)) >= 180_000 else ("STORED",)
+        return replace(_WORDS, generated=kinds, folds=locale not in ("C", "POSIX"))
 
     def quote(self, name: str) -> str:
         return double_quoted(name)

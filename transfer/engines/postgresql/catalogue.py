@@ -149,7 +149,7 @@ def _column(row: Row) -> Column:
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
-        comment=str(remark), base=str(base),
+        comment=str(remark), base=str(base), virtual=generated == "v",
     )  # fmt: skip
 
 

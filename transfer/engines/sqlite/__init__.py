@@ -19,6 +19,12 @@ from .loader import SqliteLoader, SqliteSession
 from .reader import SqliteSource
 from .types import READS, WRITES
 
+# CURRENT_TIMESTAMP is in UTC there, as text without a zone; lower() knows ASCII only.
+_WORDS = Wording(
+    "sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0", partial=True,
+    generated=("STORED", "VIRTUAL"), exact=False, folds=False,
+)  # fmt: skip
+
 
 class Sqlite:
     """SQLite 3.37 and later."""
@@ -36,12 +42,12 @@ class Sqlite:
     default_schema = ""
     parents_first = False
     index_names: Literal["schema"] = "schema"
-    # CURRENT_TIMESTAMP is in UTC there, as text without a zone.
-    wording = Wording(
-        "sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0", partial=True
-    )
     reads = READS
     writes = WRITES
+
+    def words(self, session: Session | None) -> Wording:
+        del session
+        return _WORDS
 
     def quote(self, name: str) -> str:
         return double_quoted(name)

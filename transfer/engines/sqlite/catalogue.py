@@ -65,6 +65,7 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     name, kind, without_rowid, sql = str(row[0]), str(row[1]), bool(row[2]), str(row[3])
     key = _key(columns)
     alias = len(key) == 1 and not without_rowid and kind == "table"
+    computed = _computed(sql) if any(column[6] in (2, 3) for column in columns) else {}
     made = tuple(
         Column(
             name=str(column),
@@ -72,7 +73,8 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
             nullable=not notnull and not (pk and (without_rowid or str(native).upper() == "INTEGER")),
             identity=bool(alias and pk and str(native).upper() == "INTEGER"),
             default="" if default is None else str(default),
-            generated="generated" if hidden in (2, 3) else "",
+            generated=computed.get(str(column).lower(), "unreadable(") if hidden in (2, 3) else "",
+            virtual=hidden == 2,
         )
         for _, column, native, notnull, default, pk, hidden in columns
         if hidden != 1
@@ -102,6 +104,26 @@ def _checks(table: str, sql: str) -> tuple[Check, ...]:
         name = owner.name if owner and owner.name else f"{table}_check{number}"
         made.append(Check(name, found.this.sql(dialect="sqlite")))
     return tuple(made)
+
+
+def _computed(sql: str) -> dict[str, str]:
+    """The expressions of the generated columns of a CREATE TABLE, by their names in lower case."""
+    import sqlglot  # as in _checks
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(sql, read="sqlite")
+    except SqlglotError:
+        return {}
+    found = {}
+    for column in tree.find_all(exp.ColumnDef):
+        for kind in column.find_all(exp.ComputedColumnConstraint):
+            text = kind.this
+            if isinstance(text, exp.Not) and isinstance(text.this, exp.Is):
+                text = text.this.this  # sqlglot 30 takes the NOT NULL after `AS (...)` for a part of it
+            found[column.name.lower()] = text.sql(dialect="sqlite")
+    return found
 
 
 def _rowid_name(columns: tuple[Column, ...]) -> str:
