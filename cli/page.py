@@ -85,7 +85,9 @@ def _findings(findings: Sequence[Mapping[str, str]]) -> str:
     if not findings:
         return ""
     lines = "".join(
-        f"<tr><td>{escape(one['level'])}<td>{escape(one['where'])}<td>{escape(one['message'])}</tr>" for one in findings
+        f"<tr><td>{escape(one['grade'])}<td>{escape(one['name'])}<td>{escape(one['where'])}"
+        f"<td>{escape(one['message'])}<td class=soft>{escape(one['remedy'])}</tr>"
+        for one in findings
     )
     return f"<h2>What to know</h2>\n<figure><table>{lines}</table></figure>"
 

@@ -135,10 +135,11 @@ def run(
 
 
 def _refuse(plan: Plan) -> None:
-    """A finding that refuses stops a run before it changes anything."""
-    refusals = [f"{finding.where}: {finding.message}" for finding in plan.findings if finding.level == "refusal"]
-    if refusals:
-        raise RequestError("The target cannot take this plan.", remedy="\n".join(refusals))
+    """A blocker stops a run before it changes anything."""
+    found = [one for one in plan.findings if one.grade == "blocker"]
+    if found:
+        said = "\n".join(f"  {one.name} at {one.where}: {one.message}. {one.remedy}".rstrip() for one in found)
+        raise RequestError(f"The plan has {len(found)} blocker{'s' if len(found) > 1 else ''}.", remedy=said)
 
 
 def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) -> Outcome:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -18,6 +19,7 @@ from .schema.catalogue import Relation
 from .types import Fidelity, Type
 
 Bound = int | str | None
+Grade = Literal["note", "warning", "blocker"]
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,17 @@ class Statement:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a person should know before the run: 'info', 'warning' or 'refusal'."""
+    """What a person should know before the run.
 
-    level: str
+    `name` says of what kind it is, in a word that stays the same, such as `lossy-type`; a blocker stops the run
+    unless it is waived by it. `message` is the evidence, `remedy` what can be done.
+    """
+
+    grade: Grade
     where: str
     message: str
+    name: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

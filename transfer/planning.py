@@ -19,6 +19,7 @@ from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.modes import Move, statements_of
 from .schema.objects import carried
+from .schema.risks import of_column, of_key, worst_first
 from .schema.selection import Selected, select_tables
 from .schema.wording import Wording
 from .types import Fidelity, Type
@@ -75,7 +76,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         findings += ends.target.check_target(ends.target_session, hops)
     return Plan(
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
-        findings=tuple(findings), consistency=request.consistency, level=request.level,
+        findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
         checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
         job=job_of(request), run=run,
     )  # fmt: skip
@@ -150,8 +151,9 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
     columns = [replace(c, computed=bool(table.column(c.target).generated)) for c in columns]
     if request.limit and table.foreign_keys:
         table = replace(table, foreign_keys=())
-        findings.append(Finding("info", str(source.name), "a rehearsal leaves out foreign keys: its rows are a part"))
-    findings += [Finding("info", str(source.name), f"not carried: {what}") for what in source.left_out]
+        said = "a rehearsal leaves out foreign keys: its rows are a part"
+        findings.append(Finding("note", str(source.name), said, "foreign-key-lost"))
+    findings += [Finding("note", str(source.name), f"not carried: {what}", "object-lost") for what in source.left_out]
     return Entry(item.choice, source, table, tuple(columns), tuple(findings), item.choice.mode or request.mode)
 
 
@@ -199,16 +201,6 @@ def _column_plan(
 def _worse(first: Fidelity, second: Fidelity) -> Fidelity:
     order = list(Fidelity)
     return max(first, second, key=order.index)
-
-
-def _column_findings(table: Table, column: Column, planned: ColumnPlan) -> list[Finding]:
-    where = f"{table.name}.{column.name}"
-    findings = []
-    if planned.fidelity is not Fidelity.EXACT:
-        level = "warning" if planned.fidelity is Fidelity.LOSSY else "info"
-        why = f": {planned.why}" if planned.why else ""
-        findings.append(Finding(level, where, f"{column.native} becomes {planned.native} ({planned.fidelity}){why}"))
-    return findings
 
 
 def _target_table(
@@ -308,10 +300,9 @@ def _existing(there: Sequence[Table], names: Sequence[Relation]) -> dict[Relatio
 
 def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]) -> Entry:
     entry = _onto(entry, ends, existing.get(entry.table.name))
-    known = [
-        finding for c in entry.columns for finding in _column_findings(entry.source, entry.source.column(c.source), c)
-    ]
-    entry = replace(entry, findings=(*entry.findings, *known))
+    known = [finding for c in entry.columns for finding in of_column(entry.source, entry.source.column(c.source), c)]
+    keyed = of_key(entry.source.name, entry.table, entry.mode) if ends.target.landing == "transaction" else []
+    entry = replace(entry, findings=(*entry.findings, *known, *keyed))
     name = f"{number} {entry.source.name} -> {entry.table.name}"
     raw = _raw_form(entry, ends, request)
     key = entry.choice.key or entry.table.key
@@ -402,7 +393,8 @@ def _referring(entries: list[Entry], ends: Ends) -> list[Entry]:
             found, why = make(fk, entry.table, parent.table, "replace" in (entry.mode, parent.mode))
             kept += [found] if found else []
             where = f"its foreign key on {', '.join(fk.columns)} to {fk.references}"
-            findings += [Finding("warning", str(entry.table.name), f"{where}: {why}")] if why else []
+            kind = "foreign-key-changed" if found else "foreign-key-lost"
+            findings += [Finding("warning", str(entry.table.name), f"{where}: {why}", kind)] if why else []
         table = replace(entry.table, foreign_keys=tuple(kept))
         made.append(replace(entry, table=table, findings=(*entry.findings, *findings)))
     return made
@@ -434,7 +426,7 @@ def _waiting(entry: Entry, by_name: dict[Relation, Entry], earlier: Sequence[Rel
         Finding("warning", str(entry.table.name),
                 f"its foreign key on {', '.join(fk.columns)} to {fk.references} is not kept: "
                 "the engine checks each row at once, so a table cannot refer to itself or in a circle "
-                "while it is loaded")
+                "while it is loaded", "foreign-key-lost")
         for fk in lost
     )  # fmt: skip
     parents = {hop.name for fk in kept if fk.references in by_name if (hop := by_name[fk.references].hop)}

@@ -97,9 +97,11 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
 
 
 def _findings(plan: Plan) -> None:
-    order = {"refusal": 0, "warning": 1, "info": 2}
-    found = sorted(plan.findings, key=lambda one: order.get(one.level, 3))
-    say.table(("", "where", "what to know"), [(one.level, one.where, one.message) for one in found], title="Findings")
+    say.table(
+        ("", "name", "where", "what to know", "what to do"),
+        [(one.grade, one.name, one.where, one.message, one.remedy) for one in plan.findings],
+        title="Findings",
+    )
 
 
 def _hop(hop: Hop) -> None:

@@ -60,4 +60,5 @@ def show(found: dict[str, Any]) -> None:
         for what in proof["left_out"]:
             say.out(f"{target}: not compared: {what}")
     if not say.voice().quiet:
-        say.table(("", "where", "what to know"), [(f["level"], f["where"], f["message"]) for f in found["findings"]])
+        known = [(f["grade"], f["name"], f["where"], f["message"]) for f in found["findings"]]
+        say.table(("", "name", "where", "what to know"), known)

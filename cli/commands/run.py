@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -172,7 +173,7 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
                    "checksum_target": one.checksum_target}
             for name, one in proofs.items()
         },
-        "findings": [{"level": f.level, "where": f.where, "message": f.message} for f in plan.findings],
+        "findings": [dataclasses.asdict(finding) for finding in plan.findings],
         "slices": [
             {**part, "ended": None if part["ended"] is None else round(part["ended"] - first, 3)} for part in slices
         ],

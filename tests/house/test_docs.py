@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from ropeway.cli.app import app
 from ropeway.cli.keys import JobKeys, TableKeys
+from ropeway.transfer.schema.risks import GRADES
 from ropeway.transfer.types import Fidelity
 from ropeway.verify import report
 
@@ -52,7 +53,7 @@ def test_every_key_of_a_job_is_documented(model: type[JobKeys | TableKeys]) -> N
 def test_every_word_of_a_plan_and_a_claim_is_defined() -> None:
     words = text("words.md")
     claims = [report.COUNTS_EQUAL, report.EQUALS_READ, report.DIFFERENT, report.NOT_VERIFIED]
-    assert [word for word in [*Fidelity, *claims] if f"| {word} |" not in words] == []
+    assert [word for word in [*Fidelity, *claims, *GRADES] if f"| {word} |" not in words] == []
 
 
 def test_a_word_is_defined_once() -> None:

@@ -152,6 +152,17 @@ def test_claim_and_commit_meet_in_one_place() -> None:
     none([f"{path}:{line} calls .{name}()" for path, line, name in found if name in {"claim", "commit"}])
 
 
+def test_findings_have_names() -> None:
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in package().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+        if len(node.args) < 4 and "name" not in {keyword.arg for keyword in node.keywords}
+    ]
+    none([f"{one} makes a finding without a name, by which it could be waived" for one in found])
+
+
 def test_packages_are_listed() -> None:
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     folders = {path.parent for path in package() if path.name == "__init__.py"}

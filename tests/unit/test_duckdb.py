@@ -247,8 +247,8 @@ def test_schema_arrives(file: Path, ask: Ask, tmp_path: Path) -> None:
     assert [index.columns for index in found["child"].indexes] == [("a b", "parent")]
     assert len(found["child"].foreign_keys) == 1
     with duckdb.connect(str(copy)) as connection:
-        new = connection.execute('INSERT INTO child (parent, "a b", twice) VALUES (1, 30, 60) RETURNING id')
-        assert new.fetchall() == [(7,)]
+        new = connection.execute('INSERT INTO child (parent, "a b") VALUES (1, 30) RETURNING id, twice')
+        assert new.fetchall() == [(7, 60)]
         with pytest.raises(duckdb.ConstraintException):
             connection.execute("INSERT INTO child (parent) VALUES (9)")
 
@@ -265,7 +265,7 @@ def test_foreign_keys_that_cannot_be_made_are_said(tmp_path: Path) -> None:
         """)
     connection.close()
     asked = request(f"sqlite:///{tmp_path}/shop.sqlite", f"duckdb:///{tmp_path}/shop.duckdb")
-    said = [finding.message for finding in wire.plan(asked).findings if finding.level == "warning"]
+    said = [finding.message for finding in wire.plan(asked).findings if finding.grade == "warning"]
     assert any("cannot refer to itself" in message for message in said)
     assert any("without ON DELETE CASCADE" in message for message in said)
     wire.run(asked)
@@ -295,7 +295,7 @@ def test_merge_warns_of_what_duckdb_cannot_update(file: Path, ask: Ask) -> None:
     ask(*SCHEMA)
     changed = pa.table({"id": pa.array([1, 2, 3], pa.int32()), "code": ["a", "x", "y"]})
     asked = request(hold("source", parent=changed), f"duckdb:///{file}", mode="merge", level="none")
-    (warning,) = [finding.message for finding in wire.plan(asked).findings if finding.level == "warning"]
+    (warning,) = [finding.message for finding in wire.plan(asked).findings if finding.grade == "warning"]
     assert "parent_code_key" in warning
     with pytest.raises(DataError, match="still referenced by a foreign key"):
         wire.run(asked)

@@ -31,7 +31,8 @@ def carried(
         name for name, text in [("table", source.comment), *((c.name, c.comment) for c in source.columns)] if text
     ]
     if silent and not there.comments:
-        findings.append(Finding("info", str(source.name), f"comments are not carried: those of {', '.join(silent)}"))
+        findings.append(Finding("note", str(source.name), f"comments are not carried: those of {', '.join(silent)}",
+                                "comments-lost"))  # fmt: skip
     return replace(table, columns=tuple(made), indexes=tuple(indexes), checks=tuple(checks), comment=comment), findings
 
 
@@ -42,7 +43,7 @@ def _column(
     own = source.column(planned.source)
     if own.base and here.dialect != there.dialect and own.base not in _PRINTED:
         said = f"its domain {own.native} becomes {planned.native}; what the domain checks is not carried"
-        findings.append(Finding("info", f"{source.name}.{planned.source}", said))
+        findings.append(Finding("note", f"{source.name}.{planned.source}", said, "domain-check-lost"))
     text = own.default
     column = replace(column, default="", comment=column.comment if there.comments else "")
     if own.generated:
@@ -55,7 +56,7 @@ def _column(
         return replace(column, default=default(text, here, there, planned.type, planned.native))
     except Untranslatable as reason:
         where = f"{source.name}.{planned.source}"
-        findings.append(Finding("info", where, f"its default is not carried: {text} ({reason})"))
+        findings.append(Finding("note", where, f"its default is not carried: {text} ({reason})", "default-lost"))
         return column
 
 
@@ -75,7 +76,7 @@ def _generated(
         text = generated(own.generated, here, there, known)
     except Untranslatable as reason:
         said = f"its values arrive in a plain column: it is generated as {own.generated} ({reason})"
-        findings.append(Finding("warning", f"{source.name}.{own.name}", said))
+        findings.append(Finding("warning", f"{source.name}.{own.name}", said, "generated-column"))
         return column
     kind = "VIRTUAL" if own.virtual else "STORED"
     return replace(
@@ -102,7 +103,7 @@ def _check(
         return [replace(check, condition=translated(check.condition, here, there, known))]
     except Untranslatable as reason:
         said = f"check {check.name} is not carried: {check.condition} ({reason})"
-        findings.append(Finding("warning", str(source.name), said))
+        findings.append(Finding("warning", str(source.name), said, "check-lost"))
         return []
 
 
@@ -118,7 +119,8 @@ def _index(
         lost.append(f"the direction of {', '.join(index.descending)}")
         index = replace(index, descending=())
     if lost:
-        findings.append(Finding("info", str(source.name), f"index {index.name} arrives without {' and '.join(lost)}"))
+        said = f"index {index.name} arrives without {' and '.join(lost)}"
+        findings.append(Finding("note", str(source.name), said, "index-changed"))
     return [index] if not index.where else _partial(index, source, columns, here, there, findings)
 
 
@@ -137,5 +139,5 @@ def _partial(
     said = f"index {index.name} is not carried: it is for rows WHERE {index.where} ({reason})"
     if index.unique:
         said += "; what it forbids is allowed in the target"
-    findings.append(Finding("warning" if index.unique else "info", str(source.name), said))
+    findings.append(Finding("warning" if index.unique else "note", str(source.name), said, "index-lost"))
     return []

@@ -191,7 +191,15 @@ class DuckDb:
         if not indexes or not session.ask(self.referenced(hop.writes)):
             return []
         said = f"DuckDB refuses to update rows that another table refers to, because of {', '.join(indexes)}"
-        return [Finding("warning", str(hop.writes), f"{said}; rows that nobody refers to are updated")]
+        return [
+            Finding(
+                "warning",
+                str(hop.writes),
+                f"{said}; rows that nobody refers to are updated",
+                "update-hindered",
+                f"Drop {', '.join(indexes)} before the run, and make it again afterwards.",
+            )
+        ]
 
     def classify(self, error: BaseException) -> Failure:
         cause = error if isinstance(error, duckdb.Error) else error.__cause__

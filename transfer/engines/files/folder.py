@@ -131,5 +131,11 @@ def untyped(found: Listing, name: str) -> list[Finding]:
         return []
     wanted = f"{name}.schema.json"
     return [
-        Finding("info", name, f"every column is read as text: no {wanted} beside it says more. Name types with types:")
+        Finding(
+            "note",
+            name,
+            f"every column is read as text: no {wanted} beside it says more",
+            "untyped-file",
+            f"Name types with 'types:' in a job file, or write {wanted}.",
+        )
     ]

@@ -172,20 +172,21 @@ class MySql:
         if not session.ask("SELECT @@local_infile")[0][0]:
             findings.append(Finding(
                 "warning", "target", "local_infile is off, so rows are loaded by multi-row INSERT, several times "
-                "slower; SET GLOBAL local_infile = 1 turns it on",
+                "slower", "local-infile-off", "SET GLOBAL local_infile = 1 turns it on.",
             ))  # fmt: skip
         keyless = [str(hop.writes) for hop in hops if not hop.key and hop.mode == "create"]
         staged = [str(hop.writes) for hop in hops if hop.mode in ("append", "merge")]
         required = session.ask("SHOW VARIABLES LIKE 'sql_require_primary_key'")
         if required and str(required[0][1]) in ("ON", "1") and (keyless or staged):
             findings.append(Finding(
-                "refusal", ", ".join(keyless or staged), "sql_require_primary_key is on, and tables without a key "
-                "(or staging tables) would be made; turn it off for this user's sessions",
+                "blocker", ", ".join(keyless or staged), "sql_require_primary_key is on, and tables without a key "
+                "(or staging tables) would be made", "primary-key-required", "Turn it off for this user's sessions.",
             ))  # fmt: skip
         if any(value == "OFF" for _, value in session.ask("SHOW VARIABLES LIKE 'innodb_large_prefix'")):
             findings.append(Finding(
-                "warning", "target", "innodb_large_prefix is off, so an index on more than 191 characters is refused; "
-                "SET GLOBAL innodb_file_format = 'Barracuda', innodb_large_prefix = 1 allows 768",
+                "warning", "target", "innodb_large_prefix is off, so an index on more than 191 characters is refused",
+                "short-index-prefix",
+                "SET GLOBAL innodb_file_format = 'Barracuda', innodb_large_prefix = 1 allows 768.",
             ))  # fmt: skip
         return findings + self._odd_engines(session, hops) + self._limits(session)
 
@@ -193,8 +194,8 @@ class MySql:
         there = {t.name: t.physical.get("engine") for schema in {h.writes.schema for h in hops}
                  for t in self.tables(session, schema)}  # fmt: skip
         return [
-            Finding("refusal", str(hop.writes), f"its engine is {there[hop.writes]}: only InnoDB can take rows and "
-                    "receipt in one transaction")
+            Finding("blocker", str(hop.writes), f"its engine is {there[hop.writes]}: only InnoDB can take rows and "
+                    "receipt in one transaction", "not-innodb", "ALTER TABLE ... ENGINE = InnoDB mends it.")
             for hop in hops
             if there.get(hop.writes, "InnoDB") != "InnoDB"
         ]  # fmt: skip
@@ -202,14 +203,20 @@ class MySql:
     def _limits(self, session: Session) -> list[Finding]:
         packet = int(str(session.ask("SELECT @@max_allowed_packet")[0][0]))
         findings = [
-            Finding("info", "target", f"max_allowed_packet is {packet >> 20} MB: no longer value can be loaded")
+            Finding(
+                "note",
+                "target",
+                f"max_allowed_packet is {packet >> 20} MB: no longer value can be loaded",
+                "value-limit",
+                "SET GLOBAL max_allowed_packet raises it, up to 1 GB.",
+            )
         ]
         # Clusters bound a transaction, which a slice is; 0 means no bound.
         for name, value in session.ask(f"SHOW VARIABLES WHERE Variable_name IN ({_TRANSACTION_LIMITS})"):
             if int(str(value)):
                 size = int(str(value)) >> 20
-                findings.append(Finding("warning", "target", f"{name} is {size} MB: a larger slice is refused; "
-                                        "--slice-rows makes them smaller"))  # fmt: skip
+                findings.append(Finding("warning", "target", f"{name} is {size} MB: a larger slice is refused",
+                                        "transaction-limit", "--slice-rows makes slices smaller."))  # fmt: skip
         return findings
 
     def classify(self, error: BaseException) -> Failure:

@@ -17,9 +17,10 @@ _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DE
 def tables(session: Session, schema: str, literal: str) -> list[Table]:
     """Base tables and views of one database; `literal` is its name as SQL (or DATABASE())."""
     where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%'"
+    expression = "GENERATION_EXPRESSION" if has_generated(session) else "''"
     columns = _grouped(session.ask(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-        f"{'GENERATION_EXPRESSION' if has_generated(session) else repr('')}, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {where} "
+        f"{expression}, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {where} "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(

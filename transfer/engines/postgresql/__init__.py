@@ -224,15 +224,17 @@ class PostgreSql:
         ((may,),) = session.ask("SELECT has_database_privilege(current_database(), 'CREATE')")
         if not may and not session.ask("SELECT 1 FROM pg_namespace WHERE nspname = 'ropeway'"):
             findings.append(Finding(
-                "refusal", "target", "this role may not create the schema 'ropeway', where the ledger lives; "
-                "GRANT CREATE ON DATABASE ... TO it, or create the schema for it",
+                "blocker", "target", "this role may not create the schema 'ropeway', where the ledger lives",
+                "no-privilege", "GRANT CREATE ON DATABASE ... TO it, or CREATE SCHEMA ropeway AUTHORIZATION it.",
             ))  # fmt: skip
         for schema in sorted({hop.writes.schema for hop in hops}):
             rows = session.ask(
                 f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {text_literal(schema)}"
             )
             if rows and not rows[0][0]:
-                findings.append(Finding("refusal", schema, "this role may not create tables in the schema"))
+                said = "this role may not create tables in the schema"
+                remedy = f"GRANT CREATE ON SCHEMA {self.quote(schema)} TO it."
+                findings.append(Finding("blocker", schema, said, "no-privilege", remedy))
         return findings
 
     def classify(self, error: BaseException) -> Failure:

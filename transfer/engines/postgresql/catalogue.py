@@ -195,7 +195,8 @@ def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str],
         decided[name] = f"numeric({precision},{scale})" if fits else "text"
         why = f"its values have up to {whole} digits and {scale} decimals"
         why += f", and {odd} are NaN or infinite" if odd else ""
-        findings.append(Finding("info", f"{table.name}.{name}", f"numeric, read as {decided[name]}: {why}"))
+        said = f"numeric, read as {decided[name]}: {why}"
+        findings.append(Finding("note", f"{table.name}.{name}", said, "profiled-type"))
     return decided, findings
 
 

@@ -221,7 +221,7 @@ def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str],
     for place, column in enumerate(open_columns):
         native, why = _decide(*numbers[place * 6 : place * 6 + 6])
         decided[column.name] = native
-        findings.append(Finding("info", f"{table.name}.{column.name}", f"read as {native}: {why}"))
+        findings.append(Finding("note", f"{table.name}.{column.name}", f"read as {native}: {why}", "profiled-type"))
     return decided, findings
 
 
