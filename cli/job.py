@@ -14,6 +14,7 @@ from ..transfer.engine import Engine
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.place import WITHHELD, Place, parse
+from ..transfer.policies import checked
 from ..transfer.request import Choice, Request
 from ..transfer.rules import Use, read_rule, split, write_rule
 from ..transfer.run import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
@@ -69,6 +70,7 @@ def wanted(keys: JobKeys) -> Wanted:
         source, target, tuple(_choice(entry, source) for entry in entries), mode=keys.mode,
         consistency=keys.consistency, level=keys.verify, limit=keys.limit, target_schema=keys.target_schema,
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
+        policies=checked(keys.policies.items()),
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))
@@ -112,6 +114,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
     return Choice(
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
+        checked(entry.policies.items()),
     )  # fmt: skip
 
 

@@ -39,6 +39,14 @@ def _rejoined(value: Any) -> Any:
     return made
 
 
+def _spelled(value: Any) -> Any:
+    """`null` without quotes is YAML's own word for nothing; here it is the choice of that name."""
+    return {k: "null" if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+_WORD_OR_NULL = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_WORD_OR_NULL)]
+
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
@@ -76,6 +84,7 @@ class TableKeys(_Keys):
         default={},
         description="Column to type: a native type of the source, or a neutral word such as `decimal(18,2)`.",
     )
+    policies: Policies = Field(default={}, description="As the job's `policies`, for these tables.")
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 
@@ -93,6 +102,11 @@ class JobKeys(_Keys):
     verify: Level = Field(default="standard", description="How the result is proven.")
     limit: Annotated[int, Field(ge=0)] = Field(default=0, description="At most so many rows of each table; 0 for all.")
     target_schema: str = Field(default="", description="The target's schema for all tables that `to` gives none.")
+    policies: Policies = Field(
+        default={},
+        description="What becomes of values that not every place can hold, by name: zero_date, infinity, nan, nul, "
+        "invalid_text. The choice is stop, null, text, remove or replace.",
+    )
     before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
     after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")
     tables: list[TableKeys] = Field(default=[], description="What to move; every table if left out.")

@@ -82,6 +82,11 @@ class Asked:
         _option("--verify", panel=_HOW, metavar="LEVEL", callback=one_of(LEVELS),
                 help=f"How the result is proven: {_or(LEVELS)}. Default: standard."),
     ] = ""  # fmt: skip
+    policy: Annotated[
+        list[str],
+        _option("--policy", panel=_HOW, metavar="NAME=CHOICE",
+                help="What becomes of values that not every place can hold, as zero_date=null. Repeats."),
+    ] = field(default_factory=list)  # fmt: skip
     slice_rows: Annotated[
         int | None,
         _option("--slice-rows", panel=_HOW, metavar="N", min=0,

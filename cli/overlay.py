@@ -57,6 +57,8 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
     typed = {name: value for name in _SCALARS if (value := getattr(asked, name)) not in ("", None)}
     if asked.max_memory:
         typed["max_memory"] = asked.max_memory
+    if asked.policy:
+        typed["policies"] = {**keys.policies, **dict(_choice(text) for text in asked.policy)}
     entries = _narrowed(keys.tables, asked)
     entries = _renamed(entries, asked)
     entries = [_with(entry, exclude=[*entry.exclude, *asked.exclude]) for entry in entries]
@@ -82,6 +84,13 @@ def _pair(text: str, option: str, example: str) -> tuple[str, str]:
     if not sign or not table.strip() or not value.strip():
         raise RequestError(f"{option} is written as 'table=...', not {text!r}.", remedy=f'{option} "{example}"')
     return table.strip(), value.strip()
+
+
+def _choice(text: str) -> tuple[str, str]:
+    name, sign, choice = text.partition("=")
+    if not sign or not name.strip() or not choice.strip():
+        raise RequestError(f"--policy is written as NAME=CHOICE, not {text!r}.", remedy="--policy zero_date=null")
+    return name.strip(), choice.strip()
 
 
 def _narrowed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -200,7 +200,8 @@ class Engine(Protocol):
 
     Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
     while rows are loaded; `index_names` says within what an index's name is the only one. `drivers` are the
-    packages whose exceptions are this engine's own words. `takes` are the raw forms that its loader takes.
+    packages whose exceptions are this engine's own words. `takes` are the raw forms that its loader takes. `lacks`
+    names what its columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats).
     """
 
     name: str
@@ -211,6 +212,7 @@ class Engine(Protocol):
     instant: Literal["durable", "joinable", "together", "single"]
     writers: Literal["many", "one"]
     takes: tuple[str, ...]
+    lacks: tuple[str, ...]
     modes: tuple[str, ...]
     atomic_ddl: bool
     default_schema: str
@@ -275,8 +277,14 @@ class Engine(Protocol):
         """The raw forms in which these columns, each as it is here, arrive as planned."""
         ...
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
-        """Settle in the data what declarations leave open: column to the type to read it by."""
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
+        """Settle in the data what declarations leave open: column to the type to read it by.
+
+        `policies` has a choice for each of policies.POLICIES, `keep` where the target holds such values as they are.
+        RequestError (policies.refused) where some are there and the choice is to stop.
+        """
         ...
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

@@ -14,6 +14,7 @@ from .canonical import canon_of
 from .engine import Engine, Session
 from .errors import RequestError
 from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Slice, Statement
+from .policies import profiled
 from .request import Choice, Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema.catalogue import Column, ForeignKey, Relation, Table
@@ -130,7 +131,7 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
 
 def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]) -> Entry:
     source = item.table
-    decided, findings = ends.source.profile(ends.source_session, source, item.choice.where)
+    decided, findings = profiled(request, item.choice, ends.source, ends.source_session, ends.target, source)
     overrides = dict(item.choice.types)
     members = [index.columns for index in source.indexes] + [fk.columns for fk in source.foreign_keys]
     key_columns = set(source.key).union(*members)
@@ -144,7 +145,10 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         )
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
         planned = columns[-1]
-        made.append(replace(column, name=planned.target, native=planned.native, base=planned.base, generated=""))
+        made.append(replace(
+            column, name=planned.target, native=planned.native, base=planned.base, nullable=planned.nullable,
+            generated="",
+        ))  # fmt: skip
     table = _target_table(source, tuple(made), columns, names, ends)
     table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
     findings += untold
@@ -189,12 +193,13 @@ def _column_plan(
         write, native = None, column.native
     # Inside one family the native words are kept: they say more than any Type.
     native = column.native if same and column.native else native
-    fidelity = Fidelity.EXACT if same or write is None else _worse(rule.fidelity, write.fidelity)
-    why = "" if same or write is None else "; ".join(filter(None, (rule.why, write.why)))
+    kept = same and rule.fidelity is not Fidelity.LOSSY
+    fidelity = Fidelity.EXACT if kept else _worse(rule.fidelity, write.fidelity if write else Fidelity.EXACT)
+    why = "" if kept else "; ".join(filter(None, (rule.why, write.why if write else "")))
     return ColumnPlan(
         source=column.name, target=ends.target.name_of(column.name), project=rule.project.format(c=quoted),
         type=meaning, native=native, fidelity=fidelity, why=why, canon=canon_of(meaning),
-        nullable=column.nullable, base=column.base if same else "",
+        nullable=column.nullable or rule.nulls, base=column.base if same else "",
     )  # fmt: skip
 
 

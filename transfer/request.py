@@ -28,6 +28,7 @@ class Choice:
     types: tuple[tuple[str, str], ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    policies: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Request:
     after: tuple[str, ...] = ()
     slice_rows: int = 400_000
     raw: bool = True
+    policies: tuple[tuple[str, str], ...] = ()
 
 
 def job_of(request: Request) -> str:

@@ -39,7 +39,10 @@ class Read:
     """Native columns whose name matches `native` (a regular expression) have this Type.
 
     `project` is the SQL that brings the value in a form the reader carries exactly; `{c}` is the
-    quoted column.
+    quoted column. `nulls` says that it gives NULL in place of some values.
+
+    The words that a profile decides for stand behind a comma: `date, as text` keeps a column's text,
+    `date, zero as null` carries out a policy.
     """
 
     native: str
@@ -49,6 +52,7 @@ class Read:
     guard: Callable[[Native], bool] = lambda _native: True
     fidelity: Fidelity = Fidelity.EXACT
     why: str = ""
+    nulls: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def word(native: str) -> Callable[[Type], str]:
 def split(text: str) -> Native:
     """Read a declaration such as `numeric(12, 2)` or `bigint(20) unsigned`."""
     found = re.search(r"\(([^()]*)\)", text)
-    name = re.sub(r"\s+", " ", re.sub(r"\([^()]*\)", " ", text)).strip().lower()
+    name = re.sub(r"\s+", " ", re.sub(r"\([^()]*\)", " ", text)).replace(" ,", ",").strip().lower()
     inside = found[1].split(",") if found else []
     numbers = tuple(int(part) for part in inside if re.fullmatch(r"\s*-?\d+\s*", part))
     return Native(name, numbers, text)

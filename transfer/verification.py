@@ -52,7 +52,9 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str
     """The checksum of a hop's target, read by the target's own mapping rules through Ropeway's driver."""
     columns = []
     for column in hop.columns:
-        rule = read_rule(engine.reads, column.stored)
+        # Where the profile decided for another kind than the declaration's, the same word brings it back.
+        declared = f"{column.stored}, as {column.type.kind}"
+        rule = read_rule(engine.reads, declared) or read_rule(engine.reads, column.stored)
         if rule is None:
             raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")
         project = rule.project.format(c=engine.quote(column.target))

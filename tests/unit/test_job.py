@@ -53,6 +53,7 @@ target_schema: shop
 before: CREATE TABLE log (t text)
 after: [ANALYZE, VACUUM]
 slice_rows: 1000
+policies: {zero_date: null, nan: text}
 workers: 3
 max_memory: 1GB
 tables:
@@ -65,6 +66,7 @@ tables:
     mode: merge
     key: NO
     types: {ID: decimal(18,2)}
+    policies: {nan: stop}
     before: DELETE FROM x
     after: [SELECT 1]
   - query: SELECT 1 AS one
@@ -78,6 +80,7 @@ tables:
     assert request.before == ("CREATE TABLE log (t text)",)
     assert request.after == ("ANALYZE", "VACUUM")
     assert (found.limits.workers, found.limits.memory) == (3, 1 << 30)
+    assert request.policies == (("nan", "text"), ("zero_date", "null"))
     every, orders, query = request.choices
     assert (every.table, every.exclude) == ("SALES.*", ("SALES.TMP_*",))
     assert (orders.to, orders.where, orders.columns) == (
@@ -86,6 +89,7 @@ tables:
         ("ID", "NO"),
     )
     assert (orders.mode, orders.key, orders.types) == ("merge", ("NO",), (("ID", "decimal(18,2)"),))
+    assert orders.policies == (("nan", "stop"),)
     assert (orders.before, orders.after) == (("DELETE FROM x",), ("SELECT 1",))
     assert (query.query, query.to) == ("SELECT 1 AS one", "ones")
 
@@ -155,6 +159,28 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_entries_that_contradict_themselves(write: Write, entry: str, words: str) -> None:
     assert words in refused(write(f"{ENDS}tables:\n  - {entry}\n"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ("zero_dates: null", ["no policy 'zero_dates'", "Did you mean zero_date?"]),
+        ("nul: delete", ["Policy nul has no choice 'delete'", "Choices: stop, null, remove, replace"]),
+        ("nan: nul", ["Policy nan has no choice 'nul'", "Did you mean null?"]),
+    ],
+)
+def test_an_unknown_policy_names_the_nearest(write: Write, policy: str, words: list[str]) -> None:
+    for text in (ENDS + f"policies: {{{policy}}}\n", ENDS + f"tables:\n  - from: a\n    policies: {{{policy}}}\n"):
+        message = refused(write(text))
+        assert [word for word in words if word not in message] == []
+
+
+def test_a_policy_on_the_command_line_overrides_the_job() -> None:
+    given = keys.JobKeys.model_validate({"policies": {"nan": None, "nul": "remove"}})
+    asked = Asked(policy=["nan=text", "zero_date = null"])
+    assert overlay.overlaid(given, asked).policies == {"nan": "text", "nul": "remove", "zero_date": "null"}
+    with pytest.raises(RequestError, match="NAME=CHOICE"):
+        overlay.overlaid(given, Asked(policy=["nan"]))
 
 
 def test_ends_must_be_named() -> None:

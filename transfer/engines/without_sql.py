@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -28,6 +28,7 @@ class WithoutSql:
     """An engine of Ropeway's own types and no statements. Rows land in the table itself, part by part."""
 
     takes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False
     default_schema = ""
@@ -70,7 +71,9 @@ class WithoutSql:
     def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
         return ()
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
         return {}, []
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -53,6 +53,7 @@ class DuckDb:
     instant: Literal["together"] = "together"
     writers: Literal["one"] = "one"
     takes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = "main"
@@ -124,7 +125,9 @@ class DuckDb:
     def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return (PARQUET,) if all(is_plain(here.native, column) for here, column in columns) else ()
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
         return {}, []
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Literal
@@ -72,7 +72,9 @@ class Files(WithoutSql):
     def loader(self, address: Address) -> Loader:
         return FileLoader(address)
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
         return {}, untyped(_found(session), table.name.table)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:

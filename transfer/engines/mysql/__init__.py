@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -46,6 +46,7 @@ class MySql:
     instant: Literal["together"] = "together"
     writers: Literal["many"] = "many"
     takes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ("nan",)
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = False
     default_schema = ""
@@ -134,8 +135,10 @@ class MySql:
     def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
-        del session, table, where
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
+        del session, table, where, policies
         return {}, []
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

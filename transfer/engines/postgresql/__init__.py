@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
@@ -18,6 +18,7 @@ from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
+from ...types import Fidelity
 from . import catalogue, ddl
 from .canon import checksum_sql
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
@@ -54,6 +55,7 @@ class PostgreSql:
     instant: Literal["joinable"] = "joinable"
     writers: Literal["many"] = "many"
     takes = (_BINARY,)
+    lacks = ("nul",)
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = "public"
@@ -169,12 +171,17 @@ class PostgreSql:
     def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         """Undecoded means unconverted: only equal types have the same bytes. Some hold oids of types inside."""
         same = all(
-            here.native == column.native and here.base not in ("composite", "array of a user type")
+            here.native == column.native
+            and column.fidelity is not Fidelity.LOSSY  # by a policy, which a projection carries out
+            and here.base not in ("composite", "array of a user type")
             for here, column in columns
         )
         return (_BINARY,) if same else ()
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
+        del policies
         return catalogue.profile(session, table, where)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

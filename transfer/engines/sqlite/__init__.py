@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -37,6 +37,7 @@ class Sqlite:
     instant: Literal["together"] = "together"
     writers: Literal["one"] = "one"
     takes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ("nan",)
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = ""
@@ -120,7 +121,10 @@ class Sqlite:
     def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()
 
-    def profile(self, session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
+    def profile(
+        self, session: Session, table: Table, where: str, policies: Mapping[str, str]
+    ) -> tuple[dict[str, str], list[Finding]]:
+        del policies
         return catalogue.profile(session, table, where)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
