@@ -20,12 +20,12 @@ from ..transfer.errors import RequestError, UnfinishedRun
 from ..transfer.flow import flow
 from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
-from ..transfer.planning import Ends
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
+from ..transfer.schema.entry import Ends
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs

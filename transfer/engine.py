@@ -12,7 +12,7 @@ from .canonical import Canon
 from .place import Address
 from .plan import ColumnPlan, Cut, Finding, Hop, Slice, Statement
 from .rules import Read, Write
-from .schema.catalogue import Column, Relation, Table
+from .schema.catalogue import Column, Further, Relation, Table
 from .schema.wording import Wording
 
 Row = tuple[object, ...]
@@ -247,6 +247,10 @@ class Engine(Protocol):
 
     def tables(self, session: Session, schema: str = "") -> list[Table]:
         """All tables and views that a user made, with columns, keys, indexes and foreign keys."""
+        ...
+
+    def further(self, session: Session) -> Further:
+        """Views, sequences, and what is only listed, outside of the system's schemas and the ledger's."""
         ...
 
     def describe(self, session: Session, query: str) -> Table:

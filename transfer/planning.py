@@ -4,49 +4,31 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TypeVar
 
 from .calls import call
 from .canonical import canon_of
-from .engine import Engine, Session
+from .engine import Engine
 from .errors import RequestError
 from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Slice, Statement
 from .policies import profiled
-from .request import Choice, Request, job_of
+from .request import Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
+from .schema import further
 from .schema.catalogue import Column, ForeignKey, Relation, Table
+from .schema.entry import Ends, Entry
+from .schema.further import Around
 from .schema.modes import Move, statements_of
 from .schema.objects import carried
+from .schema.order import parents_first
 from .schema.risks import of_column, of_key, worst_first
 from .schema.selection import Selected, select_tables
-from .schema.wording import Wording
 from .types import Fidelity, Type
 
 Typed = TypeVar("Typed", Column, ColumnPlan)
 CHECKSUM = "ropeway.verify.checksum:of_batch"
-
-
-@dataclass(frozen=True)
-class Ends:
-    """Both engines with an open control connection each."""
-
-    source: Engine
-    source_session: Session
-    target: Engine
-    target_session: Session | None
-
-    @cached_property
-    def source_words(self) -> Wording:
-        """How the source words defaults and conditions."""
-        return self.source.words(self.source_session)
-
-    @cached_property
-    def target_words(self) -> Wording:
-        """How the target does, by its server's version."""
-        return self.target.words(self.target_session)
 
 
 def new_run() -> str:
@@ -62,17 +44,22 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
             f"{ends.target.name} targets have no mode {request.mode}.",
             remedy=f"Modes there: {', '.join(ends.target.modes)}.",
         )
-    selected = select_tables(request, ends.source, ends.source_session)
+    tables = ends.source.tables(ends.source_session)
+    selected = select_tables(request, ends.source, ends.source_session, tables)
     names = _target_names(request, ends, selected)
+    around = Around(request, ends, ends.source.further(ends.source_session), names)
     planned = [_table_plan(request, ends, item, names) for item in selected]
     goals = [entry.table.name for entry in planned]
     there = _there(ends, goals)
     planned = _distinct(_unify(planned, ends), ends, there)
     existing = _existing(there, goals)
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
-    entries = _parents_first(_referring(entries, ends)) if ends.target.parents_first else entries
-    hops, statements = _assemble(request, ends, entries, run, existing)
+    counting = further.sequences(around, entries)
+    views = further.views(around, selected, entries, tables)
+    entries = parents_first([further.asking(entry, around, counting.made) for entry in entries], ends)
+    hops, statements = _assemble(request, ends, entries, run, existing, counting.statements, views.statements)
     findings = [finding for entry in entries for finding in entry.findings]
+    findings += [*counting.findings, *views.findings, *further.listed(around)]
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
     return Plan(
@@ -85,19 +72,6 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
 
 def _checksum(request: Request) -> Call | None:
     return call(CHECKSUM) if request.level in ("standard", "full") else None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One table on its way into the plan: the source's, the target's, and what connects them."""
-
-    choice: Choice
-    source: Table
-    table: Table
-    columns: tuple[ColumnPlan, ...]
-    findings: tuple[Finding, ...]
-    mode: str
-    hop: Hop | None = None
 
 
 def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) -> dict[Relation, Relation]:
@@ -384,74 +358,17 @@ def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
     return tuple(Slice(number, cut) for number, cut in enumerate(cuts, start=1))
 
 
-def _referring(entries: list[Entry], ends: Ends) -> list[Entry]:
-    """The foreign keys as the target can make them; what is lost of each is reported."""
-    make = getattr(ends.target, "reference", None)
-    if make is None:
-        return entries
-    by_name = {entry.table.name: entry for entry in entries}
-    made = []
-    for entry in entries:
-        kept, findings = [], []
-        for fk in entry.table.foreign_keys:
-            parent = by_name.get(fk.references, entry)
-            found, why = make(fk, entry.table, parent.table, "replace" in (entry.mode, parent.mode))
-            kept += [found] if found else []
-            where = f"its foreign key on {', '.join(fk.columns)} to {fk.references}"
-            kind = "foreign-key-changed" if found else "foreign-key-lost"
-            findings += [Finding("warning", str(entry.table.name), f"{where}: {why}", kind)] if why else []
-        table = replace(entry.table, foreign_keys=tuple(kept))
-        made.append(replace(entry, table=table, findings=(*entry.findings, *findings)))
-    return made
-
-
-def _parents_first(entries: list[Entry]) -> list[Entry]:
-    """Order tables after those they refer to; name what has to wait in each hop."""
-    by_name = {entry.table.name: entry for entry in entries}
-    ordered: list[Relation] = []
-
-    def visit(name: Relation, above: tuple[Relation, ...]) -> None:
-        if name in ordered or name in above:
-            return
-        for fk in by_name[name].table.foreign_keys:
-            if fk.references in by_name:
-                visit(fk.references, (*above, name))
-        ordered.append(name)
-
-    for entry in entries:
-        visit(entry.table.name, ())
-    return [_waiting(by_name[name], by_name, ordered[:place]) for place, name in enumerate(ordered)]
-
-
-def _waiting(entry: Entry, by_name: dict[Relation, Entry], earlier: Sequence[Relation]) -> Entry:
-    """Keep the foreign keys whose parents come first; report the others (cycles, self-references)."""
-    kept = tuple(fk for fk in entry.table.foreign_keys if fk.references in earlier or fk.references not in by_name)
-    lost = [fk for fk in entry.table.foreign_keys if fk not in kept]
-    findings = tuple(
-        Finding("warning", str(entry.table.name),
-                f"its foreign key on {', '.join(fk.columns)} to {fk.references} is not kept: "
-                "the engine checks each row at once, so a table cannot refer to itself or in a circle "
-                "while it is loaded", "foreign-key-lost")
-        for fk in lost
-    )  # fmt: skip
-    parents = {hop.name for fk in kept if fk.references in by_name if (hop := by_name[fk.references].hop)}
-    assert entry.hop  # noqa: S101 - hops are made before the order
-    return replace(
-        entry, table=replace(entry.table, foreign_keys=kept), findings=entry.findings + findings,
-        hop=replace(entry.hop, after=tuple(sorted(parents))),
-    )  # fmt: skip
-
-
 def _assemble(
-    request: Request, ends: Ends, entries: Sequence[Entry], run: str, existing: dict[Relation, Table]
-) -> tuple[list[Hop], list[Statement]]:
+    request: Request, ends: Ends, entries: Sequence[Entry], run: str, existing: dict[Relation, Table],
+    counting: Sequence[Statement], views: Sequence[Statement],
+) -> tuple[list[Hop], list[Statement]]:  # fmt: skip
     """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
     hops, before, after = [], [], []
     for schema in sorted({entry.table.name.schema for entry in entries}):
         forward = ends.target.create_schema(schema)
         if forward:
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
-    before += _types(ends, entries) + _own("before", request.before, "")
+    before += [*_types(ends, entries), *counting, *_own("before", request.before, "")]
     for entry in entries:
         assert entry.hop  # noqa: S101 - made above
         there = existing.get(entry.table.name)
@@ -460,7 +377,7 @@ def _assemble(
         hops.append(hop)
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)
-    after += _own("after", request.after, "")
+    after += [*views, *_own("after", request.after, "")]
     return hops, _numbered([*before, *after])
 
 

@@ -14,7 +14,7 @@ from ..engine import Build, Session
 from ..errors import EngineError, RequestError
 from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ..rules import Read, Write
-from ..schema.catalogue import Column, Relation, Table
+from ..schema.catalogue import Column, Further, Relation, Table
 from ..schema.sql import double_quoted, text_literal
 from ..schema.wording import Wording
 from .alphabet import READS, WRITES, meaning_of
@@ -43,6 +43,9 @@ class WithoutSql:
     def words(self, session: Session | None) -> Wording:
         del session
         return Wording()
+
+    def further(self, session: Session) -> Further:
+        return Further()
 
     def quote(self, name: str) -> str:
         return double_quoted(name)

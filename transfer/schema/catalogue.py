@@ -21,7 +21,8 @@ class Column:
     """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`, `default` is SQL.
 
     `base` is the type that mapping rules see where `native` is a name that a user gave. `generated` is the SQL that
-    the engine computes it by, when it is written or, if `virtual`, when it is read.
+    the engine computes it by, when it is written or, if `virtual`, when it is read. `numbers` is the sequence, not its
+    own, that its default asks.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Column:
     comment: str = ""
     base: str = ""
     virtual: bool = False
+    numbers: Relation | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,48 @@ class Check:
 
     name: str
     condition: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: its SELECT in its engine's SQL. A materialised one is `stored`."""
+
+    name: Relation
+    query: str
+    columns: tuple[str, ...]
+    stored: bool = False
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A sequence that is no column's own; `following` is the number that it gives next. None: its engine's limit."""
+
+    name: Relation
+    following: int = 1
+    step: int = 1
+    low: int | None = None
+    high: int | None = None
+    cycle: bool = False
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is not carried, only listed with its source text: a trigger, a routine, an event."""
+
+    kind: str
+    name: Relation
+    text: str
+
+
+@dataclass(frozen=True)
+class Further:
+    """What a place holds beside tables. `home` is what the views' queries call the default schema."""
+
+    views: tuple[View, ...] = ()
+    numbers: tuple[Numbers, ...] = ()
+    listed: tuple[Listed, ...] = ()
+    home: str = ""
 
 
 @dataclass(frozen=True)

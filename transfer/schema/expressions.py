@@ -122,27 +122,33 @@ def check(text: str, source: Wording, target: Wording, columns: Known) -> str:
     """A check's condition in the target's words. `columns` gives each name's new name and Type."""
     if not target.dialect:
         raise Untranslatable("nothing there has constraints")
-    return _translated(_parsed(text, source.dialect), source, target, columns)
+    return translated(_parsed(text, source.dialect), source, target, columns)
 
 
 def generated(text: str, source: Wording, target: Wording, columns: Known) -> str:
     """What a generated column is computed by, in the target's words."""
     tree = _parsed(text, source.dialect)
     # DuckDB prints the cast to the column's own type, which each engine does by itself.
-    return _translated(_unwrapped(tree) if source.dialect != target.dialect else tree, source, target, columns)
+    return translated(_unwrapped(tree) if source.dialect != target.dialect else tree, source, target, columns)
 
 
-def _translated(tree: exp.Expr, source: Wording, target: Wording, columns: Known) -> str:
+def translated(
+    tree: exp.Expr, source: Wording, target: Wording, columns: Known, more: tuple[type[exp.Expr], ...] = ()
+) -> str:
+    """A tree in the target's words, its columns under their names there; `more` are further nodes that are allowed."""
     known = {**{name.lower(): there for name, there in columns.items()}, **columns}
     tree = tree.transform(_without_arrays)
     tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
     same = source.dialect == target.dialect
     for node in tree.walk():
-        _allow(node, source, target, same=same)
+        if not isinstance(node, more):
+            _allow(node, source, target, same=same)
         if not same:
             _compare_kinds(node, source, target, known)
         if isinstance(node, exp.Column):
             place = _place(node, known)
+            if place is None and node.table and not any(name.startswith(f"{node.table.lower()}.") for name in known):
+                continue  # a column of a derived table
             if place is None:
                 raise Untranslatable(f"column {node.name} is not moved")
             node.set("this", exp.to_identifier(place[0], quoted=True))
@@ -154,11 +160,16 @@ def _place(node: exp.Expr, known: Known) -> tuple[str, Type] | None:
     inside = _unwrapped(node)
     if not isinstance(inside, exp.Column):
         return None
-    return known.get(inside.name) or known.get(inside.name.lower())
+    name = f"{inside.table}.{inside.name}" if inside.table else inside.name
+    return known.get(name) or known.get(name.lower())
 
 
 def _allow(node: exp.Expr, source: Wording, target: Wording, *, same: bool) -> None:
     if same and not isinstance(node, _FOREIGN):
+        return
+    if same and isinstance(node, exp.Anonymous) and source.routines is not None:
+        if node.name.lower() in source.routines:
+            raise Untranslatable(f"{node.name}() is no function of the engine")
         return
     if isinstance(node, exp.Like) and ({source.dialect, target.dialect} <= set(_LIKE_MINDS_CASE)):
         return

@@ -27,9 +27,8 @@ def matches(name: Relation, pattern: str, default_schema: str) -> bool:
     return any(fnmatchcase(one.lower(), pattern.lower()) for one in spelled)
 
 
-def select_tables(request: Request, engine: Engine, session: Session) -> list[Selected]:
-    """The tables of a request, the largest first; a later choice overrides an earlier one."""
-    tables = engine.tables(session)
+def select_tables(request: Request, engine: Engine, session: Session, tables: Sequence[Table]) -> list[Selected]:
+    """The tables of a request, of all that there are, the largest first; a later choice overrides an earlier one."""
     chosen: dict[Relation, Selected] = {}
     for choice in request.choices:
         for table in _chosen(choice, tables, engine, session):

@@ -17,6 +17,11 @@ class Wording:
     `generated` are the kinds of generated columns, STORED or VIRTUAL, the usual one first; `constrained` says that
     these may be NOT NULL, unique and checked. `exact` says that decimals are no floats, `folds` that lower() and
     upper() know all letters.
+
+    `routines` are the functions, in lower case, that users made or extensions brought: what else is called comes with
+    the engine. None if that is not known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}`
+    the same as a literal, and `next` how a default asks it; '' if the engine has none. `stored_views` says that views
+    may hold their rows, `common` that a query may begin with WITH.
     """
 
     dialect: str = ""
@@ -32,3 +37,8 @@ class Wording:
     constrained: bool = True
     exact: bool = True
     folds: bool = True
+    routines: frozenset[str] | None = None
+    numbers: str = ""
+    next: str = ""
+    stored_views: bool = False
+    common: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -13,11 +14,11 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
-from ...schema.catalogue import Column, ForeignKey, Relation, Table
+from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ..exact import check_column
-from . import catalogue, ddl
+from . import catalogue, ddl, further
 from .canon import checksum_sql
 from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
 from .loader import DuckLoader
@@ -37,6 +38,8 @@ _FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
 
 _WORDS = Wording(
     "duckdb", comments=True, descending=False, generated=("VIRTUAL",), constrained=False,
+    numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
+    next="nextval({text})",
     calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
            "uuid": "uuid()"},
 )  # fmt: skip
@@ -63,8 +66,10 @@ class DuckDb:
     writes = WRITES
 
     def words(self, session: Session | None) -> Wording:
-        del session
-        return _WORDS
+        if session is None:
+            return _WORDS
+        made = session.ask("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE NOT internal")
+        return replace(_WORDS, routines=frozenset(str(row[0]) for row in made))
 
     def limit_memory(self, size: int) -> None:
         limit_memory(size)
@@ -86,6 +91,9 @@ class DuckDb:
 
     def tables(self, session: Session, schema: str = "") -> list[Table]:
         return catalogue.tables(session, schema)
+
+    def further(self, session: Session) -> Further:
+        return further.further(session)
 
     def describe(self, session: Session, query: str) -> Table:
         rows = session.ask(f"DESCRIBE {query}")

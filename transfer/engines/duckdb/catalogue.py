@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -48,13 +48,14 @@ class _Parts(NamedTuple):
 def tables(session: Session, schema: str) -> list[Table]:
     """Every table and view of a schema, or of all schemas but the ledger's."""
     columns, constraints, indexes = (_grouped(session.ask(sql)) for sql in (_COLUMNS, _CONSTRAINTS, _INDEXES))
+    own = own_sequences(session)
     found = []
     for name, table, kind, rows, comment in session.ask(_TABLES):
         if schema and name != schema:
             continue
         place = str(name), str(table)
         parts = _parts(place[0], constraints[place], indexes[place])
-        made = _table(place, str(kind), int(str(rows)), columns[place], parts)
+        made = _table(place, str(kind), int(str(rows)), columns[place], parts, own)
         found.append(replace(made, checks=parts.checks, comment=str(comment)))
     return found
 
@@ -66,8 +67,30 @@ def _grouped(rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[Row]]:
     return groups
 
 
-def _table(place: tuple[str, str], kind: str, rows: int, columns: list[Row], parts: _Parts) -> Table:
-    made = tuple(_column(row) for row in columns)
+def own_sequences(session: Session) -> set[Relation]:
+    """Sequences that the default of one column alone asks: its identity."""
+    asked = Counter(
+        name for schema, _, _, _, _, default, *_ in session.ask(_COLUMNS) if (name := _asked(str(default), str(schema)))
+    )
+    return {name for name, columns in asked.items() if columns == 1}
+
+
+def _asked(default: str, schema: str) -> Relation | None:
+    """The sequence of a default such as nextval('"shop"."order seq"')."""
+    found = re.fullmatch(r"nextval\('((?:[^']|'')+)'\)", default)
+    if not found:
+        return None
+    names = [
+        quoted[1:-1].replace('""', '"') if quoted[0] == '"' else quoted
+        for quoted in re.findall(r'"(?:[^"]|"")*"|[^."]+', found[1].replace("''", "'"))
+    ]
+    return Relation(names[-2] if len(names) > 1 else schema, names[-1])
+
+
+def _table(
+    place: tuple[str, str], kind: str, rows: int, columns: list[Row], parts: _Parts, own: set[Relation]
+) -> Table:
+    made = tuple(_column(row, place[0], own) for row in columns)
     physical: dict[str, int | str] = {}
     # A column called rowid hides the real one.
     if kind == "table" and all(column.name.lower() != "rowid" for column in made):
@@ -78,13 +101,15 @@ def _table(place: tuple[str, str], kind: str, rows: int, columns: list[Row], par
     )  # fmt: skip
 
 
-def _column(row: Row) -> Column:
+def _column(row: Row, schema: str, own: set[Relation]) -> Column:
     name, native, nullable, default, generated, comment = row
-    identity = bool(re.match(r"nextval\(", str(default)))
+    asked = _asked(str(default), schema)
+    identity = asked in own
     return Column(
         str(name), str(native), bool(nullable), identity,
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(comment), virtual=bool(generated),
+        numbers=None if identity else asked,
     )  # fmt: skip
 
 

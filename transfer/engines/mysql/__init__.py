@@ -14,10 +14,10 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
-from ...schema.catalogue import Column, Relation, Table
+from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
-from . import catalogue, cuts, ddl
+from . import catalogue, cuts, ddl, further
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
 from .types import READS, WRITES
@@ -64,8 +64,17 @@ class MySql:
 
     def words(self, session: Session | None) -> Wording:
         """MySQL has generated columns from version 5.7 on."""
-        old = session is not None and not catalogue.has_generated(session)
-        return replace(self._words, generated=()) if old else self._words
+        if session is None:
+            return self._words
+        made = session.ask(
+            "SELECT LOWER(ROUTINE_NAME) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()"
+        )
+        words = replace(self._words, routines=frozenset(str(row[0]) for row in made))
+        version = catalogue.version(session)
+        if "mariadb" in version.lower():
+            return words
+        generated = self._words.generated if catalogue.has_generated(session) else ()
+        return replace(words, generated=generated, common=int(version.split(".")[0]) >= 8)
 
     def quote(self, name: str) -> str:
         return quoted(name)
@@ -93,6 +102,9 @@ class MySql:
 
     def tables(self, session: Session, schema: str = "") -> list[Table]:
         return catalogue.tables(session, schema, literal(schema) if schema else "DATABASE()")
+
+    def further(self, session: Session) -> Further:
+        return further.further(session, "", "DATABASE()")
 
     def describe(self, session: Session, query: str) -> Table:
         name = "ropeway_query"
@@ -239,6 +251,7 @@ ENGINES = {
     "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
-        generated=("STORED", "VIRTUAL"),
+        generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))",
+        numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     )),
 }  # fmt: skip

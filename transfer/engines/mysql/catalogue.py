@@ -28,8 +28,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     ))  # fmt: skip
     foreign = _foreign_keys(session, schema, literal)
-    ((version,),) = session.ask("SELECT VERSION()")
-    mariadb = "mariadb" in str(version).lower()
+    mariadb = "mariadb" in version(session).lower()
     conditions = _checks(session, literal, mariadb=mariadb)
     documents = {(str(table), str(name)) for table, name, c in conditions if str(c) == f"json_valid(`{name}`)"}
     checks = _grouped(conditions)
@@ -40,7 +39,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
     found = session.ask(
         "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE, TABLE_COMMENT "
         "FROM information_schema.TABLES "
-        f"WHERE {where} ORDER BY TABLE_NAME"
+        f"WHERE {where} AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME"
     )
     made = []
     for row in found:
@@ -51,11 +50,21 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         kept = [c for c in checks[name] if (name, str(c[1])) not in documents]
         table = _table(schema, row, rows, indexes[name], foreign[name], left)
         fields = tuple(
-            replace(c, default=_default(r, mariadb=mariadb), generated=_generated(c, mariadb=mariadb))
+            replace(
+                c,
+                default=_default(r, mariadb=mariadb),
+                generated=_generated(c, mariadb=mariadb),
+                numbers=_asked(r, schema),
+            )
             for c, r in zip(table.columns, rows, strict=True)
         )
         made.append(replace(table, columns=fields, checks=tuple(Check(str(n), str(c)) for _, n, c in kept)))
     return made
+
+
+def version(session: Session) -> str:
+    """As 10.11.19-MariaDB-log or 8.4.3."""
+    return str(session.ask("SELECT VERSION()")[0][0])
 
 
 def _default(row: Row, *, mariadb: bool) -> str:
@@ -68,6 +77,12 @@ def _default(row: Row, *, mariadb: bool) -> str:
     if mariadb or moment or "DEFAULT_GENERATED" in str(extra):
         return "" if text == "NULL" else text
     return text if re.fullmatch(r"b'[01]*'", text) else quoted_text(text)
+
+
+def _asked(row: Row, schema: str) -> Relation | None:
+    """The sequence that a default asks for its next number."""
+    found = re.fullmatch(r"nextval\(`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`\)", str(row[4]))
+    return Relation(schema, found[2].replace("``", "`")) if found else None
 
 
 def _generated(column: Column, *, mariadb: bool) -> str:

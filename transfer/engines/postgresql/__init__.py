@@ -15,11 +15,11 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
-from ...schema.catalogue import Column, Relation, Table
+from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...types import Fidelity
-from . import catalogue, ddl
+from . import catalogue, ddl, further
 from .canon import checksum_sql
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
 from .source import PostgreSqlSource
@@ -38,7 +38,9 @@ _BINARY = "postgresql copy binary"
 
 
 _WORDS = Wording(
-    "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"),
+    "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
+    numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
+    next="nextval({text})",
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
@@ -72,7 +74,9 @@ class PostgreSql:
             "SELECT current_setting('server_version_num'), datctype FROM pg_database WHERE datname = current_database()"
         )
         kinds = ("STORED", "VIRTUAL") if int(str(version)) >= 180_000 else ("STORED",)
-        return replace(_WORDS, generated=kinds, folds=locale not in ("C", "POSIX"))
+        made = session.ask("SELECT DISTINCT lower(proname::text) FROM pg_proc WHERE oid >= 16384")  # from initdb on
+        routines = frozenset(str(row[0]) for row in made)
+        return replace(_WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines)
 
     def quote(self, name: str) -> str:
         return double_quoted(name)
@@ -100,6 +104,9 @@ class PostgreSql:
     def tables(self, session: Session, schema: str = "") -> list[Table]:
         del schema
         return catalogue.tables(session)
+
+    def further(self, session: Session) -> Further:
+        return further.further(session)
 
     def describe(self, session: Session, query: str) -> Table:
         session.begin()

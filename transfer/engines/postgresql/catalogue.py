@@ -28,12 +28,20 @@ _COLUMN_ROWS = """
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN u.oid IS NULL THEN format_type(a.atttypid, a.atttypmod)
             ELSE format('%I.%I', un.nspname, u.typname) || CASE WHEN u.oid <> t.oid THEN '[]' ELSE '' END END,
-       a.attnotnull, a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%', false),
+       a.attnotnull, a.attidentity <> '' OR EXISTS (SELECT 1 FROM pg_depend o WHERE o.refobjid = a.attrelid
+            AND o.refobjsubid = a.attnum AND o.refclassid = 'pg_class'::regclass AND o.deptype = 'a'
+            AND o.classid = 'pg_class'::regclass AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'
+            AND EXISTS (SELECT 1 FROM pg_depend u WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
+                AND u.refobjid = o.objid)),
        coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated::text,
        coalesce(col_description(a.attrelid, a.attnum), ''),
        CASE WHEN t.typcategory = 'A' THEN CASE WHEN u.oid IS NULL THEN 'array' ELSE 'array of a user type' END
             WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite'
-            WHEN t.typtype = 'd' THEN 'domain' ELSE '' END, coalesce(u.oid, 0)::int8
+            WHEN t.typtype = 'd' THEN 'domain' ELSE '' END, coalesce(u.oid, 0)::int8,
+       (SELECT ARRAY[sn.nspname::text, s.relname::text] FROM pg_depend u JOIN pg_class s ON s.oid = u.refobjid
+        JOIN pg_namespace sn ON sn.oid = s.relnamespace WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
+        AND u.refclassid = 'pg_class'::regclass AND s.relkind = 'S'
+        AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' LIMIT 1)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
@@ -145,11 +153,12 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
 
 
 def _column(row: Row) -> Column:
-    _, name, native, notnull, identity, default, generated, remark, base, _ = row
+    _, name, native, notnull, identity, default, generated, remark, base, _, numbers = row
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(remark), base=str(base), virtual=generated == "v",
+        numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
     )  # fmt: skip
 
 

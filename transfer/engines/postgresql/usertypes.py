@@ -51,7 +51,7 @@ class Known:
         if column[_BASE] != "domain":
             return column
         oid = int(str(column[_BASE + 1]))
-        return (*column[:_BASE], self._bottom(oid), oid)
+        return (*column[:_BASE], self._bottom(oid), oid, *column[_BASE + 2 :])
 
     def _bottom(self, oid: int) -> str:
         below = next((part for part in self.parts[oid] if part in self.bases), 0)

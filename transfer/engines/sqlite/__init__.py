@@ -11,10 +11,10 @@ from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
-from ...schema.catalogue import Column, Relation, Table
+from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
-from . import catalogue, ddl
+from . import catalogue, ddl, further
 from .loader import SqliteLoader, SqliteSession
 from .reader import SqliteSource
 from .types import READS, WRITES
@@ -71,6 +71,9 @@ class Sqlite:
     def tables(self, session: Session, schema: str = "") -> list[Table]:
         del schema
         return catalogue.tables(session)
+
+    def further(self, session: Session) -> Further:
+        return further.further(session)
 
     def describe(self, session: Session, query: str) -> Table:
         session.execute(f"CREATE TEMP VIEW ropeway_query AS {query}")

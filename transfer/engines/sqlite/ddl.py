@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from . import Sqlite
 
 
-def exists(name: str, kind: str = "table") -> str:
-    """A query that returns a row if the object is there."""
-    return f"SELECT 1 FROM sqlite_schema WHERE type = '{kind}' AND name = {text_literal(name)} COLLATE NOCASE"
+def exists(name: str, *kinds: str) -> str:
+    """A query that returns a row if an object of these kinds is there, by default a table or a view."""
+    words = ", ".join(f"'{kind}'" for kind in kinds or ("table", "view"))
+    return f"SELECT 1 FROM sqlite_schema WHERE type IN ({words}) AND name = {text_literal(name)} COLLATE NOCASE"
 
 
 def create(engine: Sqlite, table: Table, into: Relation) -> str:

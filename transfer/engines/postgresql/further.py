@@ -1,0 +1,75 @@
+"""Views, sequences, routines and triggers of a PostgreSQL database."""
+
+from __future__ import annotations
+
+from ...engine import Row, Session
+from ...schema.catalogue import Further, Listed, Numbers, Relation, View
+
+_USERS = (
+    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
+    "AND n.nspname NOT LIKE 'pg_temp%'"
+)
+# What an extension made comes with the extension.
+_OWN = "NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = {} AND e.deptype = 'e')"
+_VIEWS = f"""
+SELECT n.nspname::text, c.relname::text, pg_get_viewdef(c.oid), c.relkind = 'm',
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+             AND NOT a.attisdropped ORDER BY a.attnum), coalesce(obj_description(c.oid, 'pg_class'), '')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm') AND {_USERS} AND {_OWN.format("c.oid")} ORDER BY c.oid"""
+# Identities and serials own theirs, which follow their column.
+_NUMBERS = f"""
+SELECT s.schemaname::text, s.sequencename::text, s.last_value, s.start_value, s.increment_by, s.min_value,
+       s.max_value, s.cycle
+FROM pg_sequences s JOIN pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_class c ON c.relname = s.sequencename AND c.relnamespace = n.oid
+WHERE {_USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) ORDER BY c.oid"""
+_LISTED = f"""
+SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname::text,
+       p.proname::text, CASE p.prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {_USERS} AND {_OWN.format("p.oid")}
+UNION ALL
+SELECT 'trigger', n.nspname::text, c.relname::text || '.' || t.tgname::text, pg_get_triggerdef(t.oid) FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {_USERS}
+UNION ALL
+SELECT 'policy', n.nspname::text, c.relname::text || '.' || p.polname::text,
+       'USING (' || coalesce(pg_get_expr(p.polqual, p.polrelid), '') || ')' FROM pg_policy p
+JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_USERS}
+UNION ALL
+SELECT 'rule', n.nspname::text, c.relname::text || '.' || r.rulename::text, pg_get_ruledef(r.oid) FROM pg_rewrite r
+JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE r.rulename <> '_RETURN' AND {_USERS}
+UNION ALL
+SELECT 'extension', '', extname::text, '' FROM pg_extension WHERE extname <> 'plpgsql'
+ORDER BY 1, 2, 3"""
+
+
+def further(session: Session) -> Further:
+    """As Engine.further says. Names inside the views' queries are printed with their schemas."""
+    session.begin()
+    try:
+        session.execute("SET LOCAL search_path = ''")
+        views = tuple(_view(row) for row in session.ask(_VIEWS))
+        numbers = tuple(_numbers(row) for row in session.ask(_NUMBERS))
+        listed = tuple(
+            Listed(str(kind), Relation(str(schema), str(name)), str(text))
+            for kind, schema, name, text in session.ask(_LISTED)
+        )
+    finally:
+        session.rollback()
+    return Further(views, numbers, listed)
+
+
+def _view(row: Row) -> View:
+    schema, name, query, stored, columns, comment = row
+    made: tuple[str, ...] = tuple(columns)  # type: ignore[arg-type]  # psycopg gives text[] as a list
+    return View(Relation(str(schema), str(name)), str(query).rstrip().rstrip(";"), made, bool(stored), str(comment))
+
+
+def _numbers(row: Row) -> Numbers:
+    schema, name, last, *rest, cycle = row
+    start, step, low, high = (int(str(value)) for value in rest)
+    following = start if last is None else int(str(last)) + step
+    return Numbers(Relation(str(schema), str(name)), following, step, low, high, bool(cycle))

@@ -1,0 +1,36 @@
+"""Views and triggers of a SQLite file."""
+
+from __future__ import annotations
+
+from ...engine import Session
+from ...schema.catalogue import Further, Listed, Relation, View
+
+_VIEWS = (
+    "SELECT s.name, s.sql, c.name FROM sqlite_schema s JOIN pragma_table_xinfo(s.name) c "
+    "WHERE s.type = 'view' AND s.name NOT LIKE 'ropeway_%' ORDER BY s.rowid, c.cid"
+)
+_TRIGGERS = "SELECT tbl_name || '.' || name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid"
+
+
+def further(session: Session) -> Further:
+    """As Engine.further says."""
+    queries: dict[str, str] = {}
+    columns: dict[str, list[str]] = {}
+    for name, sql, column in session.ask(_VIEWS):
+        queries[str(name)] = str(sql)
+        columns.setdefault(str(name), []).append(str(column))
+    views = tuple(View(Relation("", name), _query(sql), tuple(columns[name])) for name, sql in queries.items())
+    listed = tuple(Listed("trigger", Relation("", str(name)), str(sql)) for name, sql in session.ask(_TRIGGERS))
+    return Further(views, listed=listed)
+
+
+def _query(sql: str) -> str:
+    """The SELECT of a CREATE VIEW, which is all that SQLite keeps of it; the text itself if it cannot be read."""
+    import sqlglot  # a tenth of a second, for files with views only
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(sql, read="sqlite")
+    except SqlglotError:
+        return sql
+    return tree.expression.sql(dialect="sqlite") if tree.expression else sql

@@ -1,0 +1,45 @@
+"""What planning works on: both ends, and each table on its way into the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..engine import Engine, Session
+from ..plan import ColumnPlan, Finding, Hop
+from ..request import Choice
+from .catalogue import Table
+from .wording import Wording
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Both engines with an open control connection each."""
+
+    source: Engine
+    source_session: Session
+    target: Engine
+    target_session: Session | None
+
+    @cached_property
+    def source_words(self) -> Wording:
+        """How the source words defaults and conditions."""
+        return self.source.words(self.source_session)
+
+    @cached_property
+    def target_words(self) -> Wording:
+        """How the target does, by its server's version."""
+        return self.target.words(self.target_session)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table on its way into the plan: the source's, the target's, and what connects them."""
+
+    choice: Choice
+    source: Table
+    table: Table
+    columns: tuple[ColumnPlan, ...]
+    findings: tuple[Finding, ...]
+    mode: str
+    hop: Hop | None = None
