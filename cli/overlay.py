@@ -57,6 +57,8 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
     typed = {name: value for name in _SCALARS if (value := getattr(asked, name)) not in ("", None)}
     if asked.max_memory:
         typed["max_memory"] = asked.max_memory
+    if asked.waive:
+        typed["waive"] = [*keys.waive, *asked.waive]
     entries = _narrowed(keys.tables, asked)
     entries = _renamed(entries, asked)
     entries = [_with(entry, exclude=[*entry.exclude, *asked.exclude]) for entry in entries]

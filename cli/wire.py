@@ -26,6 +26,7 @@ from ..transfer.progress import Progress
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
+from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
@@ -136,10 +137,13 @@ def run(
 
 def _refuse(plan: Plan) -> None:
     """A blocker stops a run before it changes anything."""
-    found = [one for one in plan.findings if one.grade == "blocker"]
+    found = blockers(plan)
     if found:
         said = "\n".join(f"  {one.name} at {one.where}: {one.message}. {one.remedy}".rstrip() for one in found)
-        raise RequestError(f"The plan has {len(found)} blocker{'s' if len(found) > 1 else ''}.", remedy=said)
+        raise RequestError(
+            f"The plan has {len(found)} blocker{'s' if len(found) > 1 else ''}:\n{said}",
+            remedy=f"Mend that and plan again, or put up with it: --waive {found[0].name}",
+        )
 
 
 def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) -> Outcome:
@@ -156,9 +160,10 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
         for choice in [_choice_of(request, hop)]
     ]  # fmt: skip
     rehearsal = replace(
-        request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=()
-    )
-    tried = plan(rehearsal, secrets)
+        request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=(),
+        waive=(),
+    )  # fmt: skip
+    tried = regardless(plan(rehearsal, secrets))
     try:
         return run(tried, secrets)
     finally:

@@ -148,7 +148,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole job, frozen."""
+    """A whole job, frozen. `waived` are findings that may not stop it: `name`, or `name:where` with a glob."""
 
     source: Place
     target: Place
@@ -161,6 +161,7 @@ class Plan:
     locks: tuple[str, ...] = ()
     job: str = ""
     run: str = ""
+    waived: tuple[str, ...] = ()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

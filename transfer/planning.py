@@ -18,7 +18,7 @@ from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.modes import Move, statements_of
 from .schema.objects import carried
-from .schema.risks import of_column, of_key, worst_first
+from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
 from .types import Fidelity, Type
 
@@ -66,7 +66,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
         checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
-        job=job_of(request), run=run,
+        job=job_of(request), run=run, waived=waived(request.waive, findings),
     )  # fmt: skip
 
 
