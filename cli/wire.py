@@ -26,6 +26,7 @@ from ..transfer.progress import Progress
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
+from ..transfer.schema.definitions import check_unmoved
 from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
@@ -123,6 +124,8 @@ def run(
         _refuse(frozen)
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
+    if not resume or _is_moving(frozen, target):
+        _check_source(frozen, source)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
         receipts = execute(job, interrupt, fresh=not resume)
@@ -133,6 +136,17 @@ def run(
     report = None if level == "none" else _compare(frozen, receipts, level, target)
     _close(frozen, target, report)
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3))
+
+
+def _is_moving(plan: Plan, target: Address) -> bool:
+    """Whether a run that is taken up again has rows left to read: one whose rows are all there has only its proof."""
+    return any(known.run == plan.run and known.state == "running" for known in _known(target))
+
+
+def _check_source(plan: Plan, source: Address) -> None:
+    engine = engine_of(plan.source.scheme)
+    with closing(engine.connect(source)) as session:
+        check_unmoved(plan, engine, session)
 
 
 def _refuse(plan: Plan) -> None:
