@@ -26,6 +26,7 @@ from ..transfer.place import parse, resolve
 from ..transfer.plan import Plan
 from ..transfer.planning import new_run
 from ..transfer.request import Choice, Request
+from ..transfer.schema.risks import regardless
 from ..transfer.schema.selection import select_tables
 from . import wire
 from .job import Wanted, wanted
@@ -159,7 +160,7 @@ def _scratch(job: Wanted) -> Request:
         )
         for number, item in enumerate(selected, start=1)
     )  # fmt: skip
-    return replace(request, choices=choices, mode="create", before=(), after=())
+    return replace(request, choices=choices, mode="create", before=(), after=(), waive=())
 
 
 def _exactly(name: str) -> str:
@@ -199,7 +200,7 @@ def _into_scratch(name: str, request: Request, job: Wanted) -> Part:
 
 def _measured(name: str, plan: Plan, job: Wanted) -> Part:
     started, used = time.monotonic(), _cpu()
-    outcome = wire.run(plan, job.secrets, limits=job.limits)
+    outcome = wire.run(regardless(plan), job.secrets, limits=job.limits)
     seconds, cpu = time.monotonic() - started, _cpu() - used
     receipts = [receipt for receipt in outcome.receipts if receipt.slice]
     # Linux counts the resident size in KiB, macOS in bytes.

@@ -109,6 +109,9 @@ class JobKeys(_Keys):
     )
     before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
     after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")
+    waive: Texts = Field(
+        default=[], description="Findings that may not stop the run: `name`, or `name:where` for one place."
+    )
     tables: list[TableKeys] = Field(default=[], description="What to move; every table if left out.")
     slice_rows: Annotated[int, Field(ge=0)] = Field(
         default=400_000, description="Rows of a slice, by estimate; 0 reads each table in one piece."

@@ -92,6 +92,11 @@ class Asked:
         _option("--slice-rows", panel=_HOW, metavar="N", min=0,
                 help="Rows of a slice, by estimate; 0 reads each table in one piece. Default: 400,000."),
     ] = None  # fmt: skip
+    waive: Annotated[
+        list[str],
+        _option("--waive", panel=_HOW, metavar="NAME",
+                help="A finding that may not stop the run, as NAME or NAME:WHERE. Repeats."),
+    ] = field(default_factory=list)  # fmt: skip
     workers: Annotated[
         int | None, _option("--workers", panel=_HOW, metavar="N", min=1, help="Slices at a time. Default: 2.")
     ] = None

@@ -59,6 +59,8 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
         typed["max_memory"] = asked.max_memory
     if asked.policy:
         typed["policies"] = {**keys.policies, **dict(_choice(text) for text in asked.policy)}
+    if asked.waive:
+        typed["waive"] = [*keys.waive, *asked.waive]
     entries = _narrowed(keys.tables, asked)
     entries = _renamed(entries, asked)
     entries = [_with(entry, exclude=[*entry.exclude, *asked.exclude]) for entry in entries]

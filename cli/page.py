@@ -81,12 +81,12 @@ def _table(report: Mapping[str, Any]) -> str:
     return f"<h2>Tables</h2>\n<figure><table>{head}{''.join(lines)}</table></figure>"
 
 
-def _findings(findings: Sequence[Mapping[str, str]]) -> str:
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
     if not findings:
         return ""
     lines = "".join(
-        f"<tr><td>{escape(one['grade'])}<td>{escape(one['name'])}<td>{escape(one['where'])}"
-        f"<td>{escape(one['message'])}<td class=soft>{escape(one['remedy'])}</tr>"
+        f"<tr><td>{escape(one['grade'])}{', waived' if one['waived'] else ''}<td>{escape(one['name'])}"
+        f"<td>{escape(one['where'])}<td>{escape(one['message'])}<td class=soft>{escape(one['remedy'])}</tr>"
         for one in findings
     )
     return f"<h2>What to know</h2>\n<figure><table>{lines}</table></figure>"

@@ -30,6 +30,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "run": outcome.plan.run,
         "seconds": outcome.seconds,
         "rows": sum(table["loaded"] for table in tables),
+        "waived": list(outcome.plan.waived),
         "tables": tables,
     }
 

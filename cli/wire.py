@@ -25,7 +25,9 @@ from ..transfer.progress import Progress
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
+from ..transfer.schema.definitions import check_unmoved
 from ..transfer.schema.entry import Ends
+from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
@@ -122,6 +124,8 @@ def run(
         _refuse(frozen)
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
+    if not resume or _is_moving(frozen, target):
+        _check_source(frozen, source)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
         receipts = execute(job, interrupt, fresh=not resume)
@@ -134,12 +138,26 @@ def run(
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3))
 
 
+def _is_moving(plan: Plan, target: Address) -> bool:
+    """Whether a run that is taken up again has rows left to read: one whose rows are all there has only its proof."""
+    return any(known.run == plan.run and known.state == "running" for known in _known(target))
+
+
+def _check_source(plan: Plan, source: Address) -> None:
+    engine = engine_of(plan.source.scheme)
+    with closing(engine.connect(source)) as session:
+        check_unmoved(plan, engine, session)
+
+
 def _refuse(plan: Plan) -> None:
     """A blocker stops a run before it changes anything."""
-    found = [one for one in plan.findings if one.grade == "blocker"]
+    found = blockers(plan)
     if found:
         said = "\n".join(f"  {one.name} at {one.where}: {one.message}. {one.remedy}".rstrip() for one in found)
-        raise RequestError(f"The plan has {len(found)} blocker{'s' if len(found) > 1 else ''}.", remedy=said)
+        raise RequestError(
+            f"The plan has {len(found)} blocker{'s' if len(found) > 1 else ''}:\n{said}",
+            remedy=f"Mend that and plan again, or put up with it: --waive {found[0].name}",
+        )
 
 
 def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) -> Outcome:
@@ -156,9 +174,10 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
         for choice in [_choice_of(request, hop)]
     ]  # fmt: skip
     rehearsal = replace(
-        request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=()
-    )
-    tried = plan(rehearsal, secrets)
+        request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=(),
+        waive=(),
+    )  # fmt: skip
+    tried = regardless(plan(rehearsal, secrets))
     try:
         return run(tried, secrets)
     finally:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from .canonical import Canon
 from .place import Place
-from .schema.catalogue import Relation
+from .schema.catalogue import Relation, Table
 from .types import Fidelity, Type
 
 Bound = int | str | None
@@ -155,8 +155,34 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Definition:
+    """A hop's source as planning saw it: its columns' types with NOT NULL, and its keys, in words.
+
+    `whole` says that all columns are meant, so that a new one is a change.
+    """
+
+    hop: str
+    columns: tuple[tuple[str, str], ...]
+    keys: tuple[str, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A name that is another one in the target; `kind` says of what."""
+
+    kind: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A whole job, frozen."""
+    """A whole job, frozen.
+
+    `waived` are findings that may not stop it: `name`, or `name:where` with a glob. `definitions` are the source's
+    tables as planning saw them, `tables` those of the target as they will be.
+    """
 
     source: Place
     target: Place
@@ -169,6 +195,10 @@ class Plan:
     locks: tuple[str, ...] = ()
     job: str = ""
     run: str = ""
+    waived: tuple[str, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    tables: tuple[Table, ...] = ()
+    renames: tuple[Rename, ...] = ()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

@@ -12,18 +12,19 @@ from .calls import call
 from .canonical import canon_of
 from .engine import Engine
 from .errors import RequestError
-from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Slice, Statement
+from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import profiled
 from .request import Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema import further
 from .schema.catalogue import Column, ForeignKey, Relation, Table
+from .schema.definitions import defined, renames, shape
 from .schema.entry import Ends, Entry
 from .schema.further import Around
 from .schema.modes import Move, statements_of
 from .schema.objects import carried
 from .schema.order import parents_first
-from .schema.risks import of_column, of_key, worst_first
+from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
 from .types import Fidelity, Type
 
@@ -66,8 +67,17 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
         checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
-        job=job_of(request), run=run,
+        job=job_of(request), run=run, waived=waived(request.waive, findings),
+        definitions=tuple(
+            defined(hop.name, e.source, e.choice.columns) for hop, e in zip(hops, entries, strict=True)
+        ),
+        tables=tuple(shape(entry.table, hop.writes) for hop, entry in zip(hops, entries, strict=True)),
+        renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
     )  # fmt: skip
+
+
+def _renames(entry: Entry, ends: Ends) -> list[Rename]:
+    return renames(entry.source, entry.table, entry.columns, (ends.source.default_schema, ends.target.default_schema))
 
 
 def _checksum(request: Request) -> Call | None:

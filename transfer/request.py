@@ -48,10 +48,12 @@ class Request:
     slice_rows: int = 400_000
     raw: bool = True
     policies: tuple[tuple[str, str], ...] = ()
+    waive: tuple[str, ...] = ()
 
 
 def job_of(request: Request) -> str:
     """A name for the job that is equal for equal requests, so that an unfinished run is recognised."""
     content = asdict(request)
-    content.pop("level")  # how a run is verified does not make it another job
+    for name in ("level", "waive"):  # how a run is verified, or what is put up with, does not make it another job
+        content.pop(name)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -97,9 +97,11 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
 
 
 def _findings(plan: Plan) -> None:
+    from ...transfer.schema.risks import grade_of
+
     say.table(
         ("", "name", "where", "what to know", "what to do"),
-        [(one.grade, one.name, one.where, one.message, one.remedy) for one in plan.findings],
+        [(grade_of(one, plan.waived), one.name, one.where, one.message, one.remedy) for one in plan.findings],
         title="Findings",
     )
 

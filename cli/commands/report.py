@@ -60,5 +60,8 @@ def show(found: dict[str, Any]) -> None:
         for what in proof["left_out"]:
             say.out(f"{target}: not compared: {what}")
     if not say.voice().quiet:
-        known = [(f["grade"], f["name"], f["where"], f["message"]) for f in found["findings"]]
+        known = [
+            (f["grade"] + (", waived" if f["waived"] else ""), f["name"], f["where"], f["message"])
+            for f in found["findings"]
+        ]
         say.table(("", "name", "where", "what to know"), known)

@@ -153,6 +153,7 @@ def judge(shape: dict[str, Any]) -> None:
 def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> dict[str, Any]:
     """What `report` shows later: the run's shape, where it went, what it was warned of, and each slice."""
     from ...transfer.plan import hash_of
+    from ...transfer.schema.risks import is_waived
 
     plan, report = outcome.plan, outcome.report
     proofs = {table.target: table for table in report.tables} if report else {}
@@ -173,7 +174,9 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
                    "checksum_target": one.checksum_target}
             for name, one in proofs.items()
         },
-        "findings": [dataclasses.asdict(finding) for finding in plan.findings],
+        "findings": [
+            {**dataclasses.asdict(finding), "waived": is_waived(finding, plan.waived)} for finding in plan.findings
+        ],
         "slices": [
             {**part, "ended": None if part["ended"] is None else round(part["ended"] - first, 3)} for part in slices
         ],
@@ -191,6 +194,8 @@ def show(shape: dict[str, Any]) -> None:
         ],
     )  # fmt: skip
     seconds = max(shape["seconds"], 0.001)
+    if shape["waived"]:
+        say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")
 
 

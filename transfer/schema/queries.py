@@ -71,12 +71,12 @@ def view(
 
 
 def _plainly(node: exp.Expr) -> exp.Expr:
-    """DuckDB prints count(*) as a function of its own, MySQL a UNION's halves in parentheses and EXISTS with LIMIT 1."""
+    """DuckDB prints count(*) by a name of its own, MySQL a UNION's halves in parentheses and EXISTS with LIMIT 1."""
     if isinstance(node, exp.Anonymous) and node.name.lower() == "count_star":
         return exp.Count(this=exp.Star())
-    if isinstance(node, exp.Exists) and isinstance(limit := node.this.args.get("limit"), exp.Limit):
-        if limit.expression.name.isdigit() and int(limit.expression.name) > 0:
-            node.this.set("limit", None)
+    limit = node.this.args.get("limit") if isinstance(node, exp.Exists) else None
+    if isinstance(limit, exp.Limit) and limit.expression.name == "1":
+        node.this.set("limit", None)
     half = isinstance(node, exp.Subquery) and not node.alias and isinstance(node.parent, exp.SetOperation)
     return node.this if half and isinstance(node.this, exp.Select) else node
 

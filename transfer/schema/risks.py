@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
-from ..plan import ColumnPlan, Finding
+from ..errors import RequestError
+from ..plan import ColumnPlan, Finding, Plan
 from ..types import Fidelity
 from .catalogue import Column, Relation, Table
 
@@ -14,6 +18,52 @@ GRADES = ("blocker", "warning", "note")
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Blockers, then warnings, then notes; within a grade as they were found."""
     return sorted(findings, key=lambda one: GRADES.index(one.grade))
+
+
+def waived(waivers: Sequence[str], findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The waivers, each once. RequestError for one that no finding answers to."""
+    for waiver in waivers:
+        if not any(_answers(one, waiver) for one in findings):
+            raise RequestError(f"The plan has no finding {waiver!r} to waive.", remedy=_nearest(waiver, findings))
+    return tuple(dict.fromkeys(waivers))
+
+
+def _nearest(waiver: str, findings: Sequence[Finding]) -> str:
+    name, _, where = waiver.partition(":")
+    known = {one.name for one in findings}
+    places = sorted({one.where for one in findings if one.name == name})
+    if where and places:
+        return f"It has {name} at {', '.join(places[:5])}{' and others' if len(places) > 5 else ''}."
+    near = get_close_matches(name, known, 1, 0.5)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"Its findings: {', '.join(sorted(known))}." if known else "It has none, so nothing needs a waiver."
+
+
+def _answers(finding: Finding, waiver: str) -> bool:
+    """Whether a waiver `name` or `name:where` means a finding; `where` may be a glob."""
+    name, _, where = waiver.partition(":")
+    return finding.name == name and (not where or fnmatchcase(finding.where, where))
+
+
+def is_waived(finding: Finding, waivers: Sequence[str]) -> bool:
+    """Whether a person has said that a finding may not stop the run."""
+    return any(_answers(finding, waiver) for waiver in waivers)
+
+
+def grade_of(finding: Finding, waivers: Sequence[str]) -> str:
+    """The grade, and that it is waived."""
+    return f"{finding.grade}, waived" if is_waived(finding, waivers) else finding.grade
+
+
+def blockers(plan: Plan) -> list[Finding]:
+    """What stops a run of the plan."""
+    return [one for one in plan.findings if one.grade == "blocker" and not is_waived(one, plan.waived)]
+
+
+def regardless(plan: Plan) -> Plan:
+    """The plan with all its blockers waived, for rows that go into scratch tables and are thrown away."""
+    return replace(plan, waived=(*plan.waived, *sorted({one.name for one in blockers(plan)})))
 
 
 def of_column(table: Table, column: Column, planned: ColumnPlan) -> list[Finding]:

@@ -1,0 +1,140 @@
+"""A source whose schema moves after planning stops the run before anything changes, on every engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import ropeway
+from ropeway.cli import wire
+from ropeway.transfer.engines import memory
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.place import parse
+from ropeway.transfer.plan import from_json, to_json
+from ropeway.transfer.request import Request
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+
+TABLES = (
+    "CREATE TABLE p (id integer NOT NULL PRIMARY KEY, n varchar(9))",
+    "CREATE TABLE t (id integer NOT NULL, a varchar(9), b integer NOT NULL, p_id integer)",
+    "INSERT INTO p VALUES (1, 'x')",
+    "INSERT INTO t VALUES (1, 'x', 2, 1)",
+)
+# The statements for most engines, those for the MySQL family and for SQLite where they differ; what is said.
+MOVES = {
+    "added": (["ALTER TABLE t ADD COLUMN c integer"], None, None, "column c "),
+    "gone": (["ALTER TABLE t DROP COLUMN a"], None, None, "column a is gone"),
+    "retyped": (
+        ["ALTER TABLE t ALTER COLUMN b TYPE bigint"],
+        ["ALTER TABLE t MODIFY b bigint NOT NULL"],
+        ["DROP TABLE t", "CREATE TABLE t (id integer NOT NULL, a varchar(9), b bigint NOT NULL, p_id integer)"],
+        "column b was ",
+    ),
+    "nullable": (
+        ["ALTER TABLE t ALTER COLUMN b DROP NOT NULL"],
+        ["ALTER TABLE t MODIFY b integer"],
+        ["DROP TABLE t", "CREATE TABLE t (id integer NOT NULL, a varchar(9), b integer, p_id integer)"],
+        "column b was ",
+    ),
+    "keyed": (["CREATE UNIQUE INDEX u ON t (id)"], None, None, "UNIQUE (id) is new"),
+    "table": (["DROP TABLE t"], None, None, "it is gone"),
+}
+
+
+def job(url: str, folder: Path, **keys: object) -> Request:
+    made = ropeway.job(source=url, target=f"sqlite:///{folder}/out.sqlite", slice_rows=1, **keys)
+    return made.request
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("engine", SQL_ENGINES)
+def test_a_moved_schema_stops_the_run(engine: str, move: str, tmp_path: Path, servers: Servers) -> None:
+    source = spot(engine, tmp_path, servers)
+    for sql in TABLES:
+        source.ask(sql)
+    secrets = wire.Secrets(parse(source.url)[1])
+    plan = from_json(to_json(ropeway.plan(job(source.url, tmp_path), secrets)))
+    source.ask("INSERT INTO p VALUES (2, 'y')")  # rows may come and go
+    ordinary, family, sqlite, said = MOVES[move]
+    for sql in {"sqlite": sqlite}.get(engine, family if engine in MYSQL_FAMILY else ordinary) or ordinary:
+        source.ask(sql)
+    with pytest.raises(RequestError) as caught:
+        ropeway.run(plan, secrets)
+    assert said in caught.value.message
+    assert caught.value.table.endswith("t")
+    assert "Plan the job again" in caught.value.remedy
+    assert not (tmp_path / "out.sqlite").exists()
+
+
+def test_rows_alone_do_not_stop_it(tmp_path: Path, servers: Servers) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    for sql in TABLES:
+        source.ask(sql)
+    plan = ropeway.plan(job(source.url, tmp_path))
+    source.ask("INSERT INTO p VALUES (2, 'y')")
+    assert {r.hop: r.loaded for r in ropeway.run(plan).receipts if r.slice}
+
+
+def test_columns_that_are_left_out_may_change(tmp_path: Path, servers: Servers) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    for sql in TABLES:
+        source.ask(sql)
+    plan = ropeway.plan(job(source.url, tmp_path, tables=[{"from": "t", "columns": ["id", "b"]}]))
+    for sql in MOVES["added"][0] + MOVES["gone"][0]:
+        source.ask(sql)
+    assert ropeway.run(plan).report
+
+
+def test_a_query_is_looked_at_too(tmp_path: Path, servers: Servers) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    for sql in TABLES:
+        source.ask(sql)
+    plan = ropeway.plan(job(source.url, tmp_path, tables=[{"query": "SELECT * FROM t", "to": "q"}]))
+    source.ask("ALTER TABLE t ADD COLUMN c integer")
+    with pytest.raises(RequestError, match=r"column c .* is new"):
+        ropeway.run(plan)
+
+
+def test_a_run_is_not_taken_up_again_on_a_moved_schema(tmp_path: Path, servers: Servers) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    for sql in TABLES:
+        source.ask(sql)
+    request = job(source.url, tmp_path, after=["SELECT nothing"])
+    with pytest.raises(ropeway.EngineError):
+        ropeway.run(request)
+    source.ask("ALTER TABLE t ADD COLUMN c integer")
+    with pytest.raises(RequestError, match=r"column c .* is new"):
+        ropeway.run(request, resume=True)
+
+
+def test_files_and_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for url in (f"parquet:///{folder}", "memory://moved"):
+        for kind in (pa.int32(), pa.int64()):
+            table = pa.table({"id": pa.array([1, 2], kind)})
+            pq.write_table(table, folder / "t.parquet")
+            memory.put("moved", "t", table)
+            if kind == pa.int32():
+                plan = ropeway.plan(job(url, tmp_path))
+        with pytest.raises(RequestError, match="column id was int32 and is int64"):
+            ropeway.run(plan)
+
+
+def test_names_that_changed_are_kept(tmp_path: Path, servers: Servers) -> None:
+    source: Spot = spot("sqlite", tmp_path, servers)
+    long = "x" * 70
+    source.ask(f'CREATE TABLE t (id integer PRIMARY KEY, "{long}" integer)')
+    source.ask(f'CREATE INDEX "{long}i" ON t ("{long}")')
+    target = spot("postgresql", tmp_path, servers)
+    made = ropeway.job(source=source.url, target=target.url, tables=[{"from": "t", "to": "u"}])
+    plan = ropeway.plan(made.request, made.secrets)
+    kinds = {rename.kind: rename for rename in plan.renames}
+    assert (kinds["table"].source, kinds["table"].target) == ("t", "public.u")
+    assert kinds["column of public.u"].source == long
+    assert kinds["index of public.u"].source == f"{long}i"
+    assert all(len(rename.target) <= 63 for rename in plan.renames)
+    assert plan.tables[0].indexes[0].columns == (kinds["column of public.u"].target,)
