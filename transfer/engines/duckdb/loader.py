@@ -114,7 +114,7 @@ def _stored(batch: pa.RecordBatch, slots: list[Slot], targets: list[str], hop: H
 
 
 def _column(values: Values, to: Slot, column: str) -> Values:
-    stored = exactly(values, to.arrow, column)
+    stored = values if to.takes(values.type) else exactly(values, to.arrow, column)
     if pa.types.is_decimal256(stored.type):
         return plain_decimals(stored)
     if pa.types.is_timestamp(stored.type) or pa.types.is_date(stored.type):
