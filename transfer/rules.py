@@ -40,7 +40,7 @@ class Read:
 
     `project` is the SQL that brings the value in a form the reader carries exactly, `{c}` the quoted column;
     where it depends on the declaration, a function of that and of the quoted column makes it. A rule that
-    counts `within` an engine's family is passed over elsewhere. `nulls` says that it gives NULL in place of some values.
+    counts `within` an engine's family is passed over elsewhere. `nulls` says that it gives NULL for some values.
 
     The words that a profile decides for stand behind a comma: `date, as text` keeps a column's text,
     `date, zero as null` carries out a policy.

@@ -114,7 +114,9 @@ def _stored(batch: pa.RecordBatch, slots: list[Slot], targets: list[str], hop: H
 
 
 def _column(values: Values, to: Slot, column: str) -> Values:
-    stored = values if to.takes(values.type) else exactly(values, to.arrow, column)
+    if to.takes(values.type):
+        return values
+    stored = exactly(values, to.arrow, column)
     if pa.types.is_decimal256(stored.type):
         return plain_decimals(stored)
     if pa.types.is_timestamp(stored.type) or pa.types.is_date(stored.type):

@@ -32,12 +32,17 @@ def _decimal(native: Native) -> Type:
 def _text(native: Native) -> Type:
     return Type("text", length=native.argument(0, 0), native=native.text)
 
-_FINITE = "CASE WHEN isinf({c}) THEN NULL ELSE {c} END"
+
 _INFINITE = (
     ("date", "date", 6), ("timestamp_s", "timestamp", 0), ("timestamp_ms", "timestamp", 3),
     ("timestamp", "timestamp", 6), ("timestamp_ns", "timestamp", 9), ("timestamptz_ns", "instant", 9),
     ("timestamp with time zone", "instant", 6),
 )  # fmt: skip
+
+
+def _finite(native: Native, quoted: str) -> str:
+    asked = f"{quoted}::TIMESTAMPTZ" if native.name.startswith("timestamptz_ns") else quoted
+    return f"CASE WHEN isinf({asked}) THEN NULL ELSE {quoted} END"
 
 
 def _json(native: Native, quoted: str) -> str:
@@ -78,7 +83,7 @@ READS = (
     Read("interval, as text", fixed("text"), AS_TEXT, fidelity=Fidelity.TEXT, why="a month has no length"),
     Read("(date|timestamp.*), kept", fixed("text"), AS_TEXT, within=True, when="inside DuckDB"),
     Read("(date|timestamp.*), as text", fixed("text"), AS_TEXT, fidelity=Fidelity.TEXT, why="policy infinity: text"),
-    *(Read(f"{native}, infinite as null", fixed(kind, digits=digits), _FINITE, fidelity=Fidelity.LOSSY, nulls=True,
+    *(Read(f"{native}, infinite as null", fixed(kind, digits=digits), _finite, fidelity=Fidelity.LOSSY, nulls=True,
            why="policy infinity: null") for native, kind, digits in _INFINITE),
     Read("interval", fixed("duration"), _INTERVAL, fidelity=Fidelity.NORMALISED,
          why="a day counts as 24 hours; an interval of months stops the run"),
