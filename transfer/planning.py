@@ -124,9 +124,9 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         if item.choice.columns and column.name not in item.choice.columns:
             continue
         use = Use(key=column.name in key_columns, identity=column.identity)
-        meaning, rule = _meaning(
-            ends.source, source, column, overrides.get(column.name, decided.get(column.name, column.base))
-        )
+        word = overrides.get(column.name, decided.get(column.name, column.base))
+        within = ends.source.family == ends.target.family and column.name not in overrides
+        meaning, rule = _meaning(ends.source, source, column, word, within)
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
         planned = columns[-1]
         made.append(replace(
@@ -145,8 +145,8 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
     return Entry(item.choice, source, table, tuple(columns), tuple(findings), item.choice.mode or request.mode)
 
 
-def _meaning(engine: Engine, table: Table, column: Column, override: str) -> tuple[Type, Read]:
-    rule = read_rule(engine.reads, override or column.native)
+def _meaning(engine: Engine, table: Table, column: Column, override: str, within: bool) -> tuple[Type, Read]:
+    rule = read_rule(engine.reads, override or column.native, within=within)
     if rule is None:
         raise RequestError(
             f"{table.name}.{column.name} has the type {override or column.native or '(none)'}, for which "
@@ -181,9 +181,9 @@ def _column_plan(
     fidelity = Fidelity.EXACT if kept else _worse(rule.fidelity, write.fidelity if write else Fidelity.EXACT)
     why = "" if kept else "; ".join(filter(None, (rule.why, write.why if write else "")))
     return ColumnPlan(
-        source=column.name, target=ends.target.name_of(column.name), project=rule.project.format(c=quoted),
-        type=meaning, native=native, fidelity=fidelity, why=why, canon=canon_of(meaning),
-        nullable=column.nullable or rule.nulls, base=column.base if same else "",
+        source=column.name, target=ends.target.name_of(column.name), type=meaning, native=native,
+        project=rule.projected(meaning.native or column.native, quoted), fidelity=fidelity, why=why,
+        canon=canon_of(meaning), nullable=column.nullable or rule.nulls, base=column.base if same else "",
     )  # fmt: skip
 
 

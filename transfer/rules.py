@@ -38,8 +38,9 @@ class Use:
 class Read:
     """Native columns whose name matches `native` (a regular expression) have this Type.
 
-    `project` is the SQL that brings the value in a form the reader carries exactly; `{c}` is the
-    quoted column. `nulls` says that it gives NULL in place of some values.
+    `project` is the SQL that brings the value in a form the reader carries exactly, `{c}` the quoted column;
+    where it depends on the declaration, a function of that and of the quoted column makes it. A rule that
+    counts `within` an engine's family is passed over elsewhere. `nulls` says that it gives NULL for some values.
 
     The words that a profile decides for stand behind a comma: `date, as text` keeps a column's text,
     `date, zero as null` carries out a policy.
@@ -47,12 +48,17 @@ class Read:
 
     native: str
     type: Callable[[Native], Type]
-    project: str = "{c}"
+    project: str | Callable[[Native, str], str] = "{c}"
     when: str = ""
     guard: Callable[[Native], bool] = lambda _native: True
     fidelity: Fidelity = Fidelity.EXACT
     why: str = ""
     nulls: bool = False
+    within: bool = False
+
+    def projected(self, text: str, quoted: str) -> str:
+        """The projection of a quoted column that is declared so."""
+        return self.project.format(c=quoted) if isinstance(self.project, str) else self.project(split(text), quoted)
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,12 @@ def split(text: str) -> Native:
     return Native(name, numbers, text)
 
 
-def read_rule(rules: Sequence[Read], text: str) -> Read | None:
+def read_rule(rules: Sequence[Read], text: str, *, within: bool = False) -> Read | None:
     """The first READS rule for a declaration, or None: an unknown type is the caller's error."""
     native = split(text)
     for rule in rules:
+        if rule.within and not within:
+            continue
         if re.fullmatch(rule.native, native.name) and rule.guard(native):
             return rule
     return None

@@ -57,7 +57,7 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str
         rule = read_rule(engine.reads, declared) or read_rule(engine.reads, column.stored)
         if rule is None:
             raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")
-        project = rule.project.format(c=engine.quote(column.target))
+        project = rule.projected(column.stored, engine.quote(column.target))
         columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.stored))))
     whole = (Slice(1, Cut()),)
     back = replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")

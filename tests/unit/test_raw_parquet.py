@@ -16,7 +16,7 @@ from ropeway.transfer.engine import Reader
 from ropeway.transfer.engines import engine_of, memory
 from ropeway.transfer.engines.alphabet import field_of
 from ropeway.transfer.engines.files.parquetfile import FORMAT
-from ropeway.transfer.errors import DataError, EngineError
+from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Hop
 from ropeway.transfer.request import Request
@@ -93,9 +93,16 @@ def test_infinity_stops_it(kind: str, tmp_path: Path) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"CREATE TABLE t (k INTEGER PRIMARY KEY, c {kind})")
         connection.execute(f"INSERT INTO t SELECT i, '2024-01-01'::{kind} FROM range(300000) r(i)")
+    target = parse(f"parquet:///{tmp_path / 'out'}")[0]
+    request = Request(parse(f"duckdb:///{file}")[0], target, slice_rows=0)
+    frozen = wire.plan(request)
+    assert frozen.hops[0].raw
+    with duckdb.connect(str(file)) as connection:
         connection.execute("UPDATE t SET c = '-infinity' WHERE k = 299999")
+    with pytest.raises(RequestError, match="holds 1 infinite dates or timestamps, the first at k=299999"):
+        wire.plan(request)
     with pytest.raises(DataError, match=r"t\.c holds infinity") as caught:
-        move(f"duckdb:///{file}", f"parquet:///{tmp_path / 'out'}", slice_rows=0)
+        wire.run(frozen)
     assert (caught.value.column, caught.value.key) == ("c", "k=299999")
     assert wire.inspect(f"parquet:///{tmp_path / 'out'}") == []
 

@@ -22,6 +22,10 @@ Field: TypeAlias = "pa.Field[Any]"
 join: Callable[..., Values] = pc.binary_join_element_wise
 
 
+_DAY = 86_400_000_000
+_DAYS = (-719_528, 2_932_897)  # from 0000-01-01 to before 10000-01-01; other years have no four digits
+
+
 def family(arrow: pa.DataType) -> str:
     """Types of one family hold values of one meaning; a timestamp with a zone is an `instant`."""
     if pa.types.is_timestamp(arrow):
@@ -149,6 +153,19 @@ def extremes(values: Values) -> tuple[int, int] | None:
     ends: Any = pc.min_max(values)
     low, high = ends["min"].as_py(), ends["max"].as_py()
     return None if high is None else (low, high)
+
+
+def check_moments(values: Values, column: str, place: str) -> None:
+    """DataError for a moment that has no text: Arrow would print `<value out of range: ...>`."""
+    kind, what = values.type, "a moment outside of the years 0 to 9999"
+    if pa.types.is_time(kind):
+        low, high, what = 0, _DAY, "a time that no day has"
+    else:
+        per_day = 1 if pa.types.is_date(kind) else _DAY * 1000 if kind.unit == "ns" else _DAY
+        low, high = (day * per_day for day in _DAYS)
+    ends = extremes(values.view(pa.int32() if pa.types.is_date32(kind) else pa.int64()))
+    if ends and not low <= ends[0] <= ends[1] < high:
+        raise DataError(f"{column} holds {what}, for which {place} has no text", column=column)
 
 
 def plain_decimals(values: Values) -> Values:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from ..errors import RequestError
 from ..plan import ColumnPlan, Finding, Plan
@@ -75,7 +76,11 @@ def of_column(table: Table, column: Column, planned: ColumnPlan) -> list[Finding
         said = f"{column.native} becomes {planned.native} ({planned.fidelity}){why}"
         lossy = planned.fidelity is Fidelity.LOSSY
         remedy = f"Leave it out with --columns, or name another type: types: {{{column.name}: text}}." if lossy else ""
-        findings.append(Finding("blocker" if lossy else "note", where, said, f"{planned.fidelity}-type", remedy))
+        chosen = "policy " in planned.why  # what the user chose by name is allowed
+        grade: Literal["note", "warning", "blocker"] = "note"
+        if lossy:
+            grade = "warning" if chosen else "blocker"
+        findings.append(Finding(grade, where, said, f"{planned.fidelity}-type", remedy))
     return findings
 
 

@@ -22,6 +22,7 @@ from . import catalogue, ddl, further
 from .canon import checksum_sql
 from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
 from .loader import DuckLoader
+from .profile import profile
 from .raw import PARQUET, is_plain
 from .reader import DuckSource
 from .types import READS, WRITES, slot
@@ -136,7 +137,7 @@ class DuckDb:
     def profile(
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
-        return {}, []
+        return profile(session, table, where, policies)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         shape = Table(table.name, table.columns) if bare else table
@@ -187,7 +188,9 @@ class DuckDb:
         findings = []
         for hop in hops:
             for column in hop.columns if hop.mode in ("append", "truncate", "merge") else ():
-                check_column(hop, column, slot(column.native).arrow)
+                place = slot(column.native)
+                if not place.takes(column.type.arrow):
+                    check_column(hop, column, place.arrow)
             old = there.get(hop.writes)
             if old and hop.mode == "replace":
                 _check_renaming(hop, old)

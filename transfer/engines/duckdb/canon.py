@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
+from .nested import as_json, nested
 
 _SHORT = "u?(tinyint|smallint|integer)"
 _INTEGER = f"{_SHORT}|u?(bigint|hugeint)"
@@ -46,12 +47,14 @@ def _field(name: str, canon: Canon, native: Native) -> str:
     """SQL of a column's canonical text, '~' for NULL."""
     text = ""
     if canon.form in ("text", "padded"):
-        plain = name if _is(native, "varchar") else f"{name}::VARCHAR"
+        shape = nested(native.text)
+        plain = name if _is(native, "varchar") else as_json(shape, name) if shape else f"{name}::VARCHAR"
         text = _counted(f"rtrim({plain}, ' ')" if canon.form == "padded" else plain)
     elif canon.form == "uuid" and _is(native, "uuid|varchar"):
         text = f"{name}::VARCHAR" if _is(native, "uuid") else _shaped(name)
-    elif canon.form == "binary" and _is(native, "blob"):
-        text = f"octet_length({name}) || ':' || hex({name})"
+    elif canon.form == "binary" and _is(native, "blob|geometry"):
+        octets = f"ST_AsWKB({name})" if _is(native, "geometry") else name
+        text = f"octet_length({octets}) || ':' || hex({octets})"
     elif canon.form == "float" and _is(native, f"float|real|double|{_SHORT}"):
         # The sign of a NaN is kept in storage and comes with the bits.
         number = f"{name}::DOUBLE"
@@ -108,6 +111,8 @@ def _moment(value: str, canon: Canon, native: Native) -> str:
         return _timestamp(f"{value}::TIMESTAMP", canon.digits, 6)
     if _is(native, _ZONED):
         return _timestamp(f"timezone('UTC', {value})", canon.digits, 9 if _is(native, _FINE) else 6)
+    if _is(native, "timestamp_s|timestamp_ms"):  # which strftime takes for nanoseconds
+        return _timestamp(f"{value}::TIMESTAMP", canon.digits, 6)
     return _timestamp(value, canon.digits, 9 if _is(native, _FINE) else 6) if _is(native, _LOCAL) else ""
 
 
@@ -116,6 +121,7 @@ def _date(value: str, native: Native) -> str:
         return f"replace({value}::VARCHAR, ' (BC)', ' BC')"
     if not _is(native, _LOCAL):
         return ""
+    value = f"{value}::TIMESTAMP" if _is(native, "timestamp_s|timestamp_ms") else value
     whole = _timestamp(value, 0, 9 if _is(native, "timestamp_ns") else 6)
     return f"regexp_replace({whole}, ' 00:00:00( BC)?$', '\\1')"
 
@@ -125,7 +131,8 @@ def _timestamp(value: str, digits: int, have: int) -> str:
     near = _at_least(f"strftime({value}, '%Y{clock}')", have, digits)
     # strftime counts the years before 1 downwards from 0
     rest = _at_least(f"strftime({value}, '{clock}')", have, digits)
-    before = f"lpad((1 - year({value}))::VARCHAR, 4, '0') || {rest}"
+    year = f"(1 - year({value}))::VARCHAR"
+    before = f"lpad({year}, greatest(4, strlen({year}))::INTEGER, '0') || {rest}"  # lpad cuts what is longer
     return (
         f"CASE WHEN NOT isfinite({value}) THEN {value}::VARCHAR "
         f"WHEN year({value}) > 0 THEN {near} ELSE {before} || ' BC' END"

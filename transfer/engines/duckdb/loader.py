@@ -114,6 +114,8 @@ def _stored(batch: pa.RecordBatch, slots: list[Slot], targets: list[str], hop: H
 
 
 def _column(values: Values, to: Slot, column: str) -> Values:
+    if to.takes(values.type):
+        return values
     stored = exactly(values, to.arrow, column)
     if pa.types.is_decimal256(stored.type):
         return plain_decimals(stored)

@@ -19,6 +19,7 @@ from ...plan import ColumnPlan
 from ...rules import read_rule, split
 from ...schema.sql import text_literal
 from ..alphabet import noted
+from .nested import nested
 from .types import AS_TEXT, READS
 
 PARQUET = "parquet"
@@ -40,7 +41,7 @@ def is_plain(native: str, column: ColumnPlan) -> bool:
     rule = read_rule(READS, native)
     if rule is None:
         return False
-    if rule.project == AS_TEXT:
+    if rule.project == AS_TEXT or nested(native):
         return pa.types.is_string(column.type.arrow)
     meaning = rule.type(split(native))
     if meaning.kind in ("timestamp", "instant") and meaning.digits != _DIGITS:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from ...errors import RequestError
 from ...rules import Native, Read, Write, fixed, read_rule, split, word
 from ...types import Fidelity, Type
+from .nested import as_json, from_json, nested
 
 AS_TEXT = "CAST({c} AS VARCHAR)"
 _NO_LENGTH = "has no fixed length"
@@ -32,7 +33,34 @@ def _text(native: Native) -> Type:
     return Type("text", length=native.argument(0, 0), native=native.text)
 
 
+_INFINITE = (
+    ("date", "date", 6), ("timestamp_s", "timestamp", 0), ("timestamp_ms", "timestamp", 3),
+    ("timestamp", "timestamp", 6), ("timestamp_ns", "timestamp", 9), ("timestamptz_ns", "instant", 9),
+    ("timestamp with time zone", "instant", 6),
+)  # fmt: skip
+
+
+def _finite(native: Native, quoted: str) -> str:
+    asked = f"{quoted}::TIMESTAMPTZ" if native.name.startswith("timestamptz_ns") else quoted
+    return f"CASE WHEN isinf({asked}) THEN NULL ELSE {quoted} END"
+
+
+def _json(native: Native, quoted: str) -> str:
+    shape = nested(native.text)
+    assert shape  # noqa: S101 - the rule's guard has seen it
+    return as_json(shape, quoted)
+
+
+def _wkb(native: Native, quoted: str) -> str:
+    del native
+    return f"ST_AsWKB({quoted})"
+
+
 READS = (
+    Read("(?s:.*)", fixed("json"), _json, guard=lambda native: nested(native.text) is not None,
+         when="lists, arrays, structs, tuples, maps, unions", fidelity=Fidelity.TEXT,
+         why="as JSON, where numbers beyond 64 bits, decimals, moments and bytes are texts"),
+    Read("geometry", fixed("binary"), _wkb, fidelity=Fidelity.TEXT, why="as well-known binary"),
     Read("bool|boolean|logical", fixed("bool")),
     *(Read(names, fixed(kind)) for names, kind in _INTEGERS.items()),
     Read("u?(hugeint|int128)", fixed("decimal", precision=39), AS_TEXT, why="128 bits have up to 39 digits"),
@@ -43,14 +71,20 @@ READS = (
     Read("uuid", fixed("uuid"), AS_TEXT),
     Read("json", fixed("json"), AS_TEXT),
     Read("blob|bytea|binary|varbinary", fixed("binary")),
-    Read("date", fixed("date"), why="an infinite date stops the run"),
+    Read("date", fixed("date"), why="infinity by policy"),
     Read("time|time without time zone", fixed("time")),
     Read("timestamp_s", fixed("timestamp", digits=0)),
     Read("timestamp_ms", fixed("timestamp", digits=3)),
-    Read("timestamp|datetime|timestamp without time zone", fixed("timestamp"), why="infinity stops the run"),
+    Read("timestamp|datetime|timestamp without time zone", fixed("timestamp"), why="infinity by policy"),
     Read("timestamp_ns", fixed("timestamp", digits=9)),
-    Read("timestamp with time zone|timestamptz", fixed("instant"), why="infinity stops the run"),
+    Read("timestamp with time zone|timestamptz", fixed("instant"), why="infinity by policy"),
     Read("timestamptz_ns", fixed("instant", digits=9)),
+    Read("interval(, as text)?", fixed("text"), AS_TEXT, within=True, when="inside DuckDB"),
+    Read("interval, as text", fixed("text"), AS_TEXT, fidelity=Fidelity.TEXT, why="a month has no length"),
+    Read("(date|timestamp.*), kept", fixed("text"), AS_TEXT, within=True, when="inside DuckDB"),
+    Read("(date|timestamp.*), as text", fixed("text"), AS_TEXT, fidelity=Fidelity.TEXT, why="policy infinity: text"),
+    *(Read(f"{native}, infinite as null", fixed(kind, digits=digits), _finite, fidelity=Fidelity.LOSSY, nulls=True,
+           why="policy infinity: null") for native, kind, digits in _INFINITE),
     Read("interval", fixed("duration"), _INTERVAL, fidelity=Fidelity.NORMALISED,
          why="a day counts as 24 hours; an interval of months stops the run"),
     Read(r"(?s:enum\b(?!.*\]$).*)", fixed("text"), AS_TEXT, why="the label"),
@@ -102,8 +136,17 @@ class Slot:
         """The type of the native column's own values."""
         return self.meaning.arrow
 
+    def takes(self, arrow: pa.DataType) -> bool:
+        """Whether values come as texts that SQL makes the native ones of, though these have an Arrow type."""
+        return pa.types.is_string(arrow) and self.meaning.kind in ("duration", "date", "timestamp", "instant")
+
     def expression(self, quoted: str) -> str:
         """The SQL that makes the native value of what was registered."""
+        shape = nested(self.native)
+        if shape:
+            return from_json(shape, quoted)
+        if self.native.upper().startswith("GEOMETRY"):
+            quoted = f"ST_GeomFromWKB({quoted})"
         return f"CAST({quoted} AS {self.native})"
 
 

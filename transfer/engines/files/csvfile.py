@@ -16,14 +16,12 @@ import pyarrow.csv
 
 from ...errors import DataError, EngineError
 from ..alphabet import field_of, word_of
-from ..exact import Field, Values, extremes, join, parsed, plain_decimals
+from ..exact import Field, Values, check_moments, join, parsed, plain_decimals
 from .durable import read, write
 from .format import Format, Piece, check_names
 
 _BLOCK = 4 << 20
 _LARGEST_BLOCK = 1 << 30
-_DAY = 86_400_000_000
-_DAYS = (-719_528, 2_932_896)  # 0000-01-01 and 9999-12-31; other years have no four digits
 
 
 def _fields(path: Path) -> list[Field]:
@@ -186,7 +184,7 @@ def _field(values: Values, one: Field) -> Values:
     if pa.types.is_decimal(kind):
         return plain_decimals(values)
     if pa.types.is_time(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        _check_moment(values, one.name)
+        check_moments(values, one.name, "CSV")
     return values.cast(pa.string())
 
 
@@ -195,17 +193,6 @@ def _quoted(texts: Values) -> Values:
         texts = pc.replace_substring(texts, '"', '""')
     # The third argument of each is the separator, so this is quote, text, quote.
     return join('"', texts, '"', "")
-
-
-def _check_moment(values: Values, column: str) -> None:
-    if pa.types.is_time(values.type):
-        (low, high), ends = (0, _DAY - 1), extremes(values.view(pa.int64()))
-    else:
-        (low, high), ends = _DAYS, extremes(values.cast(pa.date32()).view(pa.int32()))
-    if ends and not low <= ends[0] <= ends[1] <= high:
-        raise DataError(
-            f"{column} holds a moment outside of the years 0 to 9999, for which CSV has no text", column=column
-        )
 
 
 FORMAT = Format((".csv", ".csv.gz"), _fields, _borders, _rows, _batches, _Writer, typed=False)

@@ -19,7 +19,7 @@ from ...ledger import SqlLedger, Words
 from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import text_literal
-from ..exact import join, plain_decimals
+from ..exact import check_moments, join, plain_decimals
 
 WORDS = Words(
     literal=text_literal,
@@ -163,13 +163,15 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
         return values.cast(pa.duration("us")).cast(pa.int64())
     if pa.types.is_decimal(arrow):
         return plain_decimals(values)
-    if pa.types.is_timestamp(arrow):
-        return _timestamps(values, arrow)
-    if pa.types.is_date(arrow) or pa.types.is_time(arrow):
-        return values.cast(pa.string())
+    if pa.types.is_timestamp(arrow) or pa.types.is_date(arrow) or pa.types.is_time(arrow):
+        try:
+            check_moments(values, column, "SQLite")
+        except DataError as error:
+            raise DataError(f"{hop.writes}.{error.message}", table=str(hop.writes), column=column) from error
+        return _timestamps(values, arrow) if pa.types.is_timestamp(arrow) else values.cast(pa.string())
     return values
 
 
 def _timestamps(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
-    text = values.cast(pa.timestamp("us")).cast(pa.string())
+    text = values.cast(pa.timestamp(arrow.unit)).cast(pa.string())
     return join(text, "+00:00", "") if arrow.tz else text

@@ -195,9 +195,9 @@ def _decimals(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
     return pc.if_else(mask, pa.scalar(None, arrow), plain) if values.null_count else plain
 
 
-def _instants(values: pa.Array[Any], arrow: pa.DataType) -> pa.Array[Any]:
+def _instants(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:
     """Text with an offset; Arrow parses it when every value has one."""
-    return values.cast(pa.timestamp("us", "UTC")).cast(arrow)
+    return values.cast(pa.timestamp(arrow.unit, "UTC"))
 
 
 class SqliteSource:

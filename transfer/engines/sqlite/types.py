@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...rules import Native, Read, Write, fixed, word
 from ...types import Fidelity, Type
 
@@ -33,6 +35,11 @@ def _text(native: Native) -> Type:
     return Type("text", length=native.argument(0, 0), padded=padded, native=native.text)
 
 
+def _stamp(kind: str) -> Callable[[Native], Type]:
+    """Of microseconds, unless the declaration asks for more."""
+    return lambda native: Type(kind, digits=max(native.argument(0, 6), 6), native=native.text)
+
+
 READS = (
     Read("bool|boolean", fixed("bool"), why="0 and 1; another value stops the run"),
     Read(
@@ -56,8 +63,8 @@ READS = (
         guard=lambda native: bool(native.arguments), when="with precision",
     ),
     Read("date", fixed("date"), why="ISO text; numbers need a type of their own"),
-    Read("datetime|timestamp", fixed("timestamp"), why="ISO text"),
-    Read("timestamptz|timestamp with time zone", fixed("instant"), why="ISO text with offset"),
+    Read("datetime|timestamp", _stamp("timestamp"), why="ISO text"),
+    Read("timestamptz|timestamp with time zone", _stamp("instant"), why="ISO text with offset"),
     Read("time", fixed("time"), why="ISO text"),
 )  # fmt: skip
 
@@ -91,7 +98,9 @@ WRITES = (
     Write("date", word("DATE"), fidelity=Fidelity.TEXT, why="ISO text"),
     Write("time", word("TIME"), fidelity=Fidelity.TEXT, why="ISO text"),
     Write("timestamp", word("DATETIME"), guard=lambda t, _u: t.digits <= 6, fidelity=Fidelity.TEXT, why="ISO text"),
+    Write("timestamp", word("DATETIME(9)"), fidelity=Fidelity.TEXT, why="ISO text with nine decimals"),
     Write("instant", word("TIMESTAMPTZ"), guard=lambda t, _u: t.digits <= 6, fidelity=Fidelity.TEXT,
           why="ISO text in UTC"),
+    Write("instant", word("TIMESTAMPTZ(9)"), fidelity=Fidelity.TEXT, why="ISO text in UTC with nine decimals"),
     Write("duration", word("DURATION_INT"), fidelity=Fidelity.NORMALISED, why="whole microseconds"),
 )  # fmt: skip
