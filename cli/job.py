@@ -71,7 +71,7 @@ def wanted(keys: JobKeys) -> Wanted:
         consistency=keys.consistency, level=keys.verify, limit=keys.limit, target_schema=keys.target_schema,
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
         policies=checked(keys.policies.items()),
-        waive=tuple(keys.waive),
+        waive=tuple(keys.waive), names=keys.names,
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 Mode = Literal["create", "append", "replace", "truncate", "merge"]
 Consistency = Literal["run", "table", "frozen", "none"]
+Style = Literal["keep", "lower", "upper", "snake"]
 Level = Literal["none", "count", "standard", "full"]
 
 
@@ -102,6 +103,7 @@ class JobKeys(_Keys):
     verify: Level = Field(default="standard", description="How the result is proven.")
     limit: Annotated[int, Field(ge=0)] = Field(default=0, description="At most so many rows of each table; 0 for all.")
     target_schema: str = Field(default="", description="The target's schema for all tables that `to` gives none.")
+    names: Style = Field(default="keep", description="How names are spelled in the target.")
     policies: Policies = Field(
         default={},
         description="What becomes of values that not every place can hold, by name: zero_date, infinity, nan, nul, "

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ..transfer.request import CONSISTENCIES, LEVELS, MODES
+from ..transfer.request import CONSISTENCIES, LEVELS, MODES, STYLES
 from . import say
 
 _JOB, _WHAT, _HOW = "The job", "Which tables and rows", "How"
@@ -66,6 +66,11 @@ class Asked:
     target_schema: Annotated[
         str, _option("--target-schema", metavar="NAME", help="The target's schema for all tables.")
     ] = ""
+    names: Annotated[
+        str,
+        _option("--names", metavar="STYLE", callback=one_of(STYLES),
+                help=f"How names are spelled in the target: {_or(STYLES)}. Default: keep."),
+    ] = ""  # fmt: skip
     mode: Annotated[
         str,
         _option("--mode", panel=_HOW, metavar="MODE", callback=one_of(MODES),

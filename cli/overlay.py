@@ -12,7 +12,18 @@ from .job import Wanted, wanted, withhold
 from .keys import JobKeys, TableKeys
 from .options import Asked
 
-_SCALARS = ("source", "target", "mode", "consistency", "limit", "target_schema", "verify", "slice_rows", "workers")
+_SCALARS = (
+    "source",
+    "target",
+    "mode",
+    "consistency",
+    "limit",
+    "target_schema",
+    "names",
+    "verify",
+    "slice_rows",
+    "workers",
+)
 
 
 def wanted_of(asked: Asked) -> Wanted:

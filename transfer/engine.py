@@ -199,7 +199,8 @@ class Engine(Protocol):
     """Facts and verbs of one engine. Stateless; what must be closed is made by it.
 
     Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
-    while rows are loaded; `index_names` says within what an index's name is the only one. `drivers` are the
+    while rows are loaded; `index_names` and `key_names` say within what the name of an index and of a foreign key is
+    the only one, `folds_columns` that columns of a table are not told apart by case. `drivers` are the
     packages whose exceptions are this engine's own words. `takes` are the raw forms that its loader takes. `lacks`
     names what its columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats).
     """
@@ -218,6 +219,8 @@ class Engine(Protocol):
     default_schema: str
     parents_first: bool
     index_names: Literal["table", "schema"]
+    key_names: Literal["table", "schema"]
+    folds_columns: bool
     reads: Sequence[Read]
     writes: Sequence[Write]
 

@@ -19,9 +19,11 @@ from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema import further
 from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.definitions import defined, renames, shape
+from .schema.distinct import distinct
 from .schema.entry import Ends, Entry
 from .schema.further import Around
 from .schema.modes import Move, statements_of
+from .schema.names import check_columns
 from .schema.objects import carried
 from .schema.order import parents_first
 from .schema.risks import of_column, of_key, waived, worst_first
@@ -40,6 +42,7 @@ def new_run() -> str:
 def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     """Plan a job. RequestError for what cannot be done; nothing is changed anywhere."""
     run = run or new_run()
+    ends = replace(ends, style=request.names)
     if request.mode not in ends.target.modes:
         raise RequestError(
             f"{ends.target.name} targets have no mode {request.mode}.",
@@ -52,7 +55,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = [_table_plan(request, ends, item, names) for item in selected]
     goals = [entry.table.name for entry in planned]
     there = _there(ends, goals)
-    planned = _distinct(_unify(planned, ends), ends, there)
+    planned = distinct(_unify(planned, ends), ends, there)
     existing = _existing(there, goals)
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     counting = further.sequences(around, entries)
@@ -109,8 +112,8 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
         schema, dot, table = item.choice.to.rpartition(".")
         return Relation(schema if dot else request.target_schema or default, table)
     home = source.schema in ("", ends.source.default_schema)
-    schema = request.target_schema or (default if home or not default else ends.target.name_of(source.schema))
-    return Relation(schema, ends.target.name_of(source.table))
+    schema = request.target_schema or (default if home or not default else ends.name(source.schema))
+    return Relation(schema, ends.name(source.table))
 
 
 def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]) -> Entry:
@@ -133,6 +136,8 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
             column, name=planned.target, native=planned.native, base=planned.base, nullable=planned.nullable,
             generated="",
         ))  # fmt: skip
+    goals = [(column.source, column.target) for column in columns]
+    check_columns(source.name, goals, ends.target.name, fold=ends.target.folds_columns)
     table = _target_table(source, tuple(made), columns, names, ends)
     table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
     findings += untold
@@ -181,7 +186,7 @@ def _column_plan(
     fidelity = Fidelity.EXACT if kept else _worse(rule.fidelity, write.fidelity if write else Fidelity.EXACT)
     why = "" if kept else "; ".join(filter(None, (rule.why, write.why if write else "")))
     return ColumnPlan(
-        source=column.name, target=ends.target.name_of(column.name), type=meaning, native=native,
+        source=column.name, target=ends.name(column.name), type=meaning, native=native,
         project=rule.projected(meaning.native or column.native, quoted), fidelity=fidelity, why=why,
         canon=canon_of(meaning), nullable=column.nullable or rule.nulls, base=column.base if same else "",
     )  # fmt: skip
@@ -207,7 +212,7 @@ def _target_table(
     indexes = tuple(
         replace(
             index,
-            name=ends.target.name_of(index.name),
+            name=ends.name(index.name),
             columns=kept(index.columns),
             descending=kept(index.descending),
             include=kept(index.include),
@@ -217,8 +222,8 @@ def _target_table(
     )
     foreign = tuple(
         ForeignKey(
-            ends.target.name_of(fk.name), kept(fk.columns), names[fk.references],
-            tuple(ends.target.name_of(c) for c in fk.referenced), fk.on_delete, fk.on_update,
+            ends.name(fk.name), kept(fk.columns), names[fk.references],
+            tuple(ends.name(c) for c in fk.referenced), fk.on_delete, fk.on_update,
         )
         for fk in source.foreign_keys
         if kept(fk.columns) and fk.references in names
@@ -251,25 +256,6 @@ def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
 
 def _typed_as(column: Typed, like: Column | None) -> Typed:
     return replace(column, native=like.native, base=like.base) if like else column
-
-
-def _distinct(entries: list[Entry], ends: Ends, there: Sequence[Table]) -> list[Entry]:
-    """Give indexes names that no other table of the schema has, where the engine keeps them per schema."""
-    if ends.target.index_names == "table":
-        return entries
-    ours = {entry.table.name for entry in entries}
-    taken = {(t.name.schema, i.name.lower()) for t in there if t.name not in ours for i in t.indexes}
-    made = []
-    for entry in entries:
-        indexes = []
-        for index in entry.table.indexes:
-            name, number = index.name, 2
-            while (entry.table.name.schema, name.lower()) in taken:
-                name, number = ends.target.name_of(f"{index.name}_{number}"), number + 1
-            taken.add((entry.table.name.schema, name.lower()))
-            indexes.append(replace(index, name=name))
-        made.append(replace(entry, table=replace(entry.table, indexes=tuple(indexes))))
-    return made
 
 
 def _there(ends: Ends, names: Sequence[Relation]) -> list[Table]:

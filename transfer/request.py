@@ -11,6 +11,7 @@ from .place import Place
 MODES = ("create", "append", "replace", "truncate", "merge")
 CONSISTENCIES = ("run", "table", "frozen", "none")
 LEVELS = ("none", "count", "standard", "full")
+STYLES = ("keep", "lower", "upper", "snake")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Request:
     raw: bool = True
     policies: tuple[tuple[str, str], ...] = ()
     waive: tuple[str, ...] = ()
+    names: str = "keep"
 
 
 def job_of(request: Request) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ropeway.cli import wire
-from ropeway.transfer.errors import DataError
+from ropeway.transfer.errors import DataError, RequestError
 from ropeway.transfer.place import parse
-from ropeway.transfer.request import Request
+from ropeway.transfer.request import Choice, Request
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 # Columns with their defaults, in the words of most engines.
@@ -152,3 +152,23 @@ def test_indexes_keep_direction_and_condition(here: str, there: str, tmp_path: P
             target.ask("INSERT INTO t VALUES (4, 5, 'x')")
     elif partial:
         assert any("index few is not carried" in one and "allowed in the target" in one for one in said), said
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_names_that_clash_only_in_the_target(there: str, tmp_path: Path, servers: Servers) -> None:
+    """PostgreSQL keeps foreign keys apart by table, MySQL by database; a column `A` beside `a` meets it in most."""
+    source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE p (id integer PRIMARY KEY)")
+    for table in ("x", "y"):
+        source.ask(
+            f"CREATE TABLE {table} (id integer PRIMARY KEY, p integer, CONSTRAINT to_p FOREIGN KEY (p) REFERENCES p)"
+        )
+    moved(source, target)
+    tables = {table.name.table: table for table in wire.inspect(target.url)}
+    assert [len(tables[name].foreign_keys) for name in ("x", "y")] == [1, 1]
+    source.ask('CREATE TABLE z (a integer, "A" integer)')
+    if there == "postgresql":
+        moved(source, target, choices=(Choice("z"),))
+    else:
+        with pytest.raises(RequestError, match=r"public\.z: the columns a and A would both be A"):
+            moved(source, target, choices=(Choice("z"),))

@@ -34,6 +34,8 @@ class WithoutSql:
     default_schema = ""
     parents_first = False
     index_names: Literal["table"] = "table"
+    key_names: Literal["table"] = "table"
+    folds_columns = False
     reads: Sequence[Read] = READS
     writes: Sequence[Write] = WRITES
 

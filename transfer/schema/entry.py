@@ -9,6 +9,7 @@ from ..engine import Engine, Session
 from ..plan import ColumnPlan, Finding, Hop
 from ..request import Choice
 from .catalogue import Table
+from .names import styled
 from .wording import Wording
 
 
@@ -20,6 +21,11 @@ class Ends:
     source_session: Session
     target: Engine
     target_session: Session | None
+    style: str = "keep"
+
+    def name(self, name: str) -> str:
+        """A source's name in the target: in the style that was asked for, within the engine's length."""
+        return self.target.name_of(styled(name, self.style))
 
     @cached_property
     def source_words(self) -> Wording:

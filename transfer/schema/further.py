@@ -48,8 +48,8 @@ class Around:
         """Where an object of the source belongs in the target: as tables of its schema do."""
         target = self.ends.target
         home = name.schema in ("", self.ends.source.default_schema) or not target.default_schema
-        schema = self.request.target_schema or (target.default_schema if home else target.name_of(name.schema))
-        return Relation(schema, target.name_of(name.table))
+        schema = self.request.target_schema or (target.default_schema if home else self.ends.name(name.schema))
+        return Relation(schema, self.ends.name(name.table))
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _view(
         said = f"view is not carried ({reason}): {' '.join(found.query.split())}"
         findings.append(Finding("warning", str(found.name), said, "view-lost"))
         return []
-    columns = [ends.target.name_of(name) for name in found.columns]
+    columns = [ends.name(name) for name in found.columns]
     places[_spelled(found.name)] = Place(goal, _meanings(ends.source, shape, columns))
     if around.is_there(goal):
         findings.append(Finding("note", str(goal), "view is there already and stays as it is", "object-there"))

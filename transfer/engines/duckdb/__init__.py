@@ -63,6 +63,8 @@ class DuckDb:
     default_schema = "main"
     parents_first = True
     index_names: Literal["schema"] = "schema"
+    key_names: Literal["table"] = "table"
+    folds_columns = True
     reads = READS
     writes = WRITES
 

@@ -52,6 +52,8 @@ class MySql:
     default_schema = ""
     parents_first = False
     index_names: Literal["table"] = "table"
+    key_names: Literal["schema"] = "schema"
+    folds_columns = True
     reads = READS
 
     def __init__(self, name: str, collation: str, wording: Wording) -> None:

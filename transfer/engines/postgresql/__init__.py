@@ -63,6 +63,8 @@ class PostgreSql:
     default_schema = "public"
     parents_first = False
     index_names: Literal["schema"] = "schema"
+    key_names: Literal["table"] = "table"
+    folds_columns = False
     reads = READS
     writes = WRITES
 

@@ -43,6 +43,8 @@ class Sqlite:
     default_schema = ""
     parents_first = False
     index_names: Literal["schema"] = "schema"
+    key_names: Literal["table"] = "table"
+    folds_columns = True
     reads = READS
     writes = WRITES
 

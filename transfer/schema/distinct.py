@@ -1,0 +1,46 @@
+"""Names of indexes and foreign keys, which some engines keep apart by table only and others by schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .catalogue import Index, Relation, Table
+from .entry import Ends, Entry
+
+Taken = set[tuple[str, str]]
+
+
+def distinct(entries: Sequence[Entry], ends: Ends, there: Sequence[Table]) -> list[Entry]:
+    """Give indexes and foreign keys names that nothing else has, where the engine keeps them per schema."""
+    ours = {entry.table.name for entry in entries}
+    others = [table for table in there if table.name not in ours]
+    relations = [*ours, *(table.name for table in others)]
+    # A primary key's index has a name of the table's, too.
+    indexes = {(name.schema, one) for name in relations for one in (name.table.lower(), f"{name.table.lower()}_pkey")}
+    indexes |= {(table.name.schema, index.name.lower()) for table in others for index in table.indexes}
+    keys = {(table.name.schema, key.name.lower()) for table in others for key in table.foreign_keys}
+    return [_renamed(entry, ends, indexes, keys) for entry in entries]
+
+
+def _renamed(entry: Entry, ends: Ends, indexes: Taken, keys: Taken) -> Entry:
+    table = entry.table
+    if ends.target.index_names == "schema":
+        made = tuple(_named(index, table.name, ends, indexes) for index in table.indexes)
+        table = replace(table, indexes=made)
+    if ends.target.key_names == "schema":
+        foreign = tuple(replace(fk, name=_free(fk.name, table.name, ends, keys)) for fk in table.foreign_keys)
+        table = replace(table, foreign_keys=foreign)
+    return replace(entry, table=table)
+
+
+def _named(index: Index, table: Relation, ends: Ends, taken: Taken) -> Index:
+    return replace(index, name=_free(index.name, table, ends, taken))
+
+
+def _free(wanted: str, table: Relation, ends: Ends, taken: Taken) -> str:
+    name, number = wanted, 2
+    while (table.schema, name.lower()) in taken:
+        name, number = ends.target.name_of(f"{wanted}_{number}"), number + 1
+    taken.add((table.schema, name.lower()))
+    return name
