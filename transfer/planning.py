@@ -24,7 +24,7 @@ from .schema.entry import Ends, Entry
 from .schema.further import Around
 from .schema.modes import Move, statements_of
 from .schema.names import check_columns
-from .schema.objects import carried
+from .schema.objects import carried, unmoved
 from .schema.order import parents_first
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
@@ -140,7 +140,7 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
     check_columns(source.name, goals, ends.target.name, fold=ends.target.folds_columns)
     table = _target_table(source, tuple(made), columns, names, ends)
     table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
-    findings += untold
+    findings += [*untold, *unmoved(source, columns, names)]
     columns = [replace(c, computed=bool(table.column(c.target).generated)) for c in columns]
     if request.limit and table.foreign_keys:
         table = replace(table, foreign_keys=())
@@ -218,7 +218,7 @@ def _target_table(
             include=kept(index.include),
         )
         for index in source.indexes
-        if kept(index.columns)
+        if kept(index.columns) or index.keys
     )
     foreign = tuple(
         ForeignKey(

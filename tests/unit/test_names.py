@@ -18,7 +18,8 @@ from ropeway.transfer.schema.names import styled
     ("name", "snake"),
     [
         ("OrderLine", "order_line"), ("orderLine", "order_line"), ("ORDER_LINE", "order_line"),
-        ("Order Line", "order_line"), ("HTTPServerName", "http_server_name"), ("TrackID", "track_id"), ("Line2Go", "line2_go"), ("a.b-c", "a_b_c"),
+        ("Order Line", "order_line"),
+        ("HTTPServerName", "http_server_name"), ("TrackID", "track_id"), ("Line2Go", "line2_go"), ("a.b-c", "a_b_c"),
         ("ÄrgerÜber", "ärger_über"), ("already_snake", "already_snake"), ("X", "x"), ("select", "select"),
     ],
 )  # fmt: skip

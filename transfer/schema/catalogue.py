@@ -22,7 +22,7 @@ class Column:
 
     `base` is the type that mapping rules see where `native` is a name that a user gave. `generated` is the SQL that
     the engine computes it by, when it is written or, if `virtual`, when it is read. `numbers` is the sequence, not its
-    own, that its default asks.
+    own, that its default asks; `last` is the highest number that an identity gave, 0 if that is not known.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Column:
     base: str = ""
     virtual: bool = False
     numbers: Relation | None = None
+    last: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Index:
 
     `descending` are those of its columns, `where` is the condition of a partial index in its engine's SQL, `include`
     are columns that are kept in it and not searched by.
+
+    An index over an expression has no columns, and `keys` in SQL. `native` says all in its engine's own words, for
+    another place of the same kind; `method` is how it searches, '' for the usual tree; `needs` are what extensions
+    must have brought.
     """
 
     name: str
@@ -62,6 +67,10 @@ class Index:
     descending: tuple[str, ...] = ()
     where: str = ""
     include: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    native: str = ""
+    method: str = ""
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ Each arrives, or a finding says why not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..plan import ColumnPlan, Finding
-from .catalogue import Check, Column, Index, Table
+from .catalogue import Check, Column, Index, Relation, Table
 from .wording import Wording
 
 _PRINTED = ("enum", "composite", "array", "array of a user type")
@@ -111,7 +111,49 @@ def _index(
     index: Index, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording, findings: list[Finding]
 ) -> list[Index]:
     """An index without what the target's indexes cannot have; none where that would change what it allows."""
+    from .expressions import Untranslatable
+
+    try:
+        if index.native or index.keys or index.where or index.method:
+            index = _worded(index, columns, here, there)
+    except Untranslatable as reason:
+        shape = index.native or ", ".join(index.keys) + (f" WHERE {index.where}" if index.where else "")
+        said = f"index {index.name} is not carried: {shape.strip()} ({reason})"
+        remedy = ""
+        if index.unique:
+            said += "; what it forbids is allowed in the target"
+            remedy = (
+                "Have the application or a trigger forbid it, or make a generated column and a unique index on that."
+            )
+        findings.append(Finding("warning" if index.unique else "note", str(source.name), said, "index-lost", remedy))
+        return []
+    return [_plainer(index, source, there, findings)]
+
+
+def _worded(index: Index, columns: Sequence[ColumnPlan], here: Wording, there: Wording) -> Index:
+    """The index in the target's words: its own ones where they hold there, else key by key."""
+    from .expressions import Untranslatable, check, generated
+
+    known = {column.source: (column.target, column.type) for column in columns}
+    same = here.dialect == there.dialect and all(column.source == column.target for column in columns)
+    if index.method and not same:
+        raise Untranslatable(f"indexes there know no {index.method}")
+    missing = [one for one in index.needs if one not in there.extended]
+    if missing:
+        raise Untranslatable(f"an extension has to bring {', '.join(missing)} there")
+    if index.keys and not there.expressions:
+        raise Untranslatable("indexes there are over columns only")
+    if index.where and not there.partial:
+        raise Untranslatable("indexes there have no condition")
+    keys = tuple(generated(key, here, there, known) for key in index.keys)
+    where = check(index.where, here, there, known) if index.where else ""
+    return replace(index, keys=keys, where=where, native=index.native if same else "")
+
+
+def _plainer(index: Index, source: Table, there: Wording, findings: list[Finding]) -> Index:
     lost = []
+    if index.native:
+        return index
     if index.include and not there.include:
         lost.append(f"its further columns {', '.join(index.include)}")
         index = replace(index, include=())
@@ -121,23 +163,22 @@ def _index(
     if lost:
         said = f"index {index.name} arrives without {' and '.join(lost)}"
         findings.append(Finding("note", str(source.name), said, "index-changed"))
-    return [index] if not index.where else _partial(index, source, columns, here, there, findings)
+    return index
 
 
-def _partial(
-    index: Index, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording, findings: list[Finding]
-) -> list[Index]:
-    known = {column.source: (column.target, column.type) for column in columns}
-    reason: object = "indexes have no condition there"
-    if there.partial:
-        from .expressions import Untranslatable, check
-
-        try:
-            return [replace(index, where=check(index.where, here, there, known))]
-        except Untranslatable as error:
-            reason = error
-    said = f"index {index.name} is not carried: it is for rows WHERE {index.where} ({reason})"
-    if index.unique:
-        said += "; what it forbids is allowed in the target"
-    findings.append(Finding("warning" if index.unique else "note", str(source.name), said, "index-lost"))
-    return []
+def unmoved(source: Table, columns: Sequence[ColumnPlan], names: Mapping[Relation, Relation]) -> list[Finding]:
+    """Indexes and foreign keys that stay behind because a column or the table that they refer to does."""
+    kept = {column.source for column in columns}
+    findings = []
+    for index in source.indexes:
+        missing = [name for name in index.columns if name not in kept]
+        if missing:
+            said = f"index {index.name} is not carried: column {', '.join(missing)} is not moved"
+            findings.append(Finding("note", str(source.name), said, "index-lost"))
+    for foreign in source.foreign_keys:
+        missing = [f"column {name}" for name in foreign.columns if name not in kept]
+        missing += [] if foreign.references in names else [str(foreign.references)]
+        if missing:
+            said = f"foreign key {foreign.name} is not carried: {', '.join(missing)} is not moved"
+            findings.append(Finding("note", str(source.name), said, "foreign-key-lost"))
+    return findings

@@ -93,7 +93,7 @@ def of_key(source: Relation, target: Table, mode: str) -> list[Finding]:
         said = "has no key, so appended rows cannot be told from those that were there: there is no way back"
         remedy = "Give it a primary key, or keep a copy of the target's table."
         return [Finding("warning", where, said, "no-key", remedy)]
-    if any(index.unique and not index.where for index in target.indexes):
+    if any(index.unique and index.columns and not index.where for index in target.indexes):
         return []
     said = "has no key: verification proves that the rows are the same, and cannot name one that differs"
     return [Finding("note", where, said, "no-key")]

@@ -147,11 +147,15 @@ def create_index(engine: Quoting, index: Index, on: Relation, name: str = "") ->
     named = name or engine.quote(index.name)
     include = f" INCLUDE ({names(engine, index.include)})" if index.include else ""
     where = f" WHERE {index.where}" if index.where else ""
+    if index.native:
+        return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} {index.native}"
     return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} ({index_columns(engine, index)}){include}{where}"
 
 
 def index_columns(engine: Quoting, index: Index) -> str:
-    """The columns of an index, each in its direction."""
+    """The columns of an index, each in its direction, or its expressions."""
+    if index.keys:
+        return ", ".join(f"({key})" for key in index.keys)
     return ", ".join(engine.quote(c) + (" DESC" if c in index.descending else "") for c in index.columns)
 
 

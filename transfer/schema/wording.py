@@ -21,7 +21,8 @@ class Wording:
     `routines` are the functions, in lower case, that users made or extensions brought: what else is called comes with
     the engine. None if that is not known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}`
     the same as a literal, and `next` how a default asks it; '' if the engine has none. `stored_views` says that views
-    may hold their rows, `common` that a query may begin with WITH.
+    may hold their rows, `common` that a query may begin with WITH, `expressions` that an index may be over them.
+    `extended` are the index methods and operator classes that extensions brought.
     """
 
     dialect: str = ""
@@ -42,3 +43,5 @@ class Wording:
     next: str = ""
     stored_views: bool = False
     common: bool = True
+    expressions: bool = False
+    extended: frozenset[str] = frozenset()

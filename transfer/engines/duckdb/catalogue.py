@@ -35,6 +35,9 @@ _INDEXES = (
 )
 
 
+_LAST = "SELECT schema_name, sequence_name, last_value FROM duckdb_sequences() WHERE database_name = current_database()"
+
+
 class _Parts(NamedTuple):
     """A table's constraints and indexes on their way into it."""
 
@@ -49,13 +52,14 @@ def tables(session: Session, schema: str) -> list[Table]:
     """Every table and view of a schema, or of all schemas but the ledger's."""
     columns, constraints, indexes = (_grouped(session.ask(sql)) for sql in (_COLUMNS, _CONSTRAINTS, _INDEXES))
     own = own_sequences(session)
+    last = {Relation(str(s), str(n)): int(str(v or 0)) for s, n, v in session.ask(_LAST)}
     found = []
     for name, table, kind, rows, comment in session.ask(_TABLES):
         if schema and name != schema:
             continue
         place = str(name), str(table)
         parts = _parts(place[0], constraints[place], indexes[place])
-        made = _table(place, str(kind), int(str(rows)), columns[place], parts, own)
+        made = _table(place, str(kind), int(str(rows)), columns[place], parts, own, last)
         found.append(replace(made, checks=parts.checks, comment=str(comment)))
     return found
 
@@ -88,9 +92,10 @@ def _asked(default: str, schema: str) -> Relation | None:
 
 
 def _table(
-    place: tuple[str, str], kind: str, rows: int, columns: list[Row], parts: _Parts, own: set[Relation]
-) -> Table:
-    made = tuple(_column(row, place[0], own) for row in columns)
+    place: tuple[str, str], kind: str, rows: int, columns: list[Row], parts: _Parts, own: set[Relation],
+    last: dict[Relation, int],
+) -> Table:  # fmt: skip
+    made = tuple(_column(row, place[0], own, last) for row in columns)
     physical: dict[str, int | str] = {}
     # A column called rowid hides the real one.
     if kind == "table" and all(column.name.lower() != "rowid" for column in made):
@@ -101,7 +106,7 @@ def _table(
     )  # fmt: skip
 
 
-def _column(row: Row, schema: str, own: set[Relation]) -> Column:
+def _column(row: Row, schema: str, own: set[Relation], last: dict[Relation, int]) -> Column:
     name, native, nullable, default, generated, comment = row
     asked = _asked(str(default), schema)
     identity = asked in own
@@ -109,7 +114,7 @@ def _column(row: Row, schema: str, own: set[Relation]) -> Column:
         str(name), str(native), bool(nullable), identity,
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(comment), virtual=bool(generated),
-        numbers=None if identity else asked,
+        numbers=None if identity else asked, last=last.get(asked, 0) if asked and identity else 0,
     )  # fmt: skip
 
 
@@ -132,10 +137,8 @@ def _parts(schema: str, constraints: list[Row], indexes: list[Row]) -> _Parts:
             checks.append(Check(str(name), str(text)))
     for name, expressions, unique in indexes:
         names = [_plain(str(one)) for one in expressions]  # type: ignore[attr-defined]  # a list of text
-        if all(names):
-            made.append(Index(str(name), tuple(names), bool(unique)))
-        else:
-            left.append(f"index {name}: over an expression")
+        keys = () if all(names) else tuple(str(one) for one in expressions)  # type: ignore[attr-defined]
+        made.append(Index(str(name), () if keys else tuple(names), bool(unique), keys=keys))
     return _Parts(key, tuple(made), tuple(foreign), tuple(checks), tuple(left))
 
 

@@ -57,7 +57,8 @@ def create(engine: DuckDb, table: Table, into: Relation) -> str:
     """CREATE TABLE with all that can be made only now."""
     clauses = [column_clause(engine, column) for column in table.columns]
     clauses += key_clause(engine, table)
-    clauses += [unique_clause(engine, index) for index in table.indexes if index.unique and index.columns != table.key]
+    unique = [index for index in table.indexes if index.unique and index.columns not in ((), table.key)]
+    clauses += [unique_clause(engine, index) for index in unique]
     clauses += check_clauses(engine, table)
     clauses += foreign_key_clauses(engine, table)
     return create_table(engine, into, clauses)
@@ -75,7 +76,7 @@ def indexes(engine: DuckDb, build: Build) -> list[Statement]:
             after=("*",) if shadow else (build.hop,),
         )
         for index in build.table.indexes
-        if not index.unique
+        if not index.unique or index.keys
         for name in [index_name(build.table, index)]
     ]  # fmt: skip
 
@@ -110,7 +111,7 @@ def _identity(engine: DuckDb, build: Build, column: Column) -> Statement:
     into, quoted = engine.relation(build.into), engine.quote(column.name)
     name = f"{build.table.name.table}_{column.name}_seq{build.suffix}"
     sequence = engine.relation(Relation(build.into.schema, name))
-    last = f"max(CAST({quoted} AS BIGINT))"
+    last = f"greatest(max(CAST({quoted} AS BIGINT)), {column.last})"
     return Statement(
         name=f"number {build.table.name}.{column.name} by a sequence", phase="after", hop=build.hop, atomic=True,
         forward=f"CREATE SEQUENCE {sequence};\n"

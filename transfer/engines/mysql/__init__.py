@@ -159,7 +159,7 @@ class MySql:
         return ddl.create(self, table, into, bare=bare)
 
     def finish(self, build: Build) -> list[Statement]:
-        return [*ddl.indexes(build), *ddl.foreign_keys(self, build)]
+        return [*ddl.indexes(build), *ddl.numbers(build), *ddl.foreign_keys(self, build)]
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .session import literal as quoted_text
+from .session import quoted
 
 _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DEFAULT"}
 
@@ -37,7 +38,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         f"WHERE TRIGGER_SCHEMA = {literal}"
     ))  # fmt: skip
     found = session.ask(
-        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE, TABLE_COMMENT "
+        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE, TABLE_COMMENT, AUTO_INCREMENT "
         "FROM information_schema.TABLES "
         f"WHERE {where} AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME"
     )
@@ -131,8 +132,8 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
 def _table(
     schema: str, row: Row, columns: list[Row], indexes: list[Row], foreign: list[ForeignKey], left: list[str]
 ) -> Table:
-    name, kind, rows, size, engine, comment = row
-    made = tuple(_column(c) for c in columns)
+    name, kind, rows, size, engine, comment, following = row
+    made = tuple(_column(c, int(str(following or 1)) - 1) for c in columns)
     key, kept = _indexes(indexes, {fk.name for fk in foreign}, left)
     view = "VIEW" in str(kind)
     if not view and engine != "InnoDB":
@@ -144,12 +145,13 @@ def _table(
     )  # fmt: skip
 
 
-def _column(row: Row) -> Column:
+def _column(row: Row, last: int) -> Column:
     _, name, native, nullable, _, extra, generated, comment = row
     identity = "auto_increment" in str(extra).lower()
     return Column(
         str(name), _text(native), nullable == "YES", identity, generated=_text(generated or ""),
         comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
+        last=last if identity else 0,
     )  # fmt: skip
 
 
@@ -168,15 +170,25 @@ def _indexes(rows: list[Row], foreign: set[str], left: list[str]) -> tuple[tuple
         unique = int(str(members[0][2])) == 0
         if name == "PRIMARY":
             key = columns
-        elif members[0][5] != "BTREE" or any(member[3] is None for member in members):
-            left.append(f"index {name}: {members[0][5]} or over an expression")
-        elif unique and any(member[4] for member in members):
-            left.append(f"unique index {name}: over prefixes")
+        elif any(member[3] is None for member in members):
+            left.append(f"index {name}: over an expression")
+        elif members[0][5] != "BTREE":
+            kept.append(Index(name, columns, native=_members(members), method=str(members[0][5])))
+        elif any(member[4] for member in members):
+            method = "uniqueness of prefixes" if unique else ""
+            kept.append(Index(name, columns, unique, native=_members(members), method=method))
         # The server makes an index for each foreign key by itself, under the constraint's name.
         elif name not in foreign:
             descending = tuple(str(member[3]) for member in members if member[6] == "D")
             kept.append(Index(name, columns, unique, descending=descending))
     return key, tuple(kept)
+
+
+def _members(rows: list[Row]) -> str:
+    """The columns of an index as they stand in its definition, with the lengths of prefixes."""
+    whole = rows[0][5] != "BTREE"  # a FULLTEXT or SPATIAL index has no prefixes, whatever the catalogue says
+    parts = [f"{quoted(str(row[3]))}{f'({row[4]})' if row[4] and not whole else ''}" for row in rows]
+    return f"({', '.join(parts)})"
 
 
 def _foreign_keys(session: Session, schema: str, literal: str) -> defaultdict[str, list[ForeignKey]]:

@@ -83,6 +83,9 @@ def indexes(build: Build) -> list[Statement]:
 
 def _index_clause(table: Table, index: Index) -> str:
     word = "ADD UNIQUE INDEX" if index.unique else "ADD INDEX"
+    if index.native:
+        kind = index.method if index.method in ("FULLTEXT", "SPATIAL") else "UNIQUE" if index.unique else ""
+        return f"ADD {kind} INDEX {quoted(index.name)} {index.native}".replace("  ", " ", 1)
     parts = [
         quoted(c)
         + ("" if index.unique else _prefix(table.column(c).native))
@@ -98,6 +101,18 @@ def _prefix(native: str) -> str:
     if native in ("longtext", "longblob") or (long and int(long[1]) > _PREFIX):
         return f"({_PREFIX})"
     return ""
+
+
+def numbers(build: Build) -> list[Statement]:
+    """Let AUTO_INCREMENT go on after what the source gave to rows that are gone; it never goes below its own."""
+    return [
+        Statement(
+            name=f"number {build.into}.{column.name} on from {column.last}", phase="after", hop=build.hop,
+            forward=f"ALTER TABLE {qualified(build.into)} AUTO_INCREMENT = {column.last + 1}", after=(build.hop,),
+        )
+        for column in build.table.columns
+        if column.identity and column.last
+    ]  # fmt: skip
 
 
 def foreign_keys(engine: MySql, build: Build) -> list[Statement]:

@@ -40,7 +40,7 @@ _BINARY = "postgresql copy binary"
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
-    next="nextval({text})",
+    next="nextval({text})", expressions=True,
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
@@ -78,7 +78,14 @@ class PostgreSql:
         kinds = ("STORED", "VIRTUAL") if int(str(version)) >= 180_000 else ("STORED",)
         made = session.ask("SELECT DISTINCT lower(proname::text) FROM pg_proc WHERE oid >= 16384")  # from initdb on
         routines = frozenset(str(row[0]) for row in made)
-        return replace(_WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines)
+        brought = session.ask(
+            "SELECT opcname::text FROM pg_opclass WHERE oid >= 16384 "
+            "UNION SELECT amname::text FROM pg_am WHERE oid >= 16384"
+        )
+        return replace(
+            _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines,
+            extended=frozenset(str(row[0]) for row in brought),
+        )  # fmt: skip
 
     def quote(self, name: str) -> str:
         return double_quoted(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +42,12 @@ SELECT a.attrelid::int8, a.attname::text,
        (SELECT ARRAY[sn.nspname::text, s.relname::text] FROM pg_depend u JOIN pg_class s ON s.oid = u.refobjid
         JOIN pg_namespace sn ON sn.oid = s.relnamespace WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
         AND u.refclassid = 'pg_class'::regclass AND s.relkind = 'S'
-        AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' LIMIT 1)
+        AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' LIMIT 1),
+       (SELECT max(CASE WHEN s.relkind = 'S' THEN pg_sequence_last_value(o.objid) END) FROM pg_depend o
+        JOIN pg_class s ON s.oid = o.objid AND s.relkind = 'S'
+        WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
+        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')
+        AND CASE WHEN s.relkind = 'S' THEN has_sequence_privilege(s.oid, 'USAGE, SELECT') END)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
@@ -54,7 +60,6 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 
 ORDER BY a.attrelid, a.attnum"""
 _INDEXES = f"""
 SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conname IS NOT NULL,
-       coalesce(pg_get_expr(i.indexprs, i.indrelid), ''),
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place)
              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
              WHERE u.place <= i.indnkeyatts ORDER BY u.place),
@@ -64,7 +69,12 @@ SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conna
              WHERE u.place <= i.indnkeyatts AND i.indoption[u.place - 1] & 1 = 1),
        ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place)
              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
-             WHERE u.place > i.indnkeyatts ORDER BY u.place)
+             WHERE u.place > i.indnkeyatts ORDER BY u.place),
+       CASE WHEN i.indexprs IS NOT NULL THEN
+            ARRAY(SELECT pg_get_indexdef(i.indexrelid, g, true) FROM generate_series(1, i.indnkeyatts) g) END,
+       pg_get_indexdef(i.indexrelid),
+       ARRAY(SELECT o.opcname::text FROM pg_opclass o WHERE o.oid = ANY (i.indclass) AND o.oid >= 16384
+             UNION SELECT m.amname::text WHERE m.oid >= 16384)
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -129,19 +139,16 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     made = tuple(_column(one) for one in columns)
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
-    for _, index, unique, primary, constraint, expressions, *rest in indexes:
-        members, where, method, descending, include = rest
+    for _, index, unique, primary, constraint, *rest in indexes:
+        members, where, method, descending, include, keys, definition, needs = rest
         names: tuple[str, ...] = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
         if primary:
             key = names
-        elif expressions:
-            left.append(f"index {index}: over the expression {expressions}")
-        elif method != "btree":
-            left.append(f"index {index}: its method is {method}")
         else:
             kept.append(Index(
-                str(index), names, bool(unique), bool(constraint), descending=tuple(descending), where=str(where),  # type: ignore[arg-type]
-                include=tuple(include),  # type: ignore[arg-type]
+                str(index), () if keys else names, bool(unique), bool(constraint), tuple(descending), str(where),  # type: ignore[arg-type]
+                tuple(include), keys=tuple(keys or ()), method="" if method == "btree" else str(method),  # type: ignore[arg-type]
+                native="" if constraint else _tail(str(definition)), needs=tuple(needs),  # type: ignore[arg-type]
             ))  # fmt: skip
     # reltuples is -1 before the first ANALYZE; about 100 bytes a row is as good a guess as any.
     rows = round(float(str(estimate))) if float(str(estimate)) >= 0 else _number(size) // 100
@@ -152,13 +159,22 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     )  # fmt: skip
 
 
+def _tail(definition: str) -> str:
+    """What follows the table's name in a CREATE INDEX; names with blanks stand in quotes."""
+    found = re.match(
+        r'CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|\S+) ON (?:ONLY )?(?:"(?:[^"]|"")*"|[^\s"])+ (.*)', definition
+    )
+    return found[1] if found else ""
+
+
 def _column(row: Row) -> Column:
-    _, name, native, notnull, identity, default, generated, remark, base, _, numbers = row
+    _, name, native, notnull, identity, default, generated, remark, base, _, numbers, last = row
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(remark), base=str(base), virtual=generated == "v",
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
+        last=_number(last or 0),
     )  # fmt: skip
 
 

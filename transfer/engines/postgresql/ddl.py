@@ -65,13 +65,13 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
 
 
 def identities(engine: PostgreSql, build: Build) -> list[Statement]:
-    """Let identity go on after the highest value."""
+    """Let identity go on after the highest value, and after what the source gave to rows that are gone."""
     on = engine.relation(build.into)
     return [
         _after(
             build, f"set the identity of {build.into}.{column.name}",
             f"SELECT setval(pg_get_serial_sequence({text_literal(on)}, {text_literal(column.name)}), "
-            f"coalesce(max({engine.quote(column.name)}), 0) + 1, false) FROM {on}",
+            f"greatest(coalesce(max({engine.quote(column.name)}), 0), {column.last}) + 1, false) FROM {on}",
         )
         for column in build.table.columns
         if column.identity

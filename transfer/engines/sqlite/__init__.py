@@ -22,7 +22,7 @@ from .types import READS, WRITES
 # CURRENT_TIMESTAMP is in UTC there, as text without a zone; lower() knows ASCII only.
 _WORDS = Wording(
     "sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0", partial=True,
-    generated=("STORED", "VIRTUAL"), exact=False, folds=False,
+    generated=("STORED", "VIRTUAL"), exact=False, folds=False, expressions=True,
 )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ class Sqlite:
         return ddl.create(self, shape, into)
 
     def finish(self, build: Build) -> list[Statement]:
-        made = ddl.indexes(self, build)
+        made = ddl.numbers(build) + ddl.indexes(self, build)
         if build.table.foreign_keys:
             made.append(ddl.check_foreign_keys(build))
         return made

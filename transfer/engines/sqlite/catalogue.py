@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from ...engine import Row, Session
 from ...plan import Finding
 from ...rules import read_rule, split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
-from ...schema.sql import double_quoted
+from ...schema.sql import double_quoted, text_literal
 from .types import READS
 
 _OURS = "ropeway_%"
@@ -25,7 +26,7 @@ _COLUMNS = (
     "WHERE l.schema = 'main' ORDER BY l.name, c.cid"
 )
 _INDEXES = (
-    'SELECT l.name, i.name, i."unique", i.origin, i.partial, x.name, x.key, x.desc, s.sql '
+    'SELECT l.name, i.name, i."unique", i.origin, i.partial, x.name, x.coll, x.desc, s.sql '
     "FROM pragma_table_list l JOIN pragma_index_list(l.name) i JOIN pragma_index_xinfo(i.name) x "
     "LEFT JOIN sqlite_schema s ON s.type = 'index' AND s.name = i.name "
     "WHERE l.schema = 'main' AND x.key = 1 ORDER BY l.name, i.seq DESC, x.seqno"
@@ -65,6 +66,7 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     name, kind, without_rowid, sql = str(row[0]), str(row[1]), bool(row[2]), str(row[3])
     key = _key(columns)
     alias = len(key) == 1 and not without_rowid and kind == "table"
+    last = _last(session, name) if "AUTOINCREMENT" in sql.upper() else 0
     computed = _computed(sql) if any(column[6] in (2, 3) for column in columns) else {}
     made = tuple(
         Column(
@@ -75,15 +77,15 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
             default="" if default is None else str(default),
             generated=computed.get(str(column).lower(), "unreadable(") if hidden in (2, 3) else "",
             virtual=hidden == 2,
+            last=last,
         )
         for _, column, native, notnull, default, pk, hidden in columns
         if hidden != 1
     )
-    kept, left = _indexes(indexes)
     rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
     return Table(
-        Relation("", name), made, key, kept, rows=_rows(session, name, rowid), kind=kind,
-        left_out=tuple(left), checks=_checks(name, sql) if "CHECK" in sql.upper() else (),
+        Relation("", name), made, key, _indexes(indexes), rows=_rows(session, name, rowid), kind=kind,
+        checks=_checks(name, sql) if "CHECK" in sql.upper() else (),
         physical={"rowid": rowid} if rowid else {},
     )  # fmt: skip
 
@@ -140,28 +142,63 @@ def _rows(session: Session, table: str, rowid: str) -> int:
     return 0 if high is None else int(str(high)) - int(str(low)) + 1
 
 
+def _last(session: Session, table: str) -> int:
+    """The highest number that AUTOINCREMENT gave, to rows that are gone, too."""
+    rows = session.ask(f"SELECT seq FROM sqlite_sequence WHERE name = {text_literal(table)}")
+    return int(str(rows[0][0])) if rows else 0
+
+
 def ends(rowid: str, relation: str) -> str:
     """A query for the first and the last rowid: each by itself is a step in the index, both at once a full scan."""
     return f"SELECT (SELECT min({rowid}) FROM {relation}), (SELECT max({rowid}) FROM {relation})"
 
 
-def _indexes(rows: list[Row]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
+def _indexes(rows: list[Row]) -> tuple[Index, ...]:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[str(row[1])].append(row)
-    kept, left = [], []
+    kept = []
     for name, members in groups.items():
         origin, partial = members[0][3], members[0][4]
         if origin == "pk":
             continue
+        tail = _tail(str(members[0][8])) if members[0][8] else ""
         if any(member[5] is None for member in members):
-            left.append(f"index {name}: over an expression")
+            kept.append(_over_expressions(name, members, tail))
             continue
         columns = tuple(str(member[5]) for member in members)
         descending = tuple(str(member[5]) for member in members if member[7])
         where = _condition(str(members[0][8])) if partial else ""
-        kept.append(Index(name, columns, bool(members[0][2]), origin == "u", descending, where))
-    return tuple(kept), tuple(left)
+        folding = sorted({str(member[6]) for member in members} - {"BINARY"})
+        method = f"collation {', '.join(folding)}" if folding and members[0][2] else ""
+        native = tail if folding else ""
+        kept.append(Index(
+            name, columns, bool(members[0][2]), origin == "u", descending, where, native=native, method=method
+        ))  # fmt: skip
+    return tuple(kept)
+
+
+def _tail(sql: str) -> str:
+    """What follows the table's name in a CREATE INDEX."""
+    name = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`[^`]*`|'[^']*'|[^\s("'`\[]+)"""
+    found = re.search(rf"(?is)\bON\s+{name}\s*(\(.*)$", sql)
+    return found[1] if found else ""
+
+
+def _over_expressions(name: str, members: list[Row], tail: str) -> Index:
+    import sqlglot  # as in _checks
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(f"CREATE INDEX i ON t {tail}", read="sqlite")
+        made = tree.find(exp.IndexParameters)
+        parts = [part.this if isinstance(part, exp.Ordered) else part for part in made.args["columns"]] if made else []
+        keys = tuple(part.sql(dialect="sqlite") for part in parts)
+    except SqlglotError:
+        keys = ("unreadable(",)
+    where = _condition(f"CREATE INDEX i ON t {tail}") if members[0][4] else ""
+    return Index(name, (), bool(members[0][2]), where=where, keys=keys, native=tail)
 
 
 def _condition(sql: str) -> str:

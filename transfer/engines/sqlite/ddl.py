@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Relation, Table
+from ...schema.catalogue import Column, Relation, Table
 from ...schema.sql import (
     check_clauses,
     column_clause,
@@ -32,7 +32,7 @@ def exists(name: str, *kinds: str) -> str:
 def create(engine: Sqlite, table: Table, into: Relation) -> str:
     """CREATE TABLE with keys and foreign keys; the rowid alias is spelled in its column."""
     clauses = []
-    alias = [c for c in table.columns if c.identity and table.key == (c.name,) and c.native == "INTEGER"]
+    alias = aliases(table)
     for column in table.columns:
         clause = column_clause(engine, column)
         if column in alias:
@@ -56,6 +56,27 @@ def check_foreign_keys(build: Build) -> Statement:
         f"PRAGMA foreign_key_check({name}) lists them.",
         after=("*",),
     )  # fmt: skip
+
+
+def numbers(build: Build) -> list[Statement]:
+    """Let AUTOINCREMENT go on after what the source gave to rows that are gone."""
+    return [
+        Statement(
+            name=f"number {build.table.name}.{column.name} on from {column.last}", phase="after", hop=build.hop,
+            atomic=True, after=(build.hop,),
+            forward=f"INSERT INTO sqlite_sequence (name, seq) SELECT {name}, 0 "
+            f"WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {name});\n"
+            f"UPDATE sqlite_sequence SET seq = max(seq, {column.last}) WHERE name = {name}",
+        )
+        for column in build.table.columns
+        for name in [text_literal(build.into.table)]
+        if column.last and column in aliases(build.table)
+    ]  # fmt: skip
+
+
+def aliases(table: Table) -> list[Column]:
+    """The identity column whose numbers the file keeps: an alias of the rowid."""
+    return [c for c in table.columns if c.identity and table.key == (c.name,) and c.native == "INTEGER"]
 
 
 def indexes(engine: Sqlite, build: Build) -> list[Statement]:

@@ -1,0 +1,139 @@
+"""Indexes that are more than a list of columns, and numbers that go on after rows that are gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ropeway.cli import wire
+from ropeway.transfer.place import parse
+from ropeway.transfer.request import Request
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+
+
+def moved(source: Spot, target: Spot, **options: Any) -> wire.Outcome:
+    (one, one_secret), (other, other_secret) = parse(source.url), parse(target.url)
+    return wire.run(Request(one, other, **options), wire.Secrets(one_secret, other_secret))
+
+
+def lost(outcome: wire.Outcome) -> dict[str, str]:
+    """Indexes that are not carried, with what is said of them."""
+    return {f.message.split()[1]: f.message for f in outcome.plan.findings if f.name == "index-lost"}
+
+
+OVER = ("sqlite", "duckdb", "postgresql")  # engines with indexes over expressions; MySQL's need version 8
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("here", OVER)
+def test_indexes_over_expressions(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, n integer, word varchar(20))")
+    source.ask("CREATE UNIQUE INDEX t_over ON t ((n + 1), word)")
+    source.ask("CREATE INDEX t_half ON t ((n / 2))")
+    source.ask("INSERT INTO t VALUES (1, 1, 'a'), (2, 1, 'b')")
+    outcome = moved(source, target)
+    if there not in OVER:
+        assert set(lost(outcome)) == {"t_over", "t_half"}
+        assert "what it forbids is allowed in the target" in lost(outcome)["t_over"]
+        return
+    assert set(lost(outcome)) == (set() if here == there else {"t_half"})
+    (table,) = [table for table in wire.inspect(target.url) if table.name.table == "t"]
+    found = {index.name: index for index in table.indexes}
+    assert set(found) == {"t_over", "t_half"} - set(lost(outcome))
+    assert found["t_over"].keys
+    target.ask("INSERT INTO t VALUES (3, 2, 'a')")
+    with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
+        target.ask("INSERT INTO t VALUES (4, 1, 'a')")
+
+
+def test_postgresql_keeps_all_that_its_indexes_say(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask('CREATE TABLE "T t" (id integer PRIMARY KEY, n integer, "a USING b" text, doc jsonb, r int4range)')
+    for number, tail in enumerate((
+        'USING gin (doc jsonb_path_ops)', 'USING hash (n)', 'USING gist (r)',
+        'USING brin (n) WITH (pages_per_range=16)',
+        '("a USING b" text_pattern_ops)', "(lower(\"a USING b\")) WHERE n > 0", '(n DESC NULLS LAST, id) INCLUDE (r)',
+        '("a USING b" COLLATE "C") WITH (fillfactor=70)', "(((doc ->> 'k')::integer))",
+    )):  # fmt: skip
+        source.ask(f'CREATE INDEX "index {number}" ON "T t" {tail}')
+    source.ask('CREATE UNIQUE INDEX none_twice ON "T t" (n) NULLS NOT DISTINCT')
+    source.ask("""INSERT INTO "T t" VALUES (1, 1, 'x', '{"k": 3}', '[1,2]')""")
+    outcome = moved(source, target)
+    assert not lost(outcome)
+    listed = "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = '\"T t\"'::regclass ORDER BY 1"
+    assert target.ask(listed) == source.ask(listed)
+    other = spot("mariadb", tmp_path, servers)
+    assert set(lost(moved(source, other))) >= {"index"}
+
+
+def test_an_index_over_a_function_of_ones_own_stays_behind(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE FUNCTION mine(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1'")
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY)")
+    source.ask("CREATE INDEX t_mine ON t (mine(id))")
+    assert "mine() is no function of the engine" in lost(moved(source, target))["t_mine"]
+
+
+@pytest.mark.parametrize("there", ["mariadb", "postgresql"])
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_mysql_prefixes_and_full_text(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask(
+        "CREATE TABLE t (id integer PRIMARY KEY, body text, code varchar(90), FULLTEXT KEY words (body), "
+        "UNIQUE KEY few (code(5)), KEY start (body(20), id))"
+    )
+    source.ask("INSERT INTO t VALUES (1, 'some words', 'abcdef')")
+    outcome = moved(source, target)
+    if there == "postgresql":
+        assert set(lost(outcome)) == {"words", "few"}
+        assert {index.name for index in wire.inspect(target.url)[0].indexes} == {"start"}
+        return
+    assert not lost(outcome)
+    listed = (
+        "SELECT INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE FROM information_schema.STATISTICS "
+        "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' ORDER BY 1, SEQ_IN_INDEX"
+    )
+    assert target.ask(listed) == source.ask(listed)
+
+
+@pytest.mark.parametrize("there", ["sqlite", "postgresql"])
+def test_sqlite_collations(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, word VARCHAR(9))")
+    source.ask("CREATE UNIQUE INDEX folded ON t (word COLLATE NOCASE)")
+    source.ask("INSERT INTO t VALUES (1, 'a')")
+    outcome = moved(source, target)
+    if there == "postgresql":
+        assert "what it forbids is allowed in the target" in lost(outcome)["folded"]
+        return
+    with pytest.raises(Exception, match="UNIQUE"):
+        target.ask("INSERT INTO t VALUES (2, 'A')")
+
+
+IDENTITIES = {
+    "sqlite": "id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL",
+    "postgresql": "id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+    "duckdb": "id bigint DEFAULT nextval('t_id_seq') PRIMARY KEY",
+    "mariadb": "id bigint AUTO_INCREMENT PRIMARY KEY",
+    "mysql": "id bigint AUTO_INCREMENT PRIMARY KEY",
+}
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("here", SQL_ENGINES)
+def test_numbers_of_rows_that_are_gone_are_not_given_again(
+    here: str, there: str, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    if here == "duckdb":
+        source.ask("CREATE SEQUENCE t_id_seq")
+    source.ask(f"CREATE TABLE t ({IDENTITIES[here]}, word varchar(9))")
+    for _ in range(7):
+        source.ask("INSERT INTO t (word) VALUES ('x')")
+    source.ask("DELETE FROM t WHERE id > 2")
+    moved(source, target)
+    target.ask("INSERT INTO t (word) VALUES ('new')")
+    assert target.ask("SELECT max(id) FROM t") == [(8,)]
