@@ -20,6 +20,8 @@ def class_of(statement: Statement, plan: Plan) -> tuple[str, str]:
         return (COPY, "its rows are known by the staging table") if publishes else (REVERSIBLE, "")
     if statement.name in added or name.startswith(("before: ", "after: ")):
         return IRREVERSIBLE, "nobody but you knows how to undo it"
+    if name.startswith("create schema "):
+        return REVERSIBLE, "the schema stays, empty"
     if hop and (hop.mode == "create" or (hop.mode == "replace" and _makes(plan, hop))):
         return REVERSIBLE, "it goes with its table"
     return (IRREVERSIBLE, "") if hop else (REVERSIBLE, "it changes nothing that was there")
