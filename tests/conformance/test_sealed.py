@@ -18,7 +18,7 @@ from spots import Servers, spot
 EDITS = {
     "postgresql": (
         ("\n);\n", "\n) WITH (fillfactor=70) -- room; for updates\nTABLESPACE pg_default;\n"),
-        ('"n" varchar(20)', '"n" text'),
+        ('"n" character varying(20)', '"n" text'),
         "SELECT c.reloptions::text || format_type(a.atttypid, a.atttypmod) FROM pg_class c "
         "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'n' WHERE c.relname = 'p'",
         "{fillfactor=70}text",
@@ -49,9 +49,12 @@ def test_edits_are_carried_out_and_undone(engine: str, tmp_path: Path, servers: 
     target, folder = spot(engine, tmp_path, servers), tmp_path / "plan"
     job = ropeway.job(source=f"sqlite:///{tmp_path}/in.sqlite", target=target.url)
     written.write(ropeway.plan(job.request, job.secrets), folder)
-    edit(folder / "before.sql", lambda text: text.replace(*clause, 1).replace(*kind, 1))
+    edit(folder / "before.sql", lambda text: text.replace(*clause, 1))
+    edit(folder / "before.sql", lambda text: text.replace(*kind, 1))
     edit(folder / "after.sql", lambda text: f"{text}\n-- [+] create index by_n\n{index};\n")
-    edit(folder / "down.sql", lambda text: text.replace("-- [", f"-- [+] create index by_n\n{drop};\n\n-- [", 1))
+    edit(
+        folder / "down.sql", lambda text: text.replace("\n\n-- [", f"\n\n-- [+] create index by_n\n{drop};\n\n-- [", 1)
+    )
     plan, edited = written.seal(folder)
     assert edited == ["after.sql", "before.sql", "down.sql"]
     outcome = ropeway.run(written.read(folder), job.secrets)
@@ -60,7 +63,7 @@ def test_edits_are_carried_out_and_undone(engine: str, tmp_path: Path, servers: 
     assert target.ask(query) == [(heeded,)]
     assert target.ask(count) == [(1,)]
     address = resolve(job.request.target, job.secrets.target)
-    assert [s.forward for s in leftovers(plan.run, address, undo=True).statements][0] == drop
+    assert leftovers(plan.run, address, undo=True).statements[0].forward == drop
     remove(plan.run, address, undo=True)
     assert target.ask(count) == [(0,)]
 
