@@ -17,7 +17,7 @@ import ropeway
 from ropeway.cli import written
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.schema.catalogue import Table
-from ropeway.transfer.schema.rollback import COPY, IRREVERSIBLE, REVERSIBLE, class_of_plan
+from ropeway.transfer.schema.rollback import COPY, IRREVERSIBLE, REVERSIBLE, Ways
 from ropeway.transfer.schema.scripts import cut, escapes
 from shell import write
 from spots import SQL_ENGINES, Servers, Spot, spot
@@ -104,7 +104,7 @@ def there_and_back(source: str, target: Spot, mode: str, folder: Path, servers: 
     with plain(target, servers) as execute:
         for sql in cut((folder / "down.sql").read_text(), escaping=escaping):
             execute(sql)
-    return class_of_plan(plan), catalogue(target) == before, broken
+    return Ways(plan).of_all(), catalogue(target) == before, broken
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("create", REVERSIBLE), ("append", COPY), ("replace", COPY)])
@@ -127,5 +127,5 @@ def test_rows_without_a_key_cannot_be_taken_out(source: str, tmp_path: Path) -> 
         source=source, target=f"sqlite:///{tmp_path}/out.sqlite", mode="append", tables=[{"from": "item"}]
     )
     plan = ropeway.plan(job.request)
-    assert class_of_plan(plan) == IRREVERSIBLE
+    assert Ways(plan).of_all() == IRREVERSIBLE
     assert ("warning", "no-key") in {(one.grade, one.name) for one in plan.findings}

@@ -158,6 +158,7 @@ def test_a_seal_takes_no_edit_of_the_plan_itself(shell: Shell, folder: Path) -> 
     assert "p/plan.json was changed" in shell.refused("plan", "--seal", "p")
     for words in (["job.yaml"], ["--mode", "append"], ["--out", "q"], ["--sample", "2"], ["--probe"]):
         assert "--seal takes a written plan as it is" in shell("plan", "--seal", "p", *words, status=2).stderr
+    assert "takes edits of its SQL" in shell.refused("plan", "p")
     (shell.folder / "empty").mkdir()
     assert "empty/plan.sum is missing" in shell.refused("plan", "--seal", "empty")
 

@@ -9,7 +9,7 @@ from ..engine import Engine
 from ..plan import ColumnPlan, Finding, Hop, Plan
 from ..rules import read_rule
 from .risks import GRADES, grade_of
-from .rollback import class_of, class_of_plan, class_of_rows
+from .rollback import Ways
 
 
 def _cell(text: object) -> str:
@@ -63,7 +63,7 @@ def risks(plan: Plan) -> str:
     """The text of risks.md: findings by grade, ways back, locks on both sides."""
     parts = [
         f"# Risks of plan {plan.run}",
-        f"As a whole the plan is **{class_of_plan(plan)}**.",
+        f"As a whole the plan is **{Ways(plan).of_all()}**.",
     ]
     if plan.waived:
         parts.append(f"Waived, by name: {', '.join(map(_cell, plan.waived))}.")
@@ -83,8 +83,9 @@ def _findings(plan: Plan, grade: str) -> str:
 
 
 def _ways(plan: Plan) -> str:
-    rows = [(statement.name, *class_of(statement, plan)) for statement in in_order(plan)]
-    rows += [(f"the rows of {hop.writes} (mode {hop.mode})", *class_of_rows(hop, plan)) for hop in plan.hops]
+    ways = Ways(plan)
+    rows = [(statement.name, *ways.of(statement)) for statement in in_order(plan)]
+    rows += [(f"the rows of {hop.writes} (mode {hop.mode})", *ways.of_rows(hop)) for hop in plan.hops]
     return _table(("what", "class", "why"), rows)
 
 
