@@ -41,6 +41,11 @@ def keys_of(asked: Asked) -> JobKeys:
 
 
 def _keys(asked: Asked) -> JobKeys:
+    if asked.job and (asked.job / "plan.json").is_file():
+        raise RequestError(
+            f"{asked.job} is a finished plan.",
+            remedy=f"'ropeway run {asked.job}' carries it out, 'plan --seal {asked.job}' takes edits of its SQL.",
+        )
     if asked.job and asked.job.is_dir():
         raise RequestError(f"{asked.job} is a folder without a plan.json.", remedy="'ropeway plan --out' writes one.")
     return overlaid(_read(asked.job) if asked.job else JobKeys(), asked)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ..transfer.plan import Seal
+
 _CLAIMS = {
     "target equals source": "proven",
     "target equals what was read": "proven",
@@ -61,6 +63,7 @@ def _run(report: Mapping[str, Any]) -> str:
             f"<h2>Slices over time</h2>\n<figure>{timeline(timed)}<figcaption>Each bar is a slice, from its first "
             "row to its receipt; a colour is a table.</figcaption></figure>"
         )
+    parts += [f"<p>The plan was edited by hand and sealed {escape(str(Seal(**one)))}." for one in report["sealed"]]
     parts.append(_findings(report["findings"]))
     return "\n".join(parts)
 

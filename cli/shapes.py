@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ..transfer.engine import Receipt
@@ -31,6 +32,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "rows": sum(table["loaded"] for table in tables),
         "waived": list(outcome.plan.waived),
+        "sealed": [asdict(seal) for seal in outcome.plan.sealed],
         "tables": tables,
     }
 

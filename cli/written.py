@@ -1,38 +1,55 @@
-"""A plan as a folder: `plan --out` writes it for people to read and review, `run` and `verify` take it as it is."""
+"""A plan as a folder: `plan --out` writes it for people to read and review, `run` and `verify` take it as it is.
+
+What docs/plans.md says of plan.sum is here.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import getpass
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..transfer.clean import in_order
+from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.place import Place
-from ..transfer.plan import Plan, Statement, from_json, hash_of, to_json
+from ..transfer.plan import Plan, from_json, to_json
 from ..transfer.request import Request
+from ..transfer.schema.checks import checks
+from ..transfer.schema.papers import mapping, risks
+from ..transfer.schema.scripts import FILES, unix, written
+from ..transfer.schema.sealing import sealed
 from .job import Wanted, limits, place, withhold
 from .options import Asked
+from .sums import SUM, changed, is_listed, sums
 from .wire import Secrets
 
-PLAN, HASH = "plan.json", "plan.sha256"
+PLAN = "plan.json"
 # What may still be chosen when a written plan is carried out.
 _FREE = {"job", "source", "target", "verify", "workers", "max_memory"}
 
 _README = """# Plan {run}
 
-From {source}
-to   {target}
+From {source}\\
+to {target}
 
 | file | what it is |
 |---|---|
-| plan.json | the plan; `ropeway run {folder}` carries it out |
-| plan.sha256 | its hash: a plan that was changed by hand is refused |
-| statements.sql | every statement on the target, in order, to be read |
-| back.sql | the way back, the latest first; what has none is said so |
+| plan.json | the plan, which `ropeway run {folder}` carries out; not to be edited |
+| before.sql | what is done on the target before the rows, in order |
+| after.sql | what is done after them, and at the very end |
+| down.sql | the way back of a run that ended, the latest first |
+| mapping.md | each column's way, each name that changed, and what is not carried |
+| risks.md | what to know, the way back of each statement, locks |
+| checks.sql | queries for the target, to be run afterwards with any client |
+| plan.sum | a checksum of each file, and one of all |
 
-`ropeway verify {folder}` proves the result afterwards. Nothing has been changed yet.
+Nothing has been changed yet. `ropeway verify {folder}` proves the result afterwards. A folder of which a file was
+changed, added or removed is refused; `ropeway plan --seal {folder}` takes edits of the SQL files into the plan.
 Passwords are in none of these files: name environment variables in the URLs, or give the URL with its password
 again by --source and --target.
 """
@@ -40,79 +57,109 @@ again by --source and --target.
 
 def write(plan: Plan, folder: Path) -> None:
     """Write the plan's files; RequestError if the folder holds anything else than a plan."""
+    files = _files(plan, folder)
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
+    if there and (PLAN not in there or there - files.keys() - {SUM}):
+        raise RequestError(f"{folder} holds other files.", remedy="Choose a new folder for the plan.")
+    _store(folder, files)
+
+
+def _files(plan: Plan, folder: Path) -> dict[str, str]:
+    source, target = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
+    return {
+        "README.md": _README.format(run=plan.run, source=plan.source, target=plan.target, folder=folder.resolve().name),
+        **{name: written(plan, name, target) for name in FILES},
+        "checks.sql": checks(plan, target),
+        "mapping.md": mapping(plan, source, target),
+        PLAN: to_json(plan),
+        "risks.md": risks(plan),
+    }
+
+
+def _store(folder: Path, files: dict[str, str]) -> None:
+    contents = {name: text.encode() for name, text in files.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not (folder / PLAN).is_file():
-            raise RequestError(f"{folder} holds other files.", remedy="Choose a new folder for the plan.")
-        files = {
-            PLAN: to_json(plan),
-            HASH: hash_of(plan) + "\n",
-            "statements.sql": forward(plan),
-            "back.sql": back(plan),
-            "README.md": _README.format(run=plan.run, source=plan.source, target=plan.target, folder=folder),
-        }
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, content in {**contents, SUM: sums(contents).encode()}.items():
+            (folder / name).write_bytes(content)
     except OSError as error:
         raise RequestError(f"The plan cannot be written into {folder}: {error.strerror}.") from error
 
 
-def read(folder: Path) -> Plan:
-    """The plan of a folder. RequestError if it is damaged, changed, or of another version of Ropeway."""
+def _contents(folder: Path) -> dict[str, bytes]:
+    """The folder's files, but for hidden ones: those are of editors and of version control."""
     try:
-        plan = from_json((folder / PLAN).read_text(encoding="utf-8"))
-        known = (folder / HASH).read_text(encoding="utf-8").strip()
+        return {path.name: _bytes(path) for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
     except OSError as error:
         raise RequestError(f"{error.filename} cannot be read: {error.strerror}.") from error
-    except ValidationError as error:
+
+
+def _bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise RequestError(f"{path} is not of the plan.", remedy="Move it out of the folder.")
+    return path.read_bytes()
+
+
+def read(folder: Path) -> Plan:
+    """The plan of a folder. RequestError if it is damaged, changed, or of another version of Ropeway."""
+    contents = _contents(folder)
+    _check(folder, contents, ())
+    return _parsed(folder, contents)
+
+
+def _check(folder: Path, contents: dict[str, bytes], editable: Iterable[str]) -> None:
+    """RequestError if a file but an editable one is not what plan.sum says."""
+    found = changed(contents, editable)
+    if not found:
+        return
+    name, said = found
+    remedy = "Plan the job again, with what you want to change as an option or in the job file."
+    if name in FILES:
+        remedy = f"'ropeway plan --seal {folder}' takes edits of it into the plan, after looking at them."
+    elif name not in contents:
+        remedy = "Put it back, or plan the job again."
+    elif "is not of the plan" in said:
+        remedy = "Move it out of the folder."
+    elif name.endswith(".md") or name == "checks.sql":
+        remedy = f"'ropeway plan --seal {folder}' accepts edits of it."
+    raise RequestError(f"{folder / name} {said}.", remedy=remedy)
+
+
+def _parsed(folder: Path, contents: dict[str, bytes]) -> Plan:
+    try:
+        return from_json(contents[PLAN].decode())
+    except (ValidationError, UnicodeDecodeError) as error:
         raise RequestError(
             f"{folder / PLAN} is no plan of this version of Ropeway.", remedy="Plan the job again."
         ) from error
-    if hash_of(plan) != known:
-        raise RequestError(
-            f"{folder / PLAN} was changed after it was written: its hash is not the one in {HASH}.",
-            remedy="Plan the job again, with what you want to change as an option or in the job file.",
-        )
-    return plan
 
 
-def forward(plan: Plan) -> str:
-    """The statements in order, as SQL with comments; the rows move between `before` and `after`."""
-    parts = [f"-- Run {plan.run}: {plan.source} -> {plan.target}"]
-    for phase, title in (("before", "Before the rows"), ("after", "After the rows"), ("swap", "At the very end")):
-        made = [statement for statement in in_order(plan) if statement.phase == phase]
-        if made:
-            parts.append(f"-- {title}")
-            parts += [_sql(statement, statement.forward) for statement in made]
-        if phase == "before":
-            parts.append(
-                "\n".join(f"-- rows of {hop.reads} into {hop.into}: {len(hop.slices)} slices" for hop in plan.hops)
-            )
-    return "\n\n".join(parts) + "\n"
+def seal(folder: Path) -> tuple[Plan, list[str]]:
+    """Take the edits of a folder's SQL files into its plan, and edits of its prose as they are; what was edited."""
+    contents = _contents(folder)
+    _check(folder, contents, [name for name in contents if name not in (PLAN, SUM)])
+    plan = _parsed(folder, contents)
+    texts = {name: _text(folder / name, content) for name, content in contents.items()}
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    made = sealed(plan, texts, engine_of(plan.target.scheme), f"{getpass.getuser()}@{socket.gethostname()}", now)
+    edited = [name for name in contents if name != SUM and not is_listed(name, contents)]
+    if edited:
+        before = _files(plan, folder)
+        kept = {name for name in before if name not in FILES and unix(texts[name]) != unix(before[name])}
+        _store(folder, {**_files(made, folder), **{name: unix(texts[name]) for name in kept}})
+    return made, edited
 
 
-def back(plan: Plan) -> str:
-    """The way back, the latest first."""
-    parts = [f"-- The way back of run {plan.run}. 'ropeway clean {plan.run}' goes it as far as the run came."]
-    parts += [
-        _sql(statement, statement.back) if statement.back else f"-- {statement.name}: no way back"
-        for statement in reversed(in_order(plan))
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _sql(statement: Statement, sql: str) -> str:
-    lines = [f"-- {statement.name}"]
-    if statement.lock:
-        lines.append(f"-- takes {statement.lock}")
-    if statement.guard:
-        lines.append(f"-- only if this returns no row: {statement.guard}")
-    return "\n".join([*lines, f"{sql};"])
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{path} is not UTF-8.", remedy="Save it as UTF-8.") from error
 
 
 def is_written(asked: Asked) -> bool:
-    """Whether the job is a folder that `plan --out` wrote."""
-    return bool(asked.job and (Path(asked.job) / PLAN).is_file())
+    """Whether the job is a folder that `plan --out` wrote; one that has lost a file still is."""
+    return bool(asked.job and any((Path(asked.job) / name).is_file() for name in (PLAN, SUM)))
 
 
 def written_of(asked: Asked) -> tuple[Plan, Wanted]:

@@ -131,6 +131,7 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
     made: list[Statement] = []
     stuck: list[str] = []
     published: list[str] = []
+    added = {one for seal in plan.sealed for one in seal.added}
     swapped: set[str] = set()  # hops whose swap is undone first: only then is their shadow there again
     for statement in reversed(in_order(plan)):
         name = statement.name.split(" ", 1)[1]
@@ -144,7 +145,11 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
                 f"{number_of(statement.name)} undo: {name}", "clean", statement.back, atomic=engine.atomic_ddl
             )
             made.append(undoing)
-        elif _is_own(name) or (statement.hop and hops[statement.hop].mode in ("append", "truncate")):
+        elif (
+            _is_own(name)
+            or statement.name in added
+            or (statement.hop and hops[statement.hop].mode in ("append", "truncate"))
+        ):
             stuck.append(name)
             published += [str(hops[statement.hop].writes)] if _publishes(statement, hops) else []
     landed = _landed(plan, loader)

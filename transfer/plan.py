@@ -177,11 +177,31 @@ class Rename:
 
 
 @dataclass(frozen=True)
+class Seal:
+    """Who took edits of the plan's statements into it, when, and the names of the statements that differ."""
+
+    by: str
+    at: str
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    undone_otherwise: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        kinds = (
+            ("changed", self.changed), ("added", self.added), ("removed", self.removed),
+            ("another way back", self.undone_otherwise),
+        )  # fmt: skip
+        said = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds if names)
+        return f"by {self.by} at {self.at}; {said}"
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole job, frozen.
 
     `waived` are findings that may not stop it: `name`, or `name:where` with a glob. `definitions` are the source's
-    tables as planning saw them, `tables` those of the target as they will be.
+    tables as planning saw them, `tables` those of the target as they will be. `sealed` are edits by hand.
     """
 
     source: Place
@@ -199,6 +219,7 @@ class Plan:
     definitions: tuple[Definition, ...] = ()
     tables: tuple[Table, ...] = ()
     renames: tuple[Rename, ...] = ()
+    sealed: tuple[Seal, ...] = ()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

@@ -22,6 +22,14 @@ _WORDS = {
     "none": "no instant: rows may change while they are read",
 }
 _TITLES = {"before": "Statements before the rows", "after": "Statements after the rows", "swap": "At the very end"}
+_Seal = Annotated[
+    Path | None,
+    typer.Option("--seal", metavar="DIR", help="Take edits of a written plan's SQL files into it.", show_default=False),
+]
+_Probe = Annotated[
+    bool,
+    typer.Option("--probe", help="Also try it: the first 1,000 rows of each table, in scratch tables, removed again."),
+]
 
 
 def plan(
@@ -34,12 +42,8 @@ def plan(
     sample: Annotated[
         int | None, typer.Option("--sample", metavar="N", min=1, help="Show N rows of each table.", show_default=False)
     ] = None,
-    probe: Annotated[
-        bool,
-        typer.Option(
-            "--probe", help="Also try it: the first 1,000 rows of each table, in scratch tables, removed again."
-        ),
-    ] = False,
+    probe: _Probe = False,
+    seal: _Seal = None,
     manner: Manner,
 ) -> None:
     """Show what would happen: every statement, type decision, lock, risk and slice. Changes nothing but by --probe.
@@ -51,7 +55,12 @@ def plan(
       ropeway plan job.yaml --out plan-monday
 
       ropeway plan job.yaml --table sales.orders --limit 1000 --sample 5
+
+      ropeway plan --seal plan-monday
     """
+    if seal:
+        _seal(seal, asked, others=bool(out or sample or probe))
+        return
     from ..overlay import wanted_of
     from ..shapes import plan_shape
     from ..wire import plan as make
@@ -78,6 +87,22 @@ def plan(
         say.note(f"Written into {out}. Carry it out with: ropeway run {out}")
 
 
+def _seal(folder: Path, asked: Asked, *, others: bool) -> None:
+    from ..shapes import plan_shape
+    from ..written import seal as sealed
+
+    if others or asked != Asked():
+        raise typer.BadParameter("--seal takes a written plan as it is: no other option goes with it.")
+    made, edited = sealed(folder)
+    say.data({**plan_shape(made), "edited": edited})
+    if not edited:
+        say.note("No file was edited: there is nothing to seal.")
+        return
+    if not say.voice().json:
+        show(made)
+    say.note(f"Edited: {', '.join(edited)}. Carry it out with: ropeway run {folder}")
+
+
 def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
     """The whole plan, for people."""
     from ...transfer.plan import hash_of
@@ -86,6 +111,8 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
     say.out(f"  from {plan.source}")
     say.out(f"  to   {plan.target}")
     say.out(f"  reads {_WORDS.get(plan.consistency, plan.consistency)}; verification: {plan.level}")
+    for seal in plan.sealed:
+        say.out(f"  edited by hand and sealed {seal}")
     say.out()
     _findings(plan)
     for hop in plan.hops:

@@ -185,6 +185,8 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
 
 def show(shape: dict[str, Any]) -> None:
     """The end of a run, for people."""
+    from ...transfer.plan import Seal
+
     say.table(
         ("source", "target", "rows", "seconds", "rows/s", "verified"),
         [
@@ -194,6 +196,8 @@ def show(shape: dict[str, Any]) -> None:
         ],
     )  # fmt: skip
     seconds = max(shape["seconds"], 0.001)
+    for seal in shape["sealed"]:
+        say.out(f"The plan was edited by hand and sealed {Seal(**seal)}")
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import ropeway
 from ropeway.cli.app import app
+from ropeway.cli.sums import sums
 from shell import TARGET, Shell, ask, write
 
 
@@ -180,8 +181,9 @@ def test_plan_changes_nothing(shell: Shell, source: tuple[str, str]) -> None:
 
 def test_a_written_plan_is_carried_out_as_it_is(shell: Shell, source: tuple[str, str]) -> None:
     shell("plan", *source, *TARGET, "--table", "Artist", "--out", "p")
-    assert files(shell.folder / "p") == ["README.md", "back.sql", "plan.json", "plan.sha256", "statements.sql"]
-    assert 'DROP TABLE "Artist"' in (shell.folder / "p" / "back.sql").read_text()
+    made = ["README.md", "after.sql", "before.sql", "checks.sql", "down.sql", "mapping.md", "plan.json", "plan.sum"]
+    assert files(shell.folder / "p") == [*made, "risks.md"]
+    assert 'DROP TABLE "Artist"' in (shell.folder / "p" / "down.sql").read_text()
     assert "cannot change it" in shell.refused("run", "p", "--mode", "append")
     found = shell.json("run", "p")
     assert found["run"] == json.loads((shell.folder / "p" / "plan.json").read_text())["run"]
@@ -194,7 +196,9 @@ def test_a_written_plan_that_was_changed_is_refused(shell: Shell, source: tuple[
     path = shell.folder / "p" / "plan.json"
     path.write_text(path.read_text().replace("CREATE TABLE", "CREATE  TABLE", 1))
     assert "was changed" in shell.refused("run", "p")
+    others = {one.name: one.read_bytes() for one in path.parent.iterdir() if one.name != "plan.sum"}
     path.write_text("{}")
+    (path.parent / "plan.sum").write_text(sums({**others, "plan.json": b"{}"}))
     assert "no plan of this version" in shell.refused("run", "p")
     assert "other files" in shell.refused("plan", *source, *TARGET, "--out", ".")
 
@@ -204,7 +208,7 @@ def test_a_written_plan_that_was_changed_is_refused(shell: Shell, source: tuple[
 
 def test_run_moves_all_and_proves_it(shell: Shell, source: tuple[str, str]) -> None:
     found = shell.json("run", *source, *TARGET, "--slice-rows", "1000")
-    assert list(found) == ["status", "run", "seconds", "rows", "waived", "tables"]
+    assert list(found) == ["status", "run", "seconds", "rows", "waived", "sealed", "tables"]
     assert (found["status"], found["rows"]) == ("done", 15_607)
     assert len(found["tables"]) == 11
     for table in found["tables"]:

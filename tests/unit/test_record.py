@@ -147,7 +147,7 @@ def test_a_page_escapes_whatever_a_table_is_called() -> None:
     part = {"hop": f"1 {name}", "slice": 1, "rows": 5, "seconds": 0.5, "ended": 0.5}
     finding = {"grade": "blocker", "waived": True, **dict.fromkeys(("name", "where", "message", "remedy"), name)}
     report = {
-        "run": "r", "status": "different", "rows": 5, "seconds": 1.0, "source": name, "target": name,
+        "sealed": [], "run": "r", "status": "different", "rows": 5, "seconds": 1.0, "source": name, "target": name,
         "tables": [table], "slices": [part], "findings": [finding],
         "proofs": {name: {"how": name, "left_out": [name]}},
     }  # fmt: skip

@@ -1,0 +1,93 @@
+"""The parts of a written plan that are prose: mapping.md and risks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..clean import in_order
+from ..engine import Engine
+from ..plan import ColumnPlan, Finding, Hop, Plan
+from ..rules import read_rule
+from .risks import GRADES, grade_of
+from .rollback import Ways
+
+
+def _cell(text: object) -> str:
+    return " ".join(str(text).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [[_cell(value) for value in row] for row in rows]
+    if not lines:
+        return "None."
+    made = [list(heads), ["---"] * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in made)
+
+
+def mapping(plan: Plan, source: Engine, target: Engine) -> str:
+    """The text of mapping.md: each column, each name that changed, and what is not carried."""
+    parts = [f"# Mapping of plan {plan.run}\n\nFrom {plan.source}\\\nto {plan.target}"]
+    parts += [_hop(hop, source, target) for hop in plan.hops]
+    parts.append("## Names that changed\n\n" + _table(
+        ("what", "source", "target"), [(one.kind, one.source, one.target) for one in plan.renames]
+    ))  # fmt: skip
+    lost = [one for one in plan.findings if one.name.endswith(("-lost", "-changed")) or one.name == "generated-column"]
+    rows = [(one.where, one.message, one.remedy) for one in lost]
+    parts.append("## What is not carried, or changed\n\n" + _table(("where", "what", "proposal"), rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def _hop(hop: Hop, source: Engine, target: Engine) -> str:
+    said = [f"## {_cell(hop.reads)} to {_cell(hop.writes)}", f"Mode {hop.mode}; slices: {len(hop.slices)}."]
+    said += [f"Only rows WHERE {_cell(hop.where)}."] if hop.where else []
+    said += [f"The query {_cell(hop.query)}."] if hop.query else []
+    rows = [
+        (f"{hop.reads}.{c.source}", c.type.native, c.type, f"{hop.writes}.{c.target}",
+         c.native + ("" if c.nullable else " NOT NULL"), _rule(c, source, target), c.fidelity, c.why)
+        for c in hop.columns
+    ]  # fmt: skip
+    heads = ("source", "source type", "Type", "target", "target type", "rule", "fidelity", "why")
+    return "\n\n".join([*said, _table(heads, rows)])
+
+
+def _rule(column: ColumnPlan, source: Engine, target: Engine) -> str:
+    """How a value passes: the rule that read the source's type, what it is read by, the rule that writes it."""
+    found = read_rule(source.reads, column.type.native) if column.type.native else None
+    made = f"{source.name} {found.native if found else column.type.native or 'without a type'} → {column.type.kind}"
+    if column.project != source.quote(column.source):
+        made += f", read as {column.project}"
+    return f"{made} → {target.name} {column.stored}"
+
+
+def risks(plan: Plan) -> str:
+    """The text of risks.md: findings by grade, ways back, locks on both sides."""
+    parts = [
+        f"# Risks of plan {plan.run}",
+        f"As a whole the plan is **{Ways(plan).of_all()}**.",
+    ]
+    if plan.waived:
+        parts.append(f"Waived, by name: {', '.join(map(_cell, plan.waived))}.")
+    parts += [f"Edited by hand and sealed {_cell(seal)}." for seal in plan.sealed]
+    parts += [f"## {grade.capitalize()}s\n\n{_findings(plan, grade)}" for grade in GRADES]
+    parts.append(f"## Ways back\n\n{_ways(plan)}")
+    parts.append(f"## Locks on the source\n\n{_list(plan.locks)}")
+    locks = [f"{statement.name.split(' ', 1)[1]}: {statement.lock}" for statement in plan.statements if statement.lock]
+    parts.append(f"## Locks on the target\n\n{_list(locks)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _findings(plan: Plan, grade: str) -> str:
+    found: list[Finding] = [one for one in plan.findings if one.grade == grade]
+    rows = [(one.name, grade_of(one, plan.waived), one.where, one.message, one.remedy) for one in found]
+    return _table(("name", "grade", "where", "evidence", "remedy"), rows)
+
+
+def _ways(plan: Plan) -> str:
+    ways = Ways(plan)
+    rows = [(statement.name, *ways.of(statement)) for statement in in_order(plan)]
+    rows += [(f"the rows of {hop.writes} (mode {hop.mode})", *ways.of_rows(hop)) for hop in plan.hops]
+    return _table(("what", "class", "why"), rows)
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {_cell(line)}" for line in dict.fromkeys(lines)) or "None."
