@@ -73,7 +73,6 @@ _DECIDED = (
 
 
 READS = (
-    *_DECIDED,
     *(Read(f"{name} unsigned( zerofill)?", fixed(f"uint{bits}"), "({c}+0)") for name, bits in _INTEGERS),
     *(Read(name, fixed(f"int{bits}")) for name, bits in _INTEGERS),
     Read("year", fixed("int16"), "({c}+0)", why="as a number; 0 stays 0"),
@@ -96,6 +95,7 @@ READS = (
     Read("time", _moment("time"), "CAST({c} AS CHAR)", when="every value is a time of a day"),
     Read("datetime", _moment("timestamp"), "CAST({c} AS CHAR)", why="0000-00-00 is refused"),
     Read("timestamp", _moment("instant"), "CAST({c} AS CHAR)", why="read in UTC"),
+    *_DECIDED,
 )  # fmt: skip
 
 # A row's declared bytes end at 65,535, all columns together; an index at 3,072 bytes, 768 characters.

@@ -29,7 +29,7 @@ def _digits(native: Native) -> int:
 
 
 _TEXT_FORMS = (
-    "inet|cidr|macaddr8?|xml|tsvector|tsquery|bit( varying)?|[a-z0-9]+range|[a-z0-9]+multirange|interval.*|"
+    "inet|cidr|macaddr8?|xml|tsvector|tsquery|bit( varying)?|[a-z0-9]+range|[a-z0-9]+multirange|interval[^,]*|"
     "time with time zone|point|line|lseg|box|path|polygon|circle|pg_lsn|xid8?|tid|cid|reg[a-z]+|jsonpath|refcursor|"
     r"pg_snapshot|txid_snapshot|(\w+\.)?(ltree|lquery|ltxtquery|hstore|cube|seg|vector|halfvec|sparsevec|ean13|"
     "is[bms]n(13)?|upc)"
@@ -71,7 +71,6 @@ _DECIDED = (
 )  # fmt: skip
 
 READS = (
-    *_DECIDED,
     Read("boolean|bool", fixed("bool")),
     Read("smallint|int2", fixed("int16")),
     Read("integer|int|int4", fixed("int32")),
@@ -100,6 +99,7 @@ READS = (
     Read("array( of a user type)?|composite", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT,
          why="carried as PostgreSQL prints it"),
     Read("enum", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT, why="the label"),
+    *_DECIDED,
 )  # fmt: skip
 
 
