@@ -130,7 +130,11 @@ def native_of(engine: Engine, word: str) -> str:
             f"{engine.name} has no type {word!r}, and it is no neutral word either.",
             remedy=f"Neutral words: {', '.join(KINDS)}. 'ropeway types {engine.name}' lists its own.",
         )
-    return write_rule(engine.writes, _neutral(kind, named.arguments), Use()).native(_neutral(kind, named.arguments))
+    meaning = _neutral(kind, named.arguments)
+    native = write_rule(engine.writes, meaning, Use()).native(meaning)
+    # MySQL's bool is a tinyint(1), which alone is read as a number.
+    decided, rule = f"{native}, as {kind}", read_rule(engine.reads, native)
+    return decided if rule and rule.type(split(native)).kind != kind and read_rule(engine.reads, decided) else native
 
 
 def _neutral(kind: str, arguments: tuple[int, ...]) -> Type:

@@ -57,7 +57,7 @@ _MOMENTS = (
 )  # fmt: skip
 
 CASES = (
-    Case("bool", (True, False, None), "=", "=", "=", "int8"),
+    Case("bool", (True, False, None), "=", "=", "=", "="),
     Case("int8", ints(8), "int64", "=", "int16", "="),
     Case("int16", ints(16), "int64", "=", "=", "="),
     Case("int32", ints(32), "int64", "=", "=", "="),

@@ -202,7 +202,8 @@ class Engine(Protocol):
     while rows are loaded; `index_names` and `key_names` say within what the name of an index and of a foreign key is
     the only one, `folds_columns` that columns of a table are not told apart by case. `drivers` are the
     packages whose exceptions are this engine's own words. `takes` are the raw forms that its loader takes. `lacks`
-    names what its columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats).
+    names what its columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). `unlike` are
+    native words (regular expressions) that others of its family use and that are missing or mean something else here.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Engine(Protocol):
     writers: Literal["many", "one"]
     takes: tuple[str, ...]
     lacks: tuple[str, ...]
+    unlike: tuple[str, ...]
     modes: tuple[str, ...]
     atomic_ddl: bool
     default_schema: str

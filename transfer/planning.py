@@ -13,7 +13,7 @@ from .canonical import canon_of
 from .engine import Engine
 from .errors import RequestError
 from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Statement
-from .policies import profiled
+from .policies import profiled, shared
 from .request import Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema import further
@@ -21,6 +21,7 @@ from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.definitions import defined, renames, shape
 from .schema.distinct import distinct
 from .schema.entry import Ends, Entry
+from .schema.fitting import fitted
 from .schema.further import Around
 from .schema.modes import Move, statements_of
 from .schema.names import check_columns
@@ -56,6 +57,8 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     goals = [entry.table.name for entry in planned]
     there = _there(ends, goals)
     planned = distinct(_unify(planned, ends), ends, there)
+    fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
+    planned = [replace(e, table=table, columns=made) for e, (table, made) in zip(planned, fitting, strict=True)]
     existing = _existing(there, goals)
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     counting = further.sequences(around, entries)
@@ -120,7 +123,7 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
     source = item.table
     decided, findings = profiled(request, item.choice, ends.source, ends.source_session, ends.target, source)
     overrides = dict(item.choice.types)
-    members = [index.columns for index in source.indexes] + [fk.columns for fk in source.foreign_keys]
+    members = [index.columns for index in source.indexes if index.unique] + [fk.columns for fk in source.foreign_keys]
     key_columns = set(source.key).union(*members)
     columns, made = [], []
     for column in source.columns:
@@ -130,6 +133,8 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
         word = overrides.get(column.name, decided.get(column.name, column.base))
         within = ends.source.family == ends.target.family and column.name not in overrides
         meaning, rule = _meaning(ends.source, source, column, word, within)
+        if column.labels and column.name not in {**overrides, **decided}:
+            meaning = replace(meaning, labels=column.labels)
         columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
         planned = columns[-1]
         made.append(replace(
@@ -168,7 +173,7 @@ def _column_plan(
     ends: Ends, table: Table, column: Column, meaning: Type, rule: Read, use: Use, overrides: dict[str, str]
 ) -> ColumnPlan:
     quoted = ends.source.quote(column.name)
-    same = ends.source.family == ends.target.family and column.name not in overrides
+    same = column.name not in overrides and shared(ends.source, ends.target, column)
     try:
         write = write_rule(ends.target.writes, meaning, use)
         native = write.native(meaning)

@@ -6,6 +6,7 @@ that word's mapping rule does the rest; a value that turns up later stops the ru
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from .engine import Engine, Session
 from .errors import RequestError
 from .plan import Finding
 from .request import Choice, Request
+from .rules import split
 from .schema.catalogue import Column, Table
 
 POLICIES: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +33,7 @@ MEANT: Mapping[str, str] = {
     "invalid_text": "texts whose bytes are no UTF-8",
 }
 KEEP = "keep"  # planning's own: the target holds such values as they are
+NATIVE = "native words"  # planning's own: KEEP where both places are of one family
 FLOATS = "nan in floats"  # planning's own: `nan` where floats are concerned
 
 
@@ -60,9 +63,17 @@ def choices(request: Request, choice: Choice, source: Engine, target: Engine) ->
     chosen = dict(checked([*request.policies, *choice.policies]))
     silent = KEEP if source.family == target.family else "stop"
     made = {name: chosen.get(name, silent) for name in POLICIES}
+    made[NATIVE] = silent
     made[FLOATS] = made["nan"] if "nan" in target.lacks else KEEP
     made["nul"] = made["nul"] if "nul" in target.lacks else KEEP
     return made
+
+
+def shared(source: Engine, target: Engine, column: Column) -> bool:
+    """Whether a column's native type is the target's too: of one family, and no word of one member only."""
+    name = split(column.base or column.native).name
+    unlike = source.name != target.name and any(re.fullmatch(one, name) for one in target.unlike)
+    return source.family == target.family and not unlike
 
 
 def profiled(

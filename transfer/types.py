@@ -36,7 +36,8 @@ class Type:
 
     precision and scale belong to decimals; digits are those of fractional seconds; length counts
     characters of text or bytes of binary (0: no limit); `padded` marks CHAR and BINARY(n), whose
-    trailing blanks or zeros mean nothing; `native` keeps the engine's own word.
+    trailing blanks or zeros mean nothing; `native` keeps the engine's own word;
+    `labels` are the only texts that the column takes, in order.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class Type:
     length: int = 0
     padded: bool = False
     native: str = ""
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

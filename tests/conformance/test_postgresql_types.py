@@ -11,7 +11,7 @@ from ropeway.cli import wire
 from ropeway.transfer.errors import DataError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
-from spots import Servers, Spot, spot
+from spots import MYSQL_FAMILY, Servers, Spot, spot
 
 MADE = (
     "CREATE TYPE mood AS ENUM ('sad', 'it''s ok', 'Happy')",
@@ -97,6 +97,8 @@ def test_they_arrive_as_text_elsewhere(engine: str, tmp_path: Path, servers: Ser
     outcome = moved(source, target)
     for name, (_, _, text) in TYPES.items():
         (value,) = target.ask(f"SELECT c FROM {target.quote(name)} WHERE id = 1")[0]
+        if name == "bits" and engine in MYSQL_FAMILY:  # a bit(5) there too, which comes as bytes
+            value = f"{int.from_bytes(value, 'big'):05b}"
         assert str(value).replace(" ", "") == text.replace(" ", ""), name
     said = [f"{finding.where}: {finding.message}" for finding in outcome.plan.findings]
     assert any("public.below.c: its domain public.small becomes" in one for one in said), said

@@ -227,10 +227,20 @@ def test_too_little_memory_is_refused(workers: int, memory: str | int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "native"), [("NVARCHAR(20)", "NVARCHAR(20)"), ("decimal(9,2)", "decimal(9,2)"), ("instant", "TIMESTAMPTZ")]
+    ("engine", "word", "native"),
+    [
+        ("sqlite", "NVARCHAR(20)", "NVARCHAR(20)"),
+        ("sqlite", "decimal(9,2)", "decimal(9,2)"),
+        ("sqlite", "instant", "TIMESTAMPTZ"),
+        ("mysql", "int8", "tinyint"),
+        ("mysql", "bool", "tinyint(1), as bool"),
+        ("mysql", "duration", "time(6), as duration"),
+        ("postgresql", "duration", "interval, as duration"),
+        ("postgresql", "bool", "boolean"),
+    ],
 )
-def test_type_overrides_are_native_or_neutral(word: str, native: str) -> None:
-    assert job.native_of(engine_of("sqlite"), word) == native
+def test_type_overrides_are_native_or_neutral(engine: str, word: str, native: str) -> None:
+    assert job.native_of(engine_of(engine), word) == native
 
 
 def test_an_unknown_type_names_the_neutral_words() -> None:

@@ -304,6 +304,13 @@ TOO_MUCH: list[tuple[str, pa.DataType, object]] = [
     ("timestamp without time zone", pa.date32(), 2**31 - 1),
     ("interval(0)", pa.duration("us"), 1),
     ("interval day to second(0)", pa.string(), "1 second"),
+    ("interval year to month", pa.string(), "P1Y2M3D"),
+    ("interval(3)", pa.string(), "PT1.0001S"),
+    ("date", pa.string(), "01/02/2003"),
+    ("timestamp(3) without time zone", pa.string(), "2024-01-01 00:00:00.0001"),
+    ("timestamp without time zone", pa.string(), "2024-01-01 00:00:00+02"),
+    ("timestamp with time zone", pa.string(), "2024-01-01 00:00:00"),
+    ("time(0) without time zone", pa.string(), "10:00:00.5"),
     ("uuid", pa.string(), "00112233-4455-6677-8899-aabbccddeefg"),
     ("uuid", pa.string(), "00112233"),
     ("uuid", pa.string(), "001122334-455-6677-8899-aabbccddeeff"),
@@ -332,7 +339,7 @@ def test_what_the_server_would_change_is_refused_by_name(
     ("timestamp with time zone", US), ("timestamp without time zone", UTC), ("numeric(9,2)", pa.float64()),
     ("numeric", pa.float64()), ("bytea", pa.string()), ("text", pa.binary()), ("integer", pa.string()),
     ("date", US), ("money", pa.string()), ("real", pa.decimal128(5, 2)), ("integer[]", pa.float64()),
-    ("timestamp without time zone", pa.string()), ("text", pa.int64()), ("inet", pa.binary()),
+    ("timestamp without time zone", pa.binary()), ("text", pa.int64()), ("inet", pa.binary()),
 ])  # fmt: skip
 def test_pairs_of_types_that_change_values_are_refused(connection: Connection, native: str, arrow: pa.DataType) -> None:
     table = create(connection, f"hue {native}")

@@ -29,6 +29,7 @@ class WithoutSql:
 
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False
     default_schema = ""

@@ -20,9 +20,10 @@ class Relation:
 class Column:
     """A column as its engine declares it; `native` is the complete type, e.g. `numeric(12,2)`, `default` is SQL.
 
-    `base` is the type that mapping rules see where `native` is a name that a user gave. `generated` is the SQL that
-    the engine computes it by, when it is written or, if `virtual`, when it is read. `numbers` is the sequence, not its
-    own, that its default asks; `last` is the highest number that an identity gave, 0 if that is not known.
+    `base` is the type that mapping rules see where `native` is a name that a user gave, `labels` are those of an enum,
+    in order. `generated` is the SQL that the engine computes it by, when it is written or, if `virtual`, when it is
+    read. `numbers` is the sequence, not its own, that its default asks; `last` is the highest number that an identity
+    gave, 0 if that is not known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Column:
     virtual: bool = False
     numbers: Relation | None = None
     last: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ def carried(
         for column, planned in zip(table.columns, columns, strict=True)
     ]
     checks = [one for check in source.checks for one in _check(check, source, columns, here, there, findings)]
+    checks += _labels(source, columns, checks, here, there)
     indexes = [one for index in table.indexes for one in _index(index, source, columns, here, there, findings)]
     comment = source.comment if there.comments else ""
     silent = [
@@ -90,6 +91,25 @@ def _bound(table: Table) -> set[str]:
     told = " ".join(check.condition.lower() for check in table.checks)
     checked = [column.name for column in table.columns if column.name.lower() in told]
     return set(table.key).union(checked, *members)
+
+
+def _labels(
+    source: Table, columns: Sequence[ColumnPlan], checks: Sequence[Check], here: Wording, there: Wording
+) -> list[Check]:
+    """What an enum allows, as a check where the target's column is plain text."""
+    made: list[Check] = []
+    for column in columns if there.dialect and here.dialect != there.dialect else ():
+        if not column.type.labels or column.native.lower().startswith("enum"):
+            continue
+        from sqlglot import exp
+
+        listed = [exp.Literal.string(label) for label in column.type.labels]
+        condition = exp.In(this=exp.column(column.target, quoted=True), expressions=listed)
+        taken = {check.name.lower() for check in (*checks, *made)}
+        plain = f"{source.name.table}_{column.target}_labels"
+        name = next(n for n in (plain, *(f"{plain}_{k}" for k in range(2, 1000))) if n.lower() not in taken)
+        made.append(Check(name, condition.sql(dialect=there.dialect)))
+    return made
 
 
 def _check(

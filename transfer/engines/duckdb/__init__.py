@@ -58,6 +58,7 @@ class DuckDb:
     writers: Literal["one"] = "one"
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = "main"

@@ -17,7 +17,8 @@ from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
-from . import catalogue, cuts, ddl, further
+from . import catalogue, cuts, ddl, further, room
+from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
 from .types import READS, WRITES
@@ -47,6 +48,7 @@ class MySql:
     writers: Literal["many"] = "many"
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
+    unlike: tuple[str, ...]
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = False
     default_schema = ""
@@ -56,7 +58,8 @@ class MySql:
     folds_columns = True
     reads = READS
 
-    def __init__(self, name: str, collation: str, wording: Wording) -> None:
+    def __init__(self, name: str, collation: str, wording: Wording, unlike: tuple[str, ...] = ()) -> None:
+        self.unlike = unlike
         self._words = wording
         self.name = name
         self.schemes = (name,)
@@ -116,7 +119,9 @@ class MySql:
             raise RequestError(f"{self.name} refuses the query: {error}") from error
         rows = session.ask(f"SHOW COLUMNS FROM {name}")
         session.execute(f"DROP TEMPORARY TABLE {name}")
-        columns = tuple(Column(str(row[0]), str(row[1]), row[2] == "YES") for row in rows)
+        columns = tuple(
+            Column(str(row[0]), str(row[1]), row[2] == "YES", labels=catalogue.labels_of(str(row[1]))) for row in rows
+        )
         return Table(Relation("", "query"), columns, kind="query")
 
     def create_schema(self, schema: str) -> str:
@@ -152,8 +157,11 @@ class MySql:
     def profile(
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
-        del session, table, where, policies
-        return {}, []
+        return profile(session, table, where, policies)
+
+    def fitted(self, table: Table) -> dict[str, tuple[str, str]]:
+        """Columns that need another native type beside the table's others, and why."""
+        return room.fitted(table)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)
@@ -249,7 +257,7 @@ ENGINES = {
     "mysql": MySql("mysql", "utf8mb4_bin", Wording(
         "mysql", {"timestamp": _NOW}, "1", "0", bare=("longtext", "longblob"), comments=True,
         generated=("STORED", "VIRTUAL"),
-    )),
+    ), unlike=("uuid", "inet[46]", "json")),  # MariaDB's json keeps its text, MySQL's reorders it
     "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,

@@ -152,7 +152,22 @@ def _column(row: Row, last: int) -> Column:
         str(name), _text(native), nullable == "YES", identity, generated=_text(generated or ""),
         comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
         last=last if identity else 0,
+        labels=labels_of(_text(native)),
     )  # fmt: skip
+
+
+def labels_of(native: str) -> tuple[str, ...]:
+    """The labels of an enum, as its COLUMN_TYPE prints them; () for any other type."""
+    if not native.lower().startswith("enum("):
+        return ()
+    found = re.findall(r"'((?:[^'\\]|''|\\.)*)'", native, re.DOTALL)
+    return tuple(re.sub(r"''|\\(.)", _unescaped, label, flags=re.DOTALL) for label in found)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """Servers print quotes doubled, and a backslash before what is special in a literal."""
+    sign = found[1]
+    return "'" if sign is None else {"n": "\n", "r": "\r", "0": "\0", "Z": "\x1a"}.get(sign, sign)
 
 
 def _text(native: object) -> str:

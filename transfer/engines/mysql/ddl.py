@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Check, Index, Relation, Table
+from ...schema.catalogue import Check, Column, Index, Relation, Table
 from ...schema.sql import check_clauses, column_clause, create_table, foreign_key_clauses, key_clause, names
+from .room import INDEX
 from .session import literal, qualified, quoted
 
 if TYPE_CHECKING:
@@ -22,12 +23,19 @@ _PREFIX = 191  # characters: 764 bytes, so that four such columns fit into an in
 def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
     """A table with its primary key: rows lie in its order, so it cannot come later."""
     identity = "" if bare else " AUTO_INCREMENT"
-    clauses = [column_clause(engine, column, identity) + _remark(column.comment) for column in table.columns]
+    clauses = [
+        column_clause(engine, column, identity) + _null(column) + _remark(column.comment) for column in table.columns
+    ]
     if not bare:
         clauses += key_clause(engine, table)
         clauses += _identity_index(table)
         clauses += check_clauses(engine, replace(table, checks=_named_checks(engine, table)))
     return create_table(engine, into, clauses, engine.table_suffix + _remark(table.comment))
+
+
+def _null(column: Column) -> str:
+    """Said in so many words: before MySQL 8.0 a timestamp that says nothing takes no NULL, and changes by itself."""
+    return " NULL" if column.nullable and column.native.lower().startswith("timestamp") else ""
 
 
 def _remark(comment: str) -> str:
@@ -88,18 +96,19 @@ def _index_clause(table: Table, index: Index) -> str:
         return f"ADD {kind} INDEX {quoted(index.name)} {index.native}".replace("  ", " ", 1)
     parts = [
         quoted(c)
-        + ("" if index.unique else _prefix(table.column(c).native))
+        + ("" if index.unique else _prefix(table.column(c).native, len(index.columns)))
         + (" DESC" if c in index.descending else "")
         for c in index.columns
     ]
     return f"{word} {quoted(index.name)} ({', '.join(parts)})"
 
 
-def _prefix(native: str) -> str:
+def _prefix(native: str, columns: int) -> str:
     """Long text enters an ordinary index by its beginning; uniqueness needs all of it."""
-    long = re.fullmatch(r"varchar\((\d+)\)", native)
-    if native in ("longtext", "longblob") or (long and int(long[1]) > _PREFIX):
-        return f"({_PREFIX})"
+    most = min(_PREFIX, INDEX // 4 // columns)
+    long = re.fullmatch(r"(?:var)?(?:char|binary)\((\d+)\)", native)
+    if native.endswith(("text", "blob", "json")) or (long and int(long[1]) > most):
+        return f"({most})"
     return ""
 
 

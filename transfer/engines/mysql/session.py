@@ -15,6 +15,7 @@ from ...errors import EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address, redact
 from ...plan import Hop, Slice
+from ...rules import split
 from ...schema.catalogue import Relation
 from .infile import insert, load
 
@@ -26,7 +27,8 @@ PINS = (
     # A slow loader must not make the server give up on its reader: the default is 60 s.
     "SET net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 28800",
 )
-LOADER_PINS = ("SET foreign_key_checks = 0, unique_checks = 0",)
+# A date that the source's server holds, as February 30th, is not for us to refuse.
+LOADER_PINS = ("SET foreign_key_checks = 0, unique_checks = 0", f"SET sql_mode = '{_SQL_MODE},ALLOW_INVALID_DATES'")
 
 
 def quoted(name: str) -> str:
@@ -130,7 +132,7 @@ class MySqlLoader(MySqlSession):
         del part
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         columns = [quoted(column.target) for column in hop.columns]
-        return self._load(self.connection, qualified(hop.into), columns, schema, batches, None)
+        return self._load(self.connection, qualified(hop.into), columns, schema, batches, _extra(hop))
 
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
         raise EngineError("The MySQL family has no raw form.")
@@ -139,3 +141,14 @@ class MySqlLoader(MySqlSession):
         # Lock names are the server's, up to 64 characters: the database belongs into the name.
         name = hashlib.sha256(f"{self._database} {name}".encode()).hexdigest()[:40]
         return self.ask(f"SELECT GET_LOCK('ropeway {name}', 0)")[0][0] == 1
+
+
+def _extra(hop: Hop) -> dict[str, str]:
+    """What makes a number of a text first: '1' would be the bits of that character in a BIT, '0' 2000 as a YEAR."""
+    bits, number = "CAST(CONV({}, 2, 10) AS UNSIGNED)", "CAST({} AS UNSIGNED)"
+    names = [(column, split(column.stored).name) for column in hop.columns]
+    return {
+        quoted(column.target): bits if column.type.kind == "text" and name == "bit" else number
+        for column, name in names
+        if name in ("bit", "year")
+    }

@@ -376,11 +376,20 @@ def _parsed(values: Values, kind: pa.DataType) -> Values:
         moments = _compute.binary_join_element_wise("1970-01-01", text, " ").cast(pa.timestamp(kind.unit))
         return cast("Values", moments.cast(kind))
     if pa.types.is_timestamp(kind):
-        return text.cast(pa.timestamp(kind.unit)).view(kind)
+        return _dated(text.cast(pa.timestamp(kind.unit))).view(kind)
     parsed = text.cast(kind)
+    if pa.types.is_date(kind):
+        return _dated(parsed)
     if pa.types.is_floating(kind) and _compute.all(_compute.is_finite(parsed)).as_py() is False:
         raise pa.ArrowInvalid("out of range")
     return parsed
+
+
+def _dated(values: Values) -> Values:
+    """Dates as they are; ArrowInvalid for the year 0, which is a zero date and no year before Christ."""
+    if (_compute.year(_compute.min(values)).as_py() or 1) < 1:
+        raise pa.ArrowInvalid("year 0")
+    return values
 
 
 def _highest(kind: pa.DataType) -> str:

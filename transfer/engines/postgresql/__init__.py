@@ -21,6 +21,7 @@ from ...schema.wording import Wording
 from ...types import Fidelity
 from . import catalogue, ddl, further
 from .canon import checksum_sql
+from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
 from .source import PostgreSqlSource
 from .types import READS, WRITES
@@ -58,6 +59,7 @@ class PostgreSql:
     writers: Literal["many"] = "many"
     takes = (_BINARY,)
     lacks = ("nul",)
+    unlike: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = "public"
@@ -197,8 +199,7 @@ class PostgreSql:
     def profile(
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
-        del policies
-        return catalogue.profile(session, table, where)
+        return profile(session, table, where, policies)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         del bare  # tables are always made bare here

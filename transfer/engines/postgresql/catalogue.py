@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...engine import Row, Session
-from ...plan import Finding
-from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
-from ...schema.sql import double_quoted, text_literal
+from ...schema.sql import text_literal
 from . import usertypes
 
 _USERS = (
@@ -168,11 +166,11 @@ def _tail(definition: str) -> str:
 
 
 def _column(row: Row) -> Column:
-    _, name, native, notnull, identity, default, generated, remark, base, _, numbers, last = row
+    _, name, native, notnull, identity, default, generated, remark, base, _, numbers, last, labels = row
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
-        comment=str(remark), base=str(base), virtual=generated == "v",
+        comment=str(remark), base=str(base), virtual=generated == "v", labels=tuple(labels),  # type: ignore[arg-type]
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
         last=_number(last or 0),
     )  # fmt: skip
@@ -192,37 +190,6 @@ def _foreign_key(row: Row) -> ForeignKey:
         str(name), tuple(columns), Relation(str(schema), str(parent)), tuple(referenced),  # type: ignore[arg-type]
         _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""),
     )  # fmt: skip
-
-
-def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
-    """numeric without precision: the digits that its values need, by one aggregate scan."""
-    kinds = {c.name: split(c.base or c.native) for c in table.columns}
-    bare = [name for name, kind in kinds.items() if kind.name == "numeric" and not kind.arguments]
-    if not bare:
-        return {}, []
-    parts = []
-    for name in bare:
-        c = double_quoted(name)
-        finite = f"CASE WHEN {c} <> 'NaN' AND {c}::text NOT LIKE '%Inf%' THEN {c} END"
-        parts += [
-            f"coalesce(max(scale({finite})), 0)", f"coalesce(max(length(trunc(abs({finite}))::text)), 1)",
-            f"count(*) FILTER (WHERE {c} IS NOT NULL AND ({c} = 'NaN' OR {c}::text LIKE '%Inf%'))",
-        ]  # fmt: skip
-    relation = f"{double_quoted(table.name.schema)}.{double_quoted(table.name.table)}"
-    if "query" in table.physical:
-        relation = f"({table.physical['query']}) AS q"
-    (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {relation}" + (f" WHERE {where}" if where else ""))
-    decided, findings = {}, []
-    for place, name in enumerate(bare):
-        scale, whole, odd = (_number(value) for value in row[place * 3 : place * 3 + 3])
-        fits = scale + whole <= 76 and not odd
-        precision = 38 if scale + whole <= 38 else 76
-        decided[name] = f"numeric({precision},{scale})" if fits else "text"
-        why = f"its values have up to {whole} digits and {scale} decimals"
-        why += f", and {odd} are NaN or infinite" if odd else ""
-        said = f"numeric, read as {decided[name]}: {why}"
-        findings.append(Finding("note", f"{table.name}.{name}", said, "profiled-type"))
-    return decided, findings
 
 
 def literal(value: object) -> str:

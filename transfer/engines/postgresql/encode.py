@@ -107,6 +107,11 @@ def _interval(values: Values) -> list[Words]:
     return [data(values, "<i8"), np.array(0, np.int64)]  # days and months
 
 
+def _money(values: Values) -> list[Words]:
+    """Hundredths, as the locale C counts money; 19 digits fit in the lower word of 128 bits."""
+    return [data(values, "(2,)<i8")[:, 0]]
+
+
 def _numeric(values: Values) -> list[Words]:
     """Groups of four decimal digits, as many for every row as the longest needs: the server strips zeros."""
     scale = values.type.scale if pa.types.is_decimal(values.type) else 0
@@ -197,6 +202,7 @@ _FIXED: dict[str, Callable[[Values], list[Words]]] = {
     "timestamp without time zone": _timestamp,
     "timestamp with time zone": _timestamp,
     "interval": _interval,
+    "money": _money,
     "uuid": _as("V16"),
     "numeric": _numeric,
 }

@@ -6,6 +6,7 @@ takes the dates below its range for infinity, all without a word. Here each of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -59,12 +60,16 @@ _BINARY: Mapping[str, frozenset[str]] = {
     "timestamp without time zone": frozenset({"timestamp", "date"}),
     "timestamp with time zone": frozenset({"instant"}),
     "interval": frozenset({"duration"}),
+    "money": frozenset({"decimal"}),
 }
 # What else the server parses from text without changing it; a float would be rounded to a scale.
 _TEXT: Mapping[str, frozenset[str]] = {
     "numeric": frozenset({"string"}),
     "interval": frozenset({"string"}),
-    "money": frozenset(),
+    "date": frozenset({"string"}),
+    "time without time zone": frozenset({"string"}),
+    "timestamp without time zone": frozenset({"string"}),
+    "timestamp with time zone": frozenset({"string"}),
 }
 _UNKNOWN = frozenset({"string", "integer", "bool"})
 
@@ -114,7 +119,7 @@ def form(schema: pa.Schema, natives: Sequence[Native]) -> Form:
 
 def fit(values: Values, name: str, native: Native) -> Values:
     """The column in the Arrow type that the native type's bytes are made from. DataError if a value does not fit."""
-    check = _FITS.get(native.name)
+    check = _FITS.get(native.name) or (_interval if native.name.startswith("interval") else None)
     try:
         if pa.types.is_string(values.type):
             _no_zero_byte(values)
@@ -228,19 +233,41 @@ def _bounded(values: Values, low: int, high: int, what: str) -> None:
         raise pa.ArrowInvalid(f"{what} lies outside PostgreSQL's range")
 
 
+def _printed(values: Values, pattern: str) -> Values:
+    """Texts as PostgreSQL prints values of the type; anything else its parser might take for another value."""
+    if pc.all(pc.match_substring_regex(values, f"^({pattern})$")).as_py() is False:
+        raise pa.ArrowInvalid("a text is not as PostgreSQL prints such a value")
+    return values
+
+
+_DAY = r"\d{4,}-\d\d-\d\d"
+
+
+def _clock(native: Native) -> str:
+    digits = min(native.argument(0, 6), 6)
+    return rf"\d\d:\d\d:\d\d(\.\d{{1,{digits}}})?" if digits else r"\d\d:\d\d:\d\d"
+
+
 def _date(values: Values, native: Native) -> Values:
+    if pa.types.is_string(values.type):
+        return _printed(values, rf"-?infinity|{_DAY}( BC)?")
     # Counted from 2000, the days below would wrap, and two of them mean infinity.
     _bounded(values, FIRST_DAY, LAST_DAY, "a date")
     return values
 
 
 def _time(values: Values, native: Native) -> Values:
+    if pa.types.is_string(values.type):
+        return _printed(values, _clock(native))
     values = values.cast(pa.time64("us"))
     _bounded(values, 0, DAY, "a time")
     return _digits(values, native)
 
 
 def _timestamp(values: Values, native: Native) -> Values:
+    if pa.types.is_string(values.type):
+        zone = r"\+00" if native.name == "timestamp with time zone" else ""
+        return _printed(values, rf"-?infinity|{_DAY} {_clock(native)}{zone}( BC)?")
     if pa.types.is_date32(values.type):
         _date(values, native)
     values = values.cast(pa.timestamp("us", values.type.tz if pa.types.is_timestamp(values.type) else None))
@@ -250,10 +277,28 @@ def _timestamp(values: Values, native: Native) -> Values:
 
 def _interval(values: Values, native: Native) -> Values:
     if pa.types.is_string(values.type):
-        if native.text.strip().lower() != "interval":
-            raise pa.ArrowInvalid("the server would cut fields that the column does not keep")
-        return values
+        return _interval_text(values, native.text.strip().lower())
     return _digits(values.cast(pa.duration("us")), native)
+
+
+# What the text of an interval must not have where its column ends at a field; M are months before T, minutes after.
+_CUT = {"year": "M|D|T", "month": "D|T", "day": "T", "hour": "T.*(M|S)", "minute": "S"}
+
+
+def _interval_text(values: Values, declared: str) -> Values:
+    found = re.fullmatch(r"interval( (\w+ to )?(?P<least>\w+))?\s*(\((?P<digits>\d)\))?", declared)
+    least, digits = (found["least"] or "second", int(found["digits"] or 6)) if found else ("year", 0)
+    if declared != "interval":
+        _printed(values, "-?infinity|P[-0-9YMDTHS.]+")
+    cut = rf"\.\d{{{digits + 1}}}" + (f"|{_CUT[least]}" if least in _CUT else "")
+    bad = pc.and_(pc.match_substring_regex(values, cut), pc.not_equal(values, pa.scalar("PT0S")))
+    if pc.any(bad).as_py():
+        raise pa.ArrowInvalid("the server would cut fields that the column does not keep")
+    return values
+
+
+def _money(values: Values, native: Native) -> Values:
+    return values.cast(pa.decimal128(19, 2))
 
 
 def _digits(values: Values, native: Native) -> Values:
@@ -317,6 +362,7 @@ _FITS: Mapping[str, Callable[[Values, Native], Values]] = {
     "timestamp without time zone": _timestamp,
     "timestamp with time zone": _timestamp,
     "interval": _interval,
+    "money": _money,
     "uuid": _uuid,
     "character varying": _varchar,
     "character": _varchar,

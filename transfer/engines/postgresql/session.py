@@ -31,7 +31,8 @@ PINS = (
     "SET client_encoding = 'UTF8'", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
 )  # fmt: skip
 # Safe for the ledger: rows and receipt vanish together if the server falls within the next moments.
-LOADER_PINS = ("SET synchronous_commit = off", "SET lock_timeout = '60s'")
+# An amount of money comes with a point and two digits.
+LOADER_PINS = ("SET synchronous_commit = off", "SET lock_timeout = '60s'", "SET lc_monetary = 'C'")
 
 
 def arguments(address: Address) -> dict[str, Any]:

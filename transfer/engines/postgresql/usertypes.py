@@ -20,7 +20,9 @@ SELECT t.oid::int8, n.nspname::text, t.typname::text, t.typtype::text,
              WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND t.typtype = 'c'
              ORDER BY a.attnum),
        ARRAY(SELECT coalesce(nullif(p.typelem, 0), p.oid)::int8 FROM pg_type p WHERE p.oid = t.typbasetype OR p.oid IN
-             (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND t.typtype = 'c'))
+             (SELECT a.atttypid FROM pg_attribute a
+              WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND t.typtype = 'c')),
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
 WHERE t.typtype IN ('e', 'd', 'c') AND (c.oid IS NULL OR c.relkind = 'c')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY t.oid"""
@@ -34,6 +36,7 @@ class Known:
     types: dict[int, UserType]
     parts: dict[int, tuple[int, ...]]
     bases: dict[int, str]
+    labels: dict[int, tuple[str, ...]]
 
     def needed(self, oids: Sequence[int]) -> tuple[UserType, ...]:
         """These types and all that they are made of, in the order in which they can be made."""
@@ -47,15 +50,17 @@ class Known:
         return tuple(self.types[oid] for oid in sorted(found))
 
     def based(self, column: Row) -> Row:
-        """A column of a domain sees the rules of the type below it, however many domains lie between."""
-        if column[_BASE] != "domain":
-            return column
+        """A column of a domain sees the rules of the type below it, however many domains lie between; with labels."""
         oid = int(str(column[_BASE + 1]))
-        return (*column[:_BASE], self._bottom(oid), oid, *column[_BASE + 2 :])
+        bottom = self._bottom(oid) if column[_BASE] == "domain" else oid
+        labels = self.labels.get(bottom, ()) if column[_BASE] in ("enum", "domain") else ()
+        base = column[_BASE] if column[_BASE] != "domain" else "enum" if labels else self.bases[bottom]
+        return (*column[:_BASE], base, oid, *column[_BASE + 2 :], labels)
 
-    def _bottom(self, oid: int) -> str:
-        below = next((part for part in self.parts[oid] if part in self.bases), 0)
-        return self._bottom(below) if below else self.bases[oid]
+    def _bottom(self, oid: int) -> int:
+        """The last domain on the way down, or the enum below it."""
+        below = next((part for part in self.parts[oid] if part in self.bases or part in self.labels), 0)
+        return self._bottom(below) if below else oid
 
 
 def known(session: Session) -> Known:
@@ -66,11 +71,12 @@ def known(session: Session) -> Known:
         {oid: _user_type(row) for oid, row in zip(numbers, rows, strict=True)},
         {oid: tuple(row[10]) for oid, row in zip(numbers, rows, strict=True)},  # type: ignore[arg-type]  # a list
         {oid: str(row[4]) for oid, row in zip(numbers, rows, strict=True) if row[3] == "d"},
+        {oid: tuple(row[11]) for oid, row in zip(numbers, rows, strict=True) if row[3] == "e"},  # type: ignore[arg-type]
     )
 
 
 def _user_type(row: Row) -> UserType:
-    _, schema, name, kind, base, notnull, default, labels, checks, fields, _ = row
+    _, schema, name, kind, base, notnull, default, labels, checks, fields, *_ = row
     full = f"{double_quoted(str(schema))}.{double_quoted(str(name))}"
     if kind == "d":
         clauses = [f"DEFAULT {default}"] if default else []

@@ -38,6 +38,7 @@ class Sqlite:
     writers: Literal["one"] = "one"
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
+    unlike: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
     default_schema = ""

@@ -1,0 +1,41 @@
+"""Moving from one spot to another as a test wants it: done and proven, or refused with what the message says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ropeway.cli import wire
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.place import parse
+from ropeway.transfer.request import Request
+from spots import Spot
+
+
+def requested(source: Spot, target: Spot, **options: Any) -> tuple[Request, wire.Secrets]:
+    (one, one_secret), (other, other_secret) = parse(source.url), parse(target.url)
+    return Request(one, other, **options), wire.Secrets(one_secret, other_secret)
+
+
+def moved(source: Spot, target: Spot, **options: Any) -> wire.Outcome:
+    request, secrets = requested(source, target, **options)
+    outcome = wire.run(request, secrets)
+    assert outcome.report
+    assert outcome.report.equal, outcome.report
+    return outcome
+
+
+def refusal(source: Spot, target: Spot, **options: Any) -> str:
+    request, secrets = requested(source, target, **options)
+    with pytest.raises(RequestError) as caught:
+        wire.plan(request, secrets)
+    return str(caught.value)
+
+
+def natives(place: Spot, table: str) -> list[str]:
+    rows = place.ask(
+        "SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() "
+        f"AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
+    )
+    return [str(row[0]) for row in rows]

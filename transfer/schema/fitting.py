@@ -1,0 +1,32 @@
+"""Native types that suit each column alone and not the table: the engine says which others it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..engine import Engine
+from ..plan import ColumnPlan
+from ..types import Fidelity
+from .catalogue import Table
+
+
+def fitted(
+    engine: Engine, mode: str, table: Table, columns: Sequence[ColumnPlan]
+) -> tuple[Table, tuple[ColumnPlan, ...]]:
+    """The table and its columns with the types that fit together; unchanged where the table is there already."""
+    ask = getattr(engine, "fitted", None) if mode in ("create", "replace") else None
+    changes: dict[str, tuple[str, str]] = ask(table) if ask else {}
+    if not changes:
+        return table, tuple(columns)
+    made = tuple(replace(c, native=changes[c.name][0]) if c.name in changes else c for c in table.columns)
+    return replace(table, columns=made), tuple(
+        _changed(column, *changes[column.target]) if column.target in changes else column for column in columns
+    )
+
+
+def _changed(column: ColumnPlan, native: str, why: str) -> ColumnPlan:
+    order = list(Fidelity)
+    level = Fidelity.WIDENED if native.startswith("long") else Fidelity.CONSTRAINED
+    fidelity = max(column.fidelity, level, key=order.index)
+    return replace(column, native=native, fidelity=fidelity, why="; ".join(filter(None, (column.why, why))))
