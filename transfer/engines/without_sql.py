@@ -31,6 +31,7 @@ class WithoutSql:
     lacks: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False
+    loose = False
     default_schema = ""
     parents_first = False
     index_names: Literal["table"] = "table"

@@ -49,6 +49,7 @@ class MySql:
     lacks: tuple[str, ...] = ("nan",)
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = False
+    loose = False
     default_schema = ""
     parents_first = False
     index_names: Literal["table"] = "table"

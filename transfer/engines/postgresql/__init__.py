@@ -60,6 +60,7 @@ class PostgreSql:
     lacks = ("nul",)
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
+    loose = False
     default_schema = "public"
     parents_first = False
     index_names: Literal["schema"] = "schema"
