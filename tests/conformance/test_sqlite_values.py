@@ -44,8 +44,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], str, tuple[str | None, ...]]] = {
     "dates and seconds": ("DATE", ("1709214300", "'2024-02-29'"), "VARCHAR", ("1709214300", "2024-02-29")),
     "texts with U+0000": ("TEXT", ("'a' || char(0) || 'b'",), "VARCHAR", ("a\x00b",)),
     "nothing declared": ("", ("1", "'x'", "2.5"), "VARCHAR", ("1", "x", "2.5")),
-    "large integers and reals": ("NUMERIC", ("9007199254740993", "0.5"), "DECIMAL(38,1)",
-                                 ("9007199254740993.0", "0.5")),
+    "large integers and reals": ("NUMERIC", ("9007199254740993", "0.5"), "VARCHAR", ("9007199254740993", "0.5")),
 }  # fmt: skip
 
 

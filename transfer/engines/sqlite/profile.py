@@ -163,8 +163,10 @@ def _word_of_texts(kind: str, seen: _Seen) -> str:
 def _word_of_numbers(seen: _Seen) -> tuple[str, str]:
     if not seen.reals:
         return "INTEGER", ""
+    if seen.large:  # 2^53 + 1 with a decimal behind it would become a real again in another SQLite
+        return ("" if seen.inexact else "text, numbers too"), ", some integers beyond what reals hold"
     if seen.inexact or seen.exponents or seen.scale > 20:
-        return ("NUMBER", "") if not seen.large else ("", "")
+        return "NUMBER", ""
     return f"DECIMAL(38,{seen.scale})", f", at most {seen.scale} decimals"
 
 
