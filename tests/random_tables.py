@@ -25,7 +25,8 @@ NAMES = (
 TEXTS = (
     "", " ", "NULL", "null", "\\N", "\\.", "'", '"', '""', "a,b", "a;b", "line\nbreak", "cr\r", "\r\n", "tab\t",
     "back\\slash",
-    "trailing  ", "  leading", "0012", "1e5", "NaN", "true", "{}", "[1]", "%s", "~", "3:a|", "ä", "a\u0308", "漢字", "🚡",
+    "trailing  ", "  leading", "0012", "1e5", "NaN", "true", "{}", "[1]", "%s", "~", "3:a|", "ä", "a\u0308", "漢字",
+    "🚡",
     "\ufeff",
     "\u2028", "\u200b", "x" * 5000, "-", "--", "1.0",
 )  # fmt: skip
