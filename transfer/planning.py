@@ -193,7 +193,8 @@ def _column_plan(
     return ColumnPlan(
         source=column.name, target=ends.name(column.name), type=meaning, native=native,
         project=rule.projected(meaning.native or column.native, quoted), fidelity=fidelity, why=why,
-        canon=canon_of(meaning), nullable=column.nullable or rule.nulls, base=column.base if same else "",
+        canon=canon_of(meaning), nullable=column.nullable or rule.nulls,
+        base="" if not same else meaning.native if ends.target.loose else column.base,
     )  # fmt: skip
 
 

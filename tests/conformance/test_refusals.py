@@ -27,13 +27,12 @@ CASES = {
 }
 
 
-def filled(file: Path, kind: str, value: object) -> str:
+def filled(file: Path, kind: str) -> str:
     """5,000 good rows before the bad one: the first batch decides the driver's types."""
     good = {"DATE": "2024-02-28", "TEXT": "word", "BLOB": b"x", "VARCHAR(5)": "short"}.get(kind, 1)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, c {kind})")
         connection.executemany("INSERT INTO t VALUES (?, ?)", [(n, good) for n in range(5_000)])
-        connection.execute("INSERT INTO t VALUES (?, ?)", (7_777, value))
     return f"sqlite:///{file}"
 
 
@@ -42,9 +41,13 @@ def filled(file: Path, kind: str, value: object) -> str:
 def test_what_does_not_fit_is_named(engine: str, case: str, tmp_path: Path, servers: Servers) -> None:
     kind, value, shown = CASES[case]
     target = spot(engine, tmp_path, servers)
-    (source, _), (place, secret) = parse(filled(tmp_path / "source.sqlite", kind, value)), parse(target.url)
+    file = tmp_path / "source.sqlite"
+    (source, _), (place, secret) = parse(filled(file, kind)), parse(target.url)
+    frozen = wire.plan(Request(source, place), wire.Secrets("", secret))
+    with closing(sqlite3.connect(file)) as connection, connection:  # planning would see it, and decide otherwise
+        connection.execute("INSERT INTO t VALUES (?, ?)", (7_777, value))
     with pytest.raises(DataError) as caught:
-        wire.run(Request(source, place), wire.Secrets("", secret))
+        wire.run(frozen, wire.Secrets("", secret))
     assert caught.value.exit_status == 4
     message = str(caught.value)
     assert "7777" in message
@@ -58,7 +61,6 @@ UNREADABLE = {
     "mysql": ("date", "'0000-00-00'"),
     "mariadb": ("date", "'0000-00-00'"),
     "postgresql": ("date", "'infinity'"),
-    "duckdb": ("date", "'infinity'"),
 }
 
 

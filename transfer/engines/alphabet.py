@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ..rules import Native, Read, Write, fixed, read_rule, split
 from ..types import KINDS, Type
 from .exact import Field, Values, exactly, join
+from .nested import as_json, is_nested
 
 META = b"ropeway.type"
 _NULLABLE = b"ropeway.nullable"
@@ -128,7 +129,7 @@ def _word(arrow: pa.DataType) -> str:
         return "duration" if arrow.unit != "ns" else str(arrow)
     if pa.types.is_fixed_size_binary(arrow):
         return f"binary({arrow.byte_width})"
-    return _WORDS.get(arrow, str(arrow))
+    return "json" if is_nested(arrow) else _WORDS.get(arrow, str(arrow))
 
 
 def carried(values: Values, arrow: pa.DataType, column: str) -> Values:
@@ -138,6 +139,8 @@ def carried(values: Values, arrow: pa.DataType, column: str) -> Values:
         values = _uuids(values) if name == "arrow.uuid" else values
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
+    if is_nested(values.type) and pa.types.is_string(arrow):
+        return as_json(values, column)
     if not _plain(values.type).equals(values.type) or pa.types.is_fixed_size_binary(values.type):
         values = values.cast(pa.binary() if pa.types.is_fixed_size_binary(values.type) else _plain(values.type))
     if pa.types.is_float16(values.type):

@@ -32,6 +32,7 @@ class WithoutSql:
     unlike: tuple[str, ...] = ()
     modes = ("create", "append")
     atomic_ddl = False
+    loose = False
     default_schema = ""
     parents_first = False
     index_names: Literal["table"] = "table"

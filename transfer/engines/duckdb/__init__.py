@@ -61,6 +61,7 @@ class DuckDb:
     unlike: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
+    loose = False
     default_schema = "main"
     parents_first = True
     index_names: Literal["schema"] = "schema"

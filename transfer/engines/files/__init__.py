@@ -16,7 +16,7 @@ from ...place import Address
 from ...plan import Cut, Finding, Hop
 from ...schema.catalogue import Table
 from ..without_sql import WithoutSql
-from .folder import Listing, table_of, untyped
+from .folder import Listing, flattened, table_of, untyped
 from .format import format_of
 from .loader import FileLoader, FileSession
 from .reader import FileSource
@@ -75,7 +75,8 @@ class Files(WithoutSql):
     def profile(
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
-        return {}, untyped(_found(session), table.name.table)
+        found, name = _found(session), table.name.table
+        return {}, untyped(found, name) + flattened(found, name)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         found = _found(session)

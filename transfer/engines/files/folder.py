@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
+
 from ...errors import EngineError
 from ...place import Address
 from ...plan import Finding
 from ...schema.catalogue import Column, Relation, Table
 from ..alphabet import word_of
-from ..exact import Field
+from ..exact import Field, family
+from ..nested import is_nested
 from .csvfile import schema_file
 from .format import Format, format_of
 from .ledger import Published, published
@@ -103,12 +106,12 @@ def _table_at(
 
 
 def table_of(found: Listing, name: str) -> Table:
-    """A table by its parts; the first one's columns are its columns. EngineError if others differ in names."""
+    """A table by its parts: columns by their names, of the widest type. EngineError if that cannot be."""
     parts = found.parts(name)
-    first = found.form.fields(found.root / parts[0])
+    fields = found.form.fields(found.root / parts[0])
     for part in parts[1:]:
-        _check_alike(found, parts[0], first, part)
-    columns = tuple(Column(one.name, word_of(one), one.nullable) for one in first)
+        fields = _widened(found, parts[0], fields, part)
+    columns = tuple(Column(one.name, word_of(one), one.nullable) for one in fields)
     paths = [found.root / part for part in parts]
     rows = found.rows(name) if found.form.typed or all(part in found.counted for part in parts) else -1
     return Table(
@@ -117,11 +120,40 @@ def table_of(found: Listing, name: str) -> Table:
     )  # fmt: skip
 
 
-def _check_alike(found: Listing, first: str, fields: list[Field], part: str) -> None:
-    here, there = {one.name for one in fields}, {one.name for one in found.form.fields(found.root / part)}
-    if here != there:
-        odd = min(here ^ there)
-        raise EngineError(f"{first} and {part} are no parts of one table: only one of them has a column {odd}.")
+def _widened(found: Listing, first: str, fields: list[Field], part: str) -> list[Field]:
+    """The columns with room for another part's values, in the order of the first."""
+    others = {one.name: one for one in found.form.fields(found.root / part)}
+    odd = {one.name for one in fields} ^ others.keys()
+    if odd:
+        raise EngineError(f"{first} and {part} are no parts of one table: only one of them has a column {min(odd)}.")
+    return [_wider(one, others[one.name], first, part) for one in fields]
+
+
+def _wider(one: Field, other: Field, first: str, part: str) -> Field:
+    if word_of(one) == word_of(other):
+        return one.with_nullable(one.nullable or other.nullable)
+    try:
+        alike = family(one.type) == family(other.type)
+        bare = [pa.schema([pa.field(one.name, kind)]) for kind in (one.type, other.type)]
+        made = pa.unify_schemas(bare, promote_options="permissive").field(0) if alike else None
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        made = None
+    if made is None:
+        raise EngineError(
+            f"{first} and {part} are no parts of one table: {one.name} is {word_of(one)} in one, {word_of(other)} in "
+            "the other."
+        )
+    return made.with_nullable(one.nullable or other.nullable)
+
+
+def flattened(found: Listing, name: str) -> list[Finding]:
+    """Said of a table with nested columns, which are read as JSON."""
+    fields = found.form.fields(found.root / found.parts(name)[0])
+    return [
+        Finding("note", f"{name}.{one.name}", f"{one.type} is read as JSON", "text-type")
+        for one in fields
+        if is_nested(one.type)
+    ]
 
 
 def untyped(found: Listing, name: str) -> list[Finding]:

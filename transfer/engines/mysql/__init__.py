@@ -51,6 +51,7 @@ class MySql:
     unlike: tuple[str, ...]
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = False
+    loose = False
     default_schema = ""
     parents_first = False
     index_names: Literal["table"] = "table"

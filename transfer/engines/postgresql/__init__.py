@@ -62,6 +62,7 @@ class PostgreSql:
     unlike: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
+    loose = False
     default_schema = "public"
     parents_first = False
     index_names: Literal["schema"] = "schema"

@@ -16,6 +16,7 @@ from ...schema.sql import MergeWords, double_quoted, merge, range_condition, tex
 from ...schema.wording import Wording
 from . import catalogue, ddl, further
 from .loader import SqliteLoader, SqliteSession
+from .profile import profile
 from .reader import SqliteSource
 from .types import READS, WRITES
 
@@ -41,6 +42,7 @@ class Sqlite:
     unlike: tuple[str, ...] = ()
     modes = ("create", "append", "replace", "truncate", "merge")
     atomic_ddl = True
+    loose = True
     default_schema = ""
     parents_first = False
     index_names: Literal["schema"] = "schema"
@@ -130,8 +132,7 @@ class Sqlite:
     def profile(
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
-        del policies
-        return catalogue.profile(session, table, where)
+        return profile(session, table, where, policies)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         shape = Table(table.name, table.columns) if bare else table

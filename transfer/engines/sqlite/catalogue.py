@@ -7,15 +7,12 @@ from collections import defaultdict
 from dataclasses import replace
 
 from ...engine import Row, Session
-from ...plan import Finding
-from ...rules import read_rule, split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
-from ...schema.sql import double_quoted, text_literal
-from .types import READS
+from ...schema.sql import text_literal
 
 _OURS = "ropeway_%"
 _TABLES = (
-    "SELECT l.name, l.type, l.wr, coalesce(s.sql, '') FROM pragma_table_list l "
+    "SELECT l.name, l.type, l.wr, coalesce(s.sql, ''), l.strict FROM pragma_table_list l "
     "LEFT JOIN sqlite_schema s ON s.name = l.name AND s.type IN ('table', 'view') "
     "WHERE l.schema = 'main' AND l.type IN ('table', 'view') "
     f"AND l.name NOT LIKE 'sqlite_%' AND l.name NOT LIKE '{_OURS}' ORDER BY l.name"
@@ -86,7 +83,7 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     return Table(
         Relation("", name), made, key, _indexes(indexes), rows=_rows(session, name, rowid), kind=kind,
         checks=_checks(name, sql) if "CHECK" in sql.upper() else (),
-        physical={"rowid": rowid} if rowid else {},
+        physical={**({"rowid": rowid} if rowid else {}), **({"strict": 1} if row[4] else {})},
     )  # fmt: skip
 
 
@@ -233,48 +230,3 @@ def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]])
 
 def _action(action: object) -> str:
     return "" if str(action).upper() in ("NO ACTION", "NONE", "") else str(action).upper()
-
-
-def profile(session: Session, table: Table, where: str) -> tuple[dict[str, str], list[Finding]]:
-    """Decide by the values what a declaration leaves open: one aggregate scan, only where needed."""
-    open_columns = [column for column in table.columns if _undecided(column)]
-    if not open_columns:
-        return {}, []
-    parts = []
-    for column in open_columns:
-        c = double_quoted(column.name)
-        parts += [f"sum(typeof({c}) = '{kind}')" for kind in ("integer", "real", "text", "blob")]
-        parts.append(f"max(CASE WHEN typeof({c}) = 'real' AND instr(CAST({c} AS TEXT), 'e') = 0 "
-                     f"THEN length(CAST({c} AS TEXT)) - instr(CAST({c} AS TEXT), '.') ELSE 0 END)")  # fmt: skip
-        parts.append(f"sum(typeof({c}) = 'real' AND (instr(CAST({c} AS TEXT), 'e') > 0 "
-                     f"OR CAST(CAST({c} AS TEXT) AS REAL) <> {c}))")  # fmt: skip
-    quoted = double_quoted(table.name.table)
-    if "query" in table.physical:
-        quoted = f"({table.physical['query']})"
-    clause = f" WHERE {where}" if where else ""
-    (row,) = session.ask(f"SELECT {', '.join(parts)} FROM {quoted}{clause}")
-    numbers = [int(str(value or 0)) for value in row]
-    decided, findings = {}, []
-    for place, column in enumerate(open_columns):
-        native, why = _decide(*numbers[place * 6 : place * 6 + 6])
-        decided[column.name] = native
-        findings.append(Finding("note", f"{table.name}.{column.name}", f"read as {native}: {why}", "profiled-type"))
-    return decided, findings
-
-
-def _undecided(column: Column) -> bool:
-    native = split(column.native)
-    bare = native.name in ("decimal", "numeric", "dec", "number") and not native.arguments
-    return not column.native or bare or read_rule(READS, column.native) is None
-
-
-def _decide(integers: int, reals: int, texts: int, blobs: int, scale: int, inexact: int) -> tuple[str, str]:
-    seen = [word for word, n in (("integers", integers), ("reals", reals), ("text", texts), ("blobs", blobs)) if n]
-    why = f"it holds {', '.join(seen) or 'no values'}"
-    if blobs and not (integers or reals or texts):
-        return "BLOB", why
-    if texts or blobs:
-        return "TEXT", why
-    if not reals:
-        return "INTEGER", why
-    return ("NUMBER", why) if inexact else (f"DECIMAL(38,{scale})", why + f", at most {scale} decimals")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # classes fixes them, and a value of another class changes the schema, which read() refuses.
 _FIRST = {"int64": "0", "float64": "0.5", "text": "''", "binary": "x''"}
 _KEPT = {"int64": "'integer'", "float64": "'integer', 'real'", "text": "'text'", "binary": "'blob'"}
+_NUMBERS = {"unixtime": "int64", "unixtime_ms": "int64", "julian": "float64"}  # words of moments kept as such
 _STORED = {"int64": pa.int64(), "float64": pa.float64(), "text": pa.string(), "binary": pa.binary()}
 
 
@@ -80,8 +81,7 @@ class SqliteReader:
     def _misfit(self, hop: Hop, part: Slice, name: str) -> DataError:
         """A value of another storage class: find it, so that the message can name its row."""
         column = next(column for column in hop.columns if column.source == name)
-        kind = storage(column.type)
-        wanted = _KEPT[kind]
+        wanted = _KEPT[_NUMBERS.get(column.type.native.lower(), storage(column.type))]
         where = where_of(self._engine, hop, part) or " WHERE 1"
         quoted = self._engine.quote(column.source)
         key = ", ".join(self._engine.quote(k) for k in hop.key) or "'(no key)'"
@@ -103,6 +103,13 @@ class SqliteReader:
             found = self._misfit(hop, part, column.source) if _is_misfit(error) else None
             if found and "another storage class" not in found.message:
                 return found
+            if found and column.type.native in _NUMBERS:
+                return DataError(
+                    f"{hop.reads}.{column.source} holds a number that is not exactly one of {column.type.native} "
+                    "within the years 0 to 9999.",
+                    table=str(hop.reads), column=column.source,
+                    remedy=f"Leave it a number: types: {{{column.source}: number}}.",
+                )  # fmt: skip
         return EngineError(f"SQLite refused to read {hop.reads}: {error}", table=str(hop.reads))
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:

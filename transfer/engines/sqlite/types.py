@@ -14,13 +14,37 @@ _STOP = "abs(-9223372036854775807 - 1)"
 _TEXT = f"CASE typeof({{c}}) WHEN 'blob' THEN {_STOP} ELSE {{c}} END"
 _ONLY_TEXT = f"CASE WHEN typeof({{c}}) IN ('text', 'null') THEN {{c}} ELSE {_STOP} END"
 _ONLY_BLOB = f"CASE WHEN typeof({{c}}) IN ('blob', 'null') THEN {{c}} ELSE {_STOP} END"
+EXACT_INTEGER = 1 << 53  # up to which every integer is a double
 # An integer above 2^53 among reals would be rounded.
-_NUMBER = f"CASE WHEN typeof({{c}}) = 'integer' AND abs({{c}}) > 9007199254740992 THEN {_STOP} ELSE {{c}} END"
+_NUMBER = f"CASE WHEN typeof({{c}}) = 'integer' AND abs({{c}}) > {EXACT_INTEGER} THEN {_STOP} ELSE {{c}} END"
 # CAST(real AS TEXT) prints 15 digits; a value that needs more would be changed by it.
+SURVIVES = "CAST(CAST({c} AS TEXT) AS REAL) = {c}"
 _DIGITS = (
     f"CASE WHEN typeof({{c}}) = 'real' AND CAST(CAST({{c}} AS TEXT) AS REAL) <> {{c}} "
     f"THEN {_STOP} ELSE CAST({{c}} AS TEXT) END"
 )
+
+
+# Texts and numbers in one column, the numbers as their digits.
+_BOTH = f"CASE typeof({{c}}) WHEN 'blob' THEN {_STOP} WHEN 'real' THEN {_DIGITS} ELSE CAST({{c}} AS TEXT) END"
+_MOMENT = "strftime('%Y-%m-%d %H:%M:%S', {c}, 'unixepoch')"
+_PAST = "(({c} % 1000 + 1000) % 1000)"  # milliseconds behind the second, also before 1970
+_MILLIS = f"strftime('%Y-%m-%d %H:%M:%S', ({{c}} - {_PAST}) / 1000, 'unixepoch') || printf('.%03d', {_PAST})"
+_JULIAN = "strftime('%Y-%m-%d %H:%M:%f', {c})"
+
+
+def _unix(moment: str) -> str:
+    """Whole numbers as UTC; what is none, or beyond the years 0 to 9999, stops."""
+    made = f"coalesce({moment} || '+00:00', {_STOP})"
+    return f"CASE typeof({{c}}) WHEN 'null' THEN NULL WHEN 'integer' THEN {made} ELSE {_STOP} END"
+
+
+# Julian days are read as SQLite reads them, in milliseconds; a number that is not one of these stops.
+_FROM_JULIAN = (
+    f"CASE WHEN {{c}} IS NULL THEN NULL WHEN typeof({{c}}) IN ('real', 'integer') AND julianday({_JULIAN}) = {{c}} "
+    f"THEN {_JULIAN} ELSE {_STOP} END"
+)
+_NO_NUL = "CASE WHEN instr({c}, char(0)) THEN NULL ELSE {c} END"  # replace() looks for no char(0)
 
 
 EXACT_DIGITS = 15  # decimal digits that every double of that many keeps
@@ -41,6 +65,13 @@ def _stamp(kind: str) -> Callable[[Native], Type]:
 
 
 READS = (
+    Read("text, numbers too", fixed("text"), _BOTH, why="texts and numbers in one column"),
+    Read("text, blobs too", fixed("text"), "CAST({c} AS TEXT)", why="blobs of UTF-8 among texts"),
+    Read("blob, texts too", fixed("binary"), "CAST({c} AS BLOB)", why="texts as their UTF-8 among blobs"),
+    Read("text, nul null", fixed("text"), _NO_NUL, fidelity=Fidelity.LOSSY, nulls=True, why="policy nul: null"),
+    Read("unixtime", fixed("instant"), _unix(_MOMENT), why="seconds since 1970, whole ones"),
+    Read("unixtime_ms", fixed("instant"), _unix(_MILLIS), why="milliseconds since 1970"),
+    Read("julian", fixed("timestamp"), _FROM_JULIAN, why="Julian days, as SQLite reads them, in milliseconds"),
     Read("bool|boolean", fixed("bool"), why="0 and 1; another value stops the run"),
     Read(
         "duration_int", fixed("duration"), why="whole microseconds, as Ropeway writes intervals"

@@ -1,0 +1,152 @@
+"""Random tables for any engine: names that need quotes, and of each type mostly the values that break things."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import string
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from ropeway.transfer.engines.alphabet import field_of
+
+NAMES = (
+    "select", "order", "FROM", "table", "rowid", "oid", "c0", "Größe", "数", "🚡", "a b", 'say "hi"', "it's",
+    "back`tick",
+    "per%cent", "a.b", "semi;colon", "1st", "x" * 63, "{brace}", "$1", "?", ":name", "back\\slash", "tab\there", "--",
+    "NULL", "group", "user", "ä" * 25, "[index]", "a,b", "#", "@v",
+)  # fmt: skip
+TEXTS = (
+    "", " ", "NULL", "null", "\\N", "\\.", "'", '"', '""', "a,b", "a;b", "line\nbreak", "cr\r", "\r\n", "tab\t",
+    "back\\slash",
+    "trailing  ", "  leading", "0012", "1e5", "NaN", "true", "{}", "[1]", "%s", "~", "3:a|", "ä", "a\u0308", "漢字",
+    "🚡",
+    "\ufeff",
+    "\u2028", "\u200b", "x" * 5000, "-", "--", "1.0",
+)  # fmt: skip
+JSONS = (
+    "{}",
+    "[]",
+    "null",
+    "1.10",
+    '"\\u00e4"',
+    '{"b": 1, "a": [null, "x"], "b2": 1e2}',
+    " [1 ,2] ",
+    "12345678901234567890",
+)
+_DECIMALS = ((1, 0), (3, 3), (15, 2), (16, 15), (18, 0), (38, 0), (38, 37))
+NUL, NAN, NANOSECONDS, WIDE = "nul", "nan", "nanoseconds", "wide"  # what a place may lack
+
+
+def integers(bits: int, *, signed: bool) -> st.SearchStrategy[int]:
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    return st.sampled_from([low, low + 1, 0, 1, high - 1, high]) | st.integers(low, high)
+
+
+def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
+    most = 10**precision - 1
+    whole = st.sampled_from([most, -most, 0, 1, -1]) | st.integers(-most, most)
+    # Not scaleb(), which rounds to the 28 digits of the context.
+    return whole.map(lambda n: Decimal(((n < 0) * 1, tuple(map(int, str(abs(n)))), -scale)))
+
+
+def floats(bits: int, *, odd: bool) -> st.SearchStrategy[float]:
+    return st.floats(width=bits, allow_nan=odd, allow_infinity=odd)  # type: ignore[arg-type]  # 32 and 64 are its words
+
+
+def texts(lacks: frozenset[str]) -> st.SearchStrategy[str]:
+    odd = () if NUL in lacks else ("nul\x00inside",)
+    any_text = st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x00" if NUL in lacks else ""), max_size=20
+    )
+    return st.sampled_from([*TEXTS, *odd]) | any_text
+
+
+def values(lacks: frozenset[str]) -> dict[str, st.SearchStrategy[Any]]:
+    """Ropeway's words for types, and the values of each."""
+    odd = NAN not in lacks
+    moments = st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999_999))
+    made: dict[str, st.SearchStrategy[Any]] = {
+        "bool": st.booleans(),
+        **{f"int{bits}": integers(bits, signed=True) for bits in (8, 16, 32, 64)},
+        **{f"uint{bits}": integers(bits, signed=False) for bits in (8, 16, 32, 64)},
+        "float32": floats(32, odd=odd), "float64": floats(64, odd=odd),
+        **{f"decimal({p},{s})": decimals(p, s) for p, s in _DECIMALS},
+        "text": texts(lacks), "text(30)": texts(lacks).filter(lambda text: len(text) <= 30),
+        "binary": st.sampled_from([b"", b"\x00", b"\xff\xfe", b"\\x00", b"'"]) | st.binary(max_size=40),
+        "uuid": st.uuids().map(str) | st.just(str(uuid.UUID(int=0))),
+        "json": st.sampled_from(JSONS) | st.recursive(
+            st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(string.printable, max_size=8),
+            lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text("ab\"' ", max_size=3), one, max_size=3),
+            max_leaves=6,
+        ).map(json.dumps),
+        "date": st.dates() | st.sampled_from([dt.date.min, dt.date.max, dt.date(1969, 12, 31)]),
+        "time": st.times() | st.sampled_from([dt.time.min, dt.time.max]),
+        "timestamp": moments,
+        "instant": moments.map(lambda moment: moment.replace(tzinfo=dt.UTC)),
+        "duration": st.integers(-(2**60), 2**60).map(lambda count: dt.timedelta(microseconds=count // 1000)),
+    }  # fmt: skip
+    if NANOSECONDS not in lacks:
+        made["timestamp(9)"] = st.integers(-(2**63) + 2**40, 2**63 - 2**40)
+        made["instant(9)"] = st.integers(-(2**63) + 2**40, 2**63 - 2**40)
+    if WIDE not in lacks:
+        made["decimal(60,20)"] = decimals(60, 20)
+    return made
+
+
+def _keepable(name: str) -> bool:
+    """Files take no slash and no dot in front, and rename such a column; `k` is the key's name."""
+    return name.strip() == name and name.lower() != "k" and "/" not in name and not name.startswith(".")
+
+
+@st.composite
+def tables(draw: Callable[..., Any], lacks: frozenset[str] = frozenset(), rows: int = 12) -> pa.Table:
+    """A table with a key `k`, whose rows are numbered, and up to eight columns of any type."""
+    kinds = values(lacks)
+    words = draw(st.lists(st.sampled_from(sorted(kinds)), min_size=1, max_size=8))
+    letters = st.characters(exclude_categories=["Cs", "Cc"])
+    name = st.sampled_from(NAMES) | st.text(letters, min_size=1, max_size=20).filter(
+        lambda text: len(text.encode()) < 60
+    )
+    kept = name.filter(_keepable)
+    names = draw(st.lists(kept, unique_by=str.lower, min_size=len(words), max_size=len(words)))
+    count = draw(st.integers(0, rows))
+    columns: list[pa.Array[Any]] = [pa.array(range(count), pa.int64())]
+    fields = [pa.field("k", pa.int64(), nullable=False)]
+    for one, word in zip(names, words, strict=True):
+        field = field_of(one, word)
+        column = draw(st.lists(st.none() | kinds[word], min_size=count, max_size=count))
+        columns.append(pa.array(column, field.type))
+        fields.append(field)
+    return pa.table(columns, schema=pa.schema(fields))
+
+
+def rows_of(table: pa.Table) -> list[tuple[object, ...]]:
+    """The rows by their key, each value so that what is equal compares equal whatever type carries it."""
+    table = table.sort_by("k")
+    columns = [[_plain(value) for value in _listed(column)] for column in table.columns]
+    return list(zip(*columns, strict=True))
+
+
+def _listed(column: pa.ChunkedArray[Any]) -> list[Any]:
+    kind = column.type
+    if pa.types.is_timestamp(kind):  # as numbers: Python counts no nanoseconds
+        unit = 1 if kind.unit == "ns" else 1000
+        return [
+            None if n is None else n * unit for n in column.cast(pa.timestamp(kind.unit)).cast(pa.int64()).to_pylist()
+        ]
+    return column.cast(pa.int64()).to_pylist() if pa.types.is_duration(kind) else column.to_pylist()
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else value
+    return value
