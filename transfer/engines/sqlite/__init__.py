@@ -11,10 +11,11 @@ from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
-from . import catalogue, ddl, further
+from . import aside, catalogue, ddl, further
 from .loader import SqliteLoader, SqliteSession
 from .reader import SqliteSource
 from .types import READS, WRITES
@@ -38,7 +39,7 @@ class Sqlite:
     writers: Literal["one"] = "one"
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
-    modes = ("create", "append", "replace", "truncate", "merge")
+    modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     default_schema = ""
     parents_first = False
@@ -139,6 +140,9 @@ class Sqlite:
         if build.table.foreign_keys:
             made.append(ddl.check_foreign_keys(build))
         return made
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        return aside.aside(session, hops)
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation.table)

@@ -1,0 +1,200 @@
+"""What MySQL and MariaDB put aside while rows come in, put back from SHOW CREATE TABLE and SHOW CREATE TRIGGER.
+
+Each statement commits by itself, so each has queries that see whether it happened. Triggers cannot be disabled there:
+those that fire on INSERT and DELETE are dropped and made again, with their definer, sql_mode and character sets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...commit import DELIMITED
+from ...engine import Row, Session
+from ...errors import RequestError
+from ...plan import Hop, Statement
+from ...schema.aside import Aside
+from ...schema.catalogue import ForeignKey, Relation
+from . import catalogue, ddl
+from .session import literal, qualified, quoted
+
+if TYPE_CHECKING:
+    from . import MySql
+
+_NAME = r"`((?:[^`]|``)+)`"
+_KEY = re.compile(rf"  ((?:UNIQUE |FULLTEXT |SPATIAL )?KEY {_NAME} .*?),?$")
+_FOREIGN_KEY = re.compile(rf"  (CONSTRAINT {_NAME} FOREIGN KEY .*?),?$")
+_DEFINER = re.compile(rf"DEFINER\s*=\s*{_NAME}@{_NAME}")
+_UNICODE = ("utf8mb4", "utf8mb3", "utf8")
+_SETTINGS = ("sql_mode", "character_set_client", "collation_connection")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The clauses of a SHOW CREATE TABLE, by the names of what they make, in its order."""
+
+    keys: dict[str, str]
+    foreign_keys: dict[str, str]
+
+
+def aside(engine: MySql, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+    """The tables' foreign keys, triggers and secondary indexes."""
+    del engine
+    home = {hop.writes: hop.name for hop in hops}
+    grants = " ".join(str(row[0]) for row in session.ask("SHOW GRANTS")).upper()
+    found: list[Aside] = []
+    for schema in sorted({relation.schema for relation in home}):
+        database = literal(schema) if schema else "DATABASE()"
+        found += _foreign_keys(session, schema, database, home)
+        found += _triggers(session, schema, database, home, grants)
+    for on in home:
+        found += _indexes(session, on, home)
+    return found, []
+
+
+def _shown(session: Session, on: Relation) -> _Shown:
+    """One clause stands on one line: the server writes line breaks in comments as \\n."""
+    lines = str(session.ask(f"SHOW CREATE TABLE {qualified(on)}")[0][1]).split("\n")
+
+    def clauses(pattern: re.Pattern[str]) -> dict[str, str]:
+        return {_name(found[2]): found[1] for line in lines if (found := pattern.match(line))}
+
+    return _Shown(clauses(_KEY), clauses(_FOREIGN_KEY))
+
+
+def _name(spelled: str) -> str:
+    return spelled.replace("``", "`")
+
+
+def _schema(relation: Relation) -> str:
+    return literal(relation.schema) if relation.schema else "DATABASE()"
+
+
+def _seen(query: str) -> tuple[str, str]:
+    """A query as it sees something, and as it misses it."""
+    return query, f"SELECT 1 FROM DUAL WHERE NOT EXISTS ({query})"
+
+
+def _foreign_keys(session: Session, schema: str, database: str, home: dict[Relation, str]) -> list[Aside]:
+    """Those of the tables themselves. Another table's stays: with foreign_key_checks off it hinders nothing, and to add
+    it again would name anew the index that the server made for it.
+    """
+    made = []
+    for table, keys in catalogue.foreign_keys(session, schema, database).items():
+        on = Relation(schema, table)
+        if on in home:
+            clauses = _shown(session, on).foreign_keys
+            made += [_foreign_key(on, key, clauses[key.name], home[on]) for key in keys]
+    return made
+
+
+def _leant_on(session: Session, on: Relation, home: dict[Relation, str]) -> bool:
+    """Whether a table that is not filled refers to other columns than the primary key: their index must stay."""
+    rows = session.ask(
+        "SELECT k.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA, k.TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE k "
+        "LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA "
+        "AND s.TABLE_NAME = k.REFERENCED_TABLE_NAME AND s.COLUMN_NAME = k.REFERENCED_COLUMN_NAME "
+        "AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = k.ORDINAL_POSITION "
+        f"WHERE k.REFERENCED_TABLE_SCHEMA = {_schema(on)} AND k.REFERENCED_TABLE_NAME = {literal(on.table)} "
+        "AND s.INDEX_NAME IS NULL"
+    )
+    return any(not same or Relation(on.schema, str(child)) not in home for same, child in rows)
+
+
+def _foreign_key(on: Relation, key: ForeignKey, clause: str, hop: str) -> Aside:
+    present, absent = _seen(
+        f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(on)} "
+        f"AND TABLE_NAME = {literal(on.table)} AND CONSTRAINT_NAME = {literal(key.name)}"
+    )
+    orphans = ddl.orphans(on, key.columns, key.references, key.referenced)
+    return Aside(
+        hop, f"foreign key {key.name} of {on}", f"ALTER TABLE {qualified(on)} DROP FOREIGN KEY {quoted(key.name)}",
+        f"ALTER TABLE {qualified(on)} ADD {clause}", late=True, present=present, absent=absent, guard=orphans,
+        refusal=f"Rows of {on} refer by ({', '.join(key.columns)}) to rows of {key.references} that are not there, so "
+        f"foreign key {key.name} cannot be put back. They are listed by: {orphans}",
+        lock=f"metadata locks on {on} and {key.references}, for a moment",
+    )  # fmt: skip
+
+
+def _indexes(session: Session, on: Relation, home: dict[Relation, str]) -> list[Aside]:
+    """All secondary indexes in one pass over the rows. None where AUTO_INCREMENT lives by one: it must stay, and the
+    others would come behind it.
+    """
+    keys = _shown(session, on).keys
+    primary = session.ask(
+        "SELECT 1 FROM information_schema.COLUMNS c LEFT JOIN information_schema.STATISTICS s "
+        "ON s.TABLE_SCHEMA = c.TABLE_SCHEMA AND s.TABLE_NAME = c.TABLE_NAME AND s.COLUMN_NAME = c.COLUMN_NAME "
+        f"AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 WHERE c.TABLE_SCHEMA = {_schema(on)} "
+        f"AND c.TABLE_NAME = {literal(on.table)} AND c.EXTRA LIKE '%auto_increment%' AND s.INDEX_NAME IS NULL"
+    )
+    if not keys or primary or _leant_on(session, on, home):
+        return []
+    table = f"ALTER TABLE {qualified(on)} "
+    present, absent = _seen(
+        f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(on)} AND TABLE_NAME = "
+        f"{literal(on.table)} AND INDEX_NAME IN ({', '.join(map(literal, keys))}) LIMIT 1"
+    )
+    return [Aside(
+        home[on], f"the indexes of {on}", table + ", ".join(f"DROP INDEX {quoted(name)}" for name in keys),
+        table + ", ".join(f"ADD {clause}" for clause in keys.values()), present=present, absent=absent,
+        lock=f"shared metadata lock on {on} while it reads the rows",
+    )]  # fmt: skip
+
+
+def _triggers(session: Session, schema: str, database: str, home: dict[Relation, str], grants: str) -> list[Aside]:
+    if not re.search(r"\bTRIGGER\b|ALL PRIVILEGES|GRANT `", grants):
+        raise RequestError(
+            f"This account may not see the triggers of {', '.join(map(str, home))}, which fire while rows come in.",
+            remedy="GRANT TRIGGER on the tables to it.",
+        )
+    rows = session.ask(
+        "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS "
+        f"WHERE TRIGGER_SCHEMA = {database} AND EVENT_MANIPULATION IN ('INSERT', 'DELETE') "
+        "ORDER BY EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_TIMING, ACTION_ORDER"
+    )
+    ((account,),) = session.ask("SELECT CURRENT_USER()")
+    return [
+        _trigger(session, Relation(schema, str(name)), on, home[on], str(account), grants)
+        for table, name in rows
+        if (on := Relation(schema, str(table))) in home
+    ]
+
+
+def _trigger(session: Session, name: Relation, on: Relation, hop: str, account: str, grants: str) -> Aside:
+    row = session.ask(f"SHOW CREATE TRIGGER {qualified(name)}")[0]
+    text, settings = str(row[2]), [str(row[1]), str(row[3]), str(row[4])]
+    _check_trigger(name, on, text, row, account, grants)
+    present, absent = _seen(
+        f"SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {_schema(on)} "
+        f"AND TRIGGER_NAME = {literal(name.table)}"
+    )
+    return Aside(
+        hop, f"trigger {name} of {on}", f"DROP TRIGGER {qualified(name)}", _as_made(text, settings), late=True,
+        present=present, absent=absent, lock=f"metadata lock on {on}, for a moment",
+    )  # fmt: skip
+
+
+def _as_made(text: str, settings: Sequence[str]) -> str:
+    """A trigger keeps the session's settings of the moment when it was made: those are set around it."""
+    keep = ", ".join(f"@ropeway_{name} = @@{name}" for name in _SETTINGS)
+    took = ", ".join(f"{name} = {literal(value)}" for name, value in zip(_SETTINGS, settings, strict=True))
+    back = ", ".join(f"{name} = @ropeway_{name}" for name in _SETTINGS)
+    return DELIMITED + "".join(f"{sql};;\n" for sql in (f"SET {keep}", f"SET {took}", text, f"SET {back}"))
+
+
+def _check_trigger(name: Relation, on: Relation, text: str, row: Row, account: str, grants: str) -> None:
+    """Raise for a trigger that this session could not make again as it is."""
+    found = _DEFINER.search(text)
+    definer = f"{_name(found[1])}@{_name(found[2])}" if found else account
+    if definer != account and not re.search(r"ALL PRIVILEGES ON \*\.\*|\bSUPER\b|SET.USER|SET_ANY_DEFINER", grants):
+        raise RequestError(
+            f"Trigger {name} of {on} belongs to {definer}, and this account could not make it again under that name.",
+            table=str(on), remedy="GRANT SET USER (or SUPER) to it, or load as the trigger's definer.",
+        )  # fmt: skip
+    if str(row[3]) not in _UNICODE and not text.isascii():
+        raise RequestError(
+            f"Trigger {name} of {on} was written in the character set {row[3]}, in which it cannot be made again.",
+            table=str(on), remedy="Make it again in a session of utf8mb4.",
+        )  # fmt: skip
