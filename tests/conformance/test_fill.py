@@ -15,7 +15,7 @@ from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.transfer.request import Choice, Request
-from spots import Servers, Spot, spot
+from spots import MYSQL_FAMILY, Servers, Spot, spot
 
 ENGINES = sorted(SCHEMAS)
 
@@ -118,6 +118,25 @@ def test_rows_that_refer_nowhere_are_named_and_mended(source: str, target: Spot)
     assert [table.target for table in outcome.report.tables if not table.equal] == [
         str(hop.writes) for hop in outcome.plan.hops if hop.writes.table == "person"
     ]
+
+
+@pytest.mark.parametrize("kind", MYSQL_FAMILY)
+def test_an_index_that_numbers_live_by_stays(kind: str, source: str, tmp_path: Path, servers: Servers) -> None:
+    target = spot(kind, tmp_path, servers)
+    for statement in SCHEMAS[kind]:
+        target.ask(statement)
+    target.ask("ALTER TABLE stay ADD n integer NOT NULL AUTO_INCREMENT, ADD KEY numbers (n)")
+    before = catalogue(target)
+    outcome = filled(source, target)
+    assert catalogue(target) == before
+    names = [statement.name.split(" ", 1)[1] for statement in outcome.plan.statements]
+    # Its foreign key stays with it, and with that the index that it leans on in the other table.
+    assert [name for name in names if "aside" in name and ("stay" in name or "person" in name)] == [
+        "put aside trigger gone of person", "put aside trigger heard of person",
+    ]  # fmt: skip
+    assert "put aside the indexes of town" in names
+    assert "check foreign key stay_ibfk_1 of stay" in names
+    assert target.ask("SELECT count(DISTINCT n) FROM stay") == [(len(ROWS["stay"]),)]
 
 
 def refusal(source: str, target: Spot, **options: Any) -> str:

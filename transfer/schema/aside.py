@@ -13,7 +13,8 @@ class Aside:
     """A foreign key, an index or a trigger: the SQL that takes it `away` and the engine's own that makes it `again`.
 
     `late` is what waits until all tables are loaded. `present` and `absent` are queries that see it and miss it, where
-    statements commit by themselves. `first` is `again` in the form that a table with rows takes, `then` what follows.
+    statements commit by themselves. `first` is `again` in the form that a table with rows takes, `then` what follows;
+    `off` undoes it where `away` took more.
     """
 
     hop: str
@@ -27,6 +28,7 @@ class Aside:
     refusal: str = ""
     lock: str = ""
     first: str = ""
+    off: str = ""
     then: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -48,8 +50,8 @@ def returned(asides: Sequence[Aside], *, atomic: bool) -> list[Statement]:
         wait = "*" if one.late else one.hop
         made.append(Statement(
             name=f"put back {one.what}", phase="after", forward=one.first or one.again, check=one.present,
-            back=one.away, guard=one.guard, refusal=one.refusal, hop=one.hop, after=(wait, f"put aside {one.what}"),
-            atomic=atomic, lock=one.lock,
+            back=one.off or one.away, guard=one.guard, refusal=one.refusal, hop=one.hop,
+            after=(wait, f"put aside {one.what}"), atomic=atomic, lock=one.lock,
         ))  # fmt: skip
         made += [
             Statement(name=name, phase="after", forward=sql, hop=one.hop, after=(wait,), atomic=atomic, lock=lock)

@@ -86,7 +86,8 @@ def matched(
                 remedy=f"{hint}'columns:' or --columns name the columns to move.",
             )  # fmt: skip
         found = there.pop(pairs[column.target])
-        if read_rule(engine.reads, found.base or found.native) is None:
+        base = found.base or _held_as(engine, found.native, column.native)
+        if read_rule(engine.reads, base or found.native) is None:
             raise RequestError(
                 f"{where}.{found.name} has the type {found.native or '(none)'} in {engine.name}, for which there is "
                 "no rule.",
@@ -95,7 +96,7 @@ def matched(
         if found.name.lower() != column.target.lower():
             findings.append(Finding("note", f"{where}.{found.name}", f"takes {column.source}", "matched-by-name"))
         computed = bool(found.generated)
-        made.append(replace(column, target=found.name, native=found.native, base=found.base, computed=computed))
+        made.append(replace(column, target=found.name, native=found.native, base=base, computed=computed))
     needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
     if needed:
         raise RequestError(
@@ -103,6 +104,12 @@ def matched(
             remedy="Give the column a default there, or move a 'query:' that has it.",
         )  # fmt: skip
     return tuple(made), findings
+
+
+def _held_as(engine: Engine, native: str, planned: str) -> str:
+    """The type by which an engine holds values where a declaration leaves it open; '' where none does."""
+    decide = getattr(engine, "held_as", None)
+    return str(decide(native, planned)) if decide and read_rule(engine.reads, native) is None else ""
 
 
 def check_fillable(existing: Table, source: Relation, engine: Engine, session: Session | None) -> list[Finding]:

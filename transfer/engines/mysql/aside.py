@@ -40,18 +40,28 @@ class _Shown:
 
 
 def aside(engine: MySql, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-    """The tables' foreign keys, triggers and secondary indexes."""
+    """The tables' triggers, secondary indexes and foreign keys, as far as nothing leans on them."""
     del engine
     home = {hop.writes: hop.name for hop in hops}
     grants = " ".join(str(row[0]) for row in session.ask("SHOW GRANTS")).upper()
-    found: list[Aside] = []
+    staying = _staying(session, home)
+    triggers: list[Aside] = []
+    keys: list[Aside] = []
+    indexes: list[Aside] = []
+    closing: list[Statement] = []
     for schema in sorted({relation.schema for relation in home}):
         database = literal(schema) if schema else "DATABASE()"
-        found += _foreign_keys(session, schema, database, home)
-        found += _triggers(session, schema, database, home, grants)
-    for on in home:
-        found += _indexes(session, on, home)
-    return found, []
+        triggers += _triggers(session, schema, database, home, grants)
+        foreign = catalogue.foreign_keys(session, schema, database)
+        for on in [relation for relation in home if relation.schema == schema]:
+            if on in staying:
+                closing += [_checked(on, key, home[on]) for key in foreign[on.table]]
+                continue
+            shown = _shown(session, on)
+            keys += [_foreign_key(on, key, shown, home[on]) for key in foreign[on.table]]
+            indexes += _indexes(on, shown, home[on])
+    # The indexes are there before the foreign keys, both ways.
+    return [*triggers, *keys, *indexes], closing
 
 
 def _shown(session: Session, on: Relation) -> _Shown:
@@ -77,69 +87,87 @@ def _seen(query: str) -> tuple[str, str]:
     return query, f"SELECT 1 FROM DUAL WHERE NOT EXISTS ({query})"
 
 
-def _foreign_keys(session: Session, schema: str, database: str, home: dict[Relation, str]) -> list[Aside]:
-    """Those of the tables themselves. Another table's stays: with foreign_key_checks off it hinders nothing, and to add
-    it again would name anew the index that the server made for it.
+def _staying(session: Session, home: dict[Relation, str]) -> set[Relation]:
+    """The tables that keep their indexes, and their foreign keys with them: with foreign_key_checks off these are idle.
+
+    AUTO_INCREMENT may live by an index, and the others would come behind it; and a table that keeps its foreign keys,
+    or is not filled, may refer to other columns than a primary key.
     """
-    made = []
-    for table, keys in catalogue.foreign_keys(session, schema, database).items():
-        on = Relation(schema, table)
-        if on in home:
-            clauses = _shown(session, on).foreign_keys
-            made += [_foreign_key(on, key, clauses[key.name], home[on]) for key in keys]
-    return made
+    staying = {on for on in home if session.ask(
+        "SELECT 1 FROM information_schema.COLUMNS c LEFT JOIN information_schema.STATISTICS s "
+        "ON s.TABLE_SCHEMA = c.TABLE_SCHEMA AND s.TABLE_NAME = c.TABLE_NAME AND s.COLUMN_NAME = c.COLUMN_NAME "
+        f"AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 WHERE c.TABLE_SCHEMA = {_schema(on)} "
+        f"AND c.TABLE_NAME = {literal(on.table)} AND c.EXTRA LIKE '%auto_increment%' AND s.INDEX_NAME IS NULL"
+    )}  # fmt: skip
+    leaning = {on: _leaning(session, on) for on in home}
+    for _ in home:
+        staying |= {on for on in home if any(child not in home or child in staying for child in leaning[on])}
+    return staying
 
 
-def _leant_on(session: Session, on: Relation, home: dict[Relation, str]) -> bool:
-    """Whether a table that is not filled refers to other columns than the primary key: their index must stay."""
+def _leaning(session: Session, on: Relation) -> list[Relation]:
+    """The tables that refer to other columns than the primary key."""
     rows = session.ask(
-        "SELECT k.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA, k.TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE k "
+        "SELECT IF(k.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA, NULL, k.TABLE_SCHEMA), k.TABLE_NAME "
+        "FROM information_schema.KEY_COLUMN_USAGE k "
         "LEFT JOIN information_schema.STATISTICS s ON s.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA "
         "AND s.TABLE_NAME = k.REFERENCED_TABLE_NAME AND s.COLUMN_NAME = k.REFERENCED_COLUMN_NAME "
         "AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = k.ORDINAL_POSITION "
         f"WHERE k.REFERENCED_TABLE_SCHEMA = {_schema(on)} AND k.REFERENCED_TABLE_NAME = {literal(on.table)} "
         "AND s.INDEX_NAME IS NULL"
     )
-    return any(not same or Relation(on.schema, str(child)) not in home for same, child in rows)
+    return [Relation(str(other or on.schema), str(child)) for other, child in rows]
 
 
-def _foreign_key(on: Relation, key: ForeignKey, clause: str, hop: str) -> Aside:
+def _checked(on: Relation, key: ForeignKey, hop: str) -> Statement:
+    """For a foreign key that stayed: the rows came in unchecked."""
+    orphans = ddl.orphans(on, key.columns, key.references, key.referenced)
+    return Statement(
+        f"check foreign key {key.name} of {on}", "after", "SELECT 1", guard=orphans, refusal=_refusal(on, key, orphans),
+        hop=hop, after=("*",), atomic=True,
+    )  # fmt: skip
+
+
+def _refusal(on: Relation, key: ForeignKey, orphans: str) -> str:
+    return (
+        f"Rows of {on} refer by ({', '.join(key.columns)}) to rows of {key.references} that are not there, which "
+        f"foreign key {key.name} forbids. They are listed by: {orphans}"
+    )
+
+
+def _foreign_key(on: Relation, key: ForeignKey, shown: _Shown, hop: str) -> Aside:
+    """It goes with the indexes of its table, in one statement. By itself it would leave the index that the server made
+    for it, which a foreign key that is added with its name takes for its own and names anew.
+    """
     present, absent = _seen(
         f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(on)} "
         f"AND TABLE_NAME = {literal(on.table)} AND CONSTRAINT_NAME = {literal(key.name)}"
     )
     orphans = ddl.orphans(on, key.columns, key.references, key.referenced)
+    drop = f"ALTER TABLE {qualified(on)} DROP FOREIGN KEY {quoted(key.name)}"
     return Aside(
-        hop, f"foreign key {key.name} of {on}", f"ALTER TABLE {qualified(on)} DROP FOREIGN KEY {quoted(key.name)}",
-        f"ALTER TABLE {qualified(on)} ADD {clause}", late=True, present=present, absent=absent, guard=orphans,
-        refusal=f"Rows of {on} refer by ({', '.join(key.columns)}) to rows of {key.references} that are not there, so "
-        f"foreign key {key.name} cannot be put back. They are listed by: {orphans}",
+        hop, f"foreign key {key.name} of {on}", f"SELECT 1 /* with the indexes of {on.table.replace('*', '')} */"
+        if shown.keys else drop, f"ALTER TABLE {qualified(on)} ADD {shown.foreign_keys[key.name]}", late=True,
+        present=present, absent=absent, guard=orphans, refusal=_refusal(on, key, orphans), off=drop,
         lock=f"metadata locks on {on} and {key.references}, for a moment",
     )  # fmt: skip
 
 
-def _indexes(session: Session, on: Relation, home: dict[Relation, str]) -> list[Aside]:
-    """All secondary indexes in one pass over the rows. None where AUTO_INCREMENT lives by one: it must stay, and the
-    others would come behind it.
-    """
-    keys = _shown(session, on).keys
-    primary = session.ask(
-        "SELECT 1 FROM information_schema.COLUMNS c LEFT JOIN information_schema.STATISTICS s "
-        "ON s.TABLE_SCHEMA = c.TABLE_SCHEMA AND s.TABLE_NAME = c.TABLE_NAME AND s.COLUMN_NAME = c.COLUMN_NAME "
-        f"AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1 WHERE c.TABLE_SCHEMA = {_schema(on)} "
-        f"AND c.TABLE_NAME = {literal(on.table)} AND c.EXTRA LIKE '%auto_increment%' AND s.INDEX_NAME IS NULL"
-    )
-    if not keys or primary or _leant_on(session, on, home):
+def _indexes(on: Relation, shown: _Shown, hop: str) -> list[Aside]:
+    """All secondary indexes in one pass over the rows."""
+    if not shown.keys:
         return []
     table = f"ALTER TABLE {qualified(on)} "
+    drop = ", ".join(f"DROP INDEX {quoted(name)}" for name in shown.keys)
+    keys = "".join(f"DROP FOREIGN KEY {quoted(name)}, " for name in shown.foreign_keys)
     present, absent = _seen(
         f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(on)} AND TABLE_NAME = "
-        f"{literal(on.table)} AND INDEX_NAME IN ({', '.join(map(literal, keys))}) LIMIT 1"
+        f"{literal(on.table)} AND INDEX_NAME IN ({', '.join(map(literal, shown.keys))}) LIMIT 1"
     )
     return [Aside(
-        home[on], f"the indexes of {on}", table + ", ".join(f"DROP INDEX {quoted(name)}" for name in keys),
-        table + ", ".join(f"ADD {clause}" for clause in keys.values()), present=present, absent=absent,
-        lock=f"shared metadata lock on {on} while it reads the rows",
+        hop, f"the indexes of {on}", table + keys + drop,
+        table + ", ".join(f"ADD {clause}" for clause in shown.keys.values()), present=present, absent=absent,
+        off=table + drop, lock=f"shared metadata lock on {on} while it reads the rows",
     )]  # fmt: skip
 
 

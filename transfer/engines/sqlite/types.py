@@ -23,6 +23,7 @@ _DIGITS = (
 )
 
 
+DECIMALS = ("decimal", "numeric", "dec", "money")
 EXACT_DIGITS = 15  # decimal digits that every double of that many keeps
 
 
