@@ -94,4 +94,4 @@ def test_what_django_numbers_itself_is_refused(tmp_path: Path, servers: Servers)
     assert "django_migrations" not in {hop.writes.table for hop in plan.hops}
     assert any("django_migrations" in f.where and "left alone" in f.message for f in plan.findings)
     warned = wire.plan(Request(one, other, (Choice("auth_permission"),), mode="merge"), wire.Secrets("", secret))
-    assert any("ids of its own" in f.message for f in warned.findings if f.level == "warning")
+    assert any("ids of its own" in f.message for f in warned.findings if f.grade == "warning")
