@@ -151,7 +151,7 @@ def _scratch(job: Wanted) -> Request:
     """The job with each table going into a scratch table of its own, and nothing else done to the target."""
     request, engine = job.request, engine_of(job.request.source.scheme)
     with closing(engine.connect(resolve(request.source, job.secrets.source))) as session:
-        selected = select_tables(request, engine, session, engine.tables(session))
+        selected, _ = select_tables(request, engine, session, engine.tables(session))
     run = new_run()
     choices = tuple(
         replace(

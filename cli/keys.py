@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-Mode = Literal["create", "append", "replace", "truncate", "merge"]
+Mode = Literal["create", "append", "replace", "truncate", "merge", "fill"]
 Consistency = Literal["run", "table", "frozen", "none"]
 Style = Literal["keep", "lower", "upper", "snake"]
 Level = Literal["none", "count", "standard", "full"]

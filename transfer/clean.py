@@ -65,6 +65,7 @@ def remove(run: str, target: Address, *, undo: bool = False) -> Left:
         _hold(plan, loader)
         if undo:
             loader.ledger.finish(run, "running")  # from here on it is no finished run, whatever happens
+        _check_rows(plan, left, loader)
         for statement in left.statements:
             _carry_out(run, statement, loader)
         loader.ledger.forget(run)
@@ -94,6 +95,24 @@ def _hold(plan: Plan, loader: Loader) -> None:
             raise EngineError(
                 f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
                 remedy="Wait for its end, or stop it first. Its lock goes with its process.",
+            )  # fmt: skip
+
+
+def _check_rows(plan: Plan, left: Left, loader: Loader) -> None:
+    """Raise if a table that is emptied, because the run found it empty, holds rows that the run did not bring."""
+    undone = {number_of(statement.name) for statement in left.statements}
+    emptied = {s.hop for s in plan.statements if s.guard and s.back and number_of(s.name) in undone}
+    receipts = loader.ledger.receipts(plan.run)
+    for hop in plan.hops:
+        if hop.mode != "fill" or hop.name not in emptied:
+            continue
+        brought = sum(receipt.loaded for receipt in receipts if receipt.hop == hop.name)
+        relation = engine_of(plan.target.scheme).relation(hop.writes)
+        there = int(str(loader.ask(f"SELECT count(*) FROM {relation}")[0][0]))
+        if there > brought:
+            raise RequestError(
+                f"{hop.writes} holds {there} rows, of which the run brought {brought}: emptying it would take others.",
+                table=str(hop.writes), remedy="Nothing was removed. Move those rows first, or take out the run's own.",
             )  # fmt: skip
 
 
@@ -133,13 +152,16 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
     published: list[str] = []
     added = {one for seal in plan.sealed for one in seal.added}
     swapped: set[str] = set()  # hops whose swap is undone first: only then is their shadow there again
+    taken_back: set[str] = set()  # what was undone by the run itself, and is done again by undoing that first
     for statement in reversed(in_order(plan)):
         name = statement.name.split(" ", 1)[1]
-        was_made = statement.hop in swapped and journal.get(number_of(statement.name), ("", ""))[1] == "done"
+        again = statement.hop in swapped or name in taken_back
+        was_made = again and journal.get(number_of(statement.name), ("", ""))[1] == "done"
         if not was_made and not _happened(statement, journal, loader):
             continue
         if statement.phase == "swap":
             swapped.add(statement.hop)
+        taken_back |= set(statement.after)
         if statement.back:
             undoing = Statement(
                 f"{number_of(statement.name)} undo: {name}", "clean", statement.back, atomic=engine.atomic_ddl

@@ -18,6 +18,7 @@ from .errors import DataError, EngineError, RequestError
 from .flow import Tally
 from .plan import Hop, Slice, Statement
 
+DELIMITED = "DELIMITER ;;\n"
 # A statement goes on over comments, bodies in dollars and quotes; a quote without its fellow is a plain character.
 _STATEMENT = re.compile(
     r"""(?:--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|'[^']*'|"[^"]*"|`[^`]*`|;(?!\n)|[^;])+""", re.DOTALL
@@ -130,7 +131,7 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
         return
     if not state and statement.phase == "before" and statement.check and loader.ask(statement.check):
         raise RequestError(
-            f"{statement.name.split(' ', 1)[1].capitalize()}: it is there already, and this run did not make it.",
+            f"{statement.name.split(' ', 1)[1].capitalize()}: it is so already, and this run did not do it.",
             remedy="Plan again: the target has changed since the plan was made.",
         )
     if statement.guard and loader.ask(statement.guard):
@@ -139,12 +140,19 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
         _atomically(run, statement, loader)
         return
     loader.ledger.journal(run, statement.name, "started")
-    loader.execute(statement.forward)
+    for sql in parts(statement.forward) if statement.forward.startswith(DELIMITED) else [statement.forward]:
+        loader.execute(sql)
     loader.ledger.journal(run, statement.name, "done")
 
 
 def parts(sql: str) -> list[str]:
-    """The statements of a text; one ends at a semicolon at the end of a line, outside of quotes and comments."""
+    """The statements of a text; one ends at a semicolon at the end of a line, outside of quotes and comments.
+
+    A text that begins with the mysql client's DELIMITER ;; is split at lines that end so: a trigger's body has
+    semicolons of its own.
+    """
+    if sql.startswith(DELIMITED):
+        return [one for part in sql.removeprefix(DELIMITED).split(";;\n") if (one := part.strip("\n"))]
     return [found[0].strip() for found in _STATEMENT.finditer(sql) if found[0].strip()]
 
 

@@ -12,6 +12,7 @@ from .canonical import Canon
 from .place import Address
 from .plan import ColumnPlan, Cut, Finding, Hop, Slice, Statement
 from .rules import Read, Write
+from .schema.aside import Aside
 from .schema.catalogue import Column, Further, Relation, Table
 from .schema.wording import Wording
 
@@ -304,6 +305,12 @@ class Engine(Protocol):
 
     def finish(self, build: Build) -> list[Statement]:
         """What makes a loaded table usable, in this engine's order: keys, indexes, foreign keys."""
+        ...
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        """What is put aside of tables that are somebody else's while rows come in, in that order; and what else they
+        need afterwards. RequestError for what could not be put back as it was.
+        """
         ...
 
     def exists(self, relation: Relation) -> str:

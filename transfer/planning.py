@@ -16,7 +16,8 @@ from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Stat
 from .policies import profiled, shared
 from .request import Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
-from .schema import further
+from .schema import filling, further
+from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Relation, Table
 from .schema.definitions import defined, renames, shape
 from .schema.distinct import distinct
@@ -50,7 +51,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
             remedy=f"Modes there: {', '.join(ends.target.modes)}.",
         )
     tables = ends.source.tables(ends.source_session)
-    selected = select_tables(request, ends.source, ends.source_session, tables)
+    selected, skipped = select_tables(request, ends.source, ends.source_session, tables)
     names = _target_names(request, ends, selected)
     around = Around(request, ends, ends.source.further(ends.source_session), names)
     planned = [_table_plan(request, ends, item, names) for item in selected]
@@ -59,13 +60,13 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = distinct(_unify(planned, ends), ends, there)
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
     planned = [replace(e, table=table, columns=made) for e, (table, made) in zip(planned, fitting, strict=True)]
-    existing = _existing(there, goals)
+    existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     counting = further.sequences(around, entries)
     views = further.views(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, counting.made) for entry in entries], ends)
     hops, statements = _assemble(request, ends, entries, run, existing, counting.statements, views.statements)
-    findings = [finding for entry in entries for finding in entry.findings]
+    findings = [*skipped, *(finding for entry in entries for finding in entry.findings)]
     findings += [*counting.findings, *views.findings, *further.listed(around)]
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
@@ -145,14 +146,16 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
     check_columns(source.name, goals, ends.target.name, fold=ends.target.folds_columns)
     table = _target_table(source, tuple(made), columns, names, ends)
     table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
-    findings += [*untold, *unmoved(source, columns, names)]
+    mode = item.choice.mode or request.mode
+    untold += unmoved(source, columns, names)
+    untold += [Finding("note", str(source.name), f"not carried: {what}", "object-lost") for what in source.left_out]
+    findings += untold if mode in ("create", "replace") else []  # a table that is there has its own
     columns = [replace(c, computed=bool(table.column(c.target).generated)) for c in columns]
     if request.limit and table.foreign_keys:
         table = replace(table, foreign_keys=())
         said = "a rehearsal leaves out foreign keys: its rows are a part"
         findings.append(Finding("note", str(source.name), said, "foreign-key-lost"))
-    findings += [Finding("note", str(source.name), f"not carried: {what}", "object-lost") for what in source.left_out]
-    return Entry(item.choice, source, table, tuple(columns), tuple(findings), item.choice.mode or request.mode)
+    return Entry(item.choice, source, table, tuple(columns), tuple(findings), mode)
 
 
 def _meaning(engine: Engine, table: Table, column: Column, override: str, within: bool) -> tuple[Type, Read]:
@@ -272,13 +275,6 @@ def _there(ends: Ends, names: Sequence[Relation]) -> list[Table]:
     return [table for schema in sorted({n.schema for n in names}) for table in ends.target.tables(session, schema)]
 
 
-def _existing(there: Sequence[Table], names: Sequence[Relation]) -> dict[Relation, Table]:
-    """The target tables that are there already, by the names they would get."""
-    wanted = {(name.schema.lower(), name.table.lower()): name for name in names}
-    spelled = {(table.name.schema.lower(), table.name.table.lower()): table for table in there}
-    return {name: spelled[key] for key, name in wanted.items() if key in spelled}
-
-
 def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]) -> Entry:
     entry = _onto(entry, ends, existing.get(entry.table.name))
     known = [finding for c in entry.columns for finding in of_column(entry.source, entry.source.column(c.source), c)]
@@ -316,7 +312,7 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
             raise RequestError(
                 f"{entry.table.name} exists in the target, and mode create makes its tables.",
                 table=str(entry.table.name),
-                remedy="Choose --mode append, replace, truncate or merge, or another --target-schema.",
+                remedy="Choose --mode append, fill, replace, truncate or merge, or another --target-schema.",
             )
         return entry
     if existing is None:
@@ -324,31 +320,11 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
             f"{entry.table.name} is not in the target, and mode {entry.mode} fills a table that is there.",
             table=str(entry.table.name), remedy="Use --mode create.",
         )  # fmt: skip
-    there = {column.name.lower(): column for column in existing.columns}
-    plans = []
-    for column in entry.columns:
-        found = there.pop(column.target.lower(), None)
-        if found is None:
-            raise RequestError(
-                f"{entry.table.name} has no column {column.target}.",
-                table=str(entry.table.name), remedy="Leave it out with --columns, or add it there.",
-            )  # fmt: skip
-        if read_rule(ends.target.reads, found.base or found.native) is None:
-            raise RequestError(
-                f"{entry.table.name}.{found.name} has the type {found.native or '(none)'} in {ends.target.name}, for "
-                "which there is no rule.",
-                table=str(entry.table.name), column=found.name, remedy="Leave the column out with --columns.",
-            )  # fmt: skip
-        made = bool(found.generated)
-        plans.append(replace(column, target=found.name, native=found.native, base=found.base, computed=made))
-    needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
-    if needed:
-        raise RequestError(
-            f"{entry.table.name} needs a value in {', '.join(needed)}, which the source has not.",
-            table=str(entry.table.name),
-        )  # fmt: skip
-    del ends
-    return replace(entry, table=existing, columns=tuple(plans))
+    findings = clashes(existing.name, entry.mode)
+    if entry.mode == "fill":
+        findings += filling.check_fillable(existing, entry.source.name, ends.target, ends.target_session)
+    columns, renamed = filling.matched(entry.columns, existing, entry.mode, ends.target)
+    return replace(entry, table=existing, columns=columns, findings=(*entry.findings, *findings, *renamed))
 
 
 def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
@@ -379,6 +355,8 @@ def _assemble(
         hops.append(hop)
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)
+    opening, closing = filling.around(hops, ends.target, ends.target_session)
+    before, after = before + opening, closing + after
     after += [*views, *_own("after", request.after, "")]
     return hops, _numbered([*before, *after])
 

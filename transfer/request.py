@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from .place import Place
 
-MODES = ("create", "append", "replace", "truncate", "merge")
+MODES = ("create", "append", "replace", "truncate", "merge", "fill")
 CONSISTENCIES = ("run", "table", "frozen", "none")
 LEVELS = ("none", "count", "standard", "full")
 STYLES = ("keep", "lower", "upper", "snake")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from attacks import attack, ended, equal_to_what_was_read, finished
 from servers import Mariadb, Postgresql
 from spots import SQL_ENGINES, Rows, Servers, spot
 
-VICTIM = Path(__file__).with_name("victim.py")
 ACCOUNTS, PER_ACCOUNT = 2_000, 100
 TOTAL = ACCOUNTS * PER_ACCOUNT
 POINTS = [
@@ -34,28 +31,6 @@ SCHEMA = (
     "CREATE TABLE account (id integer PRIMARY KEY, amount integer NOT NULL, note varchar(40))",
     "CREATE TABLE log (delta integer NOT NULL, txt varchar(40))",
 )
-
-
-def attack(**settings: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(VICTIM), json.dumps(settings)], capture_output=True, text=True, timeout=100, check=False
-    )
-
-
-def finished(settings: dict[str, Any]) -> dict[str, Any]:
-    """Resume until the run ends; the resumed process must not need luck."""
-    done = attack(**{**settings, "point": "", "after_s": 0, "resume": True})
-    if "did not end" not in done.stderr and "No run of this job is unfinished" in done.stderr:
-        done = attack(**{**settings, "point": "", "after_s": 0})  # killed before the run was recorded
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def ended(settings: dict[str, Any]) -> bool:
-    """Whether the kill came after the run's end: no run is unfinished, and its tables are there."""
-    again = attack(**{**settings, "point": "", "after_s": 0, "resume": True, "dry": True})
-    return again.stdout.strip() == "ended"
 
 
 Execute = Callable[[list[str]], None]
@@ -141,14 +116,6 @@ def holds(ask: Callable[[str], Rows]) -> None:
     assert int(balance) == 0
     assert lines % 2 == 0
     assert lines >= 1_000
-
-
-def equal_to_what_was_read(answer: dict[str, Any]) -> None:
-    claims = {table["target"]: table["claim"] for table in answer["report"]["tables"]}
-    # Between PostgreSQL servers bytes pass undecoded, and the source's sum is taken within its snapshot.
-    assert set(claims.values()) <= {"target equals what was read", "target equals source", "not verified"}, claims
-    unverified = [table["reason"] for table in answer["report"]["tables"] if table["claim"] == "not verified"]
-    assert all("merge" in reason for reason in unverified), unverified
 
 
 @pytest.mark.parametrize("kind", SQL_ENGINES)

@@ -14,6 +14,7 @@ from ..engine import Build, Session
 from ..errors import EngineError, RequestError
 from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ..rules import Read, Write
+from ..schema.aside import Aside
 from ..schema.catalogue import Column, Further, Relation, Table
 from ..schema.sql import double_quoted, text_literal
 from ..schema.wording import Wording
@@ -88,6 +89,9 @@ class WithoutSql:
 
     def finish(self, build: Build) -> list[Statement]:
         return []
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        return [], []
 
     def exists(self, relation: Relation) -> str:
         return ""

@@ -6,6 +6,7 @@
 | append | a staging table | one INSERT ... SELECT, with its journal entry |
 | replace | a shadow | the swap |
 | truncate | the table, emptied once | nothing more |
+| fill | the table, which is empty | nothing more; see filling.py for what is put aside and back |
 | merge | a staging table, slice by slice | an UPDATE and an INSERT inside the slice's transaction |
 """
 
@@ -154,4 +155,11 @@ def _merge(move: Move) -> Made:
     return hop, [_create_statement(slim, staging, bare=True), _create_statement(slim, preimages, bare=True)], []
 
 
-_MODES = {"create": _create, "append": _append, "truncate": _truncate, "replace": _replace, "merge": _merge}
+def _fill(move: Move) -> Made:
+    """Nothing by itself: what is put aside concerns several tables at once."""
+    return move.hop, [], []
+
+
+_MODES = {
+    "create": _create, "append": _append, "truncate": _truncate, "replace": _replace, "merge": _merge, "fill": _fill,
+}  # fmt: skip

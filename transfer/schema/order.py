@@ -58,8 +58,9 @@ def _waiting(entry: Entry, by_name: dict[Relation, Entry], earlier: Sequence[Rel
     lost = [fk for fk in entry.table.foreign_keys if fk not in kept]
     findings = tuple(
         Finding("warning", str(entry.table.name),
-                f"its foreign key on {', '.join(fk.columns)} to {fk.references} is not kept: "
-                "the engine checks each row at once, so a table cannot refer to itself or in a circle "
+                f"its foreign key on {', '.join(fk.columns)} to {fk.references} is "
+                + ("in the way of every row that it refers by: " if entry.mode == "fill" else "not kept: ")
+                + "the engine checks each row at once, so a table cannot refer to itself or in a circle "
                 "while it is loaded", "foreign-key-lost")
         for fk in lost
     )  # fmt: skip

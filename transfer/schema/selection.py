@@ -9,7 +9,9 @@ from fnmatch import fnmatchcase
 
 from ..engine import Engine, Session
 from ..errors import RequestError
+from ..plan import Finding
 from ..request import Choice, Request
+from .bookkeeping import keeper, left_alone
 from .catalogue import Relation, Table
 
 
@@ -27,8 +29,13 @@ def matches(name: Relation, pattern: str, default_schema: str) -> bool:
     return any(fnmatchcase(one.lower(), pattern.lower()) for one in spelled)
 
 
-def select_tables(request: Request, engine: Engine, session: Session, tables: Sequence[Table]) -> list[Selected]:
-    """The tables of a request, of all that there are, the largest first; a later choice overrides an earlier one."""
+def select_tables(
+    request: Request, engine: Engine, session: Session, tables: Sequence[Table]
+) -> tuple[list[Selected], list[Finding]]:
+    """The tables of a request, of all that there are, the largest first, and what its globs leave alone.
+
+    A later choice overrides an earlier one.
+    """
     chosen: dict[Relation, Selected] = {}
     for choice in request.choices:
         for table in _chosen(choice, tables, engine, session):
@@ -36,7 +43,12 @@ def select_tables(request: Request, engine: Engine, session: Session, tables: Se
             chosen[table.name] = Selected(table, choice)
     if not chosen:
         raise RequestError(f"{request.source} holds no table to move.")
-    return sorted(chosen.values(), key=lambda item: (-item.table.rows, str(item.table.name)))
+    kept = [t.name for t in tables if keeper(t.name) and t.name not in chosen and _would_take(request, t, engine)]
+    return sorted(chosen.values(), key=lambda item: (-item.table.rows, str(item.table.name))), left_alone(kept)
+
+
+def _would_take(request: Request, table: Table, engine: Engine) -> bool:
+    return any(not c.query and matches(table.name, c.table, engine.default_schema) for c in request.choices)
 
 
 def _chosen(choice: Choice, tables: Sequence[Table], engine: Engine, session: Session) -> list[Table]:
@@ -45,9 +57,10 @@ def _chosen(choice: Choice, tables: Sequence[Table], engine: Engine, session: Se
         name = choice.to.rpartition(".")[2] or "query"
         return [replace(described, name=Relation("", name), physical={"query": choice.query})]
     found = [table for table in tables if matches(table.name, choice.table, engine.default_schema)]
-    # A view is moved when it is named; a glob means tables, else its rows would be there twice.
+    # A view is moved when it is named; a glob means tables, else its rows would be there twice. A migration tool's
+    # bookkeeping says what was done in its own place.
     if any(sign in choice.table for sign in "*?["):
-        found = [table for table in found if table.kind != "view"]
+        found = [table for table in found if table.kind != "view" and not keeper(table.name)]
     for pattern in choice.exclude:
         if not any(matches(table.name, pattern, engine.default_schema) for table in tables):
             raise _nothing(pattern, tables)

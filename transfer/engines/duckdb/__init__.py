@@ -14,11 +14,12 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...schema.aside import Aside
 from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ..exact import check_column
-from . import catalogue, ddl, further
+from . import aside, catalogue, ddl, further
 from .canon import checksum_sql
 from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
 from .loader import DuckLoader
@@ -59,7 +60,7 @@ class DuckDb:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
-    modes = ("create", "append", "replace", "truncate", "merge")
+    modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
     default_schema = "main"
@@ -156,6 +157,9 @@ class DuckDb:
         """A foreign key as it can be made beside its parent, and what is lost of it in words."""
         return ddl.reference(foreign, table, parent, swapped=swapped)
 
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        return aside.aside(self, session, hops)
+
     def exists(self, relation: Relation) -> str:
         return ddl.exists(Relation(relation.schema or self.default_schema, relation.table))
 
@@ -191,7 +195,7 @@ class DuckDb:
         there = {table.name: table for table in self.tables(session)}
         findings = []
         for hop in hops:
-            for column in hop.columns if hop.mode in ("append", "truncate", "merge") else ():
+            for column in hop.columns if hop.mode in ("append", "truncate", "merge", "fill") else ():
                 place = slot(column.native)
                 if not place.takes(column.type.arrow):
                     check_column(hop, column, place.arrow)

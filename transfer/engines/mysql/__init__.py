@@ -14,10 +14,11 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
-from . import catalogue, cuts, ddl, further, room
+from . import aside, catalogue, cuts, ddl, further, room
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
@@ -49,7 +50,7 @@ class MySql:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
     unlike: tuple[str, ...]
-    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = False
     loose = False
     default_schema = ""
@@ -169,6 +170,9 @@ class MySql:
 
     def finish(self, build: Build) -> list[Statement]:
         return [*ddl.indexes(build), *ddl.numbers(build), *ddl.foreign_keys(self, build)]
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        return aside.aside(self, session, hops)
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation)

@@ -28,7 +28,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, COLLATION "
         f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     ))  # fmt: skip
-    foreign = _foreign_keys(session, schema, literal)
+    foreign = foreign_keys(session, schema, literal)
     mariadb = "mariadb" in version(session).lower()
     conditions = _checks(session, literal, mariadb=mariadb)
     documents = {(str(table), str(name)) for table, name, c in conditions if str(c) == f"json_valid(`{name}`)"}
@@ -206,7 +206,7 @@ def _members(rows: list[Row]) -> str:
     return f"({', '.join(parts)})"
 
 
-def _foreign_keys(session: Session, schema: str, literal: str) -> defaultdict[str, list[ForeignKey]]:
+def foreign_keys(session: Session, schema: str, literal: str) -> defaultdict[str, list[ForeignKey]]:
     rows = session.ask(
         "SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, "
         "k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE, "

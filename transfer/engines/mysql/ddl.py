@@ -128,21 +128,21 @@ def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
     """With foreign_key_checks off a key is added in place and looks at no row: orphans are asked for first."""
     on, made = qualified(build.into), []
     for fk, clause in zip(build.table.foreign_keys, foreign_key_clauses(engine, build.table), strict=True):
-        orphans = _orphans(build.into, fk.columns, fk.references, fk.referenced)
+        lost = orphans(build.into, fk.columns, fk.references, fk.referenced)
         made.append(Statement(
             name=f"add foreign key {fk.name}", phase="after", hop=build.hop, after=("*",),
             forward=f"ALTER TABLE {on} ADD {clause}", back=f"ALTER TABLE {on} DROP FOREIGN KEY {quoted(fk.name)}",
             check=f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(build.into)} "
             f"AND TABLE_NAME = {literal(build.into.table)} AND CONSTRAINT_NAME = {literal(fk.name)}",
-            guard=orphans,
+            guard=lost,
             refusal=f"Rows of {build.into} refer by ({', '.join(fk.columns)}) to rows of {fk.references} that are "
-            f"not there, so foreign key {fk.name} cannot be made. They are listed by: {orphans}",
+            f"not there, so foreign key {fk.name} cannot be made. They are listed by: {lost}",
             lock=f"metadata locks on {build.into} and {fk.references}, for a moment",
         ))  # fmt: skip
     return made
 
 
-def _orphans(child: Relation, columns: Sequence[str], parent: Relation, referenced: Sequence[str]) -> str:
+def orphans(child: Relation, columns: Sequence[str], parent: Relation, referenced: Sequence[str]) -> str:
     same = " AND ".join(f"p.{quoted(r)} = c.{quoted(c)}" for c, r in zip(columns, referenced, strict=True))
     filled = " AND ".join(f"c.{quoted(c)} IS NOT NULL" for c in columns)
     shown = ", ".join(f"c.{quoted(c)}" for c in columns)

@@ -15,11 +15,12 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...types import Fidelity
-from . import catalogue, ddl, further
+from . import aside, catalogue, ddl, further
 from .canon import checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
@@ -60,7 +61,7 @@ class PostgreSql:
     takes = (_BINARY,)
     lacks = ("nul",)
     unlike: tuple[str, ...] = ()
-    modes = ("create", "append", "replace", "truncate", "merge")
+    modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
     default_schema = "public"
@@ -211,6 +212,9 @@ class PostgreSql:
             *ddl.keys(self, build), *ddl.identities(self, build), *ddl.checks(self, build),
             *ddl.remarks(self, build), ddl.analyze(self, build), *ddl.foreign_keys(self, build),
         ]  # fmt: skip
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        return aside.aside(self, session, hops)
 
     def exists(self, relation: Relation) -> str:
         return f"SELECT 1 WHERE to_regclass({text_literal(qualified(relation))}) IS NOT NULL"

@@ -11,14 +11,16 @@ from ...canonical import Canon
 from ...engine import Build, Failure, Loader, Session, Source
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...rules import split
+from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
-from . import catalogue, ddl, further
+from . import aside, catalogue, ddl, further
 from .loader import SqliteLoader, SqliteSession
 from .profile import profile
 from .reader import SqliteSource
-from .types import READS, WRITES
+from .types import DECIMALS, EXACT_DIGITS, READS, WRITES
 
 # CURRENT_TIMESTAMP is in UTC there, as text without a zone; lower() knows ASCII only.
 _WORDS = Wording(
@@ -40,7 +42,7 @@ class Sqlite:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
     unlike: tuple[str, ...] = ()
-    modes = ("create", "append", "replace", "truncate", "merge")
+    modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = True
     default_schema = ""
@@ -143,6 +145,14 @@ class Sqlite:
         if build.table.foreign_keys:
             made.append(ddl.check_foreign_keys(build))
         return made
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        return aside.aside(session, hops)
+
+    def held_as(self, native: str, planned: str) -> str:
+        """A bare DECIMAL holds as reals what a DECIMAL of so few digits does; '' if it may not."""
+        bare = split(native).name in DECIMALS and not split(native).arguments
+        return planned if bare and 0 < split(planned).argument(0, 0) <= EXACT_DIGITS else ""
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation.table)

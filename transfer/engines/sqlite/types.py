@@ -47,6 +47,7 @@ _FROM_JULIAN = (
 _NO_NUL = "CASE WHEN instr({c}, char(0)) THEN NULL ELSE {c} END"  # replace() looks for no char(0)
 
 
+DECIMALS = ("decimal", "numeric", "dec", "money")
 EXACT_DIGITS = 15  # decimal digits that every double of that many keeps
 
 

@@ -1,0 +1,44 @@
+"""What SQLite puts aside while rows come in: indexes and triggers, put back from the texts that it keeps itself.
+
+Foreign keys and unique constraints are part of the table. Keys are not enforced while Ropeway loads, and the rows are
+checked once all are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...commit import DELIMITED
+from ...engine import Build, Session
+from ...plan import Hop, Statement
+from ...schema.aside import Aside
+from ...schema.catalogue import Table
+from ...schema.sql import double_quoted, text_literal
+from .ddl import check_foreign_keys
+
+
+def aside(session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+    """Triggers and indexes, each by its own text; the foreign keys' check comes last."""
+    found = [one for hop in hops for one in _of(session, hop, "trigger")]
+    found += [one for hop in hops for one in _of(session, hop, "index")]
+    keyed = {str(name) for (name,) in session.ask(
+        "SELECT DISTINCT l.name FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) WHERE l.schema = 'main'"
+    )}  # fmt: skip
+    checks = [
+        check_foreign_keys(Build(hop.name, Table(hop.writes, ()), hop.writes))
+        for hop in hops
+        if hop.writes.table in keyed
+    ]
+    return found, checks
+
+
+def _of(session: Session, hop: Hop, kind: str) -> list[Aside]:
+    rows = session.ask(
+        f"SELECT name, sql FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL "
+        f"AND tbl_name = {text_literal(hop.writes.table)} COLLATE NOCASE ORDER BY rowid"
+    )
+    return [
+        Aside(hop.name, f"{kind} {name} of {hop.writes}", f"DROP {kind.upper()} {double_quoted(str(name))}",
+              f"{DELIMITED}{sql};;\n", late=kind == "trigger")
+        for name, sql in rows
+    ]  # fmt: skip
