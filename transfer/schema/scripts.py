@@ -155,12 +155,11 @@ def pieces(text: str, file: str, engine: Engine) -> list[Piece]:
             remedy="Begin a statement that you add with a line '-- [+] what it does'.",
         )
     ends = [*(mark[0] for mark in marks[1:]), len(text)][: len(marks)]
-    return [
-        _marked(
-            found, cut(_without(text, remarks, start, end), escaping=escaping), file, text.count("\n", 0, start) + 1
-        )
-        for (_, start, found), end in zip(marks, ends, strict=True)
-    ]
+    made, line, place = [], 1, 0
+    for (begin, start, found), end in zip(marks, ends, strict=True):
+        line, place = line + text.count("\n", place, begin), begin
+        made.append(_marked(found, cut(_without(text, remarks, start, end), escaping=escaping), file, line))
+    return made
 
 
 def _marked(found: re.Match[str], parts: tuple[str, ...], file: str, line: int) -> Piece:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 from ..clean import in_order
@@ -31,6 +32,7 @@ class _Edit:
     after: list[Piece]
     down: list[Piece]
 
+    @cached_property
     def known(self) -> dict[int, Statement]:
         return {number_of(statement.name): statement for statement in self.plan.statements}
 
@@ -64,7 +66,7 @@ def _is(statement: Statement, *verbs: str) -> bool:
 
 def _check_marks(edit: _Edit) -> None:
     """Each mark stands once, and in its own file."""
-    known = edit.known()
+    known = edit.known
     seen: dict[int, str] = {}
     for file, found in ((BEFORE, edit.before), (AFTER, edit.after)):
         for piece in found:
@@ -99,7 +101,7 @@ def _words(statement: Statement) -> str:
 def _removed(edit: _Edit) -> list[Statement]:
     """The statements that are in no file any more. RequestError if rows could not land without one."""
     there = {piece.number for piece in (*edit.before, *edit.after) if piece.parts}
-    gone = [statement for number, statement in edit.known().items() if number not in there]
+    gone = [statement for number, statement in edit.known.items() if number not in there]
     for statement in gone:
         if _is(statement, *_LANDS):
             hop = edit.plan.hop(statement.hop)
@@ -113,7 +115,7 @@ def _removed(edit: _Edit) -> list[Statement]:
 
 def _check_order(edit: _Edit, removed: Sequence[Statement]) -> None:
     """RequestError for a statement that stands before one that it needs."""
-    known = edit.known()
+    known = edit.known
     planned = [statement for statement in in_order(edit.plan) if statement not in removed]
     for file, found in ((BEFORE, edit.before), (AFTER, edit.after)):
         place = {known[piece.number]: n for n, piece in enumerate(found) if piece.number}
@@ -150,7 +152,7 @@ def _refers(plan: Plan, child: str, parent: str) -> bool:
 
 def _forward(edit: _Edit) -> list[Statement]:
     """The statements of both files in their order."""
-    known = edit.known()
+    known = edit.known
     number = max(known, default=0)
     made: list[Statement] = []
     for file, found in ((BEFORE, edit.before), (AFTER, edit.after)):
@@ -215,7 +217,7 @@ def _check_created(edit: _Edit, hop: Hop, planned: str, forward: str, where: str
 
 def _added(edit: _Edit, found: Sequence[Piece], place: int, file: str, number: int) -> Statement:
     """A person's statement: it is done where it stands, so it waits for what its neighbour waits for."""
-    piece, known = found[place], edit.known()
+    piece, known = found[place], edit.known
     if len(piece.parts) > 1 and not edit.engine.atomic_ddl:
         raise RequestError(
             f"{file}, line {piece.line}: '{piece.name}' holds {len(piece.parts)} statements, and {edit.engine.name} "
@@ -237,7 +239,7 @@ def _backward(edit: _Edit, statements: list[Statement]) -> tuple[list[Statement]
     named = {piece.name: piece for piece in edit.down if not piece.number}
     names = {_plain(s) for s in statements}
     for piece in edit.down:
-        if (piece.number and piece.number not in edit.known()) or (not piece.number and piece.name not in names):
+        if (piece.number and piece.number not in edit.known) or (not piece.number and piece.name not in names):
             raise RequestError(
                 f"{DOWN}, line {piece.line}: '{piece.name}' is in none of the other files.",
                 remedy="A way back stands under the same line '-- [+] ...' as the statement that it undoes.",
