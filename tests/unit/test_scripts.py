@@ -47,6 +47,8 @@ def test_a_backslash_escapes_where_the_engine_says_so() -> None:
     sql = "SELECT 'it\\';\n';\nSELECT 2"
     assert cut(sql, escaping=True) == ("SELECT 'it\\';\n'", "SELECT 2")
     assert cut(sql, escaping=False) == ("SELECT 'it\\'", "'", "SELECT 2")
+    assert cut("SELECT 1--'1;\n'", escaping=True) == ("SELECT 1--'1;\n'",)
+    assert cut("SELECT 1--'1\n;\nSELECT 2", escaping=False) == ("SELECT 1--'1", "SELECT 2")
 
 
 def planned(engine: Engine, *statements: Statement) -> Plan:

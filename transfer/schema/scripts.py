@@ -1,7 +1,7 @@
 """A plan's statements as SQL files that a person may review and edit, and such a file in pieces again.
 
 A line `-- [3] create table shop.orders` begins statement 3, a line `-- [+] what it does` one that a person adds. Up to
-the next such line everything is its SQL, but for lines that begin with `--:`, which are remarks of the plan.
+the next such line everything is its SQL, but for lines that begin with `-- :`, which are remarks of the plan.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ def escapes(engine: Engine) -> bool:
 @cache
 def _tokens(escaping: bool) -> re.Pattern[str]:
     inside = r"(?:[^{0}\\]|\\.|{0}{0})*" if escaping else r"(?:[^{0}]|{0}{0})*"
+    blank = r"(?=\s|\Z)" if escaping else ""  # where a backslash escapes, in the MySQL family, 1--1 is 2
     return re.compile(
-        r"(?P<comment>--[^\n]*|/\*.*?\*/)"
+        rf"(?P<comment>--{blank}[^\n]*|/\*.*?\*/)"
         rf"|(?P<quoted>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'|'{inside.format(chr(39))}'"
         rf"|\"{inside.format(chr(34))}\"|`(?:[^`]|``)*`)"
         r"|(?P<space>\s+)|(?P<word>[\w$]+)|(?P<sign>.)",
@@ -112,10 +113,10 @@ def _piece(statement: Statement, sql: str, engine: Engine) -> str:
     number, _, name = statement.name.partition(" ")
     lines = [f"-- [{number}] {_line(name)}"]
     if sql is not statement.forward and not sql:
-        return "\n".join([*lines, "--: no way back of its own"])
+        return "\n".join([*lines, "-- : no way back of its own"])
     if sql == statement.forward:
-        lines += [f"--: takes {_line(statement.lock)}"] if statement.lock else []
-        lines += [f"--: only if this returns no row: {_line(statement.guard)}"] if statement.guard else []
+        lines += [f"-- : takes {_line(statement.lock)}"] if statement.lock else []
+        lines += [f"-- : only if this returns no row: {_line(statement.guard)}"] if statement.guard else []
     text = _unmarked(sql, engine).rstrip().rstrip(";")
     # Behind a comment that ends with its line a semicolon would be a part of it.
     last = [kind for kind, _, _ in tokens(text, escaping=escapes(engine))][-1:]
@@ -126,7 +127,7 @@ def _unmarked(sql: str, engine: Engine) -> str:
     """SQL whose own comments are no marks: those at a line's beginning move a blank to the right."""
     escaping = escapes(engine)
     return "".join(
-        f" {text}" if kind == "comment" and text.startswith(("-- [", "--:")) else text
+        f" {text}" if kind == "comment" and text.startswith(("-- [", "-- :")) else text
         for kind, text, _ in tokens(unix(sql), escaping=escaping)
     )
 
@@ -147,7 +148,7 @@ def pieces(text: str, file: str, engine: Engine) -> list[Piece]:
             continue
         if found := _MARK.fullmatch(token):
             marks.append((place, place + len(token), found))
-        elif token.startswith("--:"):
+        elif token.startswith("-- :"):
             remarks.append((place, place + len(token)))
     if cut(text[: marks[0][0] if marks else len(text)], escaping=escaping):
         raise RequestError(
