@@ -53,6 +53,8 @@ class Ways:
         if hop.mode == "append":
             keyed = hop.name in self._publishing
             return (COPY, "by the staging table") if keyed else (IRREVERSIBLE, "without a key no row can be taken out")
+        if hop.mode not in ("create", "replace"):
+            return IRREVERSIBLE, "its rows lie in a table that was there"
         return (COPY, "the old table is kept") if hop.into != hop.writes else (REVERSIBLE, "they go with their table")
 
     def of_all(self) -> str:
