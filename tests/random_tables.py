@@ -41,6 +41,7 @@ JSONS = (
     "12345678901234567890",
 )
 _DECIMALS = ((1, 0), (3, 3), (15, 2), (16, 15), (18, 0), (38, 0), (38, 37))
+_NANOSECONDS = (-9_223_286_400_000_000_000, 2**63 - 2)  # whole days at the lower end, where DuckDB's begin
 NUL, NAN, NANOSECONDS, WIDE = "nul", "nan", "nanoseconds", "wide"  # what a place may lack
 
 
@@ -93,8 +94,8 @@ def values(lacks: frozenset[str]) -> dict[str, st.SearchStrategy[Any]]:
         "duration": st.integers(-(2**60), 2**60).map(lambda count: dt.timedelta(microseconds=count // 1000)),
     }  # fmt: skip
     if NANOSECONDS not in lacks:
-        made["timestamp(9)"] = st.integers(-(2**63) + 2**40, 2**63 - 2**40)
-        made["instant(9)"] = st.integers(-(2**63) + 2**40, 2**63 - 2**40)
+        made["timestamp(9)"] = st.integers(*_NANOSECONDS)
+        made["instant(9)"] = st.integers(*_NANOSECONDS)
     if WIDE not in lacks:
         made["decimal(60,20)"] = decimals(60, 20)
     return made
