@@ -236,7 +236,7 @@ def test_too_little_memory_is_refused(workers: int, memory: str | int) -> None:
         ("mysql", "bool", "tinyint(1), as bool"),
         ("mysql", "duration", "time(6), as duration"),
         ("postgresql", "duration", "interval, as duration"),
-        ("postgresql", "bool", "boolean"),
+        ("postgresql", "bool", "bool"),
     ],
 )
 def test_type_overrides_are_native_or_neutral(engine: str, word: str, native: str) -> None:
