@@ -72,6 +72,7 @@ def wanted(keys: JobKeys) -> Wanted:
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
         policies=checked(keys.policies.items()),
         waive=tuple(keys.waive), names=keys.names,
+        target_owner=keys.target_owner, partitions=keys.partitions,
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))

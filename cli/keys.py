@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 Mode = Literal["create", "append", "replace", "truncate", "merge", "fill"]
 Consistency = Literal["run", "table", "frozen", "none"]
+Partitions = Literal["keep", "flatten"]
 Style = Literal["keep", "lower", "upper", "snake"]
 Level = Literal["none", "count", "standard", "full"]
 
@@ -103,6 +104,10 @@ class JobKeys(_Keys):
     verify: Level = Field(default="standard", description="How the result is proven.")
     limit: Annotated[int, Field(ge=0)] = Field(default=0, description="At most so many rows of each table; 0 for all.")
     target_schema: str = Field(default="", description="The target's schema for all tables that `to` gives none.")
+    target_owner: str = Field(default="", description="The role that is to own what is made in the target.")
+    partitions: Partitions = Field(
+        default="keep", description="Whether partitioned tables stay so in a target of the same kind, or become flat."
+    )
     names: Style = Field(default="keep", description="How names are spelled in the target.")
     policies: Policies = Field(
         default={},

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ..transfer.request import CONSISTENCIES, LEVELS, MODES, STYLES
+from ..transfer.request import CONSISTENCIES, LEVELS, MODES, PARTITIONS, STYLES
 from . import say
 
 _JOB, _WHAT, _HOW = "The job", "Which tables and rows", "How"
@@ -65,6 +65,14 @@ class Asked:
     ] = None
     target_schema: Annotated[
         str, _option("--target-schema", metavar="NAME", help="The target's schema for all tables.")
+    ] = ""
+    partitions: Annotated[
+        str,
+        _option("--partitions", metavar="WORD", callback=one_of(PARTITIONS),
+                help="Partitioned tables in a target of the same kind: keep or flatten. Default: keep."),
+    ] = ""  # fmt: skip
+    target_owner: Annotated[
+        str, _option("--target-owner", metavar="ROLE", help="The role that is to own what is made.")
     ] = ""
     names: Annotated[
         str,

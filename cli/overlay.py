@@ -13,17 +13,9 @@ from .keys import JobKeys, TableKeys
 from .options import Asked
 
 _SCALARS = (
-    "source",
-    "target",
-    "mode",
-    "consistency",
-    "limit",
-    "target_schema",
-    "names",
-    "verify",
-    "slice_rows",
-    "workers",
-)
+    "source", "target", "mode", "consistency", "limit", "target_schema", "target_owner", "names", "partitions",
+    "verify", "slice_rows", "workers",
+)  # fmt: skip
 
 
 def wanted_of(asked: Asked) -> Wanted:

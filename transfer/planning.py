@@ -16,9 +16,10 @@ from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Stat
 from .policies import profiled, shared
 from .request import Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
-from .schema import filling, further
+from .schema import belongings, filling, further
+from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
-from .schema.catalogue import Column, ForeignKey, Relation, Table
+from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
 from .schema.definitions import defined, renames, shape
 from .schema.distinct import distinct
 from .schema.entry import Ends, Entry
@@ -26,7 +27,7 @@ from .schema.fitting import fitted
 from .schema.further import Around
 from .schema.modes import Move, statements_of
 from .schema.names import check_columns
-from .schema.objects import carried, unmoved
+from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
@@ -62,12 +63,10 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = [replace(e, table=table, columns=made) for e, (table, made) in zip(planned, fitting, strict=True)]
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
-    counting = further.sequences(around, entries)
-    views = further.views(around, selected, entries, tables)
-    entries = parents_first([further.asking(entry, around, counting.made) for entry in entries], ends)
-    hops, statements = _assemble(request, ends, entries, run, existing, counting.statements, views.statements)
-    findings = [*skipped, *(finding for entry in entries for finding in entry.findings)]
-    findings += [*counting.findings, *views.findings, *further.listed(around)]
+    beyond = belongings.beyond(around, selected, entries, tables)
+    entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
+    hops, statements = _assemble(around, entries, run, existing, beyond)
+    findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
     return Plan(
@@ -146,6 +145,9 @@ def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relati
     check_columns(source.name, goals, ends.target.name, fold=ends.target.folds_columns)
     table = _target_table(source, tuple(made), columns, names, ends)
     table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
+    if ends.source.family == ends.target.family:
+        table = _divided(table, source, item, request, ends)
+    untold += told(table, source)
     mode = item.choice.mode or request.mode
     untold += unmoved(source, columns, names)
     untold += [Finding("note", str(source.name), f"not carried: {what}", "object-lost") for what in source.left_out]
@@ -238,6 +240,19 @@ def _target_table(
         if kept(fk.columns) and fk.references in names
     )  # fmt: skip
     return Table(names[source.name], shaped, key, indexes, foreign, rows=source.rows)
+
+
+def _divided(table: Table, source: Table, item: Selected, request: Request, ends: Ends) -> Table:
+    """The table with the source's partitions and tablespace, where the target's words for them are the same."""
+    space = source.space if source.space in ends.target_words.spaces else ""
+    keeps = request.partitions == "keep" and (item.choice.mode or request.mode) == "create" and not request.limit
+    if not keeps or any(column.name not in {c.name for c in table.columns} for column in source.columns):
+        return replace(table, space=space)
+    homes = {part.name: Relation(table.name.schema, part.name.table) for part in source.parts} | {
+        source.name: table.name
+    }
+    parts = tuple(Part(homes[part.name], homes[part.owner], part.clause) for part in source.parts)
+    return replace(table, partitioned=source.partitioned, parts=parts, space=space)
 
 
 def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
@@ -337,16 +352,16 @@ def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
 
 
 def _assemble(
-    request: Request, ends: Ends, entries: Sequence[Entry], run: str, existing: dict[Relation, Table],
-    counting: Sequence[Statement], views: Sequence[Statement],
-) -> tuple[list[Hop], list[Statement]]:  # fmt: skip
+    around: Around, entries: Sequence[Entry], run: str, existing: dict[Relation, Table], beyond: Beyond
+) -> tuple[list[Hop], list[Statement]]:
     """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
+    request, ends = around.request, around.ends
     hops, before, after = [], [], []
     for schema in sorted({entry.table.name.schema for entry in entries}):
         forward = ends.target.create_schema(schema)
         if forward:
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
-    before += [*_types(ends, entries), *counting, *_own("before", request.before, "")]
+    before += [*_types(ends, entries), *beyond.sequences.statements, *_own("before", request.before, "")]
     for entry in entries:
         assert entry.hop  # noqa: S101 - made above
         there = existing.get(entry.table.name)
@@ -357,8 +372,9 @@ def _assemble(
         after += closing + _own("after", entry.choice.after, hop.name)
     opening, closing = filling.around(hops, ends.target, ends.target_session)
     before, after = before + opening, closing + after
-    after += [*views, *_own("after", request.after, "")]
-    return hops, _numbered([*before, *after])
+    after += beyond.views.statements
+    owned = belongings.owned(around, [*before, *after]).statements
+    return hops, _numbered([*before, *after, *beyond.grants.statements, *owned, *_own("after", request.after, "")])
 
 
 def _types(ends: Ends, entries: Sequence[Entry]) -> list[Statement]:

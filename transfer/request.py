@@ -12,6 +12,7 @@ MODES = ("create", "append", "replace", "truncate", "merge", "fill")
 CONSISTENCIES = ("run", "table", "frozen", "none")
 LEVELS = ("none", "count", "standard", "full")
 STYLES = ("keep", "lower", "upper", "snake")
+PARTITIONS = ("keep", "flatten")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Request:
     policies: tuple[tuple[str, str], ...] = ()
     waive: tuple[str, ...] = ()
     names: str = "keep"
+    target_owner: str = ""
+    partitions: str = "keep"
 
 
 def job_of(request: Request) -> str:

@@ -23,7 +23,8 @@ class Column:
     `base` is the type that mapping rules see where `native` is a name that a user gave, `labels` are those of an enum,
     in order. `generated` is the SQL that the engine computes it by, when it is written or, if `virtual`, when it is
     read. `numbers` is the sequence, not its own, that its default asks; `last` is the highest number that an identity
-    gave, 0 if that is not known.
+    gave, 0 if that is not known. `collation` is one that is not the type's usual, in the engine's SQL; by it `folds`
+    says what equality takes no notice of, as `case`.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Column:
     numbers: Relation | None = None
     last: int = 0
     labels: tuple[str, ...] = ()
+    collation: str = ""
+    folds: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,15 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What a role may do with a relation, in a word that engines share where it is a common one."""
+
+    name: Relation
+    privilege: str
+    role: str
+
+
+@dataclass(frozen=True)
 class Further:
     """What a place holds beside tables. `home` is what the views' queries call the default schema."""
 
@@ -135,6 +147,16 @@ class Further:
     numbers: tuple[Numbers, ...] = ()
     listed: tuple[Listed, ...] = ()
     home: str = ""
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition as a table of its own: whose it is, and the clause that makes it one."""
+
+    name: Relation
+    owner: Relation
+    clause: str
 
 
 @dataclass(frozen=True)
@@ -142,6 +164,9 @@ class Table:
     """A table (or view) of one place. `rows` and `bytes` are the engine's estimates, -1 if unknown.
 
     `types` are those that its columns need, each after those it is made of.
+
+    `partitioned` is the clause behind its columns that says how it is, `parts` are its partitions where these are made
+    one by one, each after its owner. `space` is a tablespace that is not the usual one.
 
     `left_out` names objects that Ropeway saw and does not carry, in words for the plan.
     `physical` is what an engine needs to cut the table by physical ranges, in its own terms.
@@ -159,6 +184,9 @@ class Table:
     bytes: int = -1
     kind: str = "table"
     left_out: tuple[str, ...] = ()
+    partitioned: str = ""
+    parts: tuple[Part, ...] = ()
+    space: str = ""
     physical: dict[str, int | str] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:

@@ -54,7 +54,7 @@ class Around:
 
 @dataclass(frozen=True)
 class Carried:
-    """What becomes of further objects; `made` says what a sequence is called in the target."""
+    """What becomes of further objects; `made` says what each is called in the target."""
 
     statements: tuple[Statement, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -136,9 +136,12 @@ def views(around: Around, selected: Sequence[Selected], entries: Sequence[Entry]
     shapes = {table.name: table for table in tables}
     statements: list[Statement] = []
     findings: list[Finding] = []
+    made: dict[Relation, Relation] = {}
     for found in _ordered(wanted, around):
-        statements += _view(found, shapes[found.name], around, places, findings)
-    return Carried(tuple(statements), tuple(findings))
+        new = _view(found, shapes[found.name], around, places, findings)
+        statements += new
+        made.update({found.name: around.home(found.name)} if new else {})
+    return Carried(tuple(statements), tuple(findings), made)
 
 
 def _view(

@@ -24,6 +24,7 @@ def carried(
         _column(column, source, planned, columns, here, there, findings)
         for column, planned in zip(table.columns, columns, strict=True)
     ]
+    findings += _folding(source, made, columns)
     checks = [one for check in source.checks for one in _check(check, source, columns, here, there, findings)]
     checks += _labels(source, columns, checks, here, there)
     indexes = [one for index in table.indexes for one in _index(index, source, columns, here, there, findings)]
@@ -46,7 +47,8 @@ def _column(
         said = f"its domain {own.native} becomes {planned.native}; what the domain checks is not carried"
         findings.append(Finding("note", f"{source.name}.{planned.source}", said, "domain-check-lost"))
     text = own.default
-    column = replace(column, default="", comment=column.comment if there.comments else "")
+    comment = column.comment if there.comments else ""
+    column = replace(column, default="", comment=comment, collation=_collation(own, here, there), folds="")
     if own.generated:
         return _generated(column, source, columns, here, there, findings)
     if not text or column.identity:
@@ -59,6 +61,35 @@ def _column(
         where = f"{source.name}.{planned.source}"
         findings.append(Finding("note", where, f"its default is not carried: {text} ({reason})", "default-lost"))
         return column
+
+
+def _collation(own: Column, here: Wording, there: Wording) -> str:
+    """A column's collation in the target: its own where that is known, or one of the same rules for all characters."""
+    if not own.collation or here.dialect != there.dialect:
+        return ""
+    rules = own.collation.partition("_")[2]  # latin1_swedish_ci has those of utf8mb4_swedish_ci
+    return next((name for name in (own.collation, f"utf8mb4_{rules}") if name in there.collations), "")
+
+
+def _folding(source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan]) -> list[Finding]:
+    """Columns whose equality takes no notice of something in the source, and does in the target."""
+    kept = {column.name for column in made if column.collation}
+    lost = {
+        c.source: source.column(c.source).folds
+        for c in columns
+        if source.column(c.source).folds and c.target not in kept
+    }
+    if not lost:
+        return []
+    what = " and ".join(sorted(set(lost.values())))
+    unique = [index.name for index in source.indexes if index.unique and set(index.columns) & lost.keys()]
+    unique += ["the primary key"] if set(source.key) & lost.keys() else []
+    said = f"equality of {', '.join(lost)} ignores {what} in the source and not in the target"
+    if not unique:
+        return [Finding("note", str(source.name), said, "collation")]
+    said += f": what {', '.join(unique)} forbids there is allowed here"
+    remedy = "Make a unique index over lower() of the columns in the target ('after:'), where that matters."
+    return [Finding("warning", str(source.name), said, "collation", remedy)]
 
 
 def _generated(
@@ -184,6 +215,19 @@ def _plainer(index: Index, source: Table, there: Wording, findings: list[Finding
         said = f"index {index.name} arrives without {' and '.join(lost)}"
         findings.append(Finding("note", str(source.name), said, "index-changed"))
     return index
+
+
+def told(table: Table, source: Table) -> list[Finding]:
+    """What becomes of partitions, and of a tablespace."""
+    findings = []
+    if source.partitioned and not table.partitioned:
+        said = f"it is partitioned in the source ({source.partitioned}) and becomes a plain table"
+        findings.append(Finding("note", str(source.name), said, "partitions-lost"))
+    if source.space and not table.space:
+        said = f"its tablespace {source.space} is not carried"
+        remedy = "Name one in the SQL of the plan's folder, and seal it."
+        findings.append(Finding("note", str(source.name), said, "tablespace-lost", remedy))
+    return findings
 
 
 def unmoved(source: Table, columns: Sequence[ColumnPlan], names: Mapping[Relation, Relation]) -> list[Finding]:

@@ -89,11 +89,12 @@ def count(engine: Quoting, hop: Hop) -> str:
 def column_clause(engine: Quoting, column: Column, identity: str = "") -> str:
     """A column of CREATE TABLE."""
     null = "" if column.nullable else " NOT NULL"
+    native = f"{column.native} COLLATE {column.collation}" if column.collation else column.native
     if column.generated:
         kind = "VIRTUAL" if column.virtual else "STORED"
-        return f"{engine.quote(column.name)} {column.native} GENERATED ALWAYS AS ({column.generated}) {kind}{null}"
+        return f"{engine.quote(column.name)} {native} GENERATED ALWAYS AS ({column.generated}) {kind}{null}"
     default = f" DEFAULT {column.default}" if column.default and not column.identity else ""
-    return f"{engine.quote(column.name)} {column.native}{identity if column.identity else ''}{null}{default}"
+    return f"{engine.quote(column.name)} {native}{identity if column.identity else ''}{null}{default}"
 
 
 def create_table(engine: Quoting, name: Relation, clauses: Sequence[str], suffix: str = "") -> str:

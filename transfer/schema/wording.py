@@ -22,7 +22,9 @@ class Wording:
     the engine. None if that is not known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}`
     the same as a literal, and `next` how a default asks it; '' if the engine has none. `stored_views` says that views
     may hold their rows, `common` that a query may begin with WITH, `expressions` that an index may be over them.
-    `extended` are the index methods and operator classes that extensions brought.
+    `extended` are the index methods and operator classes that extensions brought, `collations` those that are known,
+    `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
+    given to a role.
     """
 
     dialect: str = ""
@@ -45,3 +47,7 @@ class Wording:
     common: bool = True
     expressions: bool = False
     extended: frozenset[str] = frozenset()
+    collations: frozenset[str] = frozenset()
+    spaces: frozenset[str] = frozenset()
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""

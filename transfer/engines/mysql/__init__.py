@@ -76,7 +76,15 @@ class MySql:
         made = session.ask(
             "SELECT LOWER(ROUTINE_NAME) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()"
         )
-        words = replace(self._words, routines=frozenset(str(row[0]) for row in made))
+        collations = session.ask(
+            "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE CHARACTER_SET_NAME = 'utf8mb4'"
+        )
+        grantees = session.ask("SELECT DISTINCT GRANTEE FROM information_schema.USER_PRIVILEGES")
+        words = replace(
+            self._words, routines=frozenset(str(row[0]) for row in made),
+            collations=frozenset(str(row[0]) for row in collations),
+            accounts={further.account_name(str(row[0])): str(row[0]) for row in grantees},
+        )  # fmt: skip
         version = catalogue.version(session)
         if "mariadb" in version.lower():
             return words

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .session import literal as quoted_text
-from .session import quoted
+from .session import qualified, quoted
 
 _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DEFAULT"}
 
@@ -21,7 +21,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
     expression = "GENERATION_EXPRESSION" if has_generated(session) else "''"
     columns = _grouped(session.ask(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-        f"{expression}, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {where} "
+        f"{expression}, COLUMN_COMMENT, COLLATION_NAME FROM information_schema.COLUMNS WHERE {where} "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
@@ -42,6 +42,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         "FROM information_schema.TABLES "
         f"WHERE {where} AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME"
     )
+    divided = {name: _division(session, schema, name) for name in _divided(session, literal)}
     made = []
     for row in found:
         name = str(row[0])
@@ -59,8 +60,24 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
             )
             for c, r in zip(table.columns, rows, strict=True)
         )
+        table = replace(table, partitioned=divided.get(name, ""))
         made.append(replace(table, columns=fields, checks=tuple(Check(str(n), str(c)) for _, n, c in kept)))
     return made
+
+
+def _divided(session: Session, literal: str) -> list[str]:
+    rows = session.ask(
+        "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS "
+        f"WHERE TABLE_SCHEMA = {literal} AND PARTITION_NAME IS NOT NULL"
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _division(session: Session, schema: str, table: str) -> str:
+    """The PARTITION BY of a table. MySQL wraps it into a comment for versions that know none."""
+    ((_, sql),) = session.ask(f"SHOW CREATE TABLE {qualified(Relation(schema, table))}")
+    found = re.search(r"(?:/\*!\d+ )?(PARTITION BY .*?)(?: ?\*/)?$", str(sql), re.DOTALL)
+    return found[1] if found else ""
 
 
 def version(session: Session) -> str:
@@ -146,12 +163,13 @@ def _table(
 
 
 def _column(row: Row, last: int) -> Column:
-    _, name, native, nullable, _, extra, generated, comment = row
+    _, name, native, nullable, _, extra, generated, comment, collation = row
     identity = "auto_increment" in str(extra).lower()
     return Column(
         str(name), _text(native), nullable == "YES", identity, generated=_text(generated or ""),
         comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
-        last=last if identity else 0,
+        last=last if identity else 0, collation=str(collation or ""),
+        folds="case" if str(collation or "").endswith("_ci") else "",
         labels=labels_of(_text(native)),
     )  # fmt: skip
 

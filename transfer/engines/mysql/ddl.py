@@ -30,7 +30,8 @@ def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
         clauses += key_clause(engine, table)
         clauses += _identity_index(table)
         clauses += check_clauses(engine, replace(table, checks=_named_checks(engine, table)))
-    return create_table(engine, into, clauses, engine.table_suffix + _remark(table.comment))
+    division = f"\n{table.partitioned}" if table.partitioned and not bare else ""
+    return create_table(engine, into, clauses, engine.table_suffix + _remark(table.comment) + division)
 
 
 def _null(column: Column) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ...engine import Session
-from ...schema.catalogue import Further, Listed, Numbers, Relation, View
+from ...schema.catalogue import Further, Grant, Listed, Numbers, Relation, View
 from .session import qualified
 
 _LISTED = (
@@ -39,7 +39,19 @@ def further(session: Session, schema: str, literal: str) -> Further:
             for kind, name, text in session.ask(_LISTED.format(literal))
         ),
         str(session.ask(f"SELECT {literal}")[0][0]),
+        tuple(
+            Grant(Relation(schema, _text(name)), _text(privilege), account_name(_text(grantee)))
+            for name, privilege, grantee in session.ask(
+                "SELECT TABLE_NAME, PRIVILEGE_TYPE, GRANTEE FROM information_schema.TABLE_PRIVILEGES "
+                f"WHERE TABLE_SCHEMA = {literal} ORDER BY 1, 3, 2"
+            )
+        ),
     )
+
+
+def account_name(grantee: str) -> str:
+    """The name of an account that the catalogue writes as 'app'@'%'."""
+    return grantee.rpartition("@")[0].strip("'")
 
 
 def _sequences(session: Session, literal: str) -> list[object]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 
@@ -42,10 +42,24 @@ _BINARY = "postgresql copy binary"
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
-    next="nextval({text})", expressions=True,
+    next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}",
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
+
+
+def _known(session: Session) -> dict[str, Any]:
+    """Collations, tablespaces and roles, each as SQL writes it."""
+    collations = session.ask(
+        "SELECT format('%I.%I', n.nspname, c.collname) FROM pg_collation c "
+        "JOIN pg_namespace n ON n.oid = c.collnamespace"
+    )
+    spaces = session.ask("SELECT quote_ident(spcname) FROM pg_tablespace")
+    roles = session.ask("SELECT rolname::text, quote_ident(rolname) FROM pg_roles")
+    return {
+        "collations": frozenset(str(row[0]) for row in collations), "spaces": frozenset(str(row[0]) for row in spaces),
+        "accounts": {"PUBLIC": "PUBLIC", **{str(name): str(quoted) for name, quoted in roles}},
+    }  # fmt: skip
 
 
 class PostgreSql:
@@ -88,7 +102,7 @@ class PostgreSql:
         )
         return replace(
             _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines,
-            extended=frozenset(str(row[0]) for row in brought),
+            extended=frozenset(str(row[0]) for row in brought), **_known(session),
         )  # fmt: skip
 
     def quote(self, name: str) -> str:

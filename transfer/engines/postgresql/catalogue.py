@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...engine import Row, Session
-from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Part, Relation, Table
 from ...schema.sql import text_literal
 from . import usertypes
 
@@ -17,10 +17,14 @@ _USERS = (
     "AND n.nspname NOT LIKE 'pg_temp%'"
 )
 _TABLES = f"""
-SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.reltuples::float8,
+SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
+       CASE c.relkind WHEN 'p' THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::float8 FROM
+            pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid AND l.relkind = 'r') ELSE c.reltuples END,
        pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int,
-       coalesce(obj_description(c.oid, 'pg_class'), '')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       coalesce(obj_description(c.oid, 'pg_class'), ''),
+       CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END,
+       coalesce(quote_ident(s.spcname), '')
+FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
 ORDER BY 2, 3"""
 _COLUMN_ROWS = """
@@ -37,6 +41,8 @@ SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN t.typcategory = 'A' THEN CASE WHEN u.oid IS NULL THEN 'array' ELSE 'array of a user type' END
             WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite'
             WHEN t.typtype = 'd' THEN 'domain' ELSE '' END, coalesce(u.oid, 0)::int8,
+       CASE WHEN a.attcollation <> t.typcollation THEN format('%I.%I', ln.nspname, l.collname) ELSE '' END,
+       coalesce(NOT l.collisdeterministic, false),
        (SELECT ARRAY[sn.nspname::text, s.relname::text] FROM pg_depend u JOIN pg_class s ON s.oid = u.refobjid
         JOIN pg_namespace sn ON sn.oid = s.relnamespace WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
         AND u.refclassid = 'pg_class'::regclass AND s.relkind = 'S'
@@ -52,6 +58,7 @@ LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
      AND u.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
      AND u.typnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 LEFT JOIN pg_namespace un ON un.oid = u.typnamespace
+LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"""
 _COLUMNS = f"""{_COLUMN_ROWS}
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS}
@@ -105,15 +112,35 @@ _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "fore
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
 
 
+_PARTS = f"""
+SELECT t.relid::oid::int8, r.oid::int8, n.nspname::text, l.relname::text, pn.nspname::text, p.relname::text,
+       pg_get_expr(l.relpartbound, l.oid)
+       || CASE l.relkind WHEN 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(l.oid) ELSE '' END
+FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) t JOIN pg_class l ON l.oid = t.relid
+JOIN pg_namespace n ON n.oid = l.relnamespace JOIN pg_class p ON p.oid = t.parentrelid
+JOIN pg_namespace pn ON pn.oid = p.relnamespace
+WHERE r.relkind = 'p' AND NOT r.relispartition AND t.level > 0 AND {_USERS} ORDER BY r.oid, t.level, l.oid"""
+
+
+def _parts(session: Session) -> dict[int, tuple[Part, ...]]:
+    found: defaultdict[int, list[Part]] = defaultdict(list)
+    for _, root, schema, name, owners, owner, clause in session.ask(_PARTS):
+        part = Part(Relation(str(schema), str(name)), Relation(str(owners), str(owner)), str(clause))
+        found[_number(root)].append(part)
+    return {root: tuple(parts) for root, parts in found.items()}
+
+
 def tables(session: Session) -> list[Table]:
     """Every table and view outside the system's schemas; leaves of partitioned tables are not listed."""
     columns, indexes = _grouped(session.ask(_COLUMNS)), _grouped(session.ask(_INDEXES))
     foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
+    parts = _parts(session)
     checks, types = _grouped(session.ask(_CHECKS)), usertypes.known(session)
     return [
         replace(
             _table(row, [types.based(c) for c in columns[number]], indexes[number], foreign[number], others[number]),
             types=types.needed([_number(c[9]) for c in columns[number]]),
+            parts=parts.get(number, ()),
             checks=tuple(Check(str(name), str(condition)) for _, name, condition in checks[number]),
         )
         for row in session.ask(_TABLES)
@@ -133,7 +160,7 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
 
 
 def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row], others: list[Row]) -> Table:
-    _oid, schema, name, kind, estimate, size, pages, comment = row
+    _oid, schema, name, kind, estimate, size, pages, comment, partitioned, space = row
     made = tuple(_column(one) for one in columns)
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
@@ -152,8 +179,9 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     rows = round(float(str(estimate))) if float(str(estimate)) >= 0 else _number(size) // 100
     return Table(
         Relation(str(schema), str(name)), made, key, tuple(kept), tuple(_foreign_key(f) for f in foreign),
-        rows=rows if kind in ("r", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
-        left_out=tuple(left), comment=str(comment), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
+        rows=rows if kind in ("r", "p", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
+        left_out=tuple(left), comment=str(comment), partitioned=str(partitioned),
+        space=str(space), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
     )  # fmt: skip
 
 
@@ -166,13 +194,14 @@ def _tail(definition: str) -> str:
 
 
 def _column(row: Row) -> Column:
-    _, name, native, notnull, identity, default, generated, remark, base, _, numbers, last, labels = row
+    _, name, native, notnull, identity, default, generated, remark, base, _, collation, folds, *rest = row
+    numbers, last, labels = rest
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(remark), base=str(base), virtual=generated == "v", labels=tuple(labels),  # type: ignore[arg-type]
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
-        last=_number(last or 0),
+        last=_number(last or 0), collation=str(collation), folds="some differences" if folds else "",
     )  # fmt: skip
 
 

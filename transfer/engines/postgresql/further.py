@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...engine import Row, Session
-from ...schema.catalogue import Further, Listed, Numbers, Relation, View
+from ...schema.catalogue import Further, Grant, Listed, Numbers, Relation, View
 
 _USERS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
@@ -45,6 +45,13 @@ UNION ALL
 SELECT 'extension', '', extname::text, '' FROM pg_extension WHERE extname <> 'plpgsql'
 ORDER BY 1, 2, 3"""
 
+_GRANTS = f"""
+SELECT n.nspname::text, c.relname::text, a.privilege_type::text, coalesce(r.rolname::text, 'PUBLIC')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
+LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT c.relispartition AND {_USERS}
+ORDER BY 1, 2, 4, 3"""
+
 
 def further(session: Session) -> Further:
     """As Engine.further says. Names inside the views' queries are printed with their schemas."""
@@ -59,7 +66,11 @@ def further(session: Session) -> Further:
         )
     finally:
         session.rollback()
-    return Further(views, numbers, listed)
+    grants = tuple(
+        Grant(Relation(str(schema), str(name)), str(privilege), str(role))
+        for schema, name, privilege, role in session.ask(_GRANTS)
+    )
+    return Further(views, numbers, listed, grants=grants)
 
 
 def _view(row: Row) -> View:
