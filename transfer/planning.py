@@ -13,7 +13,7 @@ from .canonical import canon_of
 from .engine import Engine
 from .errors import RequestError
 from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Statement
-from .policies import profiled, shared
+from .policies import may_pass, profiled, shared
 from .request import Request, job_of
 from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema import belongings, filling, further
@@ -120,8 +120,18 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
 
 
 def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]) -> Entry:
+    """Where bytes may pass undecoded, the values decide nothing: then the table is not looked through."""
+    mode = item.choice.mode or request.mode
+    if mode in ("create", "replace") and may_pass(request, item.choice, ends.source, ends.target):
+        entry = _shaped(request, ends, item, names, raw=True)
+        if _raw_form(entry, ends, request):
+            return entry
+    return _shaped(request, ends, item, names, raw=False)
+
+
+def _shaped(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation], *, raw: bool) -> Entry:
     source = item.table
-    decided, findings = profiled(request, item.choice, ends.source, ends.source_session, ends.target, source)
+    decided, findings = profiled(request, item.choice, ends.source, ends.source_session, ends.target, source, raw=raw)
     overrides = dict(item.choice.types)
     members = [index.columns for index in source.indexes if index.unique] + [fk.columns for fk in source.foreign_keys]
     key_columns = set(source.key).union(*members)

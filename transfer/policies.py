@@ -34,6 +34,8 @@ MEANT: Mapping[str, str] = {
 }
 KEEP = "keep"  # planning's own: the target holds such values as they are
 NATIVE = "native words"  # planning's own: KEEP where both places are of one family
+RAW = "undecoded"  # planning's own: KEEP where bytes pass undecoded, so that nothing depends on the values
+LARGE = 1_000_000  # rows, from which on nobody looks for values that would only stop the run: it stops there anyway
 FLOATS = "nan in floats"  # planning's own: `nan` where floats are concerned
 
 
@@ -64,6 +66,7 @@ def choices(request: Request, choice: Choice, source: Engine, target: Engine) ->
     silent = KEEP if source.family == target.family else "stop"
     made = {name: chosen.get(name, silent) for name in POLICIES}
     made[NATIVE] = silent
+    made[RAW] = "stop"
     made[FLOATS] = made["nan"] if "nan" in target.lacks else KEEP
     made["nul"] = made["nul"] if "nul" in target.lacks else KEEP
     return made
@@ -77,17 +80,39 @@ def shared(source: Engine, target: Engine, column: Column) -> bool:
 
 
 def profiled(
-    request: Request, choice: Choice, source: Engine, session: Session, target: Engine, table: Table
+    request: Request, choice: Choice, source: Engine, session: Session, target: Engine, table: Table, *, raw: bool
 ) -> tuple[dict[str, str], list[Finding]]:
-    """What the source's profile says of the columns that are moved and that the user gave no type."""
+    """What the source's profile says of the columns that are moved and that the user gave no type.
+
+    `raw` says that their bytes are to pass undecoded.
+    """
     named = {name for name, _ in choice.types}
     asked = tuple(
         column
         for column in table.columns
         if column.name not in named and (not choice.columns or column.name in choice.columns)
     )
-    policies = choices(request, choice, source, target)
+    policies = {**choices(request, choice, source, target), RAW: KEEP if raw else "stop"}
     return source.profile(session, replace(table, columns=asked), choice.where, policies)
+
+
+def idle(table: Table, choice: str) -> bool:
+    """Whether looking for values is not worth the scan: they would stop the run, as they do when they are read."""
+    return choice == "stop" and table.rows > LARGE
+
+
+def unlooked(table: Table, columns: Iterable[Column], policy: str) -> list[Finding]:
+    """Say so."""
+    names = ", ".join(column.name for column in columns)
+    said = f"{names}: nobody looked for {MEANT[policy]} among {table.rows:,} rows; the first one stops the run"
+    remedy = f"Choose what becomes of them by --policy {policy}=..., and planning looks."
+    return [Finding("note", str(table.name), said, "not-profiled", remedy)] if names else []
+
+
+def may_pass(request: Request, choice: Choice, source: Engine, target: Engine) -> bool:
+    """Whether bytes may pass undecoded as far as the request says: inside a family, nothing chosen or changed."""
+    chosen = choice.types or request.policies or choice.policies or request.limit or not request.raw
+    return not chosen and source.family == target.family and bool(target.takes)
 
 
 def refused(table: Table, column: Column, policy: str, count: int, key: str = "") -> RequestError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...engine import Session
 from ...errors import RequestError
 from ...plan import Finding, Grade
-from ...policies import KEEP, MEANT, NATIVE, forbid_null, refused
+from ...policies import KEEP, MEANT, NATIVE, forbid_null, idle, refused, unlooked
 from ...rules import split
 from ...schema.catalogue import Column, Table
 from .session import qualified, quoted
@@ -37,12 +37,15 @@ def profile(
 ) -> tuple[dict[str, str], list[Finding]]:
     """The words of the columns whose declarations leave their reading open, and what was found in them."""
     asked = [question for column in table.columns for question in _questions(table, column, policies)]
+    left = [question.column for question in asked if idle(table, policies.get(question.what, ""))]
+    findings = unlooked(table, left, "zero_date")
+    asked = [question for question in asked if question.column not in left]
     if not asked:
-        return {}, []
+        return {}, findings
     source = f"({table.physical['query']}) AS q" if "query" in table.physical else qualified(table.name)
     counts = ", ".join(f"COUNT(CASE WHEN {question.condition} THEN 1 END)" for question in asked)
     (row,) = session.ask(f"SELECT {counts} FROM {source}" + (f" WHERE {where}" if where else ""))
-    decided, findings = {}, []
+    decided: dict[str, str] = {}
     for question, value in zip(asked, row, strict=True):
         count, column = int(str(value)), question.column
         if count and policies.get(question.what) == "stop":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...engine import Session
 from ...plan import Finding, Grade
-from ...policies import FLOATS, KEEP, MEANT, NATIVE, forbid_null, refused
+from ...policies import FLOATS, KEEP, MEANT, NATIVE, RAW, forbid_null, idle, refused, unlooked
 from ...rules import Native, split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
@@ -54,13 +54,23 @@ def profile(
 ) -> tuple[dict[str, str], list[Finding]]:
     """The words of the columns whose declarations leave their reading open, and what was found in them."""
     asked = [question for column in table.columns for question in _questions(session, column, policies)]
+    left = [q for q in asked if not q.counts and idle(table, policies.get(q.what, ""))]
+    findings = [
+        finding
+        for policy in ("infinity", "nan")
+        for finding in unlooked(table, [q.column for q in left if q.what == policy], policy)
+    ]
+    asked = [question for question in asked if question not in left]
     if not asked:
-        return {}, []
+        return {}, findings
     relation = f"{double_quoted(table.name.schema)}.{double_quoted(table.name.table)}"
     source = f"({table.physical['query']}) AS q" if "query" in table.physical else relation
     parts = [part for question in asked for part in question.parts]
-    row = _asked(session, parts, source, where)
-    decided, findings = {}, []
+    if policies[RAW] == KEEP or all(question.odd == "false" for question in asked):
+        row: list[object] = [0] * len(parts)  # nothing depends on the values
+    else:
+        row = _asked(session, parts, source, where)
+    decided: dict[str, str] = {}
     for question in asked:
         count, *more = (int(str(row.pop(0))) for _ in question.parts)
         choice = policies.get(question.what, "")
