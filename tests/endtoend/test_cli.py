@@ -115,7 +115,9 @@ def test_a_value_that_does_not_fit(shell: Shell) -> None:
     write(
         shell.folder / "in.sqlite", "CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER); INSERT INTO t VALUES (1, 'x')"
     )
-    message = shell("run", "--source", "sqlite:///in.sqlite", *TARGET, status=4).stderr
+    job = "source: sqlite:///in.sqlite\ntarget: sqlite:///out.sqlite\ntables: [{from: t, types: {b: INTEGER}}]\n"
+    (shell.folder / "job.yaml").write_text(job)
+    message = shell("run", "job.yaml", status=4).stderr
     assert "t.b" in message
     assert "'x'" in message
 

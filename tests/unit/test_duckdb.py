@@ -235,10 +235,11 @@ def test_catalogue(file: Path, ask: Ask) -> None:
     child = found["child"]
     (foreign,) = child.foreign_keys
     assert (foreign.columns, str(foreign.references), foreign.referenced) == (("parent",), "main.parent", ("id",))
-    assert [(index.name, index.columns) for index in child.indexes] == [("by_ab", ("a b", "parent"))]
+    assert [(index.name, index.columns) for index in child.indexes] == [
+        ("by_ab", ("a b", "parent")), ("by_expression", ()),
+    ]  # fmt: skip
     assert [column.identity for column in child.columns] == [True, False, False, False]
     assert child.column("twice").generated
-    assert any("by_expression" in what for what in child.left_out)
     assert [check.condition for check in child.checks] == ['("a b" > 0)']
     assert found["seen"].kind == "view"
 
@@ -261,7 +262,7 @@ def test_schema_arrives(file: Path, ask: Ask, tmp_path: Path) -> None:
     move(f"duckdb:///{file}", f"duckdb:///{copy}")
     found = tables(copy)
     assert found["child"].column("id").identity
-    assert [index.columns for index in found["child"].indexes] == [("a b", "parent")]
+    assert [index.columns for index in found["child"].indexes] == [("a b", "parent"), ()]
     assert len(found["child"].foreign_keys) == 1
     with duckdb.connect(str(copy)) as connection:
         new = connection.execute('INSERT INTO child (parent, "a b") VALUES (1, 30) RETURNING id, twice')

@@ -186,8 +186,10 @@ def test_put_takes_what_arrow_calls_otherwise() -> None:
     taken = memory.take(name, "t")
     assert [word_of(f) for f in taken.schema] == ["text", "text", "binary", "uuid", "timestamp(0)", "text"]
     assert taken["id"].to_pylist() == ["01010101-0101-0101-0101-010101010101", None]
-    with pytest.raises(DataError, match="list"):
-        memory.put(name, "t", pa.table({"n": [[1]]}))
+    memory.put(name, "t", pa.table({"n": [[1]]}))
+    assert memory.take(name, "t")["n"].to_pylist() == ["[1]"]
+    with pytest.raises(DataError, match="time64"):
+        memory.put(name, "t", pa.table({"n": pa.array([1], pa.time64("ns"))}))
 
 
 def test_an_unfinished_run_can_be_cleaned() -> None:
