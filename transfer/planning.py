@@ -244,7 +244,7 @@ def _target_table(
     foreign = tuple(
         ForeignKey(
             ends.name(fk.name), kept(fk.columns), names[fk.references],
-            tuple(ends.name(c) for c in fk.referenced), fk.on_delete, fk.on_update,
+            tuple(ends.name(c) for c in fk.referenced), fk.on_delete, fk.on_update, fk.options,
         )
         for fk in source.foreign_keys
         if kept(fk.columns) and fk.references in names
@@ -257,12 +257,12 @@ def _divided(table: Table, source: Table, item: Selected, request: Request, ends
     space = source.space if source.space in ends.target_words.spaces else ""
     keeps = request.partitions == "keep" and (item.choice.mode or request.mode) == "create" and not request.limit
     if not keeps or any(column.name not in {c.name for c in table.columns} for column in source.columns):
-        return replace(table, space=space)
+        return replace(table, space=space, storage=source.storage)
     homes = {part.name: Relation(table.name.schema, part.name.table) for part in source.parts} | {
         source.name: table.name
     }
     parts = tuple(Part(homes[part.name], homes[part.owner], part.clause) for part in source.parts)
-    return replace(table, partitioned=source.partitioned, parts=parts, space=space)
+    return replace(table, partitioned=source.partitioned, parts=parts, space=space, storage=source.storage)
 
 
 def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:

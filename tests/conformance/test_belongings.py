@@ -149,3 +149,50 @@ def test_postgresql_collations_stay(tmp_path: Path, servers: Servers) -> None:
         "SELECT collname::text FROM pg_attribute a JOIN pg_collation c ON c.oid = attcollation WHERE attname = 'word'"
     )
     assert target.ask(asked) == [("POSIX",)]
+
+
+RICH = (
+    "CREATE TABLE p (id integer PRIMARY KEY, word text, CONSTRAINT one UNIQUE NULLS NOT DISTINCT (word) "
+    "DEFERRABLE) WITH (fillfactor=70)",
+    "CREATE TABLE c (id integer GENERATED ALWAYS AS IDENTITY (INCREMENT BY 5) PRIMARY KEY, p integer, r int4range, "
+    "CONSTRAINT to_p FOREIGN KEY (p) REFERENCES p MATCH FULL DEFERRABLE INITIALLY DEFERRED, "
+    "CONSTRAINT apart EXCLUDE USING gist (r WITH &&))",
+    "INSERT INTO p VALUES (1, 'a'), (2, NULL)",
+    "INSERT INTO c (p, r) VALUES (1, '[1,3)'), (2, '[3,9)')",
+)
+
+
+def test_postgresql_keeps_what_its_constraints_say(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    for sql in RICH:
+        source.ask(sql)
+    outcome = moved(source, target)
+    assert not [finding for finding in outcome.plan.findings if finding.grade == "warning"]
+    asked = (
+        "SELECT conname::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype <> 'n' "
+        "AND connamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    assert target.ask(asked) == source.ask(asked)
+    for asked in (
+        "SELECT reloptions FROM pg_class WHERE relname = 'p'",
+        "SELECT attidentity::text FROM pg_attribute WHERE attrelid = 'c'::regclass AND attname = 'id'",
+    ):
+        assert target.ask(asked) == source.ask(asked)
+    assert target.ask("INSERT INTO c (p) VALUES (NULL) RETURNING id") == [(11,)]
+    other = spot("mariadb", tmp_path, servers)
+    told = {finding.name for finding in moved(source, other).plan.findings}
+    assert {"foreign-key-changed", "constraint-lost", "index-changed", "identity-changed"} <= told
+
+
+@pytest.mark.parametrize("there", ["mariadb", "postgresql"])
+def test_moments_that_an_update_refreshes(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mysql", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask(
+        "CREATE TABLE t (id integer PRIMARY KEY, n integer, "
+        "at datetime(3) NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP(3))"
+    )
+    source.ask("INSERT INTO t VALUES (1, 1, NULL)")
+    outcome = moved(source, target)
+    assert bool(said(outcome.plan, "refresh-lost")) == (there == "postgresql")
+    target.ask("UPDATE t SET n = 2")
+    assert (target.ask("SELECT at FROM t") == [(None,)]) == (there == "postgresql")

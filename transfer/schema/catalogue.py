@@ -24,7 +24,8 @@ class Column:
     in order. `generated` is the SQL that the engine computes it by, when it is written or, if `virtual`, when it is
     read. `numbers` is the sequence, not its own, that its default asks; `last` is the highest number that an identity
     gave, 0 if that is not known. `collation` is one that is not the type's usual, in the engine's SQL; by it `folds`
-    says what equality takes no notice of, as `case`.
+    says what equality takes no notice of, as `case`. An identity is `always` given, in steps of `step`; `refreshed` is
+    the SQL that an update of the row puts in.
     """
 
     name: str
@@ -41,6 +42,9 @@ class Column:
     labels: tuple[str, ...] = ()
     collation: str = ""
     folds: str = ""
+    always: bool = False
+    step: int = 1
+    refreshed: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Index:
 
     An index over an expression has no columns, and `keys` in SQL. `native` says all in its engine's own words, for
     another place of the same kind; `method` is how it searches, '' for the usual tree; `needs` are what extensions
-    must have brought.
+    must have brought. `strict` is a word by which it forbids more, as NULLS NOT DISTINCT.
     """
 
     name: str
@@ -76,11 +80,12 @@ class Index:
     native: str = ""
     method: str = ""
     needs: tuple[str, ...] = ()
+    strict: str = ""
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key; actions are empty for NO ACTION."""
+    """A foreign key; actions are empty for NO ACTION. `options` are further clauses, as DEFERRABLE."""
 
     name: str
     columns: tuple[str, ...]
@@ -88,6 +93,7 @@ class ForeignKey:
     referenced: tuple[str, ...]
     on_delete: str = ""
     on_update: str = ""
+    options: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,7 +172,9 @@ class Table:
     `types` are those that its columns need, each after those it is made of.
 
     `partitioned` is the clause behind its columns that says how it is, `parts` are its partitions where these are made
-    one by one, each after its owner. `space` is a tablespace that is not the usual one.
+    one by one, each after its owner. `space` is a tablespace that is not the usual one, `storage` are its parameters.
+    `own` are constraints in the engine's own words, for another place of the same kind; `needs` what extensions must
+    have brought for them.
 
     `left_out` names objects that Ropeway saw and does not carry, in words for the plan.
     `physical` is what an engine needs to cut the table by physical ranges, in its own terms.
@@ -187,6 +195,9 @@ class Table:
     partitioned: str = ""
     parts: tuple[Part, ...] = ()
     space: str = ""
+    storage: str = ""
+    own: tuple[Check, ...] = ()
+    needs: tuple[str, ...] = ()
     physical: dict[str, int | str] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:

@@ -86,7 +86,7 @@ def _only(move: Move) -> Move:
     """The move with just the columns that are loaded: a staging table needs no others."""
     loaded = {column.target for column in move.hop.sent.columns}
     columns = tuple(Column(c.name, c.native) for c in move.table.columns if c.name in loaded)
-    return replace(move, table=replace(move.table, columns=columns, comment=""))
+    return replace(move, table=Table(move.table.name, columns))
 
 
 def _take_out(move: Move, staging: Relation) -> str:

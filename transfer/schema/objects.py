@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..plan import ColumnPlan, Finding
-from .catalogue import Check, Column, Index, Relation, Table
+from .catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .wording import Wording
 
 _PRINTED = ("enum", "composite", "array", "array of a user type")
@@ -35,7 +35,11 @@ def carried(
     if silent and not there.comments:
         findings.append(Finding("note", str(source.name), f"comments are not carried: those of {', '.join(silent)}",
                                 "comments-lost"))  # fmt: skip
-    return replace(table, columns=tuple(made), indexes=tuple(indexes), checks=tuple(checks), comment=comment), findings
+    foreign = tuple(_foreign(fk, source, here, there, findings) for fk in table.foreign_keys)
+    return replace(
+        table, columns=tuple(made), indexes=tuple(indexes), checks=tuple(checks), comment=comment, foreign_keys=foreign,
+        own=_own(source, columns, here, there, findings),
+    ), findings  # fmt: skip
 
 
 def _column(
@@ -49,6 +53,7 @@ def _column(
     text = own.default
     comment = column.comment if there.comments else ""
     column = replace(column, default="", comment=comment, collation=_collation(own, here, there), folds="")
+    column = _counted(_refreshed(column, own, source, here, there, findings), own, source, there, findings)
     if own.generated:
         return _generated(column, source, columns, here, there, findings)
     if not text or column.identity:
@@ -61,6 +66,52 @@ def _column(
         where = f"{source.name}.{planned.source}"
         findings.append(Finding("note", where, f"its default is not carried: {text} ({reason})", "default-lost"))
         return column
+
+
+def _refreshed(
+    column: Column, own: Column, source: Table, here: Wording, there: Wording, findings: list[Finding]
+) -> Column:
+    if not own.refreshed or here.dialect == there.dialect:
+        return column
+    said = f"an update no longer puts {own.refreshed} into it"
+    remedy = "Make a trigger in the target, if the application counts on that."
+    findings.append(Finding("warning", f"{source.name}.{own.name}", said, "refresh-lost", remedy))
+    return replace(column, refreshed="")
+
+
+def _counted(column: Column, own: Column, source: Table, there: Wording, findings: list[Finding]) -> Column:
+    if not own.identity or there.steps or (own.step == 1 and not own.always):
+        return column
+    said = f"its identity counts in steps of {own.step} in the source, of 1 in the target" if own.step != 1 else ""
+    said += "its identity is ALWAYS given in the source; the target takes other numbers, too" if own.always else ""
+    findings.append(Finding("note", f"{source.name}.{own.name}", said, "identity-changed"))
+    return replace(column, step=1, always=False)
+
+
+def _foreign(foreign: ForeignKey, source: Table, here: Wording, there: Wording, findings: list[Finding]) -> ForeignKey:
+    """The foreign key with those of its further clauses that the target knows."""
+    words = foreign.options if here.dialect == there.dialect else foreign.options.replace("MATCH FULL", "").strip()
+    words = words if there.deferrable else ""
+    if words != foreign.options:
+        lost = foreign.options.removesuffix(words).strip()
+        said = f"foreign key {foreign.name} arrives without {lost}"
+        findings.append(Finding("note", str(source.name), said, "foreign-key-changed"))
+    return replace(foreign, options=words)
+
+
+def _own(
+    source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording, findings: list[Finding]
+) -> tuple[Check, ...]:
+    """Constraints in the engine's own words, where these hold in the target."""
+    kept = {column.source for column in columns if column.source == column.target}
+    missing = [one for one in source.needs if one not in there.extended]
+    if here.dialect == there.dialect and not missing and all(column.name in kept for column in source.columns):
+        return source.own
+    for one in source.own:
+        why = f"an extension has to bring {', '.join(missing)} there" if missing else "nothing there forbids such rows"
+        said = f"constraint {one.name} is not carried: {one.condition} ({why})"
+        findings.append(Finding("warning", str(source.name), said, "constraint-lost"))
+    return ()
 
 
 def _collation(own: Column, here: Wording, there: Wording) -> str:
@@ -205,6 +256,9 @@ def _plainer(index: Index, source: Table, there: Wording, findings: list[Finding
     lost = []
     if index.native:
         return index
+    if index.strict:
+        said = f"index {index.name} arrives without {index.strict}: what that forbids is allowed in the target"
+        findings.append(Finding("warning", str(source.name), said, "index-changed"))
     if index.include and not there.include:
         lost.append(f"its further columns {', '.join(index.include)}")
         index = replace(index, include=())

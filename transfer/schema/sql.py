@@ -138,6 +138,7 @@ def foreign_key_clauses(engine: Quoting, table: Table) -> list[str]:
         f"REFERENCES {engine.relation(fk.references)} ({names(engine, fk.referenced)})"
         + (f" ON DELETE {fk.on_delete}" if fk.on_delete else "")
         + (f" ON UPDATE {fk.on_update}" if fk.on_update else "")
+        + (f" {fk.options}" if fk.options else "")
         for fk in table.foreign_keys
     ]
 

@@ -24,7 +24,8 @@ class Wording:
     may hold their rows, `common` that a query may begin with WITH, `expressions` that an index may be over them.
     `extended` are the index methods and operator classes that extensions brought, `collations` those that are known,
     `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
-    given to a role.
+    given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
+    others than one, and be the only one to give numbers.
     """
 
     dialect: str = ""
@@ -51,3 +52,5 @@ class Wording:
     spaces: frozenset[str] = frozenset()
     accounts: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
+    deferrable: bool = False
+    steps: bool = False

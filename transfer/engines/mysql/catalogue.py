@@ -48,7 +48,6 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         name = str(row[0])
         rows = _documented(columns[name], documents)
         left = [f"trigger {trigger[1]}" for trigger in triggers[name]]
-        left += [f"{c[5]} of column {c[1]}: it would need a trigger" for c in rows if "on update" in str(c[5]).lower()]
         kept = [c for c in checks[name] if (name, str(c[1])) not in documents]
         table = _table(schema, row, rows, indexes[name], foreign[name], left)
         fields = tuple(
@@ -169,7 +168,7 @@ def _column(row: Row, last: int) -> Column:
         str(name), _text(native), nullable == "YES", identity, generated=_text(generated or ""),
         comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
         last=last if identity else 0, collation=str(collation or ""),
-        folds="case" if str(collation or "").endswith("_ci") else "",
+        refreshed=_refreshed(str(extra)), folds="case" if str(collation or "").endswith("_ci") else "",
         labels=labels_of(_text(native)),
     )  # fmt: skip
 
@@ -215,6 +214,11 @@ def _indexes(rows: list[Row], foreign: set[str], left: list[str]) -> tuple[tuple
             descending = tuple(str(member[3]) for member in members if member[6] == "D")
             kept.append(Index(name, columns, unique, descending=descending))
     return key, tuple(kept)
+
+
+def _refreshed(extra: str) -> str:
+    found = re.search(r"(?i)on update (current_timestamp(?:\(\d*\))?)", extra)
+    return found[1] if found else ""
 
 
 def _members(rows: list[Row]) -> str:

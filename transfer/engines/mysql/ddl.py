@@ -24,7 +24,11 @@ def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
     """A table with its primary key: rows lie in its order, so it cannot come later."""
     identity = "" if bare else " AUTO_INCREMENT"
     clauses = [
-        column_clause(engine, column, identity) + _null(column) + _remark(column.comment) for column in table.columns
+        column_clause(engine, column, identity)
+        + _null(column)
+        + (f" ON UPDATE {column.refreshed}" if column.refreshed and not bare else "")
+        + _remark(column.comment)
+        for column in table.columns
     ]
     if not bare:
         clauses += key_clause(engine, table)

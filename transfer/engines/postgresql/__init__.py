@@ -42,7 +42,8 @@ _BINARY = "postgresql copy binary"
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
-    next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}",
+    next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}", deferrable=True,
+    steps=True,
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
@@ -223,7 +224,8 @@ class PostgreSql:
 
     def finish(self, build: Build) -> list[Statement]:
         return [
-            *ddl.keys(self, build), *ddl.identities(self, build), *ddl.checks(self, build),
+            *ddl.keys(self, build), *ddl.identities(self, build), *ddl.always(self, build), *ddl.checks(self, build),
+            *ddl.own(self, build),
             *ddl.remarks(self, build), ddl.analyze(self, build), *ddl.foreign_keys(self, build),
         ]  # fmt: skip
 

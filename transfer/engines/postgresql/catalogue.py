@@ -23,7 +23,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int,
        coalesce(obj_description(c.oid, 'pg_class'), ''),
        CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END,
-       coalesce(quote_ident(s.spcname), '')
+       coalesce(quote_ident(s.spcname), ''), coalesce(array_to_string(c.reloptions, ', '), '')
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
 ORDER BY 2, 3"""
@@ -42,7 +42,7 @@ SELECT a.attrelid::int8, a.attname::text,
             WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite'
             WHEN t.typtype = 'd' THEN 'domain' ELSE '' END, coalesce(u.oid, 0)::int8,
        CASE WHEN a.attcollation <> t.typcollation THEN format('%I.%I', ln.nspname, l.collname) ELSE '' END,
-       coalesce(NOT l.collisdeterministic, false),
+       coalesce(NOT l.collisdeterministic, false), a.attidentity = 'a',
        (SELECT ARRAY[sn.nspname::text, s.relname::text] FROM pg_depend u JOIN pg_class s ON s.oid = u.refobjid
         JOIN pg_namespace sn ON sn.oid = s.relnamespace WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
         AND u.refclassid = 'pg_class'::regclass AND s.relkind = 'S'
@@ -51,7 +51,10 @@ SELECT a.attrelid::int8, a.attname::text,
         JOIN pg_class s ON s.oid = o.objid AND s.relkind = 'S'
         WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
         AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')
-        AND CASE WHEN s.relkind = 'S' THEN has_sequence_privilege(s.oid, 'USAGE, SELECT') END)
+        AND CASE WHEN s.relkind = 'S' THEN has_sequence_privilege(s.oid, 'USAGE, SELECT') END),
+       (SELECT max(q.seqincrement) FROM pg_depend o JOIN pg_sequence q ON q.seqrelid = o.objid
+        WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
+        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i'))
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
@@ -77,21 +80,24 @@ SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conna
              WHERE u.place > i.indnkeyatts ORDER BY u.place),
        CASE WHEN i.indexprs IS NOT NULL THEN
             ARRAY(SELECT pg_get_indexdef(i.indexrelid, g, true) FROM generate_series(1, i.indnkeyatts) g) END,
-       pg_get_indexdef(i.indexrelid),
+       coalesce(pg_get_constraintdef(k.oid), pg_get_indexdef(i.indexrelid)),
        ARRAY(SELECT o.opcname::text FROM pg_opclass o WHERE o.oid = ANY (i.indclass) AND o.oid >= 16384
              UNION SELECT m.amname::text WHERE m.oid >= 16384)
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
-WHERE {_USERS} ORDER BY 1, 2"""
+WHERE NOT i.indisexclusion AND {_USERS} ORDER BY 1, 2"""
 _FOREIGN_KEYS = f"""
 SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.confdeltype::text,
        k.confupdtype::text,
        ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, place)
              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.place),
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, place)
-             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.place)
+             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.place),
+       concat_ws(' ', CASE k.confmatchtype WHEN 'f' THEN 'MATCH FULL' END,
+                 CASE WHEN k.condeferrable THEN 'DEFERRABLE' END,
+                 CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END)
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
@@ -100,14 +106,18 @@ SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'c' AND {_USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
-SELECT k.conrelid::int8, 'exclusion constraint ' || k.conname::text FROM pg_constraint k
-JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'x' AND {_USERS}
-UNION ALL
 SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND {_USERS}"""
 
+_OWN = f"""
+SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),
+       ARRAY(SELECT o.opcname::text FROM pg_index i JOIN pg_opclass o ON o.oid = ANY (i.indclass)
+             WHERE i.indexrelid = k.conindid AND o.oid >= 16384)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'x' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
+
+_STRICT = "NULLS NOT DISTINCT"
 _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
 
@@ -134,13 +144,15 @@ def tables(session: Session) -> list[Table]:
     """Every table and view outside the system's schemas; leaves of partitioned tables are not listed."""
     columns, indexes = _grouped(session.ask(_COLUMNS)), _grouped(session.ask(_INDEXES))
     foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
-    parts = _parts(session)
+    parts, own = _parts(session), _grouped(session.ask(_OWN))
     checks, types = _grouped(session.ask(_CHECKS)), usertypes.known(session)
     return [
         replace(
             _table(row, [types.based(c) for c in columns[number]], indexes[number], foreign[number], others[number]),
             types=types.needed([_number(c[9]) for c in columns[number]]),
             parts=parts.get(number, ()),
+            own=tuple(Check(str(name), str(text)) for _, name, text, _ in own[number]),
+            needs=tuple(need for _, _, _, needs in own[number] for need in needs),  # type: ignore[attr-defined]
             checks=tuple(Check(str(name), str(condition)) for _, name, condition in checks[number]),
         )
         for row in session.ask(_TABLES)
@@ -160,7 +172,7 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
 
 
 def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row], others: list[Row]) -> Table:
-    _oid, schema, name, kind, estimate, size, pages, comment, partitioned, space = row
+    _oid, schema, name, kind, estimate, size, pages, comment, partitioned, space, storage = row
     made = tuple(_column(one) for one in columns)
     key: tuple[str, ...] = ()
     kept, left = [], [str(other[1]) for other in others]
@@ -173,7 +185,8 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
             kept.append(Index(
                 str(index), () if keys else names, bool(unique), bool(constraint), tuple(descending), str(where),  # type: ignore[arg-type]
                 tuple(include), keys=tuple(keys or ()), method="" if method == "btree" else str(method),  # type: ignore[arg-type]
-                native="" if constraint else _tail(str(definition)), needs=tuple(needs),  # type: ignore[arg-type]
+                strict=_STRICT if _STRICT in str(definition) else "",
+                native=str(definition) if constraint else _tail(str(definition)), needs=tuple(needs),  # type: ignore[arg-type]
             ))  # fmt: skip
     # reltuples is -1 before the first ANALYZE; about 100 bytes a row is as good a guess as any.
     rows = round(float(str(estimate))) if float(str(estimate)) >= 0 else _number(size) // 100
@@ -181,7 +194,7 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
         Relation(str(schema), str(name)), made, key, tuple(kept), tuple(_foreign_key(f) for f in foreign),
         rows=rows if kind in ("r", "p", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
         left_out=tuple(left), comment=str(comment), partitioned=str(partitioned),
-        space=str(space), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
+        space=str(space), storage=str(storage), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
     )  # fmt: skip
 
 
@@ -194,14 +207,15 @@ def _tail(definition: str) -> str:
 
 
 def _column(row: Row) -> Column:
-    _, name, native, notnull, identity, default, generated, remark, base, _, collation, folds, *rest = row
-    numbers, last, labels = rest
+    _, name, native, notnull, identity, default, generated, remark, base, _, collation, folds, always, *rest = row
+    numbers, last, step, labels = rest
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(remark), base=str(base), virtual=generated == "v", labels=tuple(labels),  # type: ignore[arg-type]
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
         last=_number(last or 0), collation=str(collation), folds="some differences" if folds else "",
+        always=bool(always), step=_number(step or 1),
     )  # fmt: skip
 
 
@@ -214,10 +228,10 @@ def described(session: Session, view: str) -> Table:
 
 
 def _foreign_key(row: Row) -> ForeignKey:
-    _, name, schema, parent, on_delete, on_update, columns, referenced = row
+    _, name, schema, parent, on_delete, on_update, columns, referenced, options = row
     return ForeignKey(
         str(name), tuple(columns), Relation(str(schema), str(parent)), tuple(referenced),  # type: ignore[arg-type]
-        _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""),
+        _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""), str(options),
     )  # fmt: skip
 
 
