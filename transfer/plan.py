@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from .canonical import Canon
 from .place import Place
-from .schema.catalogue import Relation, Table
+from .schema.catalogue import Listed, Relation, Table
 from .types import Fidelity, Type
 
 Bound = int | str | None
@@ -220,6 +220,7 @@ class Plan:
     tables: tuple[Table, ...] = ()
     renames: tuple[Rename, ...] = ()
     sealed: tuple[Seal, ...] = ()
+    listed: tuple[Listed, ...] = ()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

@@ -78,6 +78,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
             defined(hop.name, e.source, e.choice.columns) for hop, e in zip(hops, entries, strict=True)
         ),
         tables=tuple(shape(entry.table, hop.writes) for hop, entry in zip(hops, entries, strict=True)),
+        listed=further.concerned(around),
         renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
     )  # fmt: skip
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from ropeway.cli import wire
+from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Choice, Request
+from ropeway.transfer.schema.papers import mapping
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 TABLES = (
@@ -149,3 +151,14 @@ def test_a_materialised_view_stays_one(tmp_path: Path, servers: Servers) -> None
     outcome = moved(source, other)
     assert [f.name for f in outcome.plan.findings if "held" in f.where] == ["view-changed"]
     assert rows(other, "held") == rows(source, "held")
+
+
+def test_their_texts_stand_in_the_mapping(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    made(source, {})
+    source.ask("CREATE FUNCTION twice(n integer) RETURNS integer DETERMINISTIC RETURN n * 2")
+    source.ask("CREATE TRIGGER often BEFORE INSERT ON city FOR EACH ROW SET NEW.name = upper(NEW.name)")
+    plan = planned(source, target)
+    written = mapping(plan, engine_of("mariadb"), engine_of("duckdb"))
+    assert "### function twice\n\n```sql\nRETURN n * 2\n```" in written
+    assert "ON city FOR EACH ROW SET NEW.name = upper(NEW.name)" in written

@@ -12,7 +12,7 @@ from ..plan import Finding, Statement
 from ..request import Request
 from ..rules import read_rule, split
 from ..types import Type
-from .catalogue import Column, Further, Numbers, Relation, Table, View
+from .catalogue import Column, Further, Listed, Numbers, Relation, Table, View
 from .entry import Ends, Entry
 from .selection import Selected, matches
 from .sql import names, text_literal
@@ -216,9 +216,14 @@ def _meanings(engine: Engine, table: Table, targets: Sequence[str]) -> dict[str,
     return found
 
 
+def concerned(around: Around) -> tuple[Listed, ...]:
+    """Routines, triggers and the like beside what is moved, with their texts."""
+    return tuple(one for one in around.found.listed if _concerns(one.name, one.kind, around))
+
+
 def listed(around: Around) -> list[Finding]:
-    """Routines, triggers and the like, which are for their owner to carry over; the texts stand in the plan."""
-    found = [one for one in around.found.listed if _concerns(one.name, one.kind, around)]
+    """Routines, triggers and the like, which are for their owner to carry over."""
+    found = concerned(around)
     kinds: dict[str, list[str]] = {}
     for one in found:
         kinds.setdefault(one.kind, []).append(str(one.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ..clean import in_order
@@ -34,7 +35,16 @@ def mapping(plan: Plan, source: Engine, target: Engine) -> str:
     lost = [one for one in plan.findings if one.name.endswith(("-lost", "-changed")) or one.name == "generated-column"]
     rows = [(one.where, one.message, one.remedy) for one in lost]
     parts.append("## What is not carried, or changed\n\n" + _table(("where", "what", "proposal"), rows))
+    if plan.listed:
+        parts.append("## Texts of routines, triggers and the like\n\nFor their owner to carry over by hand.")
+    parts += [f"### {_cell(one.kind)} {_cell(one.name)}\n\n{_fenced(one.text)}" for one in plan.listed if one.text]
     return "\n\n".join(parts) + "\n"
+
+
+def _fenced(text: str) -> str:
+    """A code block whose fence is longer than any inside."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}sql\n{text.strip()}\n{fence}"
 
 
 def _hop(hop: Hop, source: Engine, target: Engine) -> str:
