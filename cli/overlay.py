@@ -21,6 +21,7 @@ _SCALARS = (
     "target_schema",
     "names",
     "verify",
+    "on_violation",
     "slice_rows",
     "workers",
 )
