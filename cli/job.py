@@ -71,7 +71,7 @@ def wanted(keys: JobKeys) -> Wanted:
         consistency=keys.consistency, level=keys.verify, limit=keys.limit, target_schema=keys.target_schema,
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
         policies=checked(keys.policies.items()),
-        waive=tuple(keys.waive), names=keys.names,
+        waive=tuple(keys.waive), names=keys.names, on_violation=keys.on_violation,
         target_owner=keys.target_owner, partitions=keys.partitions,
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
@@ -116,7 +116,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
     return Choice(
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
-        checked(entry.policies.items()),
+        checked(entry.policies.items()), entry.on_violation or "",
     )  # fmt: skip
 
 

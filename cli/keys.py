@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 Mode = Literal["create", "append", "replace", "truncate", "merge", "fill"]
+Violation = Literal["stop", "leave-out"]
 Consistency = Literal["run", "table", "frozen", "none"]
 Partitions = Literal["keep", "flatten"]
 Style = Literal["keep", "lower", "upper", "snake"]
@@ -48,6 +49,15 @@ def _spelled(value: Any) -> Any:
 
 _WORD_OR_NULL = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
 Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_WORD_OR_NULL)]
+
+
+def _is_there(value: Any) -> Any:
+    if value == "quarantine":
+        raise ValueError("quarantine: designed and not built yet")
+    return value
+
+
+OnViolation = Annotated[Violation, BeforeValidator(_is_there)]
 
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
@@ -87,6 +97,7 @@ class TableKeys(_Keys):
         description="Column to type: a native type of the source, or a neutral word such as `decimal(18,2)`.",
     )
     policies: Policies = Field(default={}, description="As the job's `policies`, for these tables.")
+    on_violation: OnViolation | None = Field(default=None, description="As the job's `on_violation`, for these tables.")
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 
@@ -113,6 +124,11 @@ class JobKeys(_Keys):
         default={},
         description="What becomes of values that not every place can hold, by name: zero_date, infinity, nan, nul, "
         "invalid_text. The choice is stop, null, text, remove or replace.",
+    )
+    on_violation: OnViolation = Field(
+        default="stop",
+        description="What becomes of a key, a unique index, a foreign key or a check that rows in the target break: "
+        "the run stops before it, or does without it.",
     )
     before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
     after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")

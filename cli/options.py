@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ..transfer.request import CONSISTENCIES, LEVELS, MODES, PARTITIONS, STYLES
+from ..transfer.request import CONSISTENCIES, LEVELS, MODES, PARTITIONS, STYLES, VIOLATIONS
 from . import say
 
 _JOB, _WHAT, _HOW = "The job", "Which tables and rows", "How"
@@ -100,6 +100,11 @@ class Asked:
         _option("--policy", panel=_HOW, metavar="NAME=CHOICE",
                 help="What becomes of values that not every place can hold, as zero_date=null. Repeats."),
     ] = field(default_factory=list)  # fmt: skip
+    on_violation: Annotated[
+        str,
+        _option("--on-violation", panel=_HOW, metavar="WORD", callback=one_of(VIOLATIONS),
+                help=f"What becomes of a constraint that rows in the target break: {_or(VIOLATIONS)}. Default: stop."),
+    ] = ""  # fmt: skip
     slice_rows: Annotated[
         int | None,
         _option("--slice-rows", panel=_HOW, metavar="N", min=0,

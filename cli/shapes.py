@@ -11,6 +11,7 @@ from typing import Any
 from ..transfer.engine import Receipt
 from ..transfer.plan import Hop, Plan, hash_of, to_json
 from ..transfer.schema.catalogue import Table
+from ..transfer.violation import LeftOut, described
 from ..verify.report import NOT_VERIFIED, Report, TableReport
 from .wire import Outcome
 
@@ -33,7 +34,25 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "rows": sum(table["loaded"] for table in tables),
         "waived": list(outcome.plan.waived),
         "sealed": [asdict(seal) for seal in outcome.plan.sealed],
+        "left_out_constraints": [_left_out_shape(one) for one in outcome.left_out],
         "tables": tables,
+    }
+
+
+def _left_out_shape(one: LeftOut) -> dict[str, Any]:
+    rule, found = one.constraint, one.offending
+    return {
+        "constraint": rule.name,
+        "kind": rule.kind,
+        "table": str(rule.table),
+        "columns": list(rule.columns),
+        "message": described(rule, found),
+        "keys": [list(key) for key in found.keys],
+        "rows": found.rows,
+        "more": found.more,
+        "query": rule.offenders,
+        "kept": rule.kept,
+        "later": rule.later,
     }
 
 

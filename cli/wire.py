@@ -29,8 +29,10 @@ from ..transfer.schema.definitions import check_unmoved
 from ..transfer.schema.entry import Ends
 from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
+from ..transfer.schema.violations import deciding
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
+from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
 
 
@@ -50,6 +52,7 @@ class Outcome:
     receipts: tuple[Receipt, ...]
     report: Report | None
     seconds: float = 0.0
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
@@ -117,7 +120,7 @@ def run(
     target = resolve(what.target, secrets.target)
     level = what.level
     if resume:
-        frozen = resumed(_job(what), target)
+        frozen = _decided(resumed(_job(what), target), what)
     else:
         _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
@@ -134,8 +137,17 @@ def run(
     if interrupt and interrupt.asked.is_set():
         raise KeyboardInterrupt
     report = None if level == "none" else _compare(frozen, receipts, level, target)
-    _close(frozen, target, report)
-    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3))
+    missing = _close(frozen, target, report)
+    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing)
+
+
+def _decided(plan: Plan, what: Request | Plan) -> Plan:
+    """A run that is taken up again with what is chosen now for rows that break a constraint."""
+    if isinstance(what, Plan):
+        return plan
+    hops = {hop.name: _choice_of(what, hop).on_violation or what.on_violation for hop in plan.hops}
+    made = [one for s in plan.statements for one in deciding([s], hops.get(s.hop, what.on_violation))]
+    return replace(plan, statements=tuple(made))
 
 
 def _is_moving(plan: Plan, target: Address) -> bool:
@@ -238,11 +250,14 @@ def _is_there(target: Address) -> bool:
     return file.exists()
 
 
-def _close(frozen: Plan, target: Address, report: Report | None) -> None:
+def _close(frozen: Plan, target: Address, report: Report | None) -> tuple[LeftOut, ...]:
+    """End the run in its ledger; the constraints that it did without."""
     loader = engine_of(frozen.target.scheme).loader(target)
     try:
+        missing = left_out(frozen, loader)
         state = "done" if report is None or report.equal else "different"
         loader.ledger.finish(frozen.run, state)
+        return tuple(missing)
     finally:
         loader.close()
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from .engine import Claim, Loader, Receipt
 from .errors import DataError, EngineError, RequestError
 from .flow import Tally
+from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 
 DELIMITED = "DELIMITER ;;\n"
@@ -124,7 +125,7 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
     `state` is what the journal says: '', 'started' or 'done'. Where the engine commits each DDL by
     itself, a statement that was started is decided by its check, that is by looking at the catalogue.
     """
-    if state == "done":
+    if state in ("done", LEFT_OUT):
         return
     if state == "started" and statement.check and loader.ask(statement.check):
         loader.ledger.journal(run, statement.name, "done")
@@ -156,12 +157,22 @@ def parts(sql: str) -> list[str]:
     return [found[0].strip() for found in _STATEMENT.finditer(sql) if found[0].strip()]
 
 
-def _atomically(run: str, statement: Statement, loader: Loader) -> None:
+def leave_out(run: str, statement: Statement, instead: str, loader: Loader) -> None:
+    """Do without a statement: journal that, and carry out what comes in its place."""
+    _atomically(run, replace(statement, forward=instead), loader, LEFT_OUT)
+
+
+def take_back(run: str, statement: Statement, loader: Loader) -> None:
+    """Undo a statement that is done, so that a resumed run does it again."""
+    _atomically(run, replace(statement, forward=statement.back), loader, "taken back")
+
+
+def _atomically(run: str, statement: Statement, loader: Loader, state: str = "done") -> None:
     loader.begin()
     try:
         for sql in parts(statement.forward):
             loader.execute(sql)
-        loader.ledger.journal(run, statement.name, "done")
+        loader.ledger.journal(run, statement.name, state)
         loader.commit()
     except BaseException:
         _roll_back(loader)

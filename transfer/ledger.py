@@ -16,6 +16,7 @@ from typing import Protocol
 from .engine import Claim, Receipt, Row
 
 RUN, SLICE, STATEMENT = "ropeway_run", "ropeway_slice", "ropeway_statement"
+LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 
 

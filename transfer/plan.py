@@ -118,12 +118,40 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """What a statement makes sure of, and the query that lists what breaks it.
+
+    `offenders` gives the `columns`, and last, where they are `counted`, how many rows share them; '' where only the
+    key that it `references` can be missing. `otherwise` is what becomes of the constraint where there are any: `stop`
+    or `leave-out`. Left out, `instead` is carried out in its place, `kept` says what there is of it, and `later` makes
+    it of mended rows. Stopped at, it `takes_back` the statement of its hop that this names.
+    """
+
+    kind: str
+    name: str
+    table: Relation
+    columns: tuple[str, ...]
+    offenders: str
+    counted: bool = False
+    otherwise: str = "stop"
+    instead: str = ""
+    later: str = ""
+    kept: str = ""
+    takes_back: str = ""
+    references: Relation | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
 class Statement:
     """A step that changes the target's schema or data outside the slices, journaled.
 
     `check` is a query that returns a row once the step has happened; `back` undoes it, '' if nothing
     can; `guard` is a query that must return no row before it. `after` names the hops and statements
-    that must be complete. `atomic` says that it commits together with its own journal entry.
+    that must be complete. `atomic` says that it commits together with its own journal entry. `constraint` is what it
+    makes, if rows can be in the way of it.
     """
 
     name: str
@@ -137,6 +165,7 @@ class Statement:
     after: tuple[str, ...] = ()
     atomic: bool = False
     lock: str = ""
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
+from .schema.violations import check_choice, deciding
 from .types import Fidelity, Type
 
 Typed = TypeVar("Typed", Column, ColumnPlan)
@@ -378,6 +379,9 @@ def _assemble(
         there = existing.get(entry.table.name)
         move = Move(ends.target, ends.target_session, entry.hop, entry.table, there, run)
         hop, opening, closing = statements_of(move)
+        otherwise = entry.choice.on_violation or request.on_violation
+        check_choice(entry.mode, otherwise, entry.table.name)
+        closing = deciding(closing, otherwise)
         hops.append(hop)
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)

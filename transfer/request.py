@@ -11,6 +11,7 @@ from .place import Place
 MODES = ("create", "append", "replace", "truncate", "merge", "fill")
 CONSISTENCIES = ("run", "table", "frozen", "none")
 LEVELS = ("none", "count", "standard", "full")
+VIOLATIONS = ("stop", "leave-out")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
 
@@ -31,6 +32,7 @@ class Choice:
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     policies: tuple[tuple[str, str], ...] = ()
+    on_violation: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,15 @@ class Request:
     names: str = "keep"
     target_owner: str = ""
     partitions: str = "keep"
+    on_violation: str = "stop"
 
 
 def job_of(request: Request) -> str:
     """A name for the job that is equal for equal requests, so that an unfinished run is recognised."""
     content = asdict(request)
-    for name in ("level", "waive"):  # how a run is verified, or what is put up with, does not make it another job
+    # How a run is verified, or what is put up with, does not make it another job.
+    for name in ("level", "waive", "on_violation"):
         content.pop(name)
+    for choice in content["choices"]:
+        choice.pop("on_violation")
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

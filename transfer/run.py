@@ -17,17 +17,19 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from .commit import land, step
+from .commit import land
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .engines import engine_of
-from .errors import EngineError, RopewayError
+from .errors import DataError, EngineError, RopewayError
 from .flow import Ahead, Tally, flow
+from .ledger import LEFT_OUT
 from .place import Address
 from .plan import Hop, Plan, Slice, Statement
 from .progress import Progress
 from .refusal import explained
 from .resume import Standing, proof_of, standing
 from .start import begin
+from .violation import made
 
 _LIBRARIES = 250 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
 _PYTHON = 130 << 20  # the same without Polars and without batches
@@ -225,15 +227,18 @@ def _held(loader: Loader, name: str) -> bool:
 def _step(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
     state = journal.get(statement.name, "")
     try:
-        step(job.plan.run, statement, loader, state)
+        now = made(job.plan, statement, loader, state, job.target)
     except RopewayError:
         raise
     except Exception as error:
-        raise EngineError(
+        kind = DataError if job.target.classify(error) == "data" else EngineError
+        raise kind(
             f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}",
             remedy="What is done stays done. Mend the cause and go on with --resume.",
         ) from error
-    if state != "done":
+    if now == LEFT_OUT and state != LEFT_OUT:
+        job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}")
+    elif state not in ("done", LEFT_OUT):
         job.progress.stepped(statement)
 
 
@@ -278,7 +283,7 @@ class _Mover:
 
     def _is_finished(self, hop: Hop) -> bool:
         mine = [proof_of(hop), *(s.name for s in self._closing(hop))]
-        return all(self._journal.get(name) == "done" for name in mine)
+        return all(self._journal.get(name) in ("done", LEFT_OUT) for name in mine)
 
     def _closing(self, hop: Hop) -> list[Statement]:
         """The statements that finish this table alone, in order."""
@@ -418,7 +423,11 @@ class _Mover:
             ahead.close()
 
     def _complete(self, board: _Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
-        """All slices have receipts: prove that they are the whole table, then finish the table."""
+        """All slices have receipts: prove that they are the whole table, then finish the table.
+
+        Its keys and indexes are made one after another, beside the other tables: PostgreSQL builds each with workers
+        of its own, and four of them for 500,000 rows took 0.80 s over two connections, 0.88 s over one.
+        """
         if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
             self._unwritten(source)
             self._prove(hop, reader, loader)

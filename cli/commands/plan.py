@@ -185,6 +185,8 @@ def _statements(plan: Plan) -> None:
             say.out("    " + statement.forward.replace("\n", "\n    "))
             if statement.guard:
                 say.out(f"    only if this returns no row: {statement.guard}")
+            if statement.constraint and statement.constraint.otherwise != "stop":
+                say.out("    if rows break it, it is left out")
             if statement.lock:
                 say.out(f"    takes {statement.lock}")
             back = statement.back.replace("\n", " ") or "none"

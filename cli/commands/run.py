@@ -198,6 +198,11 @@ def show(shape: dict[str, Any]) -> None:
     seconds = max(shape["seconds"], 0.001)
     for seal in shape["sealed"]:
         say.out(f"The plan was edited by hand and sealed {Seal(**seal)}")
+    for one in shape["left_out_constraints"]:
+        say.warn(f"left out: {one['message']}." + (f" {one['kept'].capitalize()}." if one["kept"] else ""))
+        say.out(f"Left out of {one['table']}: {one['kind']} {one['constraint']}")
+        if one["later"]:
+            say.out(f"  once its rows are mended: {one['later']}")
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")

@@ -120,6 +120,8 @@ def test_it_is_yaml_1_2(write: Write) -> None:
         (ENDS + "mode: create\nmode: append\n", 4, ["mode"]),
         (ENDS + "tables: [\n", 4, []),
         (ENDS + "sources: {eu: sqlite:///a}\n", 3, ["several sources", "not built yet"]),
+        (ENDS + "on_violation: quarantine\n", 3, ["quarantine", "not built yet"]),
+        (ENDS + "on_violation: leave\n", 3, ["'stop' or 'leave-out'"]),
         (ENDS + "tables:\n  - from: a\n    transforms: []\n", 5, ["transforms", "not built yet"]),
         (ENDS + "tables:\n  - from: a\n    dedup: {key: [a]}\n", 5, ["deduplication", "not built yet"]),
         (ENDS + "tables:\n  - from: [eu:a, us:a]\n", 4, ["consolidates", "not built yet"]),

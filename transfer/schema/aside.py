@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..plan import Statement
+from ..plan import Constraint, Statement
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Aside:
     present: str = ""
     absent: str = ""
     guard: str = ""
-    refusal: str = ""
+    constraint: Constraint | None = None
     lock: str = ""
     first: str = ""
     off: str = ""
@@ -50,7 +50,7 @@ def returned(asides: Sequence[Aside], *, atomic: bool) -> list[Statement]:
         wait = "*" if one.late else one.hop
         made.append(Statement(
             name=f"put back {one.what}", phase="after", forward=one.first or one.again, check=one.present,
-            back=one.off or one.away, guard=one.guard, refusal=one.refusal, hop=one.hop,
+            back=one.off or one.away, guard=one.guard, constraint=one.constraint, hop=one.hop,
             after=(wait, f"put aside {one.what}"), atomic=atomic, lock=one.lock,
         ))  # fmt: skip
         made += [

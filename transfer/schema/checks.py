@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..engine import Engine
 from ..plan import Hop, Plan
-from .catalogue import ForeignKey, Table
-from .sql import names
+from .catalogue import Table
+from .violations import breaking, duplicates, keys_of, nulls, orphans
 
 _HEAD = """-- Checks of plan {run} on {target}, for any client of that database.
 -- Compare the counts with the run's report; every other query returns no row when all is well.
@@ -28,31 +28,17 @@ def _of_table(hop: Hop, table: Table, engine: Engine) -> Iterator[tuple[str, str
     on = engine.relation(hop.writes)
     about = f" (about {hop.rows:,} in {hop.reads})" if hop.rows >= 0 and not hop.where else ""
     yield f"rows of {hop.writes}{about}", f"SELECT count(*) FROM {on}"
-    keys = [("the primary key", table.key, "")] if table.key else []
-    keys += [(f"unique index {i.name}", i.columns, i.where) for i in table.indexes if i.unique]
-    for what, columns, where in keys:
-        yield f"duplicates of {what} of {hop.writes}", _duplicates(on, columns, where, engine)
+    keys = [("the primary key", tuple(map(engine.quote, table.key)), "")] if table.key else []
+    keys += [(f"unique index {i.name}", keys_of(engine, i), i.where) for i in table.indexes if i.unique]
+    for what, members, where in keys:
+        yield f"duplicates of {what} of {hop.writes}", duplicates(on, members, where)
     for fk in table.foreign_keys:
-        yield f"orphans of foreign key {fk.name} of {hop.writes}", _orphans(on, fk, engine)
+        yield (
+            f"orphans of foreign key {fk.name} of {hop.writes}",
+            orphans(engine, on, fk, engine.relation(fk.references)),
+        )
     needed = [c.name for c in table.columns if not c.nullable and not c.generated]
     if needed:
-        nulls = " OR ".join(f"{engine.quote(name)} IS NULL" for name in needed)
-        yield f"NULLs in NOT NULL columns of {hop.writes}", f"SELECT * FROM {on} WHERE {nulls}"
+        yield f"NULLs in NOT NULL columns of {hop.writes}", nulls(engine, on, needed)
     for check in table.checks:
-        yield f"rows of {hop.writes} that break check {check.name}", f"SELECT * FROM {on} WHERE NOT ({check.condition})"
-
-
-def _duplicates(on: str, columns: Sequence[str], where: str, engine: Engine) -> str:
-    every = names(engine, columns)
-    conditions = [f"{engine.quote(name)} IS NOT NULL" for name in columns] + ([f"({where})"] if where else [])
-    return f"SELECT {every}, count(*) FROM {on} WHERE {' AND '.join(conditions)} GROUP BY {every} HAVING count(*) > 1"
-
-
-def _orphans(on: str, fk: ForeignKey, engine: Engine) -> str:
-    same = " AND ".join(
-        f"p.{engine.quote(r)} = c.{engine.quote(c)}" for c, r in zip(fk.columns, fk.referenced, strict=True)
-    )
-    filled = " AND ".join(f"c.{engine.quote(name)} IS NOT NULL" for name in fk.columns)
-    shown = ", ".join(f"c.{engine.quote(name)}" for name in fk.columns)
-    parent = engine.relation(fk.references)
-    return f"SELECT {shown} FROM {on} AS c WHERE {filled} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"
+        yield f"rows of {hop.writes} that break check {check.name}", breaking(on, check.condition)

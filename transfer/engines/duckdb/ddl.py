@@ -24,6 +24,7 @@ from ...schema.sql import (
     text_literal,
     unique_clause,
 )
+from ...schema.violations import unique
 
 if TYPE_CHECKING:
     from . import DuckDb
@@ -74,6 +75,10 @@ def indexes(engine: DuckDb, build: Build) -> list[Statement]:
             check=_index_exists(build.table.name, name),
             back=f"DROP INDEX {engine.relation(Relation(build.table.name.schema, name))}",
             after=("*",) if shadow else (build.hop,),
+            constraint=replace(
+                unique(engine, build.table.name, "unique index", index),
+                later=create_index(engine, index, build.table.name, engine.quote(name)),
+            ) if index.unique else None,
         )
         for index in build.table.indexes
         if not index.unique or index.keys

@@ -177,7 +177,7 @@ class MySql:
         return ddl.create(self, table, into, bare=bare)
 
     def finish(self, build: Build) -> list[Statement]:
-        return [*ddl.indexes(build), *ddl.numbers(build), *ddl.foreign_keys(self, build)]
+        return [*ddl.indexes(self, build), *ddl.numbers(build), *ddl.foreign_keys(self, build)]
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)

@@ -18,7 +18,8 @@ from ...errors import RequestError
 from ...plan import Hop, Statement
 from ...schema.aside import Aside
 from ...schema.catalogue import ForeignKey, Relation
-from . import catalogue, ddl
+from ...schema.violations import reference
+from . import catalogue
 from .session import literal, qualified, quoted
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ class _Shown:
 
 def aside(engine: MySql, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
     """The tables' triggers, secondary indexes and foreign keys, as far as nothing leans on them."""
-    del engine
     home = {hop.writes: hop.name for hop in hops}
     grants = " ".join(str(row[0]) for row in session.ask("SHOW GRANTS")).upper()
     staying = _staying(session, home)
@@ -56,10 +56,10 @@ def aside(engine: MySql, session: Session, hops: Sequence[Hop]) -> tuple[list[As
         foreign = catalogue.foreign_keys(session, schema, database)
         for on in [relation for relation in home if relation.schema == schema]:
             if on in staying:
-                closing += [_checked(on, key, home[on]) for key in foreign[on.table]]
+                closing += [_checked(engine, on, key, home[on]) for key in foreign[on.table]]
                 continue
             shown = _shown(session, on)
-            keys += [_foreign_key(on, key, shown, home[on]) for key in foreign[on.table]]
+            keys += [_foreign_key(engine, on, key, shown, home[on]) for key in foreign[on.table]]
             indexes += _indexes(on, shown, home[on])
     # The indexes are there before the foreign keys, both ways.
     return [*triggers, *keys, *indexes], closing
@@ -130,23 +130,16 @@ def _leaning(session: Session, on: Relation, key: tuple[str, ...]) -> list[Relat
     return [child for (child, _), columns in groups.items() if tuple(columns) != key[: len(columns)]]
 
 
-def _checked(on: Relation, key: ForeignKey, hop: str) -> Statement:
+def _checked(engine: MySql, on: Relation, key: ForeignKey, hop: str) -> Statement:
     """For a foreign key that stayed: the rows came in unchecked."""
-    orphans = ddl.orphans(on, key.columns, key.references, key.referenced)
+    rule = reference(engine, on, key)
     return Statement(
-        f"check foreign key {key.name} of {on}", "after", "SELECT 1", guard=orphans, refusal=_refusal(on, key, orphans),
-        hop=hop, after=("*",), atomic=True,
+        f"check foreign key {key.name} of {on}", "after", "SELECT 1", guard=f"{rule.offenders} LIMIT 1",
+        constraint=rule, hop=hop, after=("*",), atomic=True,
     )  # fmt: skip
 
 
-def _refusal(on: Relation, key: ForeignKey, orphans: str) -> str:
-    return (
-        f"Rows of {on} refer by ({', '.join(key.columns)}) to rows of {key.references} that are not there, which "
-        f"foreign key {key.name} forbids. They are listed by: {orphans}"
-    )
-
-
-def _foreign_key(on: Relation, key: ForeignKey, shown: _Shown, hop: str) -> Aside:
+def _foreign_key(engine: MySql, on: Relation, key: ForeignKey, shown: _Shown, hop: str) -> Aside:
     """It goes with the indexes of its table, in one statement. By itself it would leave the index that the server made
     for it, which a foreign key that is added with its name takes for its own and names anew.
     """
@@ -154,12 +147,12 @@ def _foreign_key(on: Relation, key: ForeignKey, shown: _Shown, hop: str) -> Asid
         f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(on)} "
         f"AND TABLE_NAME = {literal(on.table)} AND CONSTRAINT_NAME = {literal(key.name)}"
     )
-    orphans = ddl.orphans(on, key.columns, key.references, key.referenced)
+    rule = reference(engine, on, key)
     drop = f"ALTER TABLE {qualified(on)} DROP FOREIGN KEY {quoted(key.name)}"
     return Aside(
         hop, f"foreign key {key.name} of {on}", f"SELECT 1 /* with the indexes of {on.table.replace('*', '')} */"
         if shown.keys else drop, f"ALTER TABLE {qualified(on)} ADD {shown.foreign_keys[key.name]}", late=True,
-        present=present, absent=absent, guard=orphans, refusal=_refusal(on, key, orphans), off=drop,
+        present=present, absent=absent, guard=f"{rule.offenders} LIMIT 1", constraint=rule, off=drop,
         lock=f"metadata locks on {on} and {key.references}, for a moment",
     )  # fmt: skip
 

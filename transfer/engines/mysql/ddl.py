@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine import Build
-from ...plan import Statement
+from ...plan import Constraint, Statement
 from ...schema.catalogue import Check, Column, Index, Relation, Table
 from ...schema.sql import check_clauses, column_clause, create_table, foreign_key_clauses, key_clause, names
+from ...schema.violations import reference, unique
 from .room import INDEX
 from .session import literal, qualified, quoted
 
@@ -77,21 +78,40 @@ def exists(relation: Relation) -> str:
     )
 
 
-def indexes(build: Build) -> list[Statement]:
-    """All secondary indexes by one ALTER TABLE: one pass over the rows."""
-    if not build.table.indexes:
-        return []
-    clauses = [_index_clause(build.table, index) for index in build.table.indexes]
-    last = build.table.indexes[-1].name
+def indexes(engine: MySql, build: Build) -> list[Statement]:
+    """Ordinary indexes by one ALTER TABLE: one pass over the rows. Each unique one by itself, for rows may break it.
+
+    The server finds duplicates while it builds, whatever unique_checks says, so nothing is asked before: for 500,000
+    rows of MariaDB that took 3.0 s, the index 0.6 s. One such and two others took 1.4 s apart, 1.5 s in one pass.
+    """
+    unique_ = [index for index in build.table.indexes if index.unique]
+    plain = [index for index in build.table.indexes if not index.unique]
+    made = [_indexes(build, f"create unique index {i.name} of {build.into}", [i]) for i in unique_]
+    made = [
+        replace(one, constraint=replace(_unique(engine, build, index), later=one.forward))
+        for one, index in zip(made, unique_, strict=True)
+    ]
+    return made + ([_indexes(build, f"create the indexes of {build.into}", plain)] if plain else [])
+
+
+def _unique(engine: MySql, build: Build, index: Index) -> Constraint:
+    """A unique index; one over prefixes is over what its definition cuts out."""
+    parts = re.findall(r"(`(?:[^`]|``)+`)(?:\((\d+)\))?", index.native)
+    cut = tuple(f"LEFT({column}, {length})" if length else column for column, length in parts)
+    return unique(engine, build.into, "unique index", replace(index, keys=cut))
+
+
+def _indexes(build: Build, name: str, indexes: Sequence[Index]) -> Statement:
+    clauses = [_index_clause(build.table, index) for index in indexes]
     on = qualified(build.into)
-    drops = ", ".join(f"DROP INDEX {quoted(index.name)}" for index in build.table.indexes)
-    return [Statement(
-        name=f"create the indexes of {build.into}", phase="after", hop=build.hop, after=(build.hop,),
+    drops = ", ".join(f"DROP INDEX {quoted(index.name)}" for index in indexes)
+    return Statement(
+        name=name, phase="after", hop=build.hop, after=(build.hop,),
         forward=f"ALTER TABLE {on} {', '.join(clauses)}", back=f"ALTER TABLE {on} {drops}",
         check=f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "
-        f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(last)} LIMIT 1",
+        f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(indexes[-1].name)} LIMIT 1",
         lock=f"shared metadata lock on {build.into} while it reads the rows",
-    )]  # fmt: skip
+    )  # fmt: skip
 
 
 def _index_clause(table: Table, index: Index) -> str:
@@ -130,31 +150,22 @@ def numbers(build: Build) -> list[Statement]:
 
 
 def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
-    """With foreign_key_checks off a key is added in place and looks at no row: orphans are asked for first."""
+    """With foreign_key_checks off a key is added in place and looks at no row: orphans are asked for first.
+
+    For 500,000 rows that takes 1.3 s in MariaDB and 0.5 s in MySQL 5.6.
+    """
     on, made = qualified(build.into), []
     for fk, clause in zip(build.table.foreign_keys, foreign_key_clauses(engine, build.table), strict=True):
-        lost = orphans(build.into, fk.columns, fk.references, fk.referenced)
+        rule, add = reference(engine, build.into, fk), f"ALTER TABLE {on} ADD {clause}"
         made.append(Statement(
             name=f"add foreign key {fk.name}", phase="after", hop=build.hop, after=("*",),
-            forward=f"ALTER TABLE {on} ADD {clause}", back=f"ALTER TABLE {on} DROP FOREIGN KEY {quoted(fk.name)}",
+            forward=add, back=f"ALTER TABLE {on} DROP FOREIGN KEY {quoted(fk.name)}",
             check=f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(build.into)} "
             f"AND TABLE_NAME = {literal(build.into.table)} AND CONSTRAINT_NAME = {literal(fk.name)}",
-            guard=lost,
-            refusal=f"Rows of {build.into} refer by ({', '.join(fk.columns)}) to rows of {fk.references} that are "
-            f"not there, so foreign key {fk.name} cannot be made. They are listed by: {lost}",
+            guard=f"{rule.offenders} LIMIT 1", constraint=replace(rule, later=add),
             lock=f"metadata locks on {build.into} and {fk.references}, for a moment",
         ))  # fmt: skip
     return made
-
-
-def orphans(child: Relation, columns: Sequence[str], parent: Relation, referenced: Sequence[str]) -> str:
-    same = " AND ".join(f"p.{quoted(r)} = c.{quoted(c)}" for c, r in zip(columns, referenced, strict=True))
-    filled = " AND ".join(f"c.{quoted(c)} IS NOT NULL" for c in columns)
-    shown = ", ".join(f"c.{quoted(c)}" for c in columns)
-    return (
-        f"SELECT {shown} FROM {qualified(child)} AS c WHERE {filled} AND NOT EXISTS "
-        f"(SELECT 1 FROM {qualified(parent)} AS p WHERE {same}) LIMIT 5"
-    )
 
 
 def referenced(relation: Relation) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Column, Relation, Table
+from ...schema.catalogue import Column, Index, Relation, Table
 from ...schema.sql import (
     column_clause,
     comments,
@@ -17,9 +17,14 @@ from ...schema.sql import (
     names,
     text_literal,
 )
+from ...schema.violations import check as checked
+from ...schema.violations import reference, unique
 
 if TYPE_CHECKING:
     from . import PostgreSql
+
+
+_UNPROVEN = "it is there and NOT VALID: it holds for new rows"
 
 
 def create(engine: PostgreSql, table: Table, into: Relation) -> str:
@@ -54,26 +59,38 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
     made = []
     if table.key:
         name = engine.quote(engine.name_of(f"{table.name.table}_pkey{build.suffix}"))
-        made.append(_after(
+        made.append(_unique(engine, build, "primary key", Index(f"{table.name.table}_pkey", table.key), _after(
             build, f"add the primary key of {build.into}",
             f"ALTER TABLE {on} ADD CONSTRAINT {name} PRIMARY KEY ({names(engine, table.key)})",
             f"ALTER TABLE {on} DROP CONSTRAINT {name}", lock,
-        ))  # fmt: skip
+        )))  # fmt: skip
     for index in table.indexes:
         name = engine.quote(engine.name_of(index.name + build.suffix))
         if index.constraint:
-            made.append(_after(
+            made.append(_unique(engine, build, "unique constraint", index, _after(
                 build, f"add unique constraint {index.name}",
                 f"ALTER TABLE {on} ADD CONSTRAINT {name} {index.native or f'UNIQUE ({names(engine, index.columns)})'}",
                 f"ALTER TABLE {on} DROP CONSTRAINT {name}", lock,
-            ))  # fmt: skip
+            )))  # fmt: skip
         else:
             schema = f"{engine.quote(build.into.schema)}." if build.into.schema else ""
-            made.append(_after(
+            made.append(_unique(engine, build, "unique index", index, _after(
                 build, f"create index {index.name}", create_index(engine, index, build.into, name),
                 f"DROP INDEX {schema}{name}", lock,
-            ))  # fmt: skip
+            )))  # fmt: skip
     return made
+
+
+def _unique(engine: PostgreSql, build: Build, what: str, index: Index, statement: Statement) -> Statement:
+    """A key that rows may break. The server finds out while it builds, so nothing is asked before.
+
+    To ask first took 0.3 s for 500,000 rows, the key itself 0.1 to 0.2 s.
+    """
+    if not index.unique and what == "unique index":
+        return statement
+    equal = "NULLS NOT DISTINCT" in index.native
+    made = unique(engine, build.into, what, index, nulls=equal)
+    return replace(statement, constraint=replace(made, later=statement.forward))
 
 
 def identities(engine: PostgreSql, build: Build) -> list[Statement]:
@@ -118,21 +135,22 @@ def own(engine: PostgreSql, build: Build) -> list[Statement]:
 
 
 def checks(engine: PostgreSql, build: Build) -> list[Statement]:
-    """Checks once the rows are in: rows that break one are asked for first, and named."""
+    """Checks once the rows are in. Left out, one stays NOT VALID: it holds for new rows."""
     on = engine.relation(build.into)
     made = []
     for check in build.table.checks:
         name = engine.quote(engine.name_of(check.name))
-        broken = f"SELECT * FROM {on} WHERE NOT ({check.condition}) LIMIT 5"
+        forward = f"ALTER TABLE {on} ADD CONSTRAINT {name} CHECK ({check.condition})"
+        shown = build.table.key or [column.name for column in build.table.columns]
         made.append(replace(
             _after(
-                build, f"add check {check.name} of {build.into}",
-                f"ALTER TABLE {on} ADD CONSTRAINT {name} CHECK ({check.condition})",
+                build, f"add check {check.name} of {build.into}", forward,
                 f"ALTER TABLE {on} DROP CONSTRAINT {name}", f"ACCESS EXCLUSIVE on {build.into} while it reads the rows",
             ),
-            guard=broken,
-            refusal=f"Rows of {build.into} break check {check.name}, so it cannot be made. "
-            f"They are listed by: {broken}",
+            constraint=replace(
+                checked(engine, build.into, check.name, check.condition, shown), instead=f"{forward} NOT VALID",
+                later=f"ALTER TABLE {on} VALIDATE CONSTRAINT {name}", kept=_UNPROVEN,
+            ),
         ))  # fmt: skip
     return made
 
@@ -148,20 +166,27 @@ def foreign_keys(engine: PostgreSql, build: Build) -> list[Statement]:
     made = []
     for fk, clause in zip(build.table.foreign_keys, foreign_key_clauses(engine, build.table), strict=True):
         drop = f"ALTER TABLE {on} DROP CONSTRAINT {engine.quote(fk.name)}"
+        add, rule = f"add foreign key {fk.name}", reference(engine, build.into, fk)
         if build.table.partitioned:  # before version 18 a partitioned table has no unvalidated ones
             lock = f"SHARE ROW EXCLUSIVE on {build.into} and {fk.references} while it reads"
-            made.append(
-                _after(build, f"add foreign key {fk.name}", f"ALTER TABLE {on} ADD {clause}", drop, lock, last=True)
-            )
+            forward = f"ALTER TABLE {on} ADD {clause}"
+            whole = _after(build, add, forward, drop, lock, last=True)
+            made.append(replace(whole, constraint=replace(rule, later=forward)))
             continue
-        made.append(_after(
-            build, f"add foreign key {fk.name}", f"ALTER TABLE {on} ADD {clause} NOT VALID", drop,
-            f"SHARE ROW EXCLUSIVE on {build.into} and {fk.references}, for a moment", last=True,
+        validate = f"ALTER TABLE {on} VALIDATE CONSTRAINT {engine.quote(fk.name)}"
+        made.append(replace(
+            _after(
+                build, add, f"ALTER TABLE {on} ADD {clause} NOT VALID", drop,
+                f"SHARE ROW EXCLUSIVE on {build.into} and {fk.references}, for a moment", last=True,
+            ),
+            constraint=replace(rule, offenders="", later=f"ALTER TABLE {on} ADD {clause}"),
         ))  # fmt: skip
-        made.append(_after(
-            build, f"validate foreign key {fk.name}",
-            f"ALTER TABLE {on} VALIDATE CONSTRAINT {engine.quote(fk.name)}", "",
-            f"SHARE UPDATE EXCLUSIVE on {build.into} while it reads", last=True,
+        made.append(replace(
+            _after(
+                build, f"validate foreign key {fk.name}", validate, "",
+                f"SHARE UPDATE EXCLUSIVE on {build.into} while it reads", last=True,
+            ),
+            constraint=replace(rule, later=validate, kept=_UNPROVEN, takes_back=add),
         ))  # fmt: skip
     return made
 

@@ -141,13 +141,10 @@ class Sqlite:
         return ddl.create(self, shape, into)
 
     def finish(self, build: Build) -> list[Statement]:
-        made = ddl.numbers(build) + ddl.indexes(self, build)
-        if build.table.foreign_keys:
-            made.append(ddl.check_foreign_keys(build))
-        return made
+        return ddl.numbers(build) + ddl.indexes(self, build) + ddl.check_foreign_keys(self, build)
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-        return aside.aside(session, hops)
+        return aside.aside(self, session, hops)
 
     def held_as(self, native: str, planned: str) -> str:
         """A bare DECIMAL holds as reals what a DECIMAL of so few digits does; '' if it may not."""

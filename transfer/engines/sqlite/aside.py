@@ -7,27 +7,29 @@ checked once all are there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...commit import DELIMITED
 from ...engine import Build, Session
 from ...plan import Hop, Statement
 from ...schema.aside import Aside
-from ...schema.catalogue import Table
 from ...schema.sql import double_quoted, text_literal
+from . import catalogue
 from .ddl import check_foreign_keys
 
+if TYPE_CHECKING:
+    from . import Sqlite
 
-def aside(session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+
+def aside(engine: Sqlite, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
     """Triggers and indexes, each by its own text; the foreign keys' check comes last."""
     found = [one for hop in hops for one in _of(session, hop, "trigger")]
     found += [one for hop in hops for one in _of(session, hop, "index")]
-    keyed = {str(name) for (name,) in session.ask(
-        "SELECT DISTINCT l.name FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) WHERE l.schema = 'main'"
-    )}  # fmt: skip
+    tables = {table.name.table.lower(): table for table in catalogue.tables(session)}
     checks = [
-        check_foreign_keys(Build(hop.name, Table(hop.writes, ()), hop.writes))
+        statement
         for hop in hops
-        if hop.writes.table in keyed
+        for statement in check_foreign_keys(engine, Build(hop.name, tables[hop.writes.table.lower()], hop.writes))
     ]
     return found, checks
 

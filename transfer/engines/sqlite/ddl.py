@@ -18,6 +18,7 @@ from ...schema.sql import (
     text_literal,
     unique_clause,
 )
+from ...schema.violations import reference, unique
 
 if TYPE_CHECKING:
     from . import Sqlite
@@ -46,16 +47,17 @@ def create(engine: Sqlite, table: Table, into: Relation) -> str:
     return create_table(engine, into, clauses)
 
 
-def check_foreign_keys(build: Build) -> Statement:
-    """Enforcement is off while loading, so the rows are checked once all are there."""
-    name = text_literal(build.into.table)
-    return Statement(
-        name=f"check the foreign keys of {build.table.name}", phase="after", hop=build.hop, atomic=True,
-        forward="SELECT 1", guard=f"SELECT 1 FROM pragma_foreign_key_check({name}) LIMIT 1",
-        refusal=f"Rows of {build.table.name} refer to rows that are not there. "
-        f"PRAGMA foreign_key_check({name}) lists them.",
-        after=("*",),
-    )  # fmt: skip
+def check_foreign_keys(engine: Sqlite, build: Build) -> list[Statement]:
+    """Enforcement is off while loading, so the rows are checked once all are there, each key by a query of its own."""
+    made = []
+    for fk in build.table.foreign_keys:
+        rule = reference(engine, build.into, fk)
+        made.append(Statement(
+            name=f"check foreign key {fk.name}", phase="after", hop=build.hop, atomic=True, forward="SELECT 1",
+            guard=f"{rule.offenders} LIMIT 1", after=("*",),
+            constraint=replace(rule, kept="it is declared, and holds for new rows where PRAGMA foreign_keys is on"),
+        ))  # fmt: skip
+    return made
 
 
 def numbers(build: Build) -> list[Statement]:
@@ -85,9 +87,11 @@ def indexes(engine: Sqlite, build: Build) -> list[Statement]:
     for index in build.table.indexes:
         if not index.constraint:
             named = replace(index, name=index.name + build.suffix)
+            forward = create_index(engine, named, build.into)
+            rule = replace(unique(engine, build.into, "unique index", named), later=forward) if index.unique else None
             made.append(Statement(
                 name=f"create index {named.name}", phase="after", hop=build.hop, atomic=True,
-                forward=create_index(engine, named, build.into), check=exists(named.name, "index"),
-                back=f"DROP INDEX {engine.quote(named.name)}", after=(build.hop,),
+                forward=forward, check=exists(named.name, "index"),
+                back=f"DROP INDEX {engine.quote(named.name)}", after=(build.hop,), constraint=rule,
             ))  # fmt: skip
     return made

@@ -1,0 +1,229 @@
+"""Rows that break a constraint: the run stops before it and goes on once they are mended, or does without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moves import requested
+from ropeway.cli import wire
+from ropeway.cli.shapes import run_shape
+from ropeway.transfer.errors import DataError, RequestError
+from ropeway.transfer.place import parse
+from ropeway.transfer.request import Choice, Request
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+
+LATER = ("postgresql", "mariadb", "mysql")  # engines that make keys once the rows are in
+
+
+def keys(place: Spot, table: str) -> set[tuple[str, ...]]:
+    """The columns of a table's unique keys, by its catalogue; (*foreign*, column) for foreign ones."""
+    (found,) = [one for one in wire.inspect(place.url) if one.name.table == table]
+    unique = {index.columns for index in found.indexes if index.unique}
+    return unique | {("*foreign*", *key.columns) for key in found.foreign_keys}
+
+
+def stopped(source: Spot, target: Spot, **options: Any) -> DataError:
+    request, secrets = requested(source, target, **options)
+    with pytest.raises(DataError) as caught:
+        wire.run(request, secrets)
+    assert caught.value.exit_status == 4
+    return caught.value
+
+
+def resumed(source: Spot, target: Spot, **options: Any) -> wire.Outcome:
+    request, secrets = requested(source, target, **options)
+    return wire.run(request, secrets, resume=True)
+
+
+def twice(source: Spot) -> None:
+    """One moment in two spellings: two texts of a unique column in SQLite, one timestamp elsewhere."""
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP, n INTEGER)")
+    source.ask("CREATE UNIQUE INDEX t_once ON t (at, n)")
+    source.ask(
+        "INSERT INTO t VALUES (1, '2024-01-01 10:00:00', 1), (2, '2024-01-01 10:00:00.000', 1), (3, NULL, 1), "
+        "(4, NULL, 1), (5, '2024-01-01 10:00:00', 2)"
+    )
+
+
+@pytest.mark.parametrize("there", LATER)
+def test_a_unique_index_waits_for_mended_rows(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    twice(source)
+    error = stopped(source, target)
+    assert "unique index t_once on (at, n): 1 key stands in 2 rows, of (datetime.datetime(2024, 1, 1, 10, 0), 1)." in (
+        error.message
+    )
+    assert "HAVING count(*) > 1" in error.message
+    assert target.ask("SELECT count(*) FROM t") == [(5,)]
+    assert ("at", "n") not in keys(target, "t")
+    target.ask("UPDATE t SET n = 3 WHERE id = 2")
+    outcome = resumed(source, target)
+    assert ("at", "n") in keys(target, "t")
+    assert outcome.left_out == ()
+    assert outcome.report
+    assert not outcome.report.equal  # the rows were mended, so they are not what was read
+
+
+@pytest.mark.parametrize("there", LATER)
+def test_a_unique_index_is_left_out(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    twice(source)
+    request, secrets = requested(source, target, on_violation="leave-out")
+    outcome = wire.run(request, secrets)
+    assert outcome.report
+    assert outcome.report.equal
+    (found,) = run_shape(outcome, {})["left_out_constraints"]
+    assert (found["kind"], found["constraint"], found["columns"]) == ("unique index", "t_once", ["at", "n"])
+    assert (found["rows"], found["keys"]) == (2, [["datetime.datetime(2024, 1, 1, 10, 0)", "1"]])
+    assert keys(target, "t") == set()
+    assert len(target.ask(found["query"])) == 1
+    target.ask("DELETE FROM t WHERE id = 2")
+    target.ask(found["later"])
+    assert keys(target, "t") == {("at", "n")}
+
+
+def test_a_run_that_stopped_may_go_on_without_it(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    twice(source)
+    stopped(source, target)
+    outcome = resumed(source, target, on_violation="leave-out")
+    assert [one.constraint.name for one in outcome.left_out] == ["t_once"]
+
+
+def test_what_refers_to_a_key_that_is_left_out_is_left_out_too(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (at TIMESTAMP NOT NULL PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES ('2024-01-01 10:00:00'), ('2024-01-01 10:00:00.000')")
+    source.ask("CREATE TABLE u (id INTEGER PRIMARY KEY, at TIMESTAMP REFERENCES t)")
+    source.ask("INSERT INTO u VALUES (1, '2024-01-01 10:00:00')")
+    assert "primary key t_pkey on (at): 1 key stands in 2 rows" in stopped(source, target).message
+    outcome = resumed(source, target, on_violation="leave-out")
+    assert [str(one.constraint) for one in outcome.left_out] == ["primary key t_pkey", "foreign key u_at_fkey"]
+    assert "primary key t_pkey of public.t, to which it refers, is left out" in outcome.left_out[1].offending.why
+
+
+def family(source: Spot) -> None:
+    """Parents, children of which two are orphans, and a table that refers to itself by two columns."""
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p)")
+    source.ask(
+        "CREATE TABLE s (a INTEGER NOT NULL, b INTEGER NOT NULL, x INTEGER, y INTEGER, PRIMARY KEY (a, b), "
+        "FOREIGN KEY (x, y) REFERENCES s (a, b))"
+    )
+    source.ask("INSERT INTO p VALUES (1), (2)")
+    source.ask("INSERT INTO c VALUES (1, 1), (2, NULL), (3, 77), (4, 77)")
+    source.ask("INSERT INTO s VALUES (1, 1, NULL, 9), (1, 2, 1, 1)")
+
+
+@pytest.mark.parametrize("there", [*LATER, "sqlite"])
+def test_a_foreign_key_waits_for_its_parents(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    family(source)
+    error = stopped(source, target)
+    assert "foreign key c_p_fkey on (p)" in error.message
+    assert "2 rows break it, of (77)." in error.message
+    assert target.ask("SELECT count(*) FROM c") == [(4,)]
+    if there != "sqlite":  # there it is a part of the table
+        assert ("*foreign*", "p") not in keys(target, "c")
+    target.ask("INSERT INTO p VALUES (77)")
+    outcome = resumed(source, target)
+    assert outcome.left_out == ()
+    assert ("*foreign*", "p") in keys(target, "c")
+    assert ("*foreign*", "x", "y") in keys(target, "s")
+    if there == "postgresql":
+        assert target.ask("SELECT count(*) FROM pg_constraint WHERE NOT convalidated") == [(0,)]
+
+
+@pytest.mark.parametrize("there", [*LATER, "sqlite"])
+def test_a_foreign_key_is_left_out(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    family(source)
+    source.ask("INSERT INTO s VALUES (2, 2, 5, 5)")
+    # The entry's word counts for its table, the job's for the others.
+    choices = (Choice("*"), Choice("c", on_violation="leave-out"))
+    error = stopped(source, target, choices=choices)
+    assert "foreign key s_x_y_fkey on (x, y)" in error.message
+    assert "1 row breaks it, of (5, 5)." in error.message
+    target.ask("UPDATE s SET x = NULL WHERE a = 2")
+    outcome = resumed(source, target, choices=choices)
+    (found,) = outcome.left_out
+    assert (found.constraint.name, found.offending.rows, found.offending.keys) == ("c_p_fkey", 2, (("77",),))
+    if there in MYSQL_FAMILY:
+        assert ("*foreign*", "p") not in keys(target, "c")
+    if there == "postgresql":
+        assert "NOT VALID" in found.constraint.kept
+        assert target.ask("SELECT conname FROM pg_constraint WHERE NOT convalidated") == [("c_p_fkey",)]
+    target.ask("UPDATE c SET p = 1 WHERE p = 77")
+    if found.constraint.later:
+        target.ask(found.constraint.later)
+    assert ("*foreign*", "p") in keys(target, "c")
+
+
+def test_duckdb_refuses_the_row_itself(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    twice(source)
+    assert "slice 1" in stopped(source, target).message
+    source, target = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    family(source)
+    assert "77" in stopped(source, target, on_violation="leave-out").message
+
+
+def test_a_check_is_left_out(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, n integer CONSTRAINT small CHECK (n < 9))")
+    source.ask("INSERT INTO t VALUES (1, 1)")
+    source.ask("ALTER TABLE t DROP CONSTRAINT small")
+    source.ask("INSERT INTO t VALUES (2, 10), (3, 11)")
+    source.ask("ALTER TABLE t ADD CONSTRAINT small CHECK (n < 9) NOT VALID")
+    error = stopped(source, target)
+    assert "check small on (id): 2 rows break it, of (2), (3)." in error.message
+    outcome = resumed(source, target, on_violation="leave-out")
+    (found,) = outcome.left_out
+    assert found.offending.keys == (("2",), ("3",))
+    with pytest.raises(Exception, match="small"):
+        target.ask("INSERT INTO t VALUES (4, 12)")
+    target.ask("DELETE FROM t WHERE n > 9")
+    target.ask(found.constraint.later)
+    assert target.ask("SELECT count(*) FROM pg_constraint WHERE NOT convalidated") == [(0,)]
+
+
+def test_many_keys_are_counted_up_to_a_bound(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p)")
+    source.ask("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) "
+               "INSERT INTO c SELECT i, i FROM n")  # fmt: skip
+    message = stopped(source, target).message
+    assert "more than 1,000 rows break it, of (1), (2), (3), (4), (5), ..." in message
+
+
+def test_rows_that_the_target_refuses_as_they_are_published(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    for place in (source, target):
+        place.ask("CREATE TABLE t (id integer PRIMARY KEY)")
+        place.ask("INSERT INTO t VALUES (1)")
+    assert "publish into public.t" in stopped(source, target, mode="append").message
+
+
+def test_what_cannot_be_asked_for(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    for place in (source, target):
+        place.ask("CREATE TABLE t (id integer PRIMARY KEY)")
+    (one, _), (other, secret) = parse(source.url), parse(target.url)
+    request = Request(one, other, mode="fill", on_violation="leave-out")
+    with pytest.raises(RequestError, match="mode fill puts back what was there"):
+        wire.plan(request, wire.Secrets("", secret))
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_good_rows_leave_nothing_out(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    family(source)
+    source.ask("DELETE FROM c WHERE p = 77")
+    request, secrets = requested(source, target, on_violation="leave-out")
+    outcome = wire.run(request, secrets)
+    assert outcome.left_out == ()
+    assert run_shape(outcome, {})["left_out_constraints"] == []

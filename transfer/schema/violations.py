@@ -1,0 +1,85 @@
+"""Rows that break a constraint: the queries that list them, one place for targets, sources and checks.sql."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import RequestError
+from ..plan import Constraint, Statement
+from .catalogue import ForeignKey, Index, Relation
+from .sql import Quoting, names
+
+
+def keys_of(engine: Quoting, index: Index) -> tuple[str, ...]:
+    """What an index is over, in SQL: its columns, or its expressions."""
+    return tuple(f"({key})" for key in index.keys) or tuple(engine.quote(column) for column in index.columns)
+
+
+def duplicates(on: str, keys: Sequence[str], where: str = "", *, nulls: bool = False) -> str:
+    """Keys (SQL) that several rows have, and how many. A NULL equals nothing, unless `nulls` are equal."""
+    every = ", ".join(keys)
+    conditions = ([] if nulls else [f"{key} IS NOT NULL" for key in keys]) + ([f"({where})"] if where else [])
+    clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {every}, count(*) FROM {on}{clause} GROUP BY {every} HAVING count(*) > 1"
+
+
+def orphans(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
+    """References (MATCH SIMPLE: with a NULL among them there is none) to rows that are not there, and how many."""
+    same = " AND ".join(
+        f"p.{engine.quote(r)} = c.{engine.quote(c)}" for c, r in zip(foreign.columns, foreign.referenced, strict=True)
+    )
+    filled = " AND ".join(f"c.{engine.quote(name)} IS NOT NULL" for name in foreign.columns)
+    shown = ", ".join(f"c.{engine.quote(name)}" for name in foreign.columns)
+    return (
+        f"SELECT {shown}, count(*) FROM {child} AS c WHERE {filled} AND NOT EXISTS "
+        f"(SELECT 1 FROM {parent} AS p WHERE {same}) GROUP BY {shown}"
+    )
+
+
+def nulls(engine: Quoting, on: str, columns: Sequence[str]) -> str:
+    """Rows with a NULL in one of the columns."""
+    return f"SELECT * FROM {on} WHERE {' OR '.join(f'{engine.quote(name)} IS NULL' for name in columns)}"
+
+
+def breaking(on: str, condition: str, columns: str = "*") -> str:
+    """Rows that break a check: NULL, which is neither true nor false, does not."""
+    return f"SELECT {columns} FROM {on} WHERE NOT ({condition})"
+
+
+def unique(engine: Quoting, into: Relation, what: str, index: Index, *, nulls: bool = False) -> Constraint:
+    """A primary key, a unique constraint or a unique index, which is made once the rows are in."""
+    keys = keys_of(engine, index)
+    listing = duplicates(engine.relation(into), keys, index.where, nulls=nulls)
+    return Constraint(what, index.name, into, index.columns or index.keys, listing, counted=True)
+
+
+def reference(engine: Quoting, into: Relation, foreign: ForeignKey) -> Constraint:
+    """A foreign key; its rows and those that they refer to are both in."""
+    listing = orphans(engine, engine.relation(into), foreign, engine.relation(foreign.references))
+    return Constraint(
+        "foreign key", foreign.name, into, foreign.columns, listing, counted=True, references=foreign.references
+    )
+
+
+def check(engine: Quoting, into: Relation, name: str, condition: str, shown: Sequence[str]) -> Constraint:
+    """A check; `shown` are the columns that tell its rows apart."""
+    listing = breaking(engine.relation(into), condition, names(engine, shown) or "*")
+    return Constraint("check", name, into, tuple(shown), listing)
+
+
+def deciding(statements: Sequence[Statement], otherwise: str) -> list[Statement]:
+    """The statements with what was chosen for rows that break their constraints."""
+    return [
+        replace(one, constraint=replace(one.constraint, otherwise=otherwise)) if one.constraint else one
+        for one in statements
+    ]
+
+
+def check_choice(mode: str, otherwise: str, table: Relation) -> None:
+    """RequestError where a constraint that is left out would be one that was there before."""
+    if mode == "fill" and otherwise != "stop":
+        raise RequestError(
+            f"{table}: mode fill puts back what was there, so on_violation: {otherwise} is not for it.",
+            table=str(table), remedy="Leave on_violation at stop: once the rows are mended, --resume goes on.",
+        )  # fmt: skip
