@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from ..options import Asked, Manner
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ...transfer.plan import Hop, Plan
+    from ...transfer.plan import Finding, Hop, Plan
 
 _WORDS = {
     "run": "one instant for the whole run",
@@ -21,6 +22,7 @@ _WORDS = {
     "frozen": "the source, proven unwritten",
     "none": "no instant: rows may change while they are read",
 }
+_FEW = 5
 _TITLES = {"before": "Statements before the rows", "after": "Statements after the rows", "swap": "At the very end"}
 _Seal = Annotated[
     Path | None,
@@ -126,11 +128,20 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
 def _findings(plan: Plan) -> None:
     from ...transfer.schema.risks import grade_of
 
-    say.table(
-        ("", "name", "where", "what to know", "what to do"),
-        [(grade_of(one, plan.waived), one.name, one.where, one.message, one.remedy) for one in plan.findings],
-        title="Findings",
-    )
+    found = list(plan.findings)
+    rows = []
+    if not say.voice().verbose:
+        found, columns = _without_types(found)
+        rows = [("note", name, f"{count:,} columns", "said with each column below", "") for name, count in columns]
+    rows = [(grade_of(one, plan.waived), one.name, one.where, one.message, one.remedy) for one in found] + rows
+    say.table(("", "name", "where", "what to know", "what to do"), rows, title="Findings")
+
+
+def _without_types(findings: list[Finding]) -> tuple[list[Finding], list[tuple[str, int]]]:
+    """Notes of columns' types stand beside the columns, too: here their number is enough, if there are many."""
+    names = Counter(one.name for one in findings if one.grade == "note" and one.name.endswith("-type"))
+    many = {name: count for name, count in names.items() if count > _FEW}
+    return [one for one in findings if one.grade != "note" or one.name not in many], list(many.items())
 
 
 def _hop(hop: Hop) -> None:
