@@ -151,7 +151,7 @@ class Statement:
     `check` is a query that returns a row once the step has happened; `back` undoes it, '' if nothing
     can; `guard` is a query that must return no row before it. `after` names the hops and statements
     that must be complete. `atomic` says that it commits together with its own journal entry. `constraint` is what it
-    makes, if rows can be in the way of it.
+    makes, if rows can be in the way of it. A `spare` one is left out where the engine refuses it.
     """
 
     name: str
@@ -166,6 +166,7 @@ class Statement:
     atomic: bool = False
     lock: str = ""
     constraint: Constraint | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from .commit import land
+from .commit import land, leave_out
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .engines import engine_of
 from .errors import DataError, EngineError, RopewayError
@@ -231,6 +231,10 @@ def _step(job: Job, statement: Statement, loader: Loader, journal: dict[str, str
     except RopewayError:
         raise
     except Exception as error:
+        if statement.spare and job.target.classify(error) not in ("transient", "space"):
+            leave_out(job.plan.run, statement, "", loader)
+            job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}: {job.target.name} refuses it: {error}")
+            return
         kind = DataError if job.target.classify(error) == "data" else EngineError
         raise kind(
             f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}",

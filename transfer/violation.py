@@ -153,4 +153,6 @@ def left_out(plan: Plan, loader: Loader) -> list[LeftOut]:
         and journal.get(one.name) == LEFT_OUT
         and not ((half := first_half(plan, one)) and journal.get(half.name) == LEFT_OUT)
     ]
-    return [LeftOut(rule, offending(plan, rule, loader) or Offending()) for rule in rules]
+    none = Offending()
+    refused = Offending(why="the target refuses its SQL")
+    return [LeftOut(rule, refused if not rule.columns else offending(plan, rule, loader) or none) for rule in rules]

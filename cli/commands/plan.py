@@ -197,7 +197,7 @@ def _statements(plan: Plan) -> None:
             if statement.guard:
                 say.out(f"    only if this returns no row: {statement.guard}")
             if statement.constraint and statement.constraint.otherwise != "stop":
-                say.out("    if rows break it, it is left out")
+                say.out(f"    if {'the target refuses' if statement.spare else 'rows break'} it, it is left out")
             if statement.lock:
                 say.out(f"    takes {statement.lock}")
             back = statement.back.replace("\n", " ") or "none"

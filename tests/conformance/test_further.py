@@ -162,3 +162,15 @@ def test_their_texts_stand_in_the_mapping(tmp_path: Path, servers: Servers) -> N
     written = mapping(plan, engine_of("mariadb"), engine_of("duckdb"))
     assert "### function twice\n\n```sql\nRETURN n * 2\n```" in written
     assert "ON city FOR EACH ROW SET NEW.name = upper(NEW.name)" in written
+
+
+def test_a_view_that_the_target_refuses_is_left_out(tmp_path: Path, servers: Servers) -> None:
+    """MySQL compares a text with a number; PostgreSQL does not, and the run goes on without the view."""
+    source, target = spot("mariadb", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    made(source, {"upon": "SELECT id FROM five", "five": "SELECT id FROM city WHERE name = 5"})
+    outcome = moved(source, target)
+    assert outcome.report
+    assert outcome.report.equal
+    assert {str(one.constraint) for one in outcome.left_out} == {"view five", "view upon"}
+    assert all("the target refuses its SQL" in one.offending.why for one in outcome.left_out)
+    assert target.ask("SELECT count(*) FROM city") == [(3,)]

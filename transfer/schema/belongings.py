@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import RequestError
-from ..plan import Finding, Statement
+from ..plan import Constraint, Finding, Statement
 from .catalogue import Grant, Relation, Table
 from .entry import Entry
 from .further import Around, Carried, listed, sequences, views
@@ -95,4 +95,7 @@ def _statement(grant: Grant, around: Around, account: str) -> Statement:
     return Statement(
         f"grant {grant.privilege} on {goal} to {grant.role}", "after", forward,
         back=f"REVOKE {grant.privilege} ON {name} FROM {account}", after=("*",), atomic=around.ends.target.atomic_ddl,
+        spare=True, constraint=Constraint(
+            "grant", f"of {grant.privilege} to {grant.role}", goal, (), "", otherwise="leave-out", later=forward
+        ),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from ..engine import Engine
-from ..plan import Finding, Statement
+from ..plan import Constraint, Finding, Statement
 from ..request import Request
 from ..rules import read_rule, split
 from ..types import Type
@@ -167,9 +167,11 @@ def _view(
         findings.append(Finding("note", str(found.name), said, "view-changed"))
     word = "MATERIALIZED VIEW" if found.stored and ends.target_words.stored_views else "VIEW"
     name = ends.target.relation(goal)
+    forward = f"CREATE {word} {name} ({names(ends.target, columns)}) AS {query}"
     return [Statement(
-        f"create view {goal}", "after", f"CREATE {word} {name} ({names(ends.target, columns)}) AS {query}",
-        check=ends.target.exists(goal), back=f"DROP {word} {name}", after=("*",), atomic=ends.target.atomic_ddl,
+        f"create view {goal}", "after", forward, check=ends.target.exists(goal), back=f"DROP {word} {name}",
+        after=("*",), atomic=ends.target.atomic_ddl, spare=True,
+        constraint=Constraint("view", goal.table, goal, (), "", otherwise="leave-out", later=forward),
     )]  # fmt: skip
 
 
