@@ -127,10 +127,10 @@ def own(engine: PostgreSql, build: Build) -> list[Statement]:
     return [
         _after(
             build, f"add constraint {one.name} of {build.into}",
-            f"ALTER TABLE {on} ADD CONSTRAINT {engine.quote(one.name)} {one.condition}",
-            f"ALTER TABLE {on} DROP CONSTRAINT {engine.quote(one.name)}", lock,
+            f"ALTER TABLE {on} ADD CONSTRAINT {name} {one.condition}", f"ALTER TABLE {on} DROP CONSTRAINT {name}", lock,
         )
         for one in build.table.own
+        for name in [engine.quote(engine.name_of(one.name + build.suffix))]
     ]  # fmt: skip
 
 
