@@ -199,13 +199,13 @@ class Build:
 class Engine(Protocol):
     """Facts and verbs of one engine. Stateless; what must be closed is made by it.
 
-    Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked
-    while rows are loaded; `index_names` and `key_names` say within what the name of an index and of a foreign key is
-    the only one, `folds_columns` that columns of a table are not told apart by case. `drivers` are the
-    packages whose exceptions are this engine's own words. A `loose` engine's columns hold what they are not
-    declared for. `takes` are the raw forms that its loader takes. `lacks` names what its columns have no place
-    for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). `unlike` are native words (regular expressions)
-    that others of its family use and that are missing or mean something else here.
+    Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked while rows are
+    loaded, `proves_references` that no row of a table can break one; `index_names` and `key_names` say within what
+    the name of an index and of a foreign key is the only one, `folds_columns` that columns of a table are not told
+    apart by case. `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns
+    hold what they are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its
+    columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). `unlike` are native words
+    (regular expressions) that others of its family use and that are missing or mean something else here.
     """
 
     name: str
@@ -223,6 +223,7 @@ class Engine(Protocol):
     loose: bool
     default_schema: str
     parents_first: bool
+    proves_references: bool
     index_names: Literal["table", "schema"]
     key_names: Literal["table", "schema"]
     folds_columns: bool

@@ -22,6 +22,7 @@ from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
 from .schema.definitions import defined, renames, shape
 from .schema.distinct import distinct
+from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
 from .schema.fitting import fitted
 from .schema.further import Around
@@ -61,13 +62,17 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     there = _there(ends, goals)
     planned = distinct(_unify(planned, ends), ends, there)
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
-    planned = [replace(e, table=table, columns=made) for e, (table, made) in zip(planned, fitting, strict=True)]
+    planned = [
+        carried_as(replace(e, table=table, columns=made), ends)
+        for e, (table, made) in zip(planned, fitting, strict=True)
+    ]
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
+    findings += doubts(ends, entries, statements, existing)
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
     return Plan(
@@ -246,7 +251,7 @@ def _target_table(
     foreign = tuple(
         ForeignKey(
             ends.name(fk.name), kept(fk.columns), names[fk.references],
-            tuple(ends.name(c) for c in fk.referenced), fk.on_delete, fk.on_update, fk.options,
+            tuple(ends.name(c) for c in fk.referenced), fk.on_delete, fk.on_update, fk.options, fk.state,
         )
         for fk in source.foreign_keys
         if kept(fk.columns) and fk.references in names

@@ -36,6 +36,7 @@ class WithoutSql:
     loose = False
     default_schema = ""
     parents_first = False
+    proves_references = True
     index_names: Literal["table"] = "table"
     key_names: Literal["table"] = "table"
     folds_columns = False

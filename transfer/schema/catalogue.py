@@ -85,7 +85,10 @@ class Index:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A foreign key; actions are empty for NO ACTION. `options` are further clauses, as DEFERRABLE."""
+    """A foreign key; actions are empty for NO ACTION. `options` are further clauses, as DEFERRABLE.
+
+    `state` is its engine's word where rows may break it: NOT VALID those that were there, NOT ENFORCED any.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -94,14 +97,16 @@ class ForeignKey:
     on_delete: str = ""
     on_update: str = ""
     options: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check constraint; `condition` is SQL of its engine, without the word CHECK."""
+    """A check constraint; `condition` is SQL of its engine, without the word CHECK, `state` as of a foreign key."""
 
     name: str
     condition: str
+    state: str = ""
 
 
 @dataclass(frozen=True)

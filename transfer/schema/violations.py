@@ -25,16 +25,20 @@ def duplicates(on: str, keys: Sequence[str], where: str = "", *, nulls: bool = F
 
 
 def orphans(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
-    """References (MATCH SIMPLE: with a NULL among them there is none) to rows that are not there, and how many."""
+    """References to rows that are not there, and how many: with a NULL in it, it is none.
+
+    Where MATCH FULL is among the key's options, NULLs beside values break it too.
+    """
     same = " AND ".join(
         f"p.{engine.quote(r)} = c.{engine.quote(c)}" for c, r in zip(foreign.columns, foreign.referenced, strict=True)
     )
     filled = " AND ".join(f"c.{engine.quote(name)} IS NOT NULL" for name in foreign.columns)
     shown = ", ".join(f"c.{engine.quote(name)}" for name in foreign.columns)
-    return (
-        f"SELECT {shown}, count(*) FROM {child} AS c WHERE {filled} AND NOT EXISTS "
-        f"(SELECT 1 FROM {parent} AS p WHERE {same}) GROUP BY {shown}"
-    )
+    lost = f"{filled} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"
+    if "MATCH FULL" in foreign.options:
+        empty = " AND ".join(f"c.{engine.quote(name)} IS NULL" for name in foreign.columns)
+        lost = f"(({lost}) OR NOT ({filled}) AND NOT ({empty}))"
+    return f"SELECT {shown}, count(*) FROM {child} AS c WHERE {lost} GROUP BY {shown}"
 
 
 def nulls(engine: Quoting, on: str, columns: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ class Wording:
     `extended` are the index methods and operator classes that extensions brought, `collations` those that are known,
     `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
     given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
-    others than one, and be the only one to give numbers.
+    others than one, and be the only one to give numbers. `unproven` are the words for constraints that rows may break.
     """
 
     dialect: str = ""
@@ -54,3 +54,4 @@ class Wording:
     owner: str = ""
     deferrable: bool = False
     steps: bool = False
+    unproven: tuple[str, ...] = ()

@@ -65,6 +65,7 @@ class DuckDb:
     loose = False
     default_schema = "main"
     parents_first = True
+    proves_references = True
     index_names: Literal["schema"] = "schema"
     key_names: Literal["table"] = "table"
     folds_columns = True

@@ -14,6 +14,7 @@ from ...engine import Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
@@ -55,6 +56,7 @@ class MySql:
     loose = False
     default_schema = ""
     parents_first = False
+    proves_references = False
     index_names: Literal["table"] = "table"
     key_names: Literal["schema"] = "schema"
     folds_columns = True
@@ -67,6 +69,7 @@ class MySql:
         self.schemes = (name,)
         self.writes = WRITES[name]
         # The row format from which an index may hold 3,072 bytes a column; the default from 5.7 on.
+        self._collation = collation
         self.table_suffix = f" ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET utf8mb4 COLLATE {collation}"
 
     def words(self, session: Session | None) -> Wording:
@@ -172,6 +175,14 @@ class MySql:
     def fitted(self, table: Table) -> dict[str, tuple[str, str]]:
         """Columns that need another native type beside the table's others, and why."""
         return room.fitted(table)
+
+    def coarser(self, session: Session | None, table: Table, *, there: bool) -> dict[str, tuple[str, ...]]:
+        """In what texts may differ that a key of the table takes for equal, by column."""
+        if there and session:
+            return catalogue.coarser(session, table.name)
+        words = catalogue.ways(self._collation)
+        texts = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum")
+        return {c.name: words for c in table.columns if words and split(c.native).name in texts}
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

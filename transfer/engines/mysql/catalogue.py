@@ -251,3 +251,20 @@ def foreign_keys(session: Session, schema: str, literal: str) -> defaultdict[str
             _ACTIONS.get(str(first[6]), ""), _ACTIONS.get(str(first[7]), ""),
         ))  # fmt: skip
     return made
+
+
+def coarser(session: Session, table: Relation) -> dict[str, tuple[str, ...]]:
+    """In what texts may differ that a key takes for equal, by column of a table that is there."""
+    schema = quoted_text(table.schema) if table.schema else "DATABASE()"
+    rows = session.ask(
+        "SELECT COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS WHERE COLLATION_NAME IS NOT NULL "
+        f"AND TABLE_SCHEMA = {schema} AND TABLE_NAME = {quoted_text(table.table)}"
+    )
+    return {str(name): found for name, collation in rows if (found := ways(str(collation)))}
+
+
+def ways(collation: str) -> tuple[str, ...]:
+    """`case` and `padding` as a collation overlooks them. Those of Unicode 9 (MySQL 8) and `nopad` ones do not pad."""
+    made = ("case",) if "_ci" in collation else ()
+    pads = collation != "binary" and "nopad" not in collation and "_0900_" not in collation
+    return (*made, "padding") if pads else made

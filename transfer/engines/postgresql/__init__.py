@@ -43,7 +43,7 @@ _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}", deferrable=True,
-    steps=True,
+    steps=True, unproven=("NOT VALID",),
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
@@ -81,6 +81,7 @@ class PostgreSql:
     loose = False
     default_schema = "public"
     parents_first = False
+    proves_references = True
     index_names: Literal["schema"] = "schema"
     key_names: Literal["table"] = "table"
     folds_columns = False
@@ -88,13 +89,14 @@ class PostgreSql:
     writes = WRITES
 
     def words(self, session: Session | None) -> Wording:
-        """VIRTUAL columns are there from version 18 on, and the locale C folds ASCII only."""
+        """VIRTUAL columns and NOT ENFORCED are there from version 18 on, and the locale C folds ASCII only."""
         if session is None:
             return _WORDS
         ((version, locale),) = session.ask(
             "SELECT current_setting('server_version_num'), datctype FROM pg_database WHERE datname = current_database()"
         )
-        kinds = ("STORED", "VIRTUAL") if int(str(version)) >= 180_000 else ("STORED",)
+        new = int(str(version)) >= 180_000
+        kinds = ("STORED", "VIRTUAL") if new else ("STORED",)
         made = session.ask("SELECT DISTINCT lower(proname::text) FROM pg_proc WHERE oid >= 16384")  # from initdb on
         routines = frozenset(str(row[0]) for row in made)
         brought = session.ask(
@@ -104,6 +106,7 @@ class PostgreSql:
         return replace(
             _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines,
             extended=frozenset(str(row[0]) for row in brought), **_known(session),
+            unproven=("NOT VALID", "NOT ENFORCED") if new else ("NOT VALID",),
         )  # fmt: skip
 
     def quote(self, name: str) -> str:

@@ -88,6 +88,11 @@ JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
 WHERE NOT i.indisexclusion AND {_USERS} ORDER BY 1, 2"""
+# Before version 18 there is no column conenforced.
+_STATE = (
+    "CASE WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN 'NOT ENFORCED' WHEN NOT k.convalidated THEN 'NOT VALID' "
+    "ELSE '' END"
+)
 _FOREIGN_KEYS = f"""
 SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.confdeltype::text,
        k.confupdtype::text,
@@ -97,12 +102,12 @@ SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.c
              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.place),
        concat_ws(' ', CASE k.confmatchtype WHEN 'f' THEN 'MATCH FULL' END,
                  CASE WHEN k.condeferrable THEN 'DEFERRABLE' END,
-                 CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END)
+                 CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END), {_STATE}
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
 _CHECKS = f"""
-SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid)
+SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid), {_STATE}
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'c' AND {_USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
@@ -153,7 +158,7 @@ def tables(session: Session) -> list[Table]:
             parts=parts.get(number, ()),
             own=tuple(Check(str(name), str(text)) for _, name, text, _ in own[number]),
             needs=tuple(need for _, _, _, needs in own[number] for need in needs),  # type: ignore[attr-defined]
-            checks=tuple(Check(str(name), str(condition)) for _, name, condition in checks[number]),
+            checks=tuple(Check(str(name), str(condition), str(state)) for _, name, condition, state in checks[number]),
         )
         for row in session.ask(_TABLES)
         for number in [_number(row[0])]
@@ -228,10 +233,10 @@ def described(session: Session, view: str) -> Table:
 
 
 def _foreign_key(row: Row) -> ForeignKey:
-    _, name, schema, parent, on_delete, on_update, columns, referenced, options = row
+    _, name, schema, parent, on_delete, on_update, columns, referenced, options, state = row
     return ForeignKey(
         str(name), tuple(columns), Relation(str(schema), str(parent)), tuple(referenced),  # type: ignore[arg-type]
-        _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""), str(options),
+        _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""), str(options), str(state),
     )  # fmt: skip
 
 

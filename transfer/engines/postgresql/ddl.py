@@ -141,6 +141,12 @@ def checks(engine: PostgreSql, build: Build) -> list[Statement]:
     for check in build.table.checks:
         name = engine.quote(engine.name_of(check.name))
         forward = f"ALTER TABLE {on} ADD CONSTRAINT {name} CHECK ({check.condition})"
+        if check.state:
+            made.append(_after(
+                build, f"add check {check.name} of {build.into}", f"{forward} {check.state}",
+                f"ALTER TABLE {on} DROP CONSTRAINT {name}", f"ACCESS EXCLUSIVE on {build.into}, for a moment",
+            ))  # fmt: skip
+            continue
         shown = build.table.key or [column.name for column in build.table.columns]
         made.append(replace(
             _after(
@@ -176,11 +182,13 @@ def foreign_keys(engine: PostgreSql, build: Build) -> list[Statement]:
         validate = f"ALTER TABLE {on} VALIDATE CONSTRAINT {engine.quote(fk.name)}"
         made.append(replace(
             _after(
-                build, add, f"ALTER TABLE {on} ADD {clause} NOT VALID", drop,
+                build, add, f"ALTER TABLE {on} ADD {clause} {fk.state or 'NOT VALID'}", drop,
                 f"SHARE ROW EXCLUSIVE on {build.into} and {fk.references}, for a moment", last=True,
             ),
             constraint=replace(rule, offenders="", later=f"ALTER TABLE {on} ADD {clause}"),
         ))  # fmt: skip
+        if fk.state:
+            continue
         made.append(replace(
             _after(
                 build, f"validate foreign key {fk.name}", validate, "",

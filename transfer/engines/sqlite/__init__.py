@@ -47,6 +47,7 @@ class Sqlite:
     loose = True
     default_schema = ""
     parents_first = False
+    proves_references = False
     index_names: Literal["schema"] = "schema"
     key_names: Literal["table"] = "table"
     folds_columns = True

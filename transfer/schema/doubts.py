@@ -1,0 +1,163 @@
+"""Rows of the source that will break a constraint of the target, looked for where the source cannot vouch for them.
+
+That is where its engine does not check what it declares, where a condition takes the parents away, and where the
+target takes for equal what the source tells apart. What the source's engine guarantees costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..plan import ColumnPlan, Constraint, Finding, Statement
+from .catalogue import Check, ForeignKey, Relation, Table
+from .entry import Ends, Entry
+from .violations import breaking, duplicates, nulls, orphans
+
+_LOOKED = 2_000_000  # rows of a table at most: 500,000 took up to 2.4 s
+_COUNTED = 1_000
+_COARSER = {"case": "lower({})", "padding": "rtrim({})"}  # the same words in all engines
+
+
+def carried_as(entry: Entry, ends: Ends) -> Entry:
+    """The entry with its constraints as unproven as the source's are, where the target has a word for that."""
+    if entry.mode not in ("create", "replace"):
+        return entry
+    words = ends.target_words.unproven
+    keys = tuple(replace(fk, state=fk.state if fk.state in words else "") for fk in entry.table.foreign_keys)
+    checks = tuple(replace(check, state=check.state if check.state in words else "") for check in entry.table.checks)
+    kept = [f"foreign key {fk.name} stays {fk.state}" for fk in keys if fk.state]
+    kept += [f"check {check.name} stays {check.state}" for check in checks if check.state]
+    notes = tuple(Finding("note", str(entry.table.name), said, "constraint-unproven") for said in kept)
+    table = replace(entry.table, foreign_keys=keys, checks=checks)
+    return replace(entry, table=table, findings=(*entry.findings, *notes))
+
+
+def doubts(
+    ends: Ends, entries: Sequence[Entry], statements: Sequence[Statement], existing: dict[Relation, Table]
+) -> list[Finding]:
+    """The findings: blockers where the run would stop, warnings where it does without the constraint."""
+    if ends.target.landing != "transaction":
+        return []
+    sources = {entry.source.name: entry for entry in entries if not entry.choice.query}
+    rules = {
+        (s.hop, s.constraint.kind.split()[0], _told(s.constraint)): s.constraint.otherwise
+        for s in statements
+        if s.constraint
+    }
+    found: list[Finding] = []
+    for entry in sources.values():
+        assert entry.hop  # noqa: S101 - hops are made before
+        if entry.hop.limit:
+            continue
+        for kind, name, columns, words, listing in _looks(ends, entry, sources, existing.get(entry.table.name)):
+            stops = rules.get((entry.hop.name, kind, columns), "stop") == "stop"
+            found += _finding(ends, entry, listing, name, words, stops=stops)
+    return found
+
+
+def _told(rule: Constraint) -> tuple[str, ...]:
+    """What tells a constraint of a table from its others."""
+    return (rule.name,) if rule.kind == "check" else rule.columns
+
+
+_Look = tuple[str, str, tuple[str, ...], str, str]
+
+
+def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: Table | None) -> Iterator[_Look]:
+    """What to look for: the constraint's kind, the finding's name, the target's columns or check, words, query."""
+    on = _rows(ends, entry)
+    listed = f"{on} AS t"
+    if entry.mode in ("create", "replace"):
+        empty = [name for name in entry.source.key if entry.source.column(name).nullable]
+        if empty and entry.table.key:
+            yield (
+                "null",
+                "nulls",
+                entry.table.key,
+                f"primary key on {', '.join(empty)}",
+                nulls(ends.source, listed, empty),
+            )
+        for fk in entry.table.foreign_keys:
+            own = _own(entry, fk, sources)
+            if own and not fk.state and _doubtful(ends, own, entry, sources[own.references]):
+                parent = _rows(ends, sources[own.references])
+                words = f"foreign key on {', '.join(own.columns)} to {own.references}"
+                yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent)
+        for check in entry.source.checks:
+            if check.state and _is_proven(check, entry.table):
+                yield "check", "broken-check", (check.name,), f"check {check.name}", breaking(listed, check.condition)
+    yield from _coarser(ends, entry, existing, listed)
+
+
+def _rows(ends: Ends, entry: Entry) -> str:
+    """The rows of the source that are moved, to select from."""
+    on = ends.source.relation(entry.source.name)
+    return f"(SELECT * FROM {on} WHERE ({entry.choice.where}))" if entry.choice.where else on
+
+
+def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> ForeignKey | None:
+    """The source's foreign key that became one of the target's."""
+    goal = {column.source: column.target for column in entry.columns}
+    for own in entry.source.foreign_keys:
+        parent = sources.get(own.references)
+        if parent and parent.table.name == fk.references and tuple(goal.get(c) for c in own.columns) == fk.columns:
+            return own
+    return None
+
+
+def _doubtful(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> bool:
+    return bool(not ends.source.proves_references or own.state or entry.choice.where or parent.choice.where)
+
+
+def _is_proven(check: Check, table: Table) -> bool:
+    return any(one.name == check.name and not one.state for one in table.checks)
+
+
+def _coarser(ends: Ends, entry: Entry, existing: Table | None, on: str) -> Iterator[_Look]:
+    """Keys of the target under which several texts of the source are one."""
+    decide = getattr(ends.target, "coarser", None)
+    made = entry.mode in ("create", "replace")
+    if decide is None or (made and ends.source.name == ends.target.name):
+        return
+    table = entry.table if made else existing
+    if table is None:
+        return
+    coarse: dict[str, tuple[str, ...]] = decide(ends.target_session, table, there=not made)
+    plans = {column.target: column for column in entry.columns}
+    coarse = {name: ways for name, ways in coarse.items() if name in plans and plans[name].type.kind == "text"}
+    members = [("primary", table.key, "")] if table.key and entry.mode != "merge" else []
+    members += [("unique", i.columns, i.where) for i in table.indexes if i.unique and i.columns]
+    for kind, columns, where in members:
+        if where or not set(columns) <= set(plans) or not any(coarse.get(name) for name in columns):
+            continue
+        keys = [_folded(plans[name], coarse.get(name, ())) for name in columns]
+        why = " and ".join(sorted({word for name in columns for word in coarse.get(name, ())}))
+        words = f"unique key on {', '.join(columns)} of {table.name}, which does not tell texts apart by {why}"
+        yield kind, "duplicates", columns, words, duplicates(on, keys)
+
+
+def _folded(column: ColumnPlan, ways: Sequence[str]) -> str:
+    text = column.project
+    for way in ways:
+        text = _COARSER[way].format(text)
+    return text
+
+
+def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, *, stops: bool) -> list[Finding]:
+    where = str(entry.source.name)
+    if entry.source.rows > _LOOKED:
+        said = f"nobody looked for rows that break the {words}: the table is large"
+        return [Finding("note", where, said, "not-looked-for", f"This query lists them: {listing}")]
+    rows = ends.source_session.ask(f"{listing} LIMIT {_COUNTED + 1}")
+    if not rows:
+        return []
+    most = "more than " if len(rows) > _COUNTED else ""
+    what = {"duplicates": "key", "orphans": "reference"}.get(name, "row")
+    several = len(rows) > 1
+    example = ", ".join("NULL" if value is None else repr(value) for value in rows[0][:4])
+    said = f"{most}{min(len(rows), _COUNTED):,} {what}{'s break' if several else ' breaks'} the {words}, as ({example})"
+    remedy = f"Mend them in the source; this query lists them: {listing}."
+    if stops:
+        remedy += " --on-violation leave-out does without a constraint that is made after the rows."
+    return [Finding("blocker" if stops else "warning", where, said, name, remedy)]
