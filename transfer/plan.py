@@ -155,6 +155,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Grants:
+    """The least that the accounts of both ends need, as statements for who administers them."""
+
+    source: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Definition:
     """A hop's source as planning saw it: its columns' types with NOT NULL, and its keys, in words.
 
@@ -220,6 +228,7 @@ class Plan:
     tables: tuple[Table, ...] = ()
     renames: tuple[Rename, ...] = ()
     sealed: tuple[Seal, ...] = ()
+    grants: Grants = Grants()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

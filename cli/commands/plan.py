@@ -22,6 +22,7 @@ _WORDS = {
     "none": "no instant: rows may change while they are read",
 }
 _TITLES = {"before": "Statements before the rows", "after": "Statements after the rows", "swap": "At the very end"}
+_FEW = 12
 _Seal = Annotated[
     Path | None,
     typer.Option("--seal", metavar="DIR", help="Take edits of a written plan's SQL files into it.", show_default=False),
@@ -121,6 +122,7 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
             _rows(rows[hop.name])
     _statements(plan)
     _locks(plan)
+    _grants(plan)
 
 
 def _findings(plan: Plan) -> None:
@@ -195,3 +197,14 @@ def _statements(plan: Plan) -> None:
 def _locks(plan: Plan) -> None:
     for lock in plan.locks:
         say.out(f"Lock on the source: {lock}")
+
+
+def _grants(plan: Plan) -> None:
+    for side, statements in (("source", plan.grants.source), ("target", plan.grants.target)):
+        shown = statements if say.voice().verbose or len(statements) <= _FEW else statements[:_FEW]
+        if shown:
+            say.out(f"The least that the account of the {side} needs:")
+        for statement in shown:
+            say.out(f"  {statement}")
+        if len(shown) < len(statements):
+            say.out(f"  ... and {len(statements) - len(shown)} more: -v, or risks.md of --out, has them all")

@@ -73,7 +73,19 @@ def risks(plan: Plan) -> str:
     parts.append(f"## Locks on the source\n\n{_list(plan.locks)}")
     locks = [f"{statement.name.split(' ', 1)[1]}: {statement.lock}" for statement in plan.statements if statement.lock]
     parts.append(f"## Locks on the target\n\n{_list(locks)}")
+    parts.append(f"## The least that the accounts need\n\n{_grants(plan)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _grants(plan: Plan) -> str:
+    """Statements for who administers both ends; what is held already stands there too."""
+    sides = (("source", plan.grants.source), ("target", plan.grants.target))
+    made = [f"On the {side}:\n\n{_code(lines)}" for side, lines in sides if lines]
+    return "\n\n".join(made) or "Nothing that SQL gives."
+
+
+def _code(lines: Sequence[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _findings(plan: Plan, grade: str) -> str:
