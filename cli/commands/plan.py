@@ -62,6 +62,7 @@ def plan(
     if seal:
         _seal(seal, asked, others=bool(out or sample or probe))
         return
+    from ..estimate import estimate, of_outcome, prose
     from ..overlay import wanted_of
     from ..shapes import plan_shape
     from ..wire import plan as make
@@ -71,19 +72,24 @@ def plan(
 
     wanted = wanted_of(asked)
     made = make(wanted.request, wanted.secrets)
+    measured = None
     if probe:
         tried = try_out(wanted.request, wanted.secrets)
         count = sum(receipt.loaded for receipt in tried.receipts if receipt.slice)
         say.note(f"Probed: {count:,} rows of {len(tried.plan.hops)} tables went into scratch tables and are removed.")
+        measured = of_outcome(tried)
     rows = first_rows(made, sample, wanted.secrets) if sample else {}
+    known = estimate(made, measured)
     if out:
-        write(made, out)
-    shape: dict[str, Any] = plan_shape(made)
+        write(made, out, prose(made, known))
+    shape: dict[str, Any] = {**plan_shape(made), "estimate": known.shape()}
     if rows:
         shape["sample"] = {name: table.to_pylist() for name, table in rows.items()}
     say.data(shape)
     if not say.voice().json:
         show(made, rows)
+        for line in prose(made, known):
+            say.out(line)
     if out:
         say.note(f"Written into {out}. Carry it out with: ropeway run {out}")
 

@@ -12,7 +12,7 @@ from ropeway.transfer.plan import from_json, to_json
 from spots import Servers, Spot, spot
 
 TABLES = 2000
-CHAIN = 20  # tables of a chain; the last one of it refers to the first, and to itself
+CHAIN = 1000  # tables of a chain, as deep as Python's stack; it closes to a ring, and its last refers to itself
 
 _COLUMNS = (
     "id bigint PRIMARY KEY", "parent bigint", "code varchar(40) NOT NULL UNIQUE", "price numeric(12,2) DEFAULT 0",

@@ -11,6 +11,8 @@ from ..rules import read_rule
 from .risks import GRADES, grade_of
 from .rollback import Ways
 
+_TIME = "## Time and downtime"
+
 
 def _cell(text: object) -> str:
     return " ".join(str(text).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
@@ -59,8 +61,8 @@ def _rule(column: ColumnPlan, source: Engine, target: Engine) -> str:
     return f"{made} → {target.name} {column.stored}"
 
 
-def risks(plan: Plan) -> str:
-    """The text of risks.md: findings by grade, ways back, locks on both sides."""
+def risks(plan: Plan, told: Sequence[str] = ()) -> str:
+    """The text of risks.md: findings by grade, ways back, locks on both sides; `told` is what follows on time."""
     parts = [
         f"# Risks of plan {plan.run}",
         f"As a whole the plan is **{Ways(plan).of_all()}**.",
@@ -74,7 +76,13 @@ def risks(plan: Plan) -> str:
     locks = [f"{statement.name.split(' ', 1)[1]}: {statement.lock}" for statement in plan.statements if statement.lock]
     parts.append(f"## Locks on the target\n\n{_list(locks)}")
     parts.append(f"## The least that the accounts need\n\n{_grants(plan)}")
+    parts += [f"{_TIME}\n\n{_list(told)}"] if told else []
     return "\n\n".join(parts) + "\n"
+
+
+def time_of(text: str) -> list[str]:
+    """What a risks.md says on time; it is measured, not planned, so that it cannot be made again."""
+    return [line.removeprefix("- ") for line in text.partition(_TIME)[2].splitlines() if line.startswith("- ")]
 
 
 def _grants(plan: Plan) -> str:
