@@ -76,13 +76,17 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
     source, target = engine_of(request.source.scheme), engine_of(request.target.scheme)
     address = resolve(request.target, secrets.target)
     with ExitStack() as stack:
-        source_session = source.connect(resolve(request.source, secrets.source))
+        source_address = resolve(request.source, secrets.source)
+        source_session = source.connect(source_address)
         stack.callback(source_session.close)
         target_session = None
         if _is_there(address):
             target_session = target.connect(address, create=True)
             stack.callback(target_session.close)
-        return _plan(request, Ends(source, source_session, target, target_session))
+        ends = Ends(
+            source, source_session, target, target_session, source_address=source_address, target_address=address
+        )
+        return _plan(request, ends)
 
 
 def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, pa.Table]:

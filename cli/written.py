@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ..transfer.place import Place
 from ..transfer.plan import Plan, from_json, to_json
 from ..transfer.request import Request
 from ..transfer.schema.checks import checks
-from ..transfer.schema.papers import mapping, risks
+from ..transfer.schema.papers import mapping, risks, time_of
 from ..transfer.schema.scripts import FILES, unix, written
 from ..transfer.schema.sealing import sealed
 from .job import Wanted, limits, place, withhold
@@ -44,7 +44,7 @@ to {target}
 | after.sql | what is done after them, and at the very end |
 | down.sql | the way back of a run that ended, the latest first |
 | mapping.md | each column's way, each name that changed, and what is not carried |
-| risks.md | what to know, the way back of each statement, locks |
+| risks.md | what to know, ways back, locks, the accounts' least privileges, time |
 | checks.sql | queries for the target, to be run afterwards with any client |
 | plan.sum | a checksum of each file, and one of all |
 
@@ -55,16 +55,16 @@ again by --source and --target.
 """
 
 
-def write(plan: Plan, folder: Path) -> None:
-    """Write the plan's files; RequestError if the folder holds anything else than a plan."""
-    files = _files(plan, folder)
+def write(plan: Plan, folder: Path, told: Sequence[str] = ()) -> None:
+    """Write the plan's files, `told` on time among them; RequestError if the folder holds anything else than a plan."""
+    files = _files(plan, folder, told)
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
     if there and (PLAN not in there or there - files.keys() - {SUM}):
         raise RequestError(f"{folder} holds other files.", remedy="Choose a new folder for the plan.")
     _store(folder, files)
 
 
-def _files(plan: Plan, folder: Path) -> dict[str, str]:
+def _files(plan: Plan, folder: Path, told: Sequence[str]) -> dict[str, str]:
     source, target = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
     return {
         "README.md": _README.format(run=plan.run, source=plan.source, target=plan.target, folder=folder.resolve().name),
@@ -72,7 +72,7 @@ def _files(plan: Plan, folder: Path) -> dict[str, str]:
         "checks.sql": checks(plan, target),
         "mapping.md": mapping(plan, source, target),
         PLAN: to_json(plan),
-        "risks.md": risks(plan),
+        "risks.md": risks(plan, told),
     }
 
 
@@ -144,9 +144,10 @@ def seal(folder: Path) -> tuple[Plan, list[str]]:
     made = sealed(plan, texts, engine_of(plan.target.scheme), f"{getpass.getuser()}@{socket.gethostname()}", now)
     edited = [name for name in contents if name != SUM and not is_listed(name, contents)]
     if edited:
-        before = _files(plan, folder)
+        told = time_of(texts["risks.md"])
+        before = _files(plan, folder, told)
         kept = {name for name in before if name not in FILES and unix(texts[name]) != unix(before[name])}
-        _store(folder, {**_files(made, folder), **{name: unix(texts[name]) for name in kept}})
+        _store(folder, {**_files(made, folder, told), **{name: unix(texts[name]) for name in kept}})
     return made, edited
 
 

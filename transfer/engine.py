@@ -11,6 +11,7 @@ import pyarrow as pa
 from .canonical import Canon
 from .place import Address
 from .plan import ColumnPlan, Cut, Finding, Hop, Slice, Statement
+from .rights import Right
 from .rules import Read, Write
 from .schema.aside import Aside
 from .schema.catalogue import Column, Further, Relation, Table
@@ -196,6 +197,15 @@ class Build:
     suffix: str = ""
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a place takes at most: bytes of a value, bytes of a text or binary in an index, columns. 0: no limit."""
+
+    value: int = 0
+    key: int = 0
+    columns: int = 0
+
+
 class Engine(Protocol):
     """Facts and verbs of one engine. Stateless; what must be closed is made by it.
 
@@ -205,7 +215,9 @@ class Engine(Protocol):
     apart by case. `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns
     hold what they are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its
     columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). `unlike` are native words
-    (regular expressions) that others of its family use and that are missing or mean something else here.
+    (regular expressions) that others of its family use and that are missing or mean something else here. `density` is
+    how many bytes a table takes here for each byte that its rows take in Arrow (measured on 500,000 rows of 12
+    columns, with their key), `logs` what is written beside it, in words, or ''.
     """
 
     name: str
@@ -218,6 +230,8 @@ class Engine(Protocol):
     takes: tuple[str, ...]
     lacks: tuple[str, ...]
     unlike: tuple[str, ...]
+    density: float
+    logs: str
     modes: tuple[str, ...]
     atomic_ddl: bool
     loose: bool
@@ -338,6 +352,45 @@ class Engine(Protocol):
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
     ) -> str:
         """SQL giving (count, high, low, unchecksummed); '' where the engine cannot."""
+        ...
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        """What reading these tables takes, by the catalogue or the file system; nothing is tried.
+
+        `objects` says that sequences and views are carried too.
+        """
+        ...
+
+    def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
+        """Why less than all rows of these tables, or less than all tables, might be seen."""
+        ...
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        """What the hops and statements take; `there` are tables that the target holds already.
+
+        There is no session where a target's file is still to be made.
+        """
+        ...
+
+    def bounds(self, session: Session | None) -> Bounds:
+        """The limits of this place."""
+        ...
+
+    def size(self, column: Column) -> str:
+        """SQL for the bytes of a text or binary value; '' where it cannot be asked."""
+        ...
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        """Bytes that are free where its tables go; None where that cannot be known."""
+        ...
+
+    def has_schema(self, session: Session, schema: str) -> bool:
+        """Whether a schema is there; False where making it again takes no privilege."""
         ...
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:

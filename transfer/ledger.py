@@ -39,6 +39,7 @@ class Words:
     whole: str = "bigint"
     real: str = "double precision"
     create_schema: str = ""
+    schema_exists: str = ""
     table_suffix: str = ""
     exists: str = ""
 
@@ -53,7 +54,8 @@ class SqlLedger:
     def prepare(self) -> None:
         """Create the three tables where they are missing."""
         words = self._words
-        if words.create_schema:
+        # Making a schema that is there takes CREATE on a PostgreSQL database all the same.
+        if words.create_schema and not (words.schema_exists and self._connection.ask(words.schema_exists)):
             self._connection.execute(words.create_schema)
         short, long, whole = words.short, words.long, words.whole
         figures = ", ".join(f"n_{name} {whole} NOT NULL" for name in _FIGURES)

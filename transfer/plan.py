@@ -185,6 +185,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Grants:
+    """The least that the accounts of both ends need, as statements for who administers them."""
+
+    source: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Definition:
     """A hop's source as planning saw it: its columns' types with NOT NULL, and its keys, in words.
 
@@ -251,6 +259,7 @@ class Plan:
     renames: tuple[Rename, ...] = ()
     sealed: tuple[Seal, ...] = ()
     listed: tuple[Listed, ...] = ()
+    grants: Grants = Grants()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

@@ -8,13 +8,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from . import oversized, space
+from .access import Readable, permitted, writable
 from .calls import call
 from .canonical import canon_of
 from .engine import Engine
 from .errors import RequestError
 from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Statement
-from .policies import may_pass, profiled, shared
+from .policies import may_pass, shared
 from .request import Request, job_of
+from .rights import grants, missing
 from .rules import Native, Read, Use, read_rule, split, write_rule
 from .schema import belongings, filling, further
 from .schema.belongings import Beyond
@@ -56,25 +59,21 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     tables = ends.source.tables(ends.source_session)
     selected, skipped = select_tables(request, ends.source, ends.source_session, tables)
     names = _target_names(request, ends, selected)
+    readable = Readable.of(request, ends, [item.table for item in selected])
     around = Around(request, ends, ends.source.further(ends.source_session), names)
-    planned = [_table_plan(request, ends, item, names) for item in selected]
-    goals = [entry.table.name for entry in planned]
-    there = _there(ends, goals)
-    planned = distinct(_unify(planned, ends), ends, there)
-    fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
-    planned = [
-        carried_as(replace(e, table=table, columns=made), ends)
-        for e, (table, made) in zip(planned, fitting, strict=True)
-    ]
-    existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
-    entries = [_with_hop(request, ends, entry, number, existing) for number, entry in enumerate(planned, start=1)]
+    planned = [_table_plan(request, ends, item, names, readable) for item in selected]
+    there = _there(ends, [entry.table.name for entry in planned])
+    entries, existing = _placed(request, ends, planned, there, readable)
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
-    findings += doubts(ends, entries, statements, existing)
+    findings += [*readable.findings, *doubts(ends, entries, statements, existing)]
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
+    writing = writable(ends, hops, statements, there)
+    findings += [*missing(writing), *space.findings(ends, entries)]
+    findings += oversized.findings(ends, [entry for entry in entries if readable.may(entry.source)])
     return Plan(
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
@@ -84,9 +83,26 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
             defined(hop.name, e.source, e.choice.columns) for hop, e in zip(hops, entries, strict=True)
         ),
         tables=tuple(shape(entry.table, hop.writes) for hop, entry in zip(hops, entries, strict=True)),
-        listed=further.concerned(around),
+        listed=further.concerned(around), grants=grants(readable.rights, writing),
         renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
     )  # fmt: skip
+
+
+def _placed(
+    request: Request, ends: Ends, planned: Sequence[Entry], there: Sequence[Table], readable: Readable
+) -> tuple[list[Entry], dict[Relation, Table]]:
+    """The tables as they fit beside each other and into what is there already, each with its hop."""
+    planned = distinct(_unify(list(planned), ends), ends, there)
+    fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
+    planned = [
+        carried_as(replace(e, table=table, columns=made), ends)
+        for e, (table, made) in zip(planned, fitting, strict=True)
+    ]
+    existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
+    return [
+        _with_hop(readable.asked(entry.source), ends, entry, number, existing)
+        for number, entry in enumerate(planned, start=1)
+    ], existing
 
 
 def _renames(entry: Entry, ends: Ends) -> list[Rename]:
@@ -126,19 +142,24 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
     return Relation(schema, ends.name(source.table))
 
 
-def _table_plan(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation]) -> Entry:
+def _table_plan(
+    request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation], readable: Readable
+) -> Entry:
     """Where bytes may pass undecoded, the values decide nothing: then the table is not looked through."""
     mode = item.choice.mode or request.mode
     if mode in ("create", "replace") and may_pass(request, item.choice, ends.source, ends.target):
-        entry = _shaped(request, ends, item, names, raw=True)
-        if _raw_form(entry, ends, request):
+        entry = _shaped(request, ends, item, names, readable.profile(item, raw=True))
+        if _raw_form(entry, ends, readable.asked(item.table)):
             return entry
-    return _shaped(request, ends, item, names, raw=False)
+    return _shaped(request, ends, item, names, readable.profile(item, raw=False))
 
 
-def _shaped(request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation], *, raw: bool) -> Entry:
+def _shaped(
+    request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation],
+    profile: tuple[dict[str, str], list[Finding]],
+) -> Entry:  # fmt: skip
     source = item.table
-    decided, findings = profiled(request, item.choice, ends.source, ends.source_session, ends.target, source, raw=raw)
+    decided, findings = profile
     overrides = dict(item.choice.types)
     members = [index.columns for index in source.indexes if index.unique] + [fk.columns for fk in source.foreign_keys]
     key_columns = set(source.key).union(*members)
@@ -354,7 +375,8 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
         )  # fmt: skip
     findings = clashes(existing.name, entry.mode)
     if entry.mode == "fill":
-        findings += filling.check_fillable(existing, entry.source.name, ends.target, ends.target_session)
+        with permitted(ends.target):
+            findings += filling.check_fillable(existing, entry.source.name, ends.target, ends.target_session)
     columns, renamed = filling.matched(entry.columns, existing, entry.mode, ends.target)
     return replace(entry, table=existing, columns=columns, findings=(*entry.findings, *findings, *renamed))
 
@@ -376,7 +398,7 @@ def _assemble(
     hops, before, after = [], [], []
     for schema in sorted({entry.table.name.schema for entry in entries}):
         forward = ends.target.create_schema(schema)
-        if forward:
+        if forward and not (ends.target_session and ends.target.has_schema(ends.target_session, schema)):
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
     before += [*_types(ends, entries), *beyond.sequences.statements, *_own("before", request.before, "")]
     for entry in entries:

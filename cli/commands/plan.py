@@ -24,6 +24,7 @@ _WORDS = {
 }
 _FEW = 5
 _TITLES = {"before": "Statements before the rows", "after": "Statements after the rows", "swap": "At the very end"}
+_FEW = 12
 _Seal = Annotated[
     Path | None,
     typer.Option("--seal", metavar="DIR", help="Take edits of a written plan's SQL files into it.", show_default=False),
@@ -63,6 +64,7 @@ def plan(
     if seal:
         _seal(seal, asked, others=bool(out or sample or probe))
         return
+    from ..estimate import estimate, of_outcome, prose
     from ..overlay import wanted_of
     from ..shapes import plan_shape
     from ..wire import plan as make
@@ -72,19 +74,24 @@ def plan(
 
     wanted = wanted_of(asked)
     made = make(wanted.request, wanted.secrets)
+    measured = None
     if probe:
         tried = try_out(wanted.request, wanted.secrets)
         count = sum(receipt.loaded for receipt in tried.receipts if receipt.slice)
         say.note(f"Probed: {count:,} rows of {len(tried.plan.hops)} tables went into scratch tables and are removed.")
+        measured = of_outcome(tried)
     rows = first_rows(made, sample, wanted.secrets) if sample else {}
+    known = estimate(made, measured)
     if out:
-        write(made, out)
-    shape: dict[str, Any] = plan_shape(made)
+        write(made, out, prose(made, known))
+    shape: dict[str, Any] = {**plan_shape(made), "estimate": known.shape()}
     if rows:
         shape["sample"] = {name: table.to_pylist() for name, table in rows.items()}
     say.data(shape)
     if not say.voice().json:
         show(made, rows)
+        for line in prose(made, known):
+            say.out(line)
     if out:
         say.note(f"Written into {out}. Carry it out with: ropeway run {out}")
 
@@ -123,6 +130,7 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
             _rows(rows[hop.name])
     _statements(plan)
     _locks(plan)
+    _grants(plan)
 
 
 def _findings(plan: Plan) -> None:
@@ -208,3 +216,14 @@ def _statements(plan: Plan) -> None:
 def _locks(plan: Plan) -> None:
     for lock in plan.locks:
         say.out(f"Lock on the source: {lock}")
+
+
+def _grants(plan: Plan) -> None:
+    for side, statements in (("source", plan.grants.source), ("target", plan.grants.target)):
+        shown = statements if say.voice().verbose or len(statements) <= _FEW else statements[:_FEW]
+        if shown:
+            say.out(f"The least that the account of the {side} needs:")
+        for statement in shown:
+            say.out(f"  {statement}")
+        if len(shown) < len(statements):
+            say.out(f"  ... and {len(statements) - len(shown)} more: -v, or risks.md of --out, has them all")

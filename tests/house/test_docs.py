@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,29 @@ def test_a_word_is_defined_once() -> None:
     assert sorted(names) == sorted(set(names))
     for word in ("Engine", "Plan", "Hop", "Statement", "Slice", "Instant", "Reader", "Loader", "Receipt", "Report"):
         assert word in names
+
+
+def finding_names() -> set[str]:
+    """The names of all findings that the code makes; two places put theirs together."""
+    found = {f"{one}-type" for one in Fidelity if one is not Fidelity.EXACT} | {"foreign-key-changed"}
+    composed = []
+    for path in (DOCS.parent / "transfer").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
+                name = node.args[3] if len(node.args) > 3 else None
+                if isinstance(name, ast.Constant):
+                    found.add(str(name.value))
+                else:
+                    composed.append(path.name)
+    assert sorted(composed) == ["order.py", "risks.py"]
+    return found
+
+
+def test_findings_are_listed() -> None:
+    listed = re.findall(r"^\| ([a-z-]+) \| ([a-z, ]+) \|", text("risks.md"), re.MULTILINE)
+    names = [name for name, _ in listed if name != "name"]
+    assert sorted(names) == sorted(finding_names())
+    assert {grade for name, grades in listed if name != "name" for grade in grades.split(", ")} == set(GRADES)
 
 
 def test_links_lead_somewhere() -> None:

@@ -10,9 +10,11 @@ from typing import Literal
 import pyarrow as pa
 
 from ..canonical import Canon
-from ..engine import Build, Session
+from ..engine import Bounds, Build, Session
 from ..errors import EngineError, RequestError
+from ..place import Address
 from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ..rights import Right
 from ..rules import Read, Write
 from ..schema.aside import Aside
 from ..schema.catalogue import Column, Further, Relation, Table
@@ -31,6 +33,8 @@ class WithoutSql:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
+    density = 1.0
+    logs = ""
     modes = ("create", "append")
     atomic_ddl = False
     loose = False
@@ -113,6 +117,32 @@ class WithoutSql:
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
     ) -> str:
         return ""
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        return []
+
+    def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
+        return []
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        return []
+
+    def bounds(self, session: Session | None) -> Bounds:
+        return Bounds()
+
+    def size(self, column: Column) -> str:
+        return ""
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        return None
+
+    def has_schema(self, session: Session, schema: str) -> bool:
+        return False
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         for hop in hops:

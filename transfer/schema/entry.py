@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..engine import Engine, Session
+from ..place import Address
 from ..plan import ColumnPlan, Finding, Hop
 from ..request import Choice
 from .catalogue import Table
@@ -22,6 +23,8 @@ class Ends:
     target: Engine
     target_session: Session | None
     style: str = "keep"
+    source_address: Address | None = None
+    target_address: Address | None = None
 
     def name(self, name: str) -> str:
         """A source's name in the target: in the style that was asked for, within the engine's length."""

@@ -6,6 +6,7 @@ by name, foreign keys, indexes and triggers are put aside and back, and the way 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -27,15 +28,18 @@ def _match(wanted: Sequence[str], there: Iterable[str], *, fold: bool) -> dict[s
     """Each wanted name with the one that is there: spelled the same, else but for case, else the only one that folds
     to the same.
     """
-    left, found = list(there), {}
+    left, found = dict.fromkeys(there), {}
     for spell in (str, str.lower, *((folded,) if fold else ())):
         missing = [name for name in wanted if name not in found]
+        rivals = Counter(spell(name) for name in missing)
+        fits: dict[str, list[str]] = defaultdict(list)
+        for one in left:
+            fits[spell(one)].append(one)
         for name in missing:
-            fits = [one for one in left if spell(one) == spell(name)]
-            rivals = [one for one in missing if spell(one) == spell(name)]
-            if len(fits) == 1 and (spell is not folded or len(rivals) == 1):
-                found[name] = fits[0]
-                left.remove(fits[0])
+            same = fits[spell(name)]
+            if len(same) == 1 and (spell is not folded or rivals[spell(name)] == 1):
+                found[name] = same.pop()
+                del left[found[name]]
     return found
 
 

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..engine import Build, Engine, Session
@@ -99,7 +98,8 @@ def _take_out(move: Move, staging: Relation) -> str:
 
 
 def _truncate(move: Move) -> Made:
-    _refuse_if_referenced(move, "emptied")
+    # Views and grants stay what they are when rows go.
+    _refuse_if_referenced(move, "emptied", ("view ", "grant "))
     empty = Statement(
         name=f"empty {move.hop.writes}", phase="before", hop=move.hop.name, atomic=True,
         forward=move.engine.empty(move.hop.writes),
@@ -108,11 +108,12 @@ def _truncate(move: Move) -> Made:
     return move.hop, [empty], []
 
 
-def _refuse_if_referenced(move: Move, what: str) -> None:
+def _refuse_if_referenced(move: Move, what: str, harmless: tuple[str, ...] = ()) -> None:
     query = move.engine.referenced(move.hop.writes)
-    rows: Sequence[object] = move.session.ask(query) if move.session and query else ()
-    if rows:
-        others = ", ".join(str(row[0]) for row in rows)  # type: ignore[index]
+    rows = move.session.ask(query) if move.session and query else ()
+    found = [name for name in (str(row[0]) for row in rows) if not name.startswith(harmless)]
+    if found:
+        others = ", ".join(found)
         raise RequestError(
             f"{move.hop.writes} cannot be {what}: {others} refer to it.",
             table=str(move.hop.writes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..plan import Finding
@@ -37,22 +37,33 @@ def parents_first(entries: list[Entry], ends: Ends) -> list[Entry]:
         return entries
     entries = _referring(entries, ends)
     by_name = {entry.table.name: entry for entry in entries}
-    ordered: list[Relation] = []
-
-    def visit(name: Relation, above: tuple[Relation, ...]) -> None:
-        if name in ordered or name in above:
-            return
-        for fk in by_name[name].table.foreign_keys:
-            if fk.references in by_name:
-                visit(fk.references, (*above, name))
-        ordered.append(name)
-
-    for entry in entries:
-        visit(entry.table.name, ())
-    return [_waiting(by_name[name], by_name, ordered[:place]) for place, name in enumerate(ordered)]
+    made: list[Entry] = []
+    earlier: set[Relation] = set()
+    for name in _ordered(by_name):
+        made.append(_waiting(by_name[name], by_name, earlier))
+        earlier.add(name)
+    return made
 
 
-def _waiting(entry: Entry, by_name: dict[Relation, Entry], earlier: Sequence[Relation]) -> Entry:
+def _ordered(by_name: dict[Relation, Entry]) -> list[Relation]:
+    """Depth first, without recursion: a chain of foreign keys may be longer than Python's stack."""
+    ordered: dict[Relation, None] = {}
+    begun: set[Relation] = set()
+    for first in by_name:
+        stack = [first]
+        while stack:
+            name = stack[-1]
+            begun.add(name)
+            parents = [fk.references for fk in by_name[name].table.foreign_keys if fk.references in by_name]
+            waiting = next((parent for parent in parents if parent not in begun), None)
+            if waiting is None:
+                ordered[stack.pop()] = None
+            else:
+                stack.append(waiting)
+    return list(ordered)
+
+
+def _waiting(entry: Entry, by_name: dict[Relation, Entry], earlier: Collection[Relation]) -> Entry:
     """Keep the foreign keys whose parents come first; report the others (cycles, self-references)."""
     kept = tuple(fk for fk in entry.table.foreign_keys if fk.references in earlier or fk.references not in by_name)
     lost = [fk for fk in entry.table.foreign_keys if fk not in kept]

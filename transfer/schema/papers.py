@@ -12,6 +12,8 @@ from ..rules import read_rule
 from .risks import GRADES, grade_of
 from .rollback import Ways
 
+_TIME = "## Time and downtime"
+
 
 def _cell(text: object) -> str:
     return " ".join(str(text).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
@@ -69,8 +71,8 @@ def _rule(column: ColumnPlan, source: Engine, target: Engine) -> str:
     return f"{made} → {target.name} {column.stored}"
 
 
-def risks(plan: Plan) -> str:
-    """The text of risks.md: findings by grade, ways back, locks on both sides."""
+def risks(plan: Plan, told: Sequence[str] = ()) -> str:
+    """The text of risks.md: findings by grade, ways back, locks on both sides; `told` is what follows on time."""
     parts = [
         f"# Risks of plan {plan.run}",
         f"As a whole the plan is **{Ways(plan).of_all()}**.",
@@ -83,7 +85,25 @@ def risks(plan: Plan) -> str:
     parts.append(f"## Locks on the source\n\n{_list(plan.locks)}")
     locks = [f"{statement.name.split(' ', 1)[1]}: {statement.lock}" for statement in plan.statements if statement.lock]
     parts.append(f"## Locks on the target\n\n{_list(locks)}")
+    parts.append(f"## The least that the accounts need\n\n{_grants(plan)}")
+    parts += [f"{_TIME}\n\n{_list(told)}"] if told else []
     return "\n\n".join(parts) + "\n"
+
+
+def time_of(text: str) -> list[str]:
+    """What a risks.md says on time; it is measured, not planned, so that it cannot be made again."""
+    return [line.removeprefix("- ") for line in text.partition(_TIME)[2].splitlines() if line.startswith("- ")]
+
+
+def _grants(plan: Plan) -> str:
+    """Statements for who administers both ends; what is held already stands there too."""
+    sides = (("source", plan.grants.source), ("target", plan.grants.target))
+    made = [f"On the {side}:\n\n{_code(lines)}" for side, lines in sides if lines]
+    return "\n\n".join(made) or "Nothing that SQL gives."
+
+
+def _code(lines: Sequence[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _findings(plan: Plan, grade: str) -> str:

@@ -10,14 +10,16 @@ from typing import Literal
 import duckdb
 
 from ...canonical import Canon
-from ...engine import Build, Failure, Loader, Session, Source
+from ...engine import Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...rights import Right
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
+from .. import permissions
 from ..exact import check_column
 from . import aside, catalogue, ddl, further
 from .canon import checksum_sql
@@ -60,6 +62,8 @@ class DuckDb:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
+    density = 0.35
+    logs = ""
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
@@ -190,6 +194,37 @@ class DuckDb:
             return checksum_sql(self.relation(relation), columns, where)
         except RequestError:
             return ""  # a form that SQL cannot write of this type is checked by reading back
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        del session, tables, consistency, objects
+        return permissions.to_read(permissions.path_of(address))
+
+    def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
+        return []
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        del session, hops, statements, there
+        return permissions.to_write(permissions.path_of(address))
+
+    def bounds(self, session: Session | None) -> Bounds:
+        del session
+        return Bounds(value=(1 << 32) - 1)
+
+    def size(self, column: Column) -> str:
+        quoted = double_quoted(column.name)
+        return f"octet_length({quoted})" if column.native == "BLOB" else f"strlen({quoted}::VARCHAR)"
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        del session
+        return permissions.free(permissions.path_of(address))
+
+    def has_schema(self, session: Session, schema: str) -> bool:
+        return False
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         """RequestError for a table that cannot be renamed, or whose types cannot take the source's."""

@@ -13,8 +13,10 @@ import pyarrow as pa
 from ...engine import Failure, Loader, Session, Source
 from ...errors import DataError, RequestError
 from ...place import Address
-from ...plan import Cut, Finding, Hop
-from ...schema.catalogue import Table
+from ...plan import Cut, Finding, Hop, Statement
+from ...rights import Right
+from ...schema.catalogue import Relation, Table
+from .. import permissions
 from ..without_sql import WithoutSql
 from .folder import Listing, flattened, table_of, untyped
 from .format import format_of
@@ -23,6 +25,7 @@ from .reader import FileSource
 
 _LONGEST_NAME = 200  # bytes; file systems take 255, of which a name's suffixes need some
 _FEW = 64 << 10
+_DENSITY = {"parquet": 0.25, "csv": 0.95, "arrow": 1.0}
 
 
 class Files(WithoutSql):
@@ -37,6 +40,7 @@ class Files(WithoutSql):
     def __init__(self, scheme: str) -> None:
         self.name = scheme
         self.schemes = (scheme,)
+        self.density = _DENSITY[scheme]
         self.takes = (scheme,) if format_of(scheme).verified else ()
 
     def name_of(self, name: str) -> str:
@@ -77,6 +81,23 @@ class Files(WithoutSql):
     ) -> tuple[dict[str, str], list[Finding]]:
         found, name = _found(session), table.name.table
         return {}, untyped(found, name) + flattened(found, name)
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        del session, tables, consistency, objects
+        return permissions.to_read(permissions.path_of(address))
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        del session, hops, statements, there
+        return permissions.to_write(permissions.path_of(address))
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        del session
+        return permissions.free(permissions.path_of(address))
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         found = _found(session)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
 import pymysql
 
 from ...canonical import Canon
-from ...engine import Build, Failure, Loader, Session, Source
+from ...engine import Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...rights import Right
 from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
-from . import aside, catalogue, cuts, ddl, further, room
+from . import aside, catalogue, cuts, ddl, further, rights, room
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
@@ -51,6 +53,8 @@ class MySql:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
     unlike: tuple[str, ...]
+    density = 1.0
+    logs = "undo and binary logs"
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = False
     loose = False
@@ -214,6 +218,47 @@ class MySql:
     ) -> str:
         del session, relation, columns, where
         return ""
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        del address
+        named = [table.name for table in tables if table.kind != "query"]
+        return rights.to_read(session, named, consistency, objects=objects)
+
+    def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
+        del tables
+        return rights.unseen(session)
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        del address, there
+        return rights.to_write(session, hops, statements) if session else []
+
+    def bounds(self, session: Session | None) -> Bounds:
+        packet = int(str(session.ask("SELECT @@max_allowed_packet")[0][0])) if session else 0
+        return Bounds(value=packet, columns=1017)  # InnoDB's; what an index takes decides types, in room.py
+
+    def size(self, column: Column) -> str:
+        return f"OCTET_LENGTH({quoted(column.name)})"
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        """By MariaDB's plugin DISKS, in kB, where it is there and the account may see it."""
+        del address
+        if session is None:
+            return None
+        with suppress(pymysql.Error):
+            rows = session.ask(
+                "SELECT Available FROM information_schema.DISKS WHERE @@datadir LIKE CONCAT(Path, '%') "
+                "ORDER BY LENGTH(Path) DESC LIMIT 1"
+            )
+            return int(str(rows[0][0])) << 10 if rows else None
+        return None
+
+    def has_schema(self, session: Session, schema: str) -> bool:
+        return bool(session.ask(f"SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal(schema)}"))
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         """Settings and tables that stand in the way of loading."""

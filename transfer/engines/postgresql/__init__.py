@@ -11,16 +11,17 @@ from typing import Any, Literal
 import psycopg
 
 from ...canonical import Canon
-from ...engine import Build, Failure, Loader, Session, Source
+from ...engine import Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...rights import Right
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...types import Fidelity
-from . import aside, catalogue, ddl, further
+from . import aside, catalogue, ddl, further, rights
 from .canon import checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, qualified
@@ -76,6 +77,8 @@ class PostgreSql:
     takes = (_BINARY,)
     lacks = ("nul",)
     unlike: tuple[str, ...] = ()
+    density = 1.2
+    logs = "the write-ahead log"
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
@@ -158,10 +161,10 @@ class PostgreSql:
 
         The last range is open, so pages added since the plan are read too.
         """
-        version = int(str(session.ask("SELECT current_setting('server_version_num')")[0][0]))
         pages = int(table.physical.get("pages", 0))
         if wanted < 2:
             return (Cut(),)
+        version = int(str(session.ask("SELECT current_setting('server_version_num')")[0][0]))
         if pages and version >= 140_000:
             bounds = sorted({pages * n // wanted for n in range(1, wanted)} - {0})
             return _ranges("physical", "ctid", bounds)
@@ -267,23 +270,40 @@ class PostgreSql:
         return checksum_sql(self.relation(relation), columns, where, server_version=int(str(version)), utf8=utf8)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
-        """Privileges, asked rather than tried: planning changes nothing."""
-        findings = []
-        ((may,),) = session.ask("SELECT has_database_privilege(current_database(), 'CREATE')")
-        if not may and not session.ask("SELECT 1 FROM pg_namespace WHERE nspname = 'ropeway'"):
-            findings.append(Finding(
-                "blocker", "target", "this role may not create the schema 'ropeway', where the ledger lives",
-                "no-privilege", "GRANT CREATE ON DATABASE ... TO it, or CREATE SCHEMA ropeway AUTHORIZATION it.",
-            ))  # fmt: skip
-        for schema in sorted({hop.writes.schema for hop in hops}):
-            rows = session.ask(
-                f"SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = {text_literal(schema)}"
-            )
-            if rows and not rows[0][0]:
-                said = "this role may not create tables in the schema"
-                remedy = f"GRANT CREATE ON SCHEMA {self.quote(schema)} TO it."
-                findings.append(Finding("blocker", schema, said, "no-privilege", remedy))
-        return findings
+        """Row level security of tables that are there: it hides rows from the proof too."""
+        return rights.hidden(session, [hop.writes for hop in hops if hop.mode != "create"])
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        del address, consistency
+        return rights.to_read(session, [table.name for table in tables], objects=objects)
+
+    def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
+        return rights.hidden(session, [table.name for table in tables])
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        del address, statements
+        return rights.to_write(session, hops, there) if session else []
+
+    def bounds(self, session: Session | None) -> Bounds:
+        """A third of a page for an entry of a B-tree, which holds for pages of 8 kB."""
+        del session
+        return Bounds(value=(1 << 30) - 1, key=2704, columns=1600)
+
+    def size(self, column: Column) -> str:
+        quoted = double_quoted(column.name)
+        return f"octet_length({quoted})" if column.native == "bytea" else f"octet_length({quoted}::text)"
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        """No function of the server tells the free space of its file systems."""
+        return None
+
+    def has_schema(self, session: Session, schema: str) -> bool:
+        return rights.has_schema(session, schema)
 
     def classify(self, error: BaseException) -> Failure:
         state = getattr(error, "sqlstate", None) or ""

@@ -21,6 +21,7 @@ from .raw import load_raw
 
 WORDS = Words(
     literal=text_literal, prefix="ropeway.", create_schema="CREATE SCHEMA IF NOT EXISTS ropeway",
+    schema_exists="SELECT 1 FROM pg_namespace WHERE nspname = 'ropeway'",
     short="text", exists="SELECT 1 FROM pg_tables WHERE schemaname = 'ropeway' AND tablename = 'ropeway_run'",
 )  # fmt: skip
 

@@ -8,14 +8,16 @@ from itertools import pairwise
 from typing import Literal
 
 from ...canonical import Canon
-from ...engine import Build, Failure, Loader, Session, Source
+from ...engine import Bounds, Build, Failure, Loader, Session, Source
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
+from ...rights import Right
 from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
+from .. import permissions
 from . import aside, catalogue, ddl, further
 from .loader import SqliteLoader, SqliteSession
 from .profile import profile
@@ -42,6 +44,8 @@ class Sqlite:
     takes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ("nan",)
     unlike: tuple[str, ...] = ()
+    density = 0.9
+    logs = "its journal"
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = True
@@ -182,6 +186,38 @@ class Sqlite:
     ) -> str:
         del session, relation, columns, where
         return ""
+
+    def rights_to_read(
+        self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
+    ) -> list[Right]:
+        del tables, consistency, objects
+        return permissions.to_read(
+            permissions.path_of(address), journal=str(session.ask("PRAGMA journal_mode")[0][0]) == "wal"
+        )
+
+    def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
+        return []
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        del session, hops, statements, there
+        return permissions.to_write(permissions.path_of(address))
+
+    def bounds(self, session: Session | None) -> Bounds:
+        del session
+        return Bounds(value=1_000_000_000, columns=2000)
+
+    def size(self, column: Column) -> str:
+        return f"length(CAST({double_quoted(column.name)} AS BLOB))"
+
+    def free(self, session: Session | None, address: Address) -> int | None:
+        del session
+        return permissions.free(permissions.path_of(address))
+
+    def has_schema(self, session: Session, schema: str) -> bool:
+        return False
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         del session, hops
