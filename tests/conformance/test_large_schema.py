@@ -12,7 +12,7 @@ from ropeway.transfer.plan import from_json, to_json
 from spots import Servers, Spot, spot
 
 TABLES = 2000
-CHAIN = 1000  # tables of a chain, as deep as Python's stack; it closes to a ring, and its last refers to itself
+CHAIN = 20  # tables of a chain; it closes to a ring, and its last one refers to itself
 
 _COLUMNS = (
     "id bigint PRIMARY KEY", "parent bigint", "code varchar(40) NOT NULL UNIQUE", "price numeric(12,2) DEFAULT 0",
