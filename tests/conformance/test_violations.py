@@ -311,6 +311,33 @@ def test_rows_that_the_target_refuses_as_they_are_published(tmp_path: Path, serv
     assert "publish into public.t" in stopped(source, target, mode="append").message
 
 
+@pytest.mark.parametrize("there", [*LATER, "sqlite"])
+def test_what_mode_fill_puts_back(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER, word VARCHAR(9))")
+    source.ask("INSERT INTO c VALUES (1, 77, 'a'), (2, NULL, 'a')")
+    target.ask("CREATE TABLE p (id integer PRIMARY KEY)")
+    target.ask("CREATE TABLE c (id integer PRIMARY KEY, p integer, word varchar(9), FOREIGN KEY (p) REFERENCES p (id))")
+    if there == "postgresql":
+        target.ask("CREATE UNIQUE INDEX c_word ON c (word)")
+        said = stopped(source, target, mode="fill").message
+        assert "unique index c_word on (word): 1 key stands in 2 rows, of ('a')." in said
+        target.ask("UPDATE c SET word = 'b' WHERE id = 2")
+        with pytest.raises(DataError) as caught:
+            resumed(source, target, mode="fill")
+        said = caught.value.message
+    else:
+        said = stopped(source, target, mode="fill").message
+    assert "1 row breaks it, of (77)." in said
+    assert (("*foreign*", "p") in keys(target, "c")) == (there == "sqlite")
+    target.ask("INSERT INTO p VALUES (77)")
+    resumed(source, target, mode="fill")
+    assert ("*foreign*", "p") in keys(target, "c")
+    if there == "postgresql":
+        assert target.ask("SELECT count(*) FROM pg_constraint WHERE NOT convalidated") == [(0,)]
+
+
 def test_what_cannot_be_asked_for(tmp_path: Path, servers: Servers) -> None:
     source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
     for place in (source, target):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..plan import Constraint, Statement
 
@@ -12,9 +12,9 @@ from ..plan import Constraint, Statement
 class Aside:
     """A foreign key, an index or a trigger: the SQL that takes it `away` and the engine's own that makes it `again`.
 
-    `late` is what waits until all tables are loaded. `present` and `absent` are queries that see it and miss it, where
-    statements commit by themselves. `first` is `again` in the form that a table with rows takes, `then` what follows;
-    `off` undoes it where `away` took more.
+    `late` is what waits until all tables are loaded. `present` and `absent` are queries that see it and miss it,
+    where statements commit by themselves. `constraint` is what rows may break. `first` is `again` in the form that a
+    table with rows takes, `then` what follows; `off` undoes it where `away` took more.
     """
 
     hop: str
@@ -50,11 +50,13 @@ def returned(asides: Sequence[Aside], *, atomic: bool) -> list[Statement]:
         wait = "*" if one.late else one.hop
         made.append(Statement(
             name=f"put back {one.what}", phase="after", forward=one.first or one.again, check=one.present,
-            back=one.off or one.away, guard=one.guard, constraint=one.constraint, hop=one.hop,
+            back=one.off or one.away, guard=one.guard, constraint=None if one.then else one.constraint, hop=one.hop,
             after=(wait, f"put aside {one.what}"), atomic=atomic, lock=one.lock,
         ))  # fmt: skip
+        proven = replace(one.constraint, takes_back=f"put back {one.what}") if one.constraint else None
         made += [
-            Statement(name=name, phase="after", forward=sql, hop=one.hop, after=(wait,), atomic=atomic, lock=lock)
+            Statement(name=name, phase="after", forward=sql, hop=one.hop, after=(wait,), atomic=atomic, lock=lock,
+                      constraint=proven)
             for name, sql, lock in one.then
-        ]
+        ]  # fmt: skip
     return made

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from ...engine import Build, Row, Session
 from ...errors import RequestError
-from ...plan import Hop, Statement
+from ...plan import Constraint, Hop, Statement
 from ...schema.aside import Aside
-from ...schema.catalogue import Relation, Table
+from ...schema.catalogue import Index, Relation, Table
 from ...schema.sql import double_quoted, text_literal
+from ...schema.violations import reference, unique
 from . import ddl
 from .fit import form, parsed
 from .session import qualified
@@ -83,9 +84,10 @@ def aside(engine: PostgreSql, session: Session, hops: Sequence[Hop]) -> tuple[li
     try:
         if others := ask(_OWNERS):
             raise _not_owned(", ".join(str(row[0]) for row in others))
-        found = [_foreign_key(row, home) for row in ask(_FOREIGN_KEYS)]
+        tables = {table.name: table for table in engine.tables(session)}
+        found = [_foreign_key(engine, row, home, tables) for row in ask(_FOREIGN_KEYS)]
         found += _triggers(ask(_TRIGGERS), home)
-        found += [_index(row, home) for row in ask(_INDEXES)]
+        found += [_index(engine, row, home, tables) for row in ask(_INDEXES)]
         closing = [_sequence(row, home) for row in ask(_SEQUENCES)]
     finally:
         session.execute("RESET search_path")
@@ -119,7 +121,7 @@ def _comment(what: str, text: object) -> str:
     return f";\nCOMMENT ON {what} IS {text_literal(text)}" if text else ""
 
 
-def _foreign_key(row: Row, home: dict[Relation, str]) -> Aside:
+def _foreign_key(engine: PostgreSql, row: Row, home: dict[Relation, str], tables: dict[Relation, Table]) -> Aside:
     name, schema, child, parent_schema, parent, definition, valid, partitioned, comment, owned = row
     on, to = Relation(str(schema), str(child)), Relation(str(parent_schema), str(parent))
     if not owned:
@@ -129,29 +131,41 @@ def _foreign_key(row: Row, home: dict[Relation, str]) -> Aside:
     remark = _comment(f"CONSTRAINT {key} ON {table}", comment)
     # Added unvalidated and then validated, it stops nobody for long; partitioned tables take that from 18 on.
     apart = valid and not partitioned
+    known = [fk for fk in tables[on].foreign_keys if fk.name == name] if on in tables and valid else []
     return Aside(
         home.get(on, home.get(to, "")), f"foreign key {name} of {on}", f"ALTER TABLE {table} DROP CONSTRAINT {key}",
         add + remark, late=True, first=f"{add} NOT VALID{remark}" if apart else "",
         lock=f"ACCESS EXCLUSIVE on {on} and {to}, for a moment",
         then=((f"validate foreign key {name} of {on}", f"ALTER TABLE {table} VALIDATE CONSTRAINT {key}",
                f"SHARE UPDATE EXCLUSIVE on {on} while it reads"),) if apart else (),
+        constraint=reference(engine, on, known[0]) if known else None,
     )  # fmt: skip
 
 
-def _index(row: Row, home: dict[Relation, str]) -> Aside:
+def _index(engine: PostgreSql, row: Row, home: dict[Relation, str], tables: dict[Relation, Table]) -> Aside:
     schema, name, table_schema, table, constraint, definition, index, comment, remark, using = map(str, row)
     on = Relation(table_schema, table)
     target, place = qualified(on), qualified(Relation(schema, name))
     lock = f"SHARE on {on} while it is built"
     remarked = _comment(f"INDEX {place}", remark)
+    rule = _unique(engine, tables[on], name) if on in tables else None
     if not constraint:
-        return Aside(home[on], f"index {name} of {on}", f"DROP INDEX {place}", index + remarked, lock=lock)
+        away = f"DROP INDEX {place}"
+        return Aside(home[on], f"index {name} of {on}", away, index + remarked, lock=lock, constraint=rule)
     key = double_quoted(constraint)
     again = f"{index};\n" if using else ""
     again += f"ALTER TABLE {target} ADD CONSTRAINT {key} {using or definition}"
     again += _comment(f"CONSTRAINT {key} ON {target}", comment)
     away = f"ALTER TABLE {target} DROP CONSTRAINT {key}"
-    return Aside(home[on], f"constraint {name} of {on}", away, again + remarked, lock=lock)
+    what = f"constraint {name} of {on}"
+    return Aside(home[on], what, away, again + remarked, lock=lock, constraint=rule)
+
+
+def _unique(engine: PostgreSql, table: Table, name: str) -> Constraint | None:
+    """What an index forbids: the table's key is in no list of its indexes."""
+    index = next((one for one in table.indexes if one.name == name), Index(name, table.key, unique=bool(table.key)))
+    equal = "NULLS NOT DISTINCT" in index.native
+    return unique(engine, table.name, "unique index", index, nulls=equal) if index.unique else None
 
 
 def _triggers(rows: Sequence[Row], home: dict[Relation, str]) -> list[Aside]:
