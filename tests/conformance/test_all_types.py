@@ -21,6 +21,7 @@ from ropeway.transfer.errors import DataError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
 from spots import SQL_ENGINES, Rows, Servers, Spot, spot
+from type_tables import planned, rows_of
 
 TYPES = {name: kind for name, kind, *_ in duckdb.execute("DESCRIBE FROM test_all_types()").fetchall()}
 NESTED = {name for name, kind in TYPES.items() if re.search(r"\[\d*\]$|^(STRUCT|MAP|UNION|TUPLE)", kind)}
@@ -84,7 +85,10 @@ def test_they_arrive_elsewhere_or_are_refused(engine: str, tmp_path: Path, serve
         with pytest.raises((DataError, RequestError), match=rf"(?s)t_{name}\b.*\bc\b.*{pattern}"):
             moved(source, url, choices=(Choice(f"t_{name}"),))
     whole = [name for name in TYPES if name not in refused and (engine, name) not in ELSEWHERE]
-    moved(source, url, choices=tuple(Choice(f"t_{name}") for name in whole))
+    outcome = moved(source, url, choices=tuple(Choice(f"t_{name}") for name in whole))
+    documented = {row.native: planned("duckdb", row, engine) for row in rows_of("duckdb")}
+    for hop in outcome.plan.hops:
+        assert documented[TYPES[hop.reads.table[2:]]] == (hop.columns[1].native, hop.columns[1].fidelity), hop.name
     for name in whole:
         texts = [text for (text,) in source.ask(f'SELECT {expected(name)} FROM "t_{name}" ORDER BY id')]
         values = [value for (value,) in ask(f"t_{name}")]

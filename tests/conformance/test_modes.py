@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ropeway.cli import wire
-from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
@@ -84,7 +84,7 @@ def test_append_keeps_what_was_there(make: Callable[[str, Rows], str], target: S
 
 def test_append_of_a_double_key_changes_nothing(make: Callable[[str, Rows], str], target: Spot) -> None:
     run(make("first", FIRST), target, "create")
-    with pytest.raises(EngineError):
+    with pytest.raises(DataError):
         run(make("second", SECOND), target, "append")
     assert rows(target) == FIRST
 

@@ -19,9 +19,11 @@ from native_cases import MYSQL, POSTGRESQL, REFUSED, WIDE, Kind
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import DataError
+from ropeway.transfer.plan import ColumnPlan
 from ropeway.transfer.request import Choice
 from ropeway.transfer.rules import read_rule, split
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+from type_tables import Row, declared, planned
 
 INVALID = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
 
@@ -109,6 +111,16 @@ def kinds_of(engine: str) -> list[Kind]:
     return [kind for kind in MYSQL if engine in kind.engines]
 
 
+def assert_as_documented(source: str, target: str, columns: Sequence[ColumnPlan], rows: Sequence[Row]) -> None:
+    """What planning decided on the real servers is what docs/types.md says of it."""
+    for column, row in zip(columns, rows, strict=True):
+        native, fidelity = planned(source, row, target) or ("", None)
+        if engine_of(source).family == engine_of(target).family:  # where the server spells tinyint as tinyint(4)
+            assert (split(native).name, fidelity) == (split(column.native).name, column.fidelity), row
+        else:
+            assert (native, fidelity) == (column.native, column.fidelity), (target, row)
+
+
 @pytest.mark.parametrize("engine", MYSQL_FAMILY)
 @pytest.mark.parametrize("other", SQL_ENGINES)
 def test_mysqls_types_arrive(engine: str, other: str, tmp_path: Path, servers: Servers) -> None:
@@ -126,6 +138,21 @@ def test_mysqls_types_arrive(engine: str, other: str, tmp_path: Path, servers: S
     if other not in MYSQL_FAMILY:
         read = {str(c.source): str(c.type) for hop in outcome.plan.hops if hop.reads.table == "t" for c in hop.columns}
         assert [read[f"c{n}"] for n in range(len(kinds))] == [kind.reads for kind in kinds]
+    (hop,) = (hop for hop in outcome.plan.hops if hop.reads.table == "t")
+    assert_as_documented(engine, other, hop.columns[1:], [declared(kind) for kind in kinds])
+
+
+@pytest.mark.parametrize("engine", ["postgresql", *MYSQL_FAMILY])
+def test_the_servers_types_arrive_in_files(engine: str, tmp_path: Path, servers: Servers) -> None:
+    source = spot(engine, tmp_path, servers)
+    if engine == "postgresql":
+        printed(source)
+        rows = [Row(kind.native, kind.reads) for kind in POSTGRESQL]
+    else:
+        filled(source, "t", kinds_of(engine))
+        rows = [declared(kind) for kind in kinds_of(engine)]
+    outcome = moved(source, Spot("parquet", f"parquet:///{tmp_path / 'files'}", lambda _sql: []))
+    assert_as_documented(engine, "parquet", outcome.plan.hops[0].columns[1:], rows)
 
 
 DATES = "CREATE TABLE d (id int PRIMARY KEY, day date NOT NULL, at datetime(3) NOT NULL, stamp timestamp NULL)"
@@ -286,6 +313,7 @@ def test_postgresqls_types_arrive_elsewhere(other: str, tmp_path: Path, servers:
     printed(source)
     outcome = moved(source, target, slice_rows=3)
     (hop,) = outcome.plan.hops
+    assert_as_documented("postgresql", other, hop.columns[1:], [Row(kind.native, kind.reads) for kind in POSTGRESQL])
     read = {column.source: str(column.type) for column in hop.columns}
     assert {kind.native: read[f"c{n}"] for n, kind in enumerate(POSTGRESQL)} == {k.native: k.reads for k in POSTGRESQL}
     for n, (kind, wanted) in enumerate(zip(POSTGRESQL, zip(*texts(source), strict=True), strict=True)):

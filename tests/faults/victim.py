@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
-from ropeway.transfer import flow, ledger
+from ropeway.transfer import flow, ledger, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
@@ -65,7 +65,7 @@ def lay(point: str, fuse: Fuse) -> None:
     elif point == "stepping":
         around(ledger.SqlLedger, "journal", fuse, before=True)
     elif point == "stepped":
-        around(running, "step", fuse, before=False)
+        around(violation, "step", fuse, before=False)
 
 
 def main() -> None:

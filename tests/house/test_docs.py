@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import type_tables
 from ropeway.cli.app import app
 from ropeway.cli.keys import JobKeys, TableKeys
 from ropeway.transfer.schema.risks import GRADES
@@ -92,3 +93,11 @@ def test_links_lead_somewhere() -> None:
     for path in DOCS.glob("*.md"):
         for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
             assert "://" in link or (path.parent / link).exists(), f"{path.name}: {link}"
+
+
+def test_the_tables_of_types_are_current() -> None:
+    """`python tests/type_tables.py` makes them anew."""
+    assert text("types.md") == type_tables.document()
+    said = type_tables.README.read_text(encoding="utf-8")
+    assert type_tables.overview() in said
+    assert said == type_tables.readme(said)
