@@ -116,7 +116,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
     return Choice(
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
-        checked(entry.policies.items()), entry.on_violation or "",
+        checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
     )  # fmt: skip
 
 

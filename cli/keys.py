@@ -16,6 +16,7 @@ Violation = Literal["stop", "leave-out"]
 Consistency = Literal["run", "table", "frozen", "none"]
 Partitions = Literal["keep", "flatten"]
 Style = Literal["keep", "lower", "upper", "snake"]
+ZoneRule = Literal["stop", "earlier", "later"]
 Level = Literal["none", "count", "standard", "full"]
 
 
@@ -98,6 +99,14 @@ class TableKeys(_Keys):
     )
     policies: Policies = Field(default={}, description="As the job's `policies`, for these tables.")
     on_violation: OnViolation | None = Field(default=None, description="As the job's `on_violation`, for these tables.")
+    zones: dict[str, str] = Field(
+        default={}, description="Column to zone, as `Europe/Paris`: its timestamps without zone are that wall clock."
+    )
+    zone_rule: ZoneRule | None = Field(
+        default=None,
+        description="What a wall time means that does not exist or exists twice: it stops the run (the default), or is "
+        "the earlier or the later of two instants.",
+    )
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 

@@ -105,6 +105,11 @@ class Asked:
         _option("--on-violation", panel=_HOW, metavar="WORD", callback=one_of(VIOLATIONS),
                 help=f"What becomes of a constraint that rows in the target break: {_or(VIOLATIONS)}. Default: stop."),
     ] = ""  # fmt: skip
+    zone: Annotated[
+        list[str],
+        _option("--zone", metavar="TABLE.COLUMN=ZONE",
+                help="A timestamp without zone is this zone's wall clock, as orders.placed_at=Europe/Paris. Repeats."),
+    ] = field(default_factory=list)  # fmt: skip
     slice_rows: Annotated[
         int | None,
         _option("--slice-rows", panel=_HOW, metavar="N", min=0,

@@ -78,7 +78,20 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
     for text in asked.columns:
         table, names = _pair(text, "--columns", "orders=order_id,placed_at")
         entries = _changed(entries, table, columns=[name.strip() for name in names.split(",")])
+    for text in asked.zone:
+        entries = _zoned(entries, text)
     return keys.model_copy(update={**typed, "tables": entries})
+
+
+def _zoned(entries: list[TableKeys], text: str) -> list[TableKeys]:
+    place, zone = _pair(text, "--zone", "orders.placed_at=Europe/Paris")
+    table, dot, column = place.rpartition(".")
+    if not dot or not table:
+        raise RequestError(
+            f"--zone names a table's column, not {place!r}.", remedy="--zone orders.placed_at=Europe/Paris"
+        )
+    entries = _changed(entries, table)
+    return [_with(one, zones={**one.zones, column: zone}) if _is_same(one.source, table) else one for one in entries]
 
 
 def _entry(pattern: str) -> TableKeys:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from .calls import function_of
 from .engine import Reader, Receipt
 from .plan import Call, Hop, Slice
+from .zones import as_read, converted
 
 Item = TypeVar("Item")
 
@@ -63,7 +64,9 @@ class Tally:
 
 def flow(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:
     """The rows of a slice as the target shall get them, at the reader's instant."""
-    return reader.read(hop, part, batch_bytes)
+    read = as_read(hop)
+    batches = reader.read(read, part, batch_bytes)
+    return batches if read is hop else converted(hop, batches)
 
 
 class Ahead(Generic[Item]):

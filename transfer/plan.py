@@ -27,7 +27,8 @@ class ColumnPlan:
     """One column's way: read by `project` (source SQL), carried as `type`, written into `native`.
 
     `base` is what the target's rules see where `native` is a type that a user made; see `stored`. A `computed` column
-    is not loaded: the target generates its values, and verification compares them with the source's.
+    is not loaded: the target generates its values, and verification compares them with the source's. Where there is a
+    `zone`, the source has its wall clock and the type is an instant; see zones.py.
     """
 
     source: str
@@ -41,6 +42,8 @@ class ColumnPlan:
     nullable: bool = True
     base: str = ""
     computed: bool = False
+    zone: str = ""
+    zone_rule: str = ""
 
     @property
     def stored(self) -> str:

@@ -37,6 +37,7 @@ from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
 from .schema.violations import check_choice, deciding
 from .types import Fidelity, Type
+from .zones import as_instant, unworded
 
 Typed = TypeVar("Typed", Column, ColumnPlan)
 CHECKSUM = "ropeway.verify.checksum:of_batch"
@@ -163,26 +164,35 @@ def _shaped(
     overrides = dict(item.choice.types)
     members = [index.columns for index in source.indexes if index.unique] + [fk.columns for fk in source.foreign_keys]
     key_columns = set(source.key).union(*members)
+    zones = dict(item.choice.zones)
+    overrides |= zones  # whose native words and bytes are not the target's either
+    unzoned, unsaid = unworded(source, zones)
     columns, made = [], []
-    for column in source.columns:
+    for column in unzoned.columns:
         if item.choice.columns and column.name not in item.choice.columns:
             continue
         use = Use(key=column.name in key_columns, identity=column.identity)
-        word = overrides.get(column.name, decided.get(column.name, column.base))
+        word = {**decided, **dict(item.choice.types)}.get(column.name, column.base)
         within = ends.source.family == ends.target.family and column.name not in overrides
         meaning, rule = _meaning(ends.source, source, column, word, within)
         if column.labels and column.name not in {**overrides, **decided}:
             meaning = replace(meaning, labels=column.labels)
-        columns.append(_column_plan(ends, source, column, meaning, rule, use, overrides))
-        planned = columns[-1]
+        if column.name in zones:
+            zone, choice = zones[column.name], item.choice.zone_rule
+            meaning, rule = as_instant(source, column, meaning, rule, zone, choice)
+        planned = _column_plan(ends, source, column, meaning, rule, use, overrides)
+        if column.name in zones:
+            planned = replace(planned, zone=zones[column.name], zone_rule=item.choice.zone_rule or "stop")
+        columns.append(planned)
         made.append(replace(
             column, name=planned.target, native=planned.native, base=planned.base, nullable=planned.nullable,
             generated="",
         ))  # fmt: skip
     goals = [(column.source, column.target) for column in columns]
     check_columns(source.name, goals, ends.target.name, fold=ends.target.folds_columns)
-    table = _target_table(source, tuple(made), columns, names, ends)
-    table, untold = carried(table, source, columns, ends.source_words, ends.target_words)
+    table = _target_table(unzoned, tuple(made), columns, names, ends)
+    table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
+    untold += unsaid
     if ends.source.family == ends.target.family:
         table = _divided(table, source, item, request, ends)
     untold += told(table, source)
@@ -347,7 +357,7 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     """The form in which bytes may pass undecoded, or ''. Nothing sums in flight then, so the source's engine must."""
-    if not request.raw or entry.mode == "merge" or request.limit:
+    if not request.raw or entry.mode == "merge" or request.limit or entry.choice.zones:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")

@@ -33,6 +33,8 @@ class Choice:
     after: tuple[str, ...] = ()
     policies: tuple[tuple[str, str], ...] = ()
     on_violation: str = ""
+    zones: tuple[tuple[str, str], ...] = ()
+    zone_rule: str = ""
 
 
 @dataclass(frozen=True)

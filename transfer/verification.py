@@ -58,7 +58,8 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str
         if rule is None:
             raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")
         project = rule.projected(column.stored, engine.quote(column.target))
-        columns.append(replace(column, source=column.target, project=project, type=rule.type(split(column.stored))))
+        meaning = rule.type(split(column.stored))
+        columns.append(replace(column, source=column.target, project=project, type=meaning, zone=""))
     whole = (Slice(1, Cut()),)
     back = replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")
     add, canons = function_of(checksum), [column.canon for column in hop.columns]

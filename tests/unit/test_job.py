@@ -297,6 +297,16 @@ def test_where_and_columns_go_to_their_table_alone() -> None:
     assert sources(over({}, where=["t=x"]).tables) == ["*", "t"]
 
 
+def test_zones_go_to_their_table_alone() -> None:
+    made = over({"tables": [{"from": "shop.*", "zones": {"a": "UTC"}, "zone_rule": "later"}]},
+                zone=["orders.b=Europe/Paris", "orders.c=Asia/Tokyo"])  # fmt: skip
+    whole, one = made.tables
+    assert (whole.zones, one.source, one.zone_rule) == ({"a": "UTC"}, "shop.orders", "later")
+    assert one.zones == {"a": "UTC", "b": "Europe/Paris", "c": "Asia/Tokyo"}
+    with pytest.raises(RequestError, match="--zone names a table's column"):
+        over({"tables": [{"from": "shop.*"}]}, zone=["b=Europe/Paris"])
+
+
 def test_where_for_a_table_that_is_not_moved_is_refused() -> None:
     with pytest.raises(RequestError, match="not among the tables"):
         over(JOB, where=["hr.people=x"])

@@ -82,7 +82,7 @@ def _nothing(pattern: str, tables: Sequence[Table]) -> RequestError:
 
 def _check_columns(choice: Choice, table: Table) -> None:
     names = {column.name for column in table.columns}
-    for wanted in (*choice.columns, *(name for name, _ in choice.types)):
+    for wanted in (*choice.columns, *(name for name, _ in (*choice.types, *choice.zones))):
         if wanted not in names:
             near = get_close_matches(wanted, names, 1)
             raise RequestError(

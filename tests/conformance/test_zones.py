@@ -1,0 +1,149 @@
+"""Timestamps without zone that are a zone's wall clock: in the target they are instants, seen by plain SQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from moves import moved, refusal, requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import DataError
+from ropeway.transfer.progress import Progress
+from ropeway.transfer.request import Choice
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+
+PARIS = ZoneInfo("Europe/Paris")
+TARGETS = ("postgresql", "duckdb", "mariadb", "sqlite")
+# Before 1911 Paris kept its own time, 9 min 21 s ahead; the listed transitions of the database's files end in 2037.
+WALLS = (
+    "1883-06-01 12:00:00", "1911-03-10 12:00:00", "1940-06-14 10:00:00", "2024-03-31 01:59:59", "2024-03-31 03:00:00",
+    "2024-07-01 12:00:00", "2024-10-27 01:59:59", "2024-10-27 03:00:00", "2024-12-01 12:00:00", "2050-07-01 12:00:00",
+    "9999-12-31 23:59:59",
+)  # fmt: skip
+ODD = {"2024-03-31 02:30:00": ("2024-03-31 00:30:00", "2024-03-31 01:30:00"),
+       "2024-10-27 02:30:00": ("2024-10-27 00:30:00", "2024-10-27 01:30:00")}  # fmt: skip
+TYPES = {"postgresql": "timestamp({}) without time zone", "duckdb": "timestamp", "sqlite": "datetime"}
+SHOWN = {"postgresql": "(c{n} AT TIME ZONE 'UTC')::text", "duckdb": "make_timestamp(epoch_us(c{n}))::text",
+         "sqlite": "substr(c{n}, 1, length(c{n}) - 6)"}  # fmt: skip
+
+
+def filled(source: Spot, walls: tuple[str, ...]) -> None:
+    kinds = ", ".join(f"c{n} {TYPES.get(source.engine, 'datetime({})').format(n)} NULL" for n in (0, 3, 6))
+    source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {kinds})")
+    for number, wall in enumerate(walls):
+        source.ask(f"INSERT INTO t VALUES ({number}, '{wall}', '{wall}.125', '{wall}.000001')")
+    source.ask("INSERT INTO t VALUES (99, NULL, NULL, NULL)")
+
+
+def held(target: Spot, n: int) -> list[dt.datetime | None]:
+    shown = SHOWN.get(target.engine, "c{n}").format(n=n)
+    rows = target.ask(f"SELECT {shown} FROM t ORDER BY id")
+    return [dt.datetime.fromisoformat(str(row[0])) if row[0] else None for row in rows]
+
+
+def zoned(rule: str = "") -> dict[str, tuple[Choice, ...]]:
+    return {"choices": (Choice("t", zones=tuple((f"c{n}", "Europe/Paris") for n in (0, 3, 6)), zone_rule=rule),)}
+
+
+def meant(walls: tuple[str, ...], n: int) -> list[dt.datetime | None]:
+    """By zoneinfo, value by value: the offset of each wall time."""
+    more = {0: 0, 3: 125_000, 6: 1}[n]
+    found = [dt.datetime.fromisoformat(wall).replace(microsecond=more) for wall in walls]
+    offsets = [one.replace(tzinfo=PARIS).utcoffset() for one in found]
+    return [one - (offset or dt.timedelta()) for one, offset in zip(found, offsets, strict=True)] + [None]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("source", SQL_ENGINES)
+def test_a_wall_clock_becomes_instants(source: str, target: str, tmp_path: Path, servers: Servers) -> None:
+    here, there = spot(source, tmp_path, servers), spot(target, tmp_path, servers)
+    filled(here, WALLS)
+    outcome = moved(here, there, slice_rows=4, **zoned())
+    for n in (0, 3, 6):
+        assert held(there, n) == meant(WALLS, n), n
+    (hop,) = outcome.plan.hops
+    assert not hop.raw
+    assert [(c.type.kind, str(c.fidelity)) for c in hop.columns[1:]] == [
+        ("instant", "text" if target == "sqlite" else "normalised")
+    ] * 3
+    assert "wall clock of Europe/Paris" in hop.columns[1].why
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_time_that_is_none_or_twice_stops_or_goes_by_the_rule(target: str, tmp_path: Path, servers: Servers) -> None:
+    for number, rule in enumerate(("earlier", "later")):
+        source, there = spot("sqlite", tmp_path, servers), spot(target, tmp_path, servers)
+        filled(source, tuple(ODD))
+        moved(source, there, **zoned(rule))
+        assert [str(one) for one in held(there, 0)[:2]] == [instants[number] for instants in ODD.values()]
+    for wall in ODD:
+        source, there = spot("sqlite", tmp_path, servers), spot(target, tmp_path, servers)
+        filled(source, (WALLS[0], wall))
+        request, secrets = requested(source, there, **zoned())
+        with pytest.raises(DataError, match=f"c0: the wall time {wall} does not exist in Europe/Paris, or") as caught:
+            wire.run(request, secrets)
+        assert (caught.value.key, caught.value.column) == ("id=1", "c0")
+
+
+def test_a_zone_between_two_of_a_family(tmp_path: Path, servers: Servers) -> None:
+    """Where bytes would pass undecoded and native words are kept."""
+    for engine in ("postgresql", "duckdb", "sqlite", *MYSQL_FAMILY):
+        source, target = spot(engine, tmp_path, servers), spot(engine, tmp_path, servers)
+        filled(source, WALLS)
+        moved(source, target, **zoned())
+        assert held(target, 6) == meant(WALLS, 6)
+
+
+def test_what_means_the_wall_clock_is_not_carried(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask(
+        "CREATE TABLE t (id int PRIMARY KEY, c6 timestamp DEFAULT '2024-07-01 12:00', other int CHECK (other > 0), "
+        "CONSTRAINT late CHECK (c6 > '2000-01-01'))"
+    )
+    source.ask("CREATE INDEX few ON t (id) WHERE c6 > '2024-01-01'")
+    source.ask("CREATE INDEX plain ON t (c6)")
+    outcome = moved(source, target, choices=(Choice("t", zones=(("c6", "Europe/Paris"),)),))
+    lost = sorted(one.message.partition(" is not")[0] for one in outcome.plan.findings if one.name == "zone-lost")
+    assert [one[:20] for one in lost] == ["check late", "index few", "the default of c6: '"]
+    names = target.ask("SELECT indexname FROM pg_indexes WHERE tablename = 't' ORDER BY 1")
+    assert names == [("plain",), ("t_pkey",)]
+
+
+def test_what_cannot_be_asked_for(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    filled(source, WALLS)
+    for zones, said in (
+        ((("c0", "Europe/Pairs"),), "has no zone 'Europe/Pairs'"),
+        ((("id", "Europe/Paris"),), "a zone is for timestamps without one"),
+        ((("c9", "Europe/Paris"),), "has no column 'c9'"),
+    ):
+        assert said in refusal(source, target, choices=(Choice("t", zones=zones),))
+
+
+class Stops(Progress):
+    """Fails once the second slice has landed."""
+
+    def __init__(self) -> None:
+        self.landings = 0
+
+    def landed(self, receipt: object) -> None:
+        self.landings += 1
+        if self.landings == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("target", ["postgresql", "duckdb"])
+def test_an_interrupted_run_is_resumed(target: str, tmp_path: Path, servers: Servers) -> None:
+    source, there = spot("sqlite", tmp_path, servers), spot(target, tmp_path, servers)
+    filled(source, WALLS)
+    request, secrets = requested(source, there, slice_rows=2, **zoned())
+    with pytest.raises(KeyboardInterrupt):
+        wire.run(request, secrets, progress=Stops())
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert held(there, 6) == meant(WALLS, 6)
+    assert len({receipt.attempt.rpartition("-")[0] for receipt in outcome.receipts if receipt.slice}) == 2
