@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .engine import Engine
 from .plan import Finding, Hop, Statement
@@ -38,8 +39,11 @@ class Readable:
 
     def may(self, table: Table) -> bool:
         """Whether nothing that this table needs is missing."""
-        where = {str(table.name), table.name.schema, "source"}
-        return not any(one.where in where and one.grade == "blocker" and not one.held for one in self.rights)
+        return not self._barred & {str(table.name), table.name.schema, "source"}
+
+    @cached_property
+    def _barred(self) -> frozenset[str]:
+        return frozenset(one.where for one in self.rights if one.grade == "blocker" and not one.held)
 
     def asked(self, table: Table) -> Request:
         """The request as it is for this table: one that may not be read is not looked at for cuts and sums."""
