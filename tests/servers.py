@@ -285,7 +285,7 @@ class Mariadb:
         if install is None:
             raise Absent("MariaDB is here without mariadb-install-db: apt-get install mariadb-server-core")
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        arguments = [install, "--no-defaults", f"--datadir={self.folder / 'data'}", *options]
+        arguments: list[str | Path] = [install, "--no-defaults", f"--datadir={self.folder / 'data'}", *options]
         # MariaDB 10.11.19 crashes now and then in the server that its installation starts: a null pointer, also where
         # nothing else runs. It has done nothing that a second try would meet.
         for last in (False, False, True):
