@@ -42,7 +42,11 @@ JSONS = (
 )
 _DECIMALS = ((1, 0), (3, 3), (15, 2), (16, 15), (18, 0), (38, 0), (38, 37))
 _NANOSECONDS = (-9_223_286_400_000_000_000, 2**63 - 2)  # whole days at the lower end, where DuckDB's begin
-NUL, NAN, NANOSECONDS, WIDE = "nul", "nan", "nanoseconds", "wide"  # what a place may lack
+# What a place may lack: U+0000, NaN, nanoseconds, 60 digits; 37 decimals, durations of months, names beyond U+FFFF.
+NUL, NAN, NANOSECONDS, WIDE = "nul", "nan", "nanoseconds", "wide"
+DEEP, LONG, ASTRAL = "deep", "long", "astral"
+MINUS, ANY_UUID = "minus", "any uuid"  # a zero below zero; UUIDs that no RFC has, which MariaDB 10.11 does not take
+_LONGEST = 838 * 3600 + 59 * 60 + 59  # seconds of MySQL's time
 
 
 def integers(bits: int, *, signed: bool) -> st.SearchStrategy[int]:
@@ -93,6 +97,15 @@ def values(lacks: frozenset[str]) -> dict[str, st.SearchStrategy[Any]]:
         "instant": moments.map(lambda moment: moment.replace(tzinfo=dt.UTC)),
         "duration": st.integers(-(2**60), 2**60).map(lambda count: dt.timedelta(microseconds=count // 1000)),
     }  # fmt: skip
+    if MINUS in lacks:
+        made |= {name: made[name].map(lambda number: number + 0.0) for name in ("float32", "float64")}
+    if ANY_UUID in lacks:
+        made["uuid"] = st.uuids(version=4).map(str) | st.just(str(uuid.UUID(int=0)))
+    if DEEP in lacks:
+        del made["decimal(38,37)"]
+    if LONG in lacks:
+        seconds = st.integers(-_LONGEST, _LONGEST) | st.sampled_from([-_LONGEST, _LONGEST])
+        made["duration"] = seconds.map(lambda count: dt.timedelta(seconds=count))
     if NANOSECONDS not in lacks:
         made["timestamp(9)"] = st.integers(*_NANOSECONDS)
         made["instant(9)"] = st.integers(*_NANOSECONDS)
@@ -108,7 +121,7 @@ def _keepable(name: str) -> bool:
 
 @st.composite
 def tables(draw: Callable[..., Any], lacks: frozenset[str] = frozenset(), rows: int = 12) -> pa.Table:
-    """A table with a key `k`, whose rows are numbered, and up to eight columns of any type."""
+    """A table with a column `k`, in which its rows are numbered, and up to eight columns of any type."""
     kinds = values(lacks)
     words = draw(st.lists(st.sampled_from(sorted(kinds)), min_size=1, max_size=8))
     letters = st.characters(exclude_categories=["Cs", "Cc"])
@@ -116,6 +129,8 @@ def tables(draw: Callable[..., Any], lacks: frozenset[str] = frozenset(), rows: 
         lambda text: len(text.encode()) < 60
     )
     kept = name.filter(_keepable)
+    if ASTRAL in lacks:
+        kept = kept.filter(lambda text: max(text) <= "\uffff")
     names = draw(st.lists(kept, unique_by=str.lower, min_size=len(words), max_size=len(words)))
     count = draw(st.integers(0, rows))
     columns: list[pa.Array[Any]] = [pa.array(range(count), pa.int64())]
