@@ -193,7 +193,7 @@ def _shaped(
     table = _target_table(unzoned, tuple(made), columns, names, ends)
     table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
     untold += unsaid
-    if ends.source.family == ends.target.family:
+    if ends.source.family == ends.target.family and not zones:  # bounds of partitions mean the wall clock
         table = _divided(table, source, item, request, ends)
     untold += told(table, source)
     mode = item.choice.mode or request.mode

@@ -73,6 +73,7 @@ def unworded(table: Table, zones: Mapping[str, str]) -> tuple[Table, list[Findin
     lost += [f"check {one.name}" for one in table.checks if one not in checks]
     indexes = tuple(i for i in table.indexes if not any(name in f"{i.where} {i.keys}" for name in zones))
     lost += [f"index {one.name}" for one in table.indexes if one not in indexes]
+    lost += ["its partitioning"] if table.partitioned else []
     findings = [
         Finding("note", str(table.name), f"{one} is not carried: it means the wall clock", "zone-lost") for one in lost
     ]

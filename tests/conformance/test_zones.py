@@ -112,6 +112,17 @@ def test_what_means_the_wall_clock_is_not_carried(tmp_path: Path, servers: Serve
     assert names == [("plain",), ("t_pkey",)]
 
 
+def test_partitions_by_the_wall_clock_are_not_carried(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id int, c6 timestamp NOT NULL) PARTITION BY RANGE (c6)")
+    source.ask("CREATE TABLE t24 PARTITION OF t FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')")
+    source.ask("INSERT INTO t VALUES (1, '2024-01-01 00:30')")
+    outcome = moved(source, target, choices=(Choice("t", zones=(("c6", "Europe/Paris"),)),))
+    assert "zone-lost" in {one.name for one in outcome.plan.findings}
+    assert target.ask("SELECT (c6 AT TIME ZONE 'UTC')::text FROM t") == [("2023-12-31 23:30:00",)]
+    assert target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]
+
+
 def test_what_cannot_be_asked_for(tmp_path: Path, servers: Servers) -> None:
     source, target = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
     filled(source, WALLS)
