@@ -158,3 +158,14 @@ def test_an_interrupted_run_is_resumed(target: str, tmp_path: Path, servers: Ser
     assert outcome.report.equal
     assert held(there, 6) == meant(WALLS, 6)
     assert len({receipt.attempt.rpartition("-")[0] for receipt in outcome.receipts if receipt.slice}) == 2
+
+
+def test_views_in_wall_time_stay_behind(tmp_path: Path, servers: Servers) -> None:
+    here, there = spot("postgresql", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    here.ask("CREATE TABLE t (id int PRIMARY KEY, c0 timestamp)")
+    here.ask("CREATE VIEW late AS SELECT id FROM t WHERE c0 > '2024-07-01 00:00:00'")
+    here.ask("CREATE VIEW numbers AS SELECT id FROM t")
+    outcome = moved(here, there, choices=(Choice("*", zones=(("c0", "Europe/Paris"),)),))
+    (lost,) = [finding for finding in outcome.plan.findings if finding.name == "zone-lost"]
+    assert (lost.where, lost.grade) == ("public.late", "warning")
+    assert there.ask("SELECT count(*) FROM numbers") == [(0,)]

@@ -33,6 +33,12 @@ class Around:
     names: Mapping[Relation, Relation]
 
     @property
+    def zoned(self) -> set[str]:
+        """Columns that become instants by a zone; a star in a view may mean one of them."""
+        names = {name for choice in self.request.choices for name, _ in choice.zones}
+        return names | {"*"} if names else names
+
+    @property
     def schemas(self) -> Mapping[str, str]:
         """What the source's queries call the default schema, to its name in the catalogue."""
         default = self.ends.source.default_schema
@@ -151,6 +157,11 @@ def _view(
     from .queries import Place, view
 
     ends, goal = around.ends, around.home(found.name)
+    zoned = sorted(name for name in around.zoned if name.lower() in found.query.lower())
+    if zoned:
+        said = f"view is not carried: {', '.join(zoned)} meant the wall clock, and is an instant now"
+        findings.append(Finding("warning", str(found.name), said, "zone-lost"))
+        return []
     try:
         query = view(found, ends.source_words, ends.target_words, places, around.schemas)
     except Untranslatable as reason:
