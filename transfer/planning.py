@@ -29,7 +29,7 @@ from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
 from .schema.fitting import fitted
 from .schema.further import Around
-from .schema.modes import Move, statements_of
+from .schema.modes import Move, is_reference, statements_of
 from .schema.names import check_columns
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
@@ -422,6 +422,8 @@ def _assemble(
         hops.append(hop)
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)
+    swapped = [s for s in after if s.phase == "swap" and is_reference(s)]  # their parents have to have their names
+    after = [s for s in after if s not in swapped] + swapped
     opening, closing = filling.around(hops, ends.target, ends.target_session)
     before, after = before + opening, closing + after
     after += beyond.views.statements

@@ -357,3 +357,24 @@ def test_good_rows_leave_nothing_out(there: str, tmp_path: Path, servers: Server
     outcome = wire.run(request, secrets)
     assert outcome.left_out == ()
     assert run_shape(outcome, {})["left_out_constraints"] == []
+
+
+@pytest.mark.parametrize("there", ["postgresql", "mariadb", "mysql", "sqlite"])
+def test_replaced_tables_refer_to_the_new_ones(there: str, tmp_path: Path, servers: Servers) -> None:
+    """The old parent is empty: a foreign key that was made on the shadow would refer to it."""
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p(id))")
+    source.ask("INSERT INTO p VALUES (1), (2)")
+    source.ask("INSERT INTO c VALUES (1, 2)")
+    target.ask("CREATE TABLE p (id integer PRIMARY KEY)")
+    target.ask("CREATE TABLE c (id integer PRIMARY KEY, p integer)")
+    (one, _), (other, secret) = parse(source.url), parse(target.url)
+    outcome = wire.run(Request(one, other, mode="replace"), wire.Secrets("", secret))
+    assert outcome.report
+    assert outcome.report.equal
+    (child,) = [table for table in wire.inspect(target.url) if table.name.table == "c"]
+    assert [fk.references.table for fk in child.foreign_keys] == ["p"]
+    if there != "sqlite":
+        with pytest.raises(Exception, match=r"(?i)foreign key"):
+            target.ask("INSERT INTO c VALUES (9, 77)")

@@ -126,7 +126,8 @@ def _replace(move: Move) -> Made:
     shadow, old = move.beside("shadow"), move.beside("old")
     if not move.engine.create(move.table, shadow, bare=False):
         return move.hop, [], []
-    closing = move.engine.finish(Build(move.hop.name, move.table, shadow, suffix=f"_{move.run[-6:]}"))
+    suffix = f"_{move.run[-6:]}"
+    closing = [s for s in move.engine.finish(Build(move.hop.name, move.table, shadow, suffix)) if not is_reference(s)]
     swap = Statement(
         name=f"swap {move.hop.writes}", phase="swap", hop=move.hop.name, atomic=move.engine.atomic_ddl,
         forward=move.engine.swap(move.hop.writes, shadow, old), check=move.engine.exists(old),
@@ -135,7 +136,27 @@ def _replace(move: Move) -> Made:
     )  # fmt: skip
     early = [statement for statement in closing if statement.phase != "swap"]
     late = [statement for statement in closing if statement.phase == "swap"]
-    return replace(move.hop, into=shadow), [_create_statement(move, shadow)], [*early, swap, *late]
+    made = [_create_statement(move, shadow)]
+    return replace(move.hop, into=shadow), made, [*early, swap, *late, *_references(move, suffix)]
+
+
+def is_reference(statement: Statement) -> bool:
+    """Whether a statement makes or proves a foreign key."""
+    return statement.constraint is not None and statement.constraint.references is not None
+
+
+def _references(move: Move, suffix: str) -> list[Statement]:
+    """Foreign keys once all tables have their names: a shadow's would go on to refer to the old parent.
+
+    Where their names are the schema's, the old table still has the usual ones.
+    """
+    named = tuple(
+        replace(fk, name=move.engine.name_of(fk.name + suffix)) if move.engine.key_names == "schema" else fk
+        for fk in move.table.foreign_keys
+    )
+    linked = replace(move.table, foreign_keys=named)
+    made = move.engine.finish(Build(move.hop.name, linked, move.hop.writes))
+    return [replace(statement, phase="swap", after=("*",)) for statement in made if is_reference(statement)]
 
 
 def _merge(move: Move) -> Made:
