@@ -23,7 +23,7 @@ _FEW_ROWS = 10_000  # fewer say more of connecting than of moving
 _FEW_PROBED = 500  # a probe's clock runs for its slices alone
 _RUN_FACTOR, _OWN_FACTOR, _FACTOR = 1.5, 3.0, 5.0
 _START = 2.0  # seconds that a run takes with nothing to move
-_INDEX = 0.15  # of the time of a table, for each index and foreign key that is made afterwards: measured on lineitem
+_INDEX = 0.15  # of the time of a table, for each index and foreign key that is made afterwards: an assumption
 
 
 @dataclass(frozen=True)
