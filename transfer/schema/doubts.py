@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..access import permitted
 from ..plan import ColumnPlan, Constraint, Finding, Statement
 from .catalogue import Check, ForeignKey, Relation, Table
 from .entry import Ends, Entry
@@ -52,7 +53,8 @@ def doubts(
             continue
         for kind, name, columns, words, listing in _looks(ends, entry, sources, existing.get(entry.table.name)):
             stops = rules.get((entry.hop.name, kind, columns), "stop") == "stop"
-            found += _finding(ends, entry, listing, name, words, stops=stops)
+            with permitted(ends.source):
+                found += _finding(ends, entry, listing, name, words, stops=stops)
     return found
 
 
