@@ -138,9 +138,7 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
     if item.choice.to:
         schema, dot, table = item.choice.to.rpartition(".")
         return Relation(schema if dot else request.target_schema or default, table)
-    home = source.schema in ("", ends.source.default_schema)
-    schema = request.target_schema or (default if home or not default else ends.name(source.schema))
-    return Relation(schema, ends.name(source.table))
+    return ends.home(source, request.target_schema)
 
 
 def _table_plan(

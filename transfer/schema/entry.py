@@ -9,7 +9,7 @@ from ..engine import Engine, Session
 from ..place import Address
 from ..plan import ColumnPlan, Finding, Hop
 from ..request import Choice
-from .catalogue import Table
+from .catalogue import Relation, Table
 from .names import styled
 from .wording import Wording
 
@@ -29,6 +29,12 @@ class Ends:
     def name(self, name: str) -> str:
         """A source's name in the target: in the style that was asked for, within the engine's length."""
         return self.target.name_of(styled(name, self.style))
+
+    def home(self, name: Relation, target_schema: str) -> Relation:
+        """Where a relation goes: from one default schema to the other, `target_schema` before all."""
+        default = self.target.default_schema
+        home = name.schema in ("", self.source.default_schema) or not default
+        return Relation(target_schema or (default if home else self.name(name.schema)), self.name(name.table))
 
     @cached_property
     def source_words(self) -> Wording:

@@ -52,10 +52,7 @@ class Around:
 
     def home(self, name: Relation) -> Relation:
         """Where an object of the source belongs in the target: as tables of its schema do."""
-        target = self.ends.target
-        home = name.schema in ("", self.ends.source.default_schema) or not target.default_schema
-        schema = self.request.target_schema or (target.default_schema if home else self.ends.name(name.schema))
-        return Relation(schema, self.ends.name(name.table))
+        return self.ends.home(name, self.request.target_schema)
 
 
 @dataclass(frozen=True)

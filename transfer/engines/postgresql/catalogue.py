@@ -12,7 +12,7 @@ from ...schema.catalogue import Check, Column, ForeignKey, Index, Part, Relation
 from ...schema.sql import text_literal
 from . import usertypes
 
-_USERS = (
+USERS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
     "AND n.nspname NOT LIKE 'pg_temp%'"
 )
@@ -25,7 +25,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END,
        coalesce(quote_ident(s.spcname), ''), coalesce(array_to_string(c.reloptions, ', '), '')
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_USERS}
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS}
 ORDER BY 2, 3"""
 _COLUMN_ROWS = """
 SELECT a.attrelid::int8, a.attname::text,
@@ -64,7 +64,7 @@ LEFT JOIN pg_namespace un ON un.oid = u.typnamespace
 LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"""
 _COLUMNS = f"""{_COLUMN_ROWS}
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_USERS}
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USERS}
 ORDER BY a.attrelid, a.attnum"""
 _INDEXES = f"""
 SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conname IS NOT NULL,
@@ -87,7 +87,7 @@ FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = 
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
-WHERE NOT i.indisexclusion AND {_USERS} ORDER BY 1, 2"""
+WHERE NOT i.indisexclusion AND {USERS} ORDER BY 1, 2"""
 # Before version 18 there is no column conenforced.
 _STATE = (
     "CASE WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN 'NOT ENFORCED' WHEN NOT k.convalidated THEN 'NOT VALID' "
@@ -105,22 +105,22 @@ SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.c
                  CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END), {_STATE}
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
+WHERE k.contype = 'f' AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
 _CHECKS = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid), {_STATE}
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'c' AND {_USERS} ORDER BY 1, 2"""
+WHERE k.contype = 'c' AND {USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
 SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND {_USERS}"""
+WHERE NOT t.tgisinternal AND {USERS}"""
 
 _OWN = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),
        ARRAY(SELECT o.opcname::text FROM pg_index i JOIN pg_opclass o ON o.oid = ANY (i.indclass)
              WHERE i.indexrelid = k.conindid AND o.oid >= 16384)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'x' AND k.conparentid = 0 AND {_USERS} ORDER BY 1, 2"""
+WHERE k.contype = 'x' AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
 
 _STRICT = "NULLS NOT DISTINCT"
 _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
@@ -134,7 +134,7 @@ SELECT t.relid::oid::int8, r.oid::int8, n.nspname::text, l.relname::text, pn.nsp
 FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) t JOIN pg_class l ON l.oid = t.relid
 JOIN pg_namespace n ON n.oid = l.relnamespace JOIN pg_class p ON p.oid = t.parentrelid
 JOIN pg_namespace pn ON pn.oid = p.relnamespace
-WHERE r.relkind = 'p' AND NOT r.relispartition AND t.level > 0 AND {_USERS} ORDER BY r.oid, t.level, l.oid"""
+WHERE r.relkind = 'p' AND NOT r.relispartition AND t.level > 0 AND {USERS} ORDER BY r.oid, t.level, l.oid"""
 
 
 def _parts(session: Session) -> dict[int, tuple[Part, ...]]:

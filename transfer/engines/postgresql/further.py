@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from ...engine import Row, Session
 from ...schema.catalogue import Further, Grant, Listed, Numbers, Relation, View
+from .catalogue import USERS
 
-_USERS = (
-    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
-    "AND n.nspname NOT LIKE 'pg_temp%'"
-)
 # What an extension made comes with the extension.
 _OWN = "NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = {} AND e.deptype = 'e')"
 _VIEWS = f"""
@@ -16,31 +13,31 @@ SELECT n.nspname::text, c.relname::text, pg_get_viewdef(c.oid), c.relkind = 'm',
        ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
              AND NOT a.attisdropped ORDER BY a.attnum), coalesce(obj_description(c.oid, 'pg_class'), '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('v', 'm') AND {_USERS} AND {_OWN.format("c.oid")} ORDER BY c.oid"""
+WHERE c.relkind IN ('v', 'm') AND {USERS} AND {_OWN.format("c.oid")} ORDER BY c.oid"""
 # Identities and serials own theirs, which follow their column.
 _NUMBERS = f"""
 SELECT s.schemaname::text, s.sequencename::text, s.last_value, s.start_value, s.increment_by, s.min_value,
        s.max_value, s.cycle
 FROM pg_sequences s JOIN pg_namespace n ON n.nspname = s.schemaname
 JOIN pg_class c ON c.relname = s.sequencename AND c.relnamespace = n.oid
-WHERE {_USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+WHERE {USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) ORDER BY c.oid"""
 _LISTED = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname::text,
        p.proname::text, CASE p.prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {_USERS} AND {_OWN.format("p.oid")}
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {USERS} AND {_OWN.format("p.oid")}
 UNION ALL
 SELECT 'trigger', n.nspname::text, c.relname::text || '.' || t.tgname::text, pg_get_triggerdef(t.oid) FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {_USERS}
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {USERS}
 UNION ALL
 SELECT 'policy', n.nspname::text, c.relname::text || '.' || p.polname::text,
        'USING (' || coalesce(pg_get_expr(p.polqual, p.polrelid), '') || ')' FROM pg_policy p
-JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_USERS}
+JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USERS}
 UNION ALL
 SELECT 'rule', n.nspname::text, c.relname::text || '.' || r.rulename::text, pg_get_ruledef(r.oid) FROM pg_rewrite r
 JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE r.rulename <> '_RETURN' AND {_USERS}
+WHERE r.rulename <> '_RETURN' AND {USERS}
 UNION ALL
 SELECT 'extension', '', extname::text, '' FROM pg_extension WHERE extname <> 'plpgsql'
 ORDER BY 1, 2, 3"""
@@ -49,7 +46,7 @@ _GRANTS = f"""
 SELECT n.nspname::text, c.relname::text, a.privilege_type::text, coalesce(r.rolname::text, 'PUBLIC')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
 LEFT JOIN pg_roles r ON r.oid = a.grantee
-WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT c.relispartition AND {_USERS}
+WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT c.relispartition AND {USERS}
 ORDER BY 1, 2, 4, 3"""
 
 
