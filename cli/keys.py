@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 Mode = Literal["create", "append", "replace", "truncate", "merge", "fill"]
-Violation = Literal["stop", "leave-out"]
+Violation = Literal["stop", "leave-out", "quarantine"]
 Consistency = Literal["run", "table", "frozen", "none"]
 Partitions = Literal["keep", "flatten"]
 Style = Literal["keep", "lower", "upper", "snake"]
@@ -52,14 +52,6 @@ _WORD_OR_NULL = {"type": "object", "additionalProperties": {"type": ["string", "
 Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_WORD_OR_NULL)]
 
 
-def _is_there(value: Any) -> Any:
-    if value == "quarantine":
-        raise ValueError("quarantine: designed and not built yet")
-    return value
-
-
-OnViolation = Annotated[Violation, BeforeValidator(_is_there)]
-
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
@@ -98,7 +90,7 @@ class TableKeys(_Keys):
         description="Column to type: a native type of the source, or a neutral word such as `decimal(18,2)`.",
     )
     policies: Policies = Field(default={}, description="As the job's `policies`, for these tables.")
-    on_violation: OnViolation | None = Field(default=None, description="As the job's `on_violation`, for these tables.")
+    on_violation: Violation | None = Field(default=None, description="As the job's `on_violation`, for these tables.")
     zones: dict[str, str] = Field(
         default={}, description="Column to zone, as `Europe/Paris`: its timestamps without zone are that wall clock."
     )
@@ -134,10 +126,10 @@ class JobKeys(_Keys):
         description="What becomes of values that not every place can hold, by name: zero_date, infinity, nan, nul, "
         "invalid_text. The choice is stop, null, text, remove or replace.",
     )
-    on_violation: OnViolation = Field(
+    on_violation: Violation = Field(
         default="stop",
         description="What becomes of a key, a unique index, a foreign key or a check that rows in the target break: "
-        "the run stops before it, or does without it.",
+        "the run stops before it, does without it, or moves the rows aside.",
     )
     before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
     after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ..transfer.engine import Receipt
 from ..transfer.plan import Hop, Plan, hash_of, to_json
+from ..transfer.quarantine import Quarantined
 from ..transfer.schema.catalogue import Table
 from ..transfer.violation import LeftOut, described
 from ..verify.report import NOT_VERIFIED, Report, TableReport
@@ -23,8 +24,13 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         if receipt.slice:
             receipts[receipt.hop].append(receipt)
     claims = {(one.source, one.target): one for one in outcome.report.tables} if outcome.report else {}
+    aside = Counter[str]()
+    for one in outcome.quarantined:
+        aside[str(one.table)] += one.rows
     tables = [
-        _table_shape(hop, receipts[hop.name], claims.get((str(hop.reads), str(hop.writes))), seconds)
+        _table_shape(
+            hop, receipts[hop.name], claims.get((str(hop.reads), str(hop.writes))), seconds, aside[str(hop.writes)]
+        )
         for hop in outcome.plan.hops
     ]
     return {
@@ -35,6 +41,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "waived": list(outcome.plan.waived),
         "sealed": [asdict(seal) for seal in outcome.plan.sealed],
         "left_out_constraints": [_left_out_shape(one) for one in outcome.left_out],
+        "quarantined": [_quarantined_shape(one) for one in outcome.quarantined],
         "tables": tables,
     }
 
@@ -56,18 +63,23 @@ def _left_out_shape(one: LeftOut) -> dict[str, Any]:
     }
 
 
+def _quarantined_shape(one: Quarantined) -> dict[str, Any]:
+    return {"table": str(one.table), "constraint": one.constraint, "rows": one.rows, "lie_in": str(one.lie_in)}
+
+
 def _table_shape(
-    hop: Hop, receipts: Sequence[Receipt], claim: TableReport | None, seconds: Mapping[str, float]
+    hop: Hop, receipts: Sequence[Receipt], claim: TableReport | None, seconds: Mapping[str, float], aside: int
 ) -> dict[str, Any]:
+    """A table's rows balance: those that were moved `aside` again count as rejected, and no longer as loaded."""
     return {
         "source": str(hop.reads),
         "target": str(hop.writes),
         "instant": ", ".join(sorted({receipt.instant for receipt in receipts})),
         "read": sum(receipt.read for receipt in receipts),
-        "loaded": sum(receipt.loaded for receipt in receipts),
+        "loaded": sum(receipt.loaded for receipt in receipts) - aside,
         "filtered": 0,
         "deduplicated": 0,
-        "rejected": sum(receipt.rejected for receipt in receipts),
+        "rejected": sum(receipt.rejected for receipt in receipts) + aside,
         "verified": {
             "level": claim.level if claim else "none",
             "claim": claim.claim if claim else NOT_VERIFIED,

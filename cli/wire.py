@@ -22,6 +22,7 @@ from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
+from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
@@ -53,6 +54,7 @@ class Outcome:
     report: Report | None
     seconds: float = 0.0
     left_out: tuple[LeftOut, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
 
 
 def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
@@ -141,8 +143,8 @@ def run(
     if interrupt and interrupt.asked.is_set():
         raise KeyboardInterrupt
     report = None if level == "none" else _compare(frozen, receipts, level, target)
-    missing = _close(frozen, target, report)
-    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing)
+    missing, aside = _close(frozen, target, report)
+    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside)
 
 
 def _decided(plan: Plan, what: Request | Plan) -> Plan:
@@ -254,14 +256,15 @@ def _is_there(target: Address) -> bool:
     return file.exists()
 
 
-def _close(frozen: Plan, target: Address, report: Report | None) -> tuple[LeftOut, ...]:
-    """End the run in its ledger; the constraints that it did without."""
-    loader = engine_of(frozen.target.scheme).loader(target)
+def _close(frozen: Plan, target: Address, report: Report | None) -> tuple[tuple[LeftOut, ...], tuple[Quarantined, ...]]:
+    """End the run in its ledger; the constraints that it did without, and the rows that it moved aside."""
+    engine = engine_of(frozen.target.scheme)
+    loader = engine.loader(target)
     try:
-        missing = left_out(frozen, loader)
+        missing, aside = left_out(frozen, loader), quarantined(frozen, frozen.hops, loader, engine)
         state = "done" if report is None or report.equal else "different"
         loader.ledger.finish(frozen.run, state)
-        return tuple(missing)
+        return tuple(missing), tuple(aside)
     finally:
         loader.close()
 

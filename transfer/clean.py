@@ -1,8 +1,9 @@
 """What a run left behind, and removing it.
 
-Of a run that ended, the staging tables, shadows, pre-images and old tables are left: they are the way back, until
-they are cleaned. Of a run that did not end, everything it made is left, and cleaning undoes it as far as there is
-a way back; what has none is named. A run that ended can be undone in the same way, while its way back is there.
+Of a run that ended, the staging tables, shadows, pre-images and old tables are left, which are the way back until they
+are cleaned, and what lies in quarantine. Of a run that did not end, everything it made is left, and cleaning undoes it
+as far as there is a way back; what has none is named. A run that ended can be undone in the same way, while its way
+back is there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from .errors import EngineError, RequestError
 from .ledger import number_of
 from .place import Address
 from .plan import Hop, Plan, Statement, from_json
-from .schema.catalogue import Table
+from .quarantine import quarantined
+from .schema.catalogue import Relation, Table
 from .schema.modes import Move
 
 ENDED = ("loaded", "done", "different")
@@ -135,7 +137,18 @@ def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
             query = engine.exists(relation)
             if query and loader.ask(query):
                 made.append(_drop(len(made) + 1, f"drop table {relation}", engine.relation(relation), engine))
-    return made
+    return made + _aside(plan, engine, loader, len(made) + 1)
+
+
+def _aside(plan: Plan, engine: Engine, loader: Loader, first: int) -> list[Statement]:
+    """The tables of rows that broke a constraint; that these go is said with their number."""
+    rows: dict[Relation, int] = {}
+    for one in quarantined(plan, plan.hops, loader, engine):
+        rows[one.lie_in] = rows.get(one.lie_in, 0) + one.rows
+    return [
+        _drop(number, f"drop table {lie_in}, with {n:,} rows that broke a constraint", engine.relation(lie_in), engine)
+        for number, (lie_in, n) in enumerate(rows.items(), start=first)
+    ]
 
 
 def _drop(number: int, name: str, relation: str, engine: Engine) -> Statement:
@@ -174,6 +187,8 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
         ):
             stuck.append(name)
             published += [str(hops[statement.hop].writes)] if _publishes(statement, hops) else []
+    # A quarantine that was chosen while resuming is in no way back of the plan.
+    made = [*_aside(plan, engine, loader, len(plan.statements) + 1), *made]
     landed = _landed(plan, loader)
     stuck += [f"rows in {hop.writes} (mode {hop.mode})" for hop in landed if hop.mode in ("truncate", "merge")]
     # Where nothing is made by statements, forgetting a run that did not end takes its files away.

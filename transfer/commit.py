@@ -179,6 +179,20 @@ def _atomically(run: str, statement: Statement, loader: Loader, state: str = "do
         raise
 
 
+def move(insert: str, delete: str, loader: Loader) -> int:
+    """Copy rows to another table of the target and delete them, both or neither; how many there were."""
+    loader.begin()
+    try:
+        copied, deleted = loader.execute(insert), loader.execute(delete)
+        if copied != deleted:
+            raise EngineError(f"{copied} rows were to be moved aside and {deleted} deleted: somebody else writes.")
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+    return copied
+
+
 def record(run: str, receipt: Receipt, loader: Loader) -> None:
     """Write a receipt that has no rows: what a table held before the run (slice 0)."""
     loader.begin()

@@ -125,9 +125,10 @@ class Constraint:
     """What a statement makes sure of, and the query that lists what breaks it.
 
     `offenders` gives the `columns`, and last, where they are `counted`, how many rows share them; '' where only the
-    key that it `references` can be missing. `otherwise` is what becomes of the constraint where there are any: `stop`
-    or `leave-out`. Left out, `instead` is carried out in its place, `kept` says what there is of it, and `later` makes
-    it of mended rows. Stopped at, it `takes_back` the statement of its hop that this names.
+    key that it `references` can be missing. `broken` is the condition that is true of each such row. `otherwise` is
+    what becomes of the constraint where there are any: `stop`, `leave-out` or `quarantine`, which moves them aside.
+    Left out, `instead` is carried out in its place, `kept` says what there is of it, and `later` makes it of mended
+    rows. Stopped at, it `takes_back` the statement of its hop that this names.
     """
 
     kind: str
@@ -142,6 +143,7 @@ class Constraint:
     kept: str = ""
     takes_back: str = ""
     references: Relation | None = None
+    broken: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -33,6 +33,7 @@ from .schema.modes import Move, is_reference, statements_of
 from .schema.names import check_columns
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
+from .schema.quarantine import QUARANTINE, undoing
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
 from .schema.violations import check_choice, deciding
@@ -417,6 +418,8 @@ def _assemble(
         otherwise = entry.choice.on_violation or request.on_violation
         check_choice(entry.mode, otherwise, entry.table.name)
         closing = deciding(closing, otherwise)
+        if otherwise == QUARANTINE and any(statement.constraint for statement in closing):
+            opening = [undoing(ends.target, hop, run, statement) for statement in opening]
         hops.append(hop)
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)

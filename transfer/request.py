@@ -11,7 +11,7 @@ from .place import Place
 MODES = ("create", "append", "replace", "truncate", "merge", "fill")
 CONSISTENCIES = ("run", "table", "frozen", "none")
 LEVELS = ("none", "count", "standard", "full")
-VIOLATIONS = ("stop", "leave-out")
+VIOLATIONS = ("stop", "leave-out", "quarantine")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
 

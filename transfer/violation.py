@@ -1,4 +1,4 @@
-"""A constraint that rows break: who breaks it, and whether the run stops there or goes on without it.
+"""A constraint that rows break: who breaks it, and whether the run stops there, goes on without it or without them.
 
 Good data pays nothing where the engine finds out by itself: only after its refusal are the rows asked for. An engine
 that would take the constraint unseen is asked before, by the statement's guard.
@@ -6,15 +6,19 @@ that would take the constraint unseen is asked before, by the statement's guard.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .commit import leave_out, step, take_back
 from .engine import Engine, Loader
 from .errors import DataError
 from .ledger import LEFT_OUT
 from .plan import Constraint, Plan, Statement
+from .quarantine import move_aside, move_orphans_aside
 from .refusal import shown
+from .schema.modes import is_reference
+from .schema.quarantine import QUARANTINE
 
+LEAVE_OUT = "leave-out"
 _SHOWN = 5  # keys in a message
 _COUNTED = 1_000  # keys that are counted
 
@@ -52,13 +56,19 @@ def made(plan: Plan, statement: Statement, loader: Loader, state: str, engine: E
     if half and loader.ledger.journaled(plan.run).get(half.name) == LEFT_OUT:
         leave_out(plan.run, statement, "", loader)
         return LEFT_OUT
+    if is_reference(statement):
+        move_orphans_aside(plan, statement, loader, engine)
     try:
         step(plan.run, statement, loader, state)
     except Exception as error:
         found = _asked(plan, rule, loader) if rule and _concerns_rows(rule, error, engine) else None
         if rule is None or found is None:
             raise
-        if rule.otherwise == "stop":
+        if rule.otherwise == QUARANTINE and found.keys and not rule.references:
+            move_aside(plan, statement, loader, engine)
+            once = replace(statement, constraint=replace(rule, otherwise="stop"))
+            return made(plan, once, loader, state, engine)
+        if rule.otherwise != LEAVE_OUT:
             if half:
                 take_back(plan.run, half, loader)
             raise _stopped(plan, rule, found) from error

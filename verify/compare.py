@@ -9,6 +9,8 @@ from ..transfer.engine import Engine, Receipt, Session
 from ..transfer.engines import engine_of
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
+from ..transfer.quarantine import quarantined
+from ..transfer.schema.quarantine import quarantine
 from ..transfer.verification import read_back, target_sum
 from .checksum import Sum
 from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, NOT_VERIFIED, Report, TableReport
@@ -55,23 +57,32 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
     if level in ("standard", "full") and plan.checksum and summed:
         return _by_checksum(plan, hop, mine, before, target)
     why = "" if level == "count" else "the run computed no checksum of what it read"
-    held = target_sum(target.engine, target.session, hop, want_sum=False)[0] - (before.loaded if before else 0)
+    aside, said = _aside(plan, hop, target)
+    held = sum(target_sum(target.engine, target.session, one, want_sum=False)[0] for one in (hop, *aside))
+    held -= before.loaded if before else 0
     claim = COUNTS_EQUAL if held == read else DIFFERENT
-    return replace(empty, level="count", claim=claim, reason=why, rows_target=held,
+    return replace(empty, level="count", claim=claim, reason="; ".join(filter(None, (why, said))), rows_target=held,
                    how=f"counted by {target.engine.name}")  # fmt: skip
+
+
+def _aside(plan: Plan, hop: Hop, target: _Target) -> tuple[tuple[Hop, ...], str]:
+    """Where rows of a hop lie that broke a constraint, as if it had written there, and a word on them."""
+    found = quarantined(plan, [hop], target.session, target.engine)
+    if not found:
+        return (), ""
+    rows = sum(one.rows for one in found)
+    said = f"with the {rows:,} of its rows that broke a constraint and lie in {found[0].lie_in}"
+    return (replace(hop, writes=quarantine(hop, plan.run)),), said
 
 
 def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target) -> TableReport:
     empty = TableReport(str(hop.reads), str(hop.writes), plan.level, NOT_VERIFIED)
-    assert plan.checksum  # noqa: S101 - asked for by the caller
     expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
-    rows, text = target_sum(target.engine, target.session, hop, want_sum=True)
-    how = f"computed by {target.engine.name} in SQL"
-    if text:
-        held = Sum.parse(text)
-    else:
-        held = Sum.parse(read_back(target.engine, target.address, hop, plan.checksum))
-        how = f"by reading {target.engine.name} back through Ropeway's driver"
+    aside, said = _aside(plan, hop, target)
+    held, how = Sum.zero(), ""
+    for one in (hop, *aside):
+        part, how = _held(plan, one, target)
+        held += part
     if before and before.checksum:
         held -= Sum.parse(before.checksum)
     elif before and before.loaded:
@@ -79,11 +90,20 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
     claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if held == expected else DIFFERENT
     if hop.raw:
         how += ", and the source's by its own server at the same instant"
-    del rows
     return replace(
-        empty, rows_source=expected.count, claim=claim, how=how, rows_target=held.count,
+        empty, rows_source=expected.count, claim=claim, reason=said, how=how, rows_target=held.count,
         checksum_source=expected.text(), checksum_target=held.text(), left_out=_left_out(hop),
     )  # fmt: skip
+
+
+def _held(plan: Plan, hop: Hop, target: _Target) -> tuple[Sum, str]:
+    """The checksum of a hop's target, and who computed it."""
+    assert plan.checksum  # noqa: S101 - looked at by the caller
+    _, text = target_sum(target.engine, target.session, hop, want_sum=True)
+    if text:
+        return Sum.parse(text), f"computed by {target.engine.name} in SQL"
+    back = read_back(target.engine, target.address, hop, plan.checksum)
+    return Sum.parse(back), f"by reading {target.engine.name} back through Ropeway's driver"
 
 
 def _left_out(hop: Hop) -> tuple[str, ...]:

@@ -203,6 +203,9 @@ def show(shape: dict[str, Any]) -> None:
         say.out(f"Left out of {one['table']}: {one['kind']} {one['constraint']}")
         if one["later"]:
             say.out(f"  once its rows are mended: {one['later']}")
+    for one in shape["quarantined"]:
+        many = say.count(one["rows"], "row")
+        say.warn(f"moved aside: {many} of {one['table']} broke {one['constraint']}. Quarantine: {one['lie_in']}.")
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")

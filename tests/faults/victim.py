@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
-from ropeway.transfer import flow, ledger, violation
+from ropeway.transfer import flow, ledger, quarantine, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
@@ -66,6 +66,8 @@ def lay(point: str, fuse: Fuse) -> None:
         around(ledger.SqlLedger, "journal", fuse, before=True)
     elif point == "stepped":
         around(violation, "step", fuse, before=False)
+    elif point in ("moving", "moved"):
+        around(quarantine, "move", fuse, before=point == "moving")
 
 
 def main() -> None:
@@ -82,6 +84,7 @@ def main() -> None:
         choices=tuple(Choice(table) for table in wanted.get("tables", ["*"])),
         mode=wanted.get("mode", "create"),
         consistency=wanted.get("consistency", "run"),
+        on_violation=wanted.get("on_violation", "stop"),
         slice_rows=wanted.get("slice_rows", 300),
     )
     secrets = wire.Secrets(source_secret, target_secret)

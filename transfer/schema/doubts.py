@@ -161,5 +161,5 @@ def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, *, s
     said = f"{most}{min(len(rows), _COUNTED):,} {what}{'s break' if several else ' breaks'} the {words}, as ({example})"
     remedy = f"Mend them in the source; this query lists them: {listing}."
     if stops:
-        remedy += " --on-violation leave-out does without a constraint that is made after the rows."
+        remedy += " Where it is made after the rows, --on-violation leave-out does without it, quarantine without them."
     return [Finding("blocker" if stops else "warning", where, said, name, remedy)]

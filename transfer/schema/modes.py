@@ -34,8 +34,12 @@ class Move:
 
     def beside(self, what: str) -> Relation:
         """A table of this run beside the target's: shadow, staging, preimages or old."""
-        number = self.hop.name.split(" ", 1)[0]
-        return Relation(self.hop.writes.schema, f"ropeway_{self.run}_{number}_{what}")
+        return beside(self.hop, self.run, what)
+
+
+def beside(hop: Hop, run: str, what: str) -> Relation:
+    """A table that a run makes beside a hop's target, named so that no other run's is called the same."""
+    return Relation(hop.writes.schema, f"ropeway_{run}_{hop.name.split(' ', 1)[0]}_{what}")
 
 
 Made = tuple[Hop, list[Statement], list[Statement]]

@@ -15,6 +15,7 @@ from ..clean import in_order
 from ..engine import Engine
 from ..errors import RequestError
 from ..plan import Plan, Statement
+from .quarantine import QUARANTINE, quarantine
 
 BEFORE, AFTER, DOWN = "before.sql", "after.sql", "down.sql"
 FILES = (BEFORE, AFTER, DOWN)
@@ -93,15 +94,15 @@ def written(plan: Plan, name: str, engine: Engine) -> str:
     head = _HEAD.format(name=name, run=plan.run, source=plan.source, target=plan.target, what=_WHAT[name])
     statements = in_order(plan)
     if name == DOWN:
-        return "\n\n".join([head, *(_piece(s, s.back, engine) for s in reversed(statements))]) + "\n"
+        return "\n\n".join([head, *(_piece(plan, s, s.back, engine) for s in reversed(statements))]) + "\n"
     if name == BEFORE:
-        made = [_piece(s, s.forward, engine) for s in statements if s.phase == "before"]
+        made = [_piece(plan, s, s.forward, engine) for s in statements if s.phase == "before"]
         hops = [
             f"-- rows of {_line(str(h.reads))} into {_line(str(h.into))}, slices: {len(h.slices)}" for h in plan.hops
         ]
         return "\n\n".join([head, *made, "-- Then the rows move:\n" + "\n".join(hops)]) + "\n"
-    made = [_piece(s, s.forward, engine) for s in statements if s.phase == "after"]
-    swap = [_piece(s, s.forward, engine) for s in statements if s.phase == "swap"]
+    made = [_piece(plan, s, s.forward, engine) for s in statements if s.phase == "after"]
+    swap = [_piece(plan, s, s.forward, engine) for s in statements if s.phase == "swap"]
     return "\n\n".join([head, *made, *(["-- At the very end:"] if swap else []), *swap]) + "\n"
 
 
@@ -109,12 +110,15 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _piece(statement: Statement, sql: str, engine: Engine) -> str:
+def _piece(plan: Plan, statement: Statement, sql: str, engine: Engine) -> str:
     number, _, name = statement.name.partition(" ")
     lines = [f"-- [{number}] {_line(name)}"]
     if sql is not statement.forward and not sql:
         return "\n".join([*lines, "-- : no way back of its own"])
     if sql == statement.forward:
+        if statement.constraint and statement.constraint.otherwise == QUARANTINE:
+            aside = quarantine(plan.hop(statement.hop), plan.run)
+            lines.append(f"-- : rows that break it are moved into {_line(str(aside))} before")
         lines += [f"-- : takes {_line(statement.lock)}"] if statement.lock else []
         lines += [f"-- : only if this returns no row: {_line(statement.guard)}"] if statement.guard else []
     text = _unmarked(sql, engine).rstrip().rstrip(";")

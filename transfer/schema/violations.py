@@ -18,10 +18,13 @@ def keys_of(engine: Quoting, index: Index) -> tuple[str, ...]:
 
 def duplicates(on: str, keys: Sequence[str], where: str = "", *, nulls: bool = False) -> str:
     """Keys (SQL) that several rows have, and how many. A NULL equals nothing, unless `nulls` are equal."""
-    every = ", ".join(keys)
+    return f"SELECT {', '.join(keys)}, count(*) {_shared(on, keys, where, nulls=nulls)}"
+
+
+def _shared(on: str, keys: Sequence[str], where: str, *, nulls: bool) -> str:
     conditions = ([] if nulls else [f"{key} IS NOT NULL" for key in keys]) + ([f"({where})"] if where else [])
     clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {every}, count(*) FROM {on}{clause} GROUP BY {every} HAVING count(*) > 1"
+    return f"FROM {on}{clause} GROUP BY {', '.join(keys)} HAVING count(*) > 1"
 
 
 def orphans(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
@@ -29,16 +32,32 @@ def orphans(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> st
 
     Where MATCH FULL is among the key's options, NULLs beside values break it too.
     """
+    shown = _referring(engine, foreign)
+    return f"SELECT {shown}, count(*) {_lost(engine, child, foreign, parent)} GROUP BY {shown}"
+
+
+def _referring(engine: Quoting, foreign: ForeignKey) -> str:
+    return ", ".join(f"c.{engine.quote(name)}" for name in foreign.columns)
+
+
+def _lost(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
     same = " AND ".join(
         f"p.{engine.quote(r)} = c.{engine.quote(c)}" for c, r in zip(foreign.columns, foreign.referenced, strict=True)
     )
     filled = " AND ".join(f"c.{engine.quote(name)} IS NOT NULL" for name in foreign.columns)
-    shown = ", ".join(f"c.{engine.quote(name)}" for name in foreign.columns)
     lost = f"{filled} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"
     if "MATCH FULL" in foreign.options:
         empty = " AND ".join(f"c.{engine.quote(name)} IS NULL" for name in foreign.columns)
         lost = f"(({lost}) OR NOT ({filled}) AND NOT ({empty}))"
-    return f"SELECT {shown}, count(*) FROM {child} AS c WHERE {lost} GROUP BY {shown}"
+    return f"FROM {child} AS c WHERE {lost}"
+
+
+def _among(keys: Sequence[str], listed: str) -> str:
+    """That a row's keys are among those of a query.
+
+    As a table of its own, or MySQL would refuse to delete from the table that the query reads.
+    """
+    return f"({', '.join(keys)}) IN (SELECT * FROM ({listed}) AS found)"
 
 
 def nulls(engine: Quoting, on: str, columns: Sequence[str]) -> str:
@@ -53,23 +72,28 @@ def breaking(on: str, condition: str, columns: str = "*") -> str:
 
 def unique(engine: Quoting, into: Relation, what: str, index: Index, *, nulls: bool = False) -> Constraint:
     """A primary key, a unique constraint or a unique index, which is made once the rows are in."""
-    keys = keys_of(engine, index)
-    listing = duplicates(engine.relation(into), keys, index.where, nulls=nulls)
-    return Constraint(what, index.name, into, index.columns or index.keys, listing, counted=True)
+    on, keys = engine.relation(into), keys_of(engine, index)
+    broken = _among(keys, f"SELECT {', '.join(keys)} {_shared(on, keys, index.where, nulls=nulls)}")
+    return Constraint(
+        what, index.name, into, index.columns or index.keys, duplicates(on, keys, index.where, nulls=nulls),
+        counted=True, broken=f"({index.where}) AND {broken}" if index.where else broken,
+    )  # fmt: skip
 
 
 def reference(engine: Quoting, into: Relation, foreign: ForeignKey) -> Constraint:
     """A foreign key; its rows and those that they refer to are both in."""
-    listing = orphans(engine, engine.relation(into), foreign, engine.relation(foreign.references))
+    on, parent = engine.relation(into), engine.relation(foreign.references)
+    lost = f"SELECT DISTINCT {_referring(engine, foreign)} {_lost(engine, on, foreign, parent)}"
     return Constraint(
-        "foreign key", foreign.name, into, foreign.columns, listing, counted=True, references=foreign.references
-    )
+        "foreign key", foreign.name, into, foreign.columns, orphans(engine, on, foreign, parent), counted=True,
+        references=foreign.references, broken=_among([engine.quote(name) for name in foreign.columns], lost),
+    )  # fmt: skip
 
 
 def check(engine: Quoting, into: Relation, name: str, condition: str, shown: Sequence[str]) -> Constraint:
     """A check; `shown` are the columns that tell its rows apart."""
     listing = breaking(engine.relation(into), condition, names(engine, shown) or "*")
-    return Constraint("check", name, into, tuple(shown), listing)
+    return Constraint("check", name, into, tuple(shown), listing, broken=f"NOT ({condition})")
 
 
 def deciding(statements: Sequence[Statement], otherwise: str) -> list[Statement]:
