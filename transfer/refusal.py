@@ -1,7 +1,7 @@
 """Refusals: which row it was that did not fit, so that a message can name its key and its value.
 
 The slice is read again at the same instant, and its batches are tried in transactions that are rolled
-back, the failing one in halves. No savepoints: ADBC refuses them after an error, DuckDB has none.
+back, of the failing one as much as is taken. No savepoints: ADBC refuses them after an error, DuckDB has none.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _row(hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: int
 
 
 def locate(hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: int, column: str) -> Offender | None:
-    """The first row of a slice that the target refuses by itself; None if none does (a clash of two rows)."""
+    """The first row of a slice that the target refuses; None where two batches clash, which are tried apart."""
     batches = flow(hop, part, reader, batch_bytes)
     try:
         for batch in batches:
@@ -87,11 +87,15 @@ def _taken(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> bool
 
 
 def _narrowed(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> pa.RecordBatch:
-    while batch.num_rows > 1:
-        half = batch.num_rows // 2
-        first = batch.slice(0, half)
-        batch = batch.slice(half) if _taken(hop, part, first, loader) else first
-    return batch
+    """The first row that is refused behind those before it: by itself, or since it clashes with one of them."""
+    taken, refused = 0, batch.num_rows  # rows from the beginning that are, and that are not
+    while refused - taken > 1:
+        middle = (taken + refused) // 2
+        if _taken(hop, part, batch.slice(0, middle), loader):
+            taken = middle
+        else:
+            refused = middle
+    return batch.slice(taken, 1)
 
 
 def _described(hop: Hop, row: pa.RecordBatch, column: str) -> Offender:

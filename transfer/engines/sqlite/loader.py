@@ -75,6 +75,8 @@ class SqliteLoader:
         if not Path(self.path).absolute().parent.is_dir():
             raise EngineError(f"There is no folder {Path(self.path).absolute().parent} for the SQLite file.")
         self._connection = adbc.connect(self.path, autocommit=True)
+        # Of a connection that began with autocommit, DB-API's own commit() and rollback() silently do nothing.
+        self._driver = self._connection.adbc_connection
         self._inside = False
         for pin in ("busy_timeout = 10000", "foreign_keys = OFF", "cache_size = -65536"):
             self.ask(f"PRAGMA {pin}")
@@ -93,20 +95,20 @@ class SqliteLoader:
             return int(str(cursor.fetchall()[0][0]))
 
     def begin(self) -> None:
-        self._connection.adbc_connection.set_autocommit(False)
+        self._driver.set_autocommit(False)
         self._inside = True
 
     def commit(self) -> None:
-        self._connection.commit()
+        self._driver.commit()
         self._outside()
 
     def rollback(self) -> None:
         if self._inside:
-            self._connection.rollback()
+            self._driver.rollback()
             self._outside()
 
     def _outside(self) -> None:
-        self._connection.adbc_connection.set_autocommit(True)
+        self._driver.set_autocommit(True)
         self._inside = False
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
