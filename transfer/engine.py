@@ -214,7 +214,8 @@ class Engine(Protocol):
     the name of an index and of a foreign key is the only one, `folds_columns` that columns of a table are not told
     apart by case. `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns
     hold what they are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its
-    columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). `unlike` are native words
+    columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). One whose client `delimits`
+    ends a statement at any semicolon, also inside a body, until told otherwise. `unlike` are native words
     (regular expressions) that others of its family use and that are missing or mean something else here. `density` is
     how many bytes a table takes here for each byte that its rows take in Arrow (measured on 500,000 rows of 12
     columns, with their key), `logs` what is written beside it, in words, or ''.
@@ -241,6 +242,7 @@ class Engine(Protocol):
     index_names: Literal["table", "schema"]
     key_names: Literal["table", "schema"]
     folds_columns: bool
+    delimits: bool
     reads: Sequence[Read]
     writes: Sequence[Write]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ..clean import in_order
+from ..commit import DELIMITED, parts
 from ..engine import Engine
 from ..errors import RequestError
 from ..plan import Plan, Statement
@@ -36,12 +37,16 @@ _WHAT = {
 
 @dataclass(frozen=True)
 class Piece:
-    """A marked statement of a file: number 0 is an added one, `parts` is its SQL, `line` where its mark stands."""
+    """A marked statement of a file: number 0 is an added one, `parts` is its SQL, `line` where its mark stands.
+
+    `text` is all below the mark but for the plan's remarks.
+    """
 
     number: int
     name: str
     parts: tuple[str, ...]
     line: int
+    text: str = ""
 
 
 def escapes(engine: Engine) -> bool:
@@ -121,10 +126,27 @@ def _piece(plan: Plan, statement: Statement, sql: str, engine: Engine) -> str:
             lines.append(f"-- : rows that break it are moved into {_line(str(aside))} before")
         lines += [f"-- : takes {_line(statement.lock)}"] if statement.lock else []
         lines += [f"-- : only if this returns no row: {_line(statement.guard)}"] if statement.guard else []
+    if sql.startswith(DELIMITED):
+        return "\n".join([*lines, "-- : the engine's own text, which is not edited", _bodied(sql, engine)])
     text = _unmarked(sql, engine).rstrip().rstrip(";")
     # Behind a comment that ends with its line a semicolon would be a part of it.
     last = [kind for kind, _, _ in tokens(text, escaping=escapes(engine))][-1:]
     return "\n".join([*lines, f"{text}\n;" if last == ["comment"] else f"{text};"])
+
+
+def _bodied(sql: str, engine: Engine) -> str:
+    """Statements that may have semicolons inside, as the engine's own client takes them."""
+    made = [_unmarked(one, engine).strip().rstrip(";") for one in parts(sql)]
+    if engine.delimits:
+        return "\n".join([DELIMITED.rstrip(), *(f"{one};;" for one in made), "DELIMITER ;"])
+    return "\n".join(f"{one};" for one in made)
+
+
+def is_unedited(piece: Piece | None, sql: str, engine: Engine) -> bool:
+    """Whether a file still says of a statement what the plan says; None stands for one that it does not have."""
+    if piece and sql.startswith(DELIMITED):
+        return piece.text.strip() == _bodied(sql, engine)
+    return (piece.parts if piece else ()) == parts_of(sql, engine)
 
 
 def _unmarked(sql: str, engine: Engine) -> str:
@@ -163,18 +185,19 @@ def pieces(text: str, file: str, engine: Engine) -> list[Piece]:
     made, line, place = [], 1, 0
     for (begin, start, found), end in zip(marks, ends, strict=True):
         line, place = line + text.count("\n", place, begin), begin
-        made.append(_marked(found, cut(_without(text, remarks, start, end), escaping=escaping), file, line))
+        made.append(_marked(found, _without(text, remarks, start, end), file, line, escaping=escaping))
     return made
 
 
-def _marked(found: re.Match[str], parts: tuple[str, ...], file: str, line: int) -> Piece:
+def _marked(found: re.Match[str], text: str, file: str, line: int, *, escaping: bool) -> Piece:
+    parts = cut(text, escaping=escaping)
     if found[1] == "+" and not (found[2].strip() and parts):
         lacks = "SQL" if found[2].strip() else "name"
         raise RequestError(
             f"{file}, line {line}: '-- [+]' announces a statement and gives it no {lacks}.",
             remedy="Write it as '-- [+] create index orders_day', and the SQL below.",
         )
-    return Piece(0 if found[1] == "+" else int(found[1]), found[2].strip(), parts, line)
+    return Piece(0 if found[1] == "+" else int(found[1]), found[2].strip(), parts, line, text)
 
 
 def _without(text: str, remarks: Sequence[tuple[int, int]], start: int, end: int) -> str:

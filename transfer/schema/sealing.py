@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 from ..clean import in_order
+from ..commit import DELIMITED
 from ..engine import Engine
 from ..errors import RequestError
 from ..ledger import number_of
@@ -16,7 +17,7 @@ from ..plan import Hop, Plan, Seal, Statement
 from ..rules import read_rule
 from .catalogue import Table
 from .created import created, same_type
-from .scripts import AFTER, BEFORE, DOWN, Piece, escapes, parts_of, pieces, unix
+from .scripts import AFTER, BEFORE, DOWN, Piece, escapes, is_unedited, parts_of, pieces, unix
 
 # How rows land and are published: without these, or with others, no receipt would be true.
 _CREATES, _LANDS = "create table ", ("create table ", "publish into ", "swap ", "empty ")
@@ -167,9 +168,11 @@ def _forward(edit: _Edit) -> list[Statement]:
 
 def _changed(edit: _Edit, statement: Statement, piece: Piece, file: str) -> Statement:
     planned = parts_of(statement.forward, edit.engine)
-    if piece.parts == planned:
+    if is_unedited(piece, statement.forward, edit.engine):
         return statement
     where = f"{file}, line {piece.line}: {_words(statement)}"
+    if statement.forward.startswith(DELIMITED):
+        raise RequestError(f"{where} is the engine's own text, and cannot be edited.", remedy="Put it back as it was.")
     if len(piece.parts) != len(planned):
         raise RequestError(
             f"{where} holds {len(piece.parts)} statements where the plan has {len(planned)}.",
@@ -250,7 +253,7 @@ def _backward(edit: _Edit, statements: list[Statement]) -> tuple[list[Statement]
         old = planned.get(statement.name)
         piece_ = numbered.get(number_of(statement.name)) if old else named.get(_plain(statement))
         parts = piece_.parts if piece_ else ()
-        if old and parts == parts_of(old.back, edit.engine):
+        if old and is_unedited(piece_, old.back, edit.engine):
             _check_names(statement, old, edit.engine)
             made.append(statement)
             continue

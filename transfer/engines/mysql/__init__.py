@@ -64,6 +64,7 @@ class MySql:
     index_names: Literal["table"] = "table"
     key_names: Literal["schema"] = "schema"
     folds_columns = True
+    delimits = True
     reads = READS
 
     def __init__(self, name: str, collation: str, wording: Wording, unlike: tuple[str, ...] = ()) -> None:
