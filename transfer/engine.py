@@ -210,7 +210,8 @@ class Engine(Protocol):
     """Facts and verbs of one engine. Stateless; what must be closed is made by it.
 
     Inside a `family` native types keep their words. `parents_first` says that foreign keys are checked while rows are
-    loaded, `proves_references` that no row of a table can break one; `index_names` and `key_names` say within what
+    loaded, `proves_references` that no row of a table can break one; a loader that `overlooks_orphans` takes rows whose
+    foreign keys lead nowhere, also into a table that has such keys. `index_names` and `key_names` say within what
     the name of an index and of a foreign key is the only one, `folds_columns` that columns of a table are not told
     apart by case. `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns
     hold what they are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its
@@ -242,6 +243,7 @@ class Engine(Protocol):
     index_names: Literal["table", "schema"]
     key_names: Literal["table", "schema"]
     folds_columns: bool
+    overlooks_orphans: bool
     delimits: bool
     reads: Sequence[Read]
     writes: Sequence[Write]

@@ -19,7 +19,7 @@ from .policies import may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Native, Read, Use, read_rule, split, write_rule
-from .schema import belongings, filling, further
+from .schema import belongings, filling, further, references
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
@@ -34,6 +34,7 @@ from .schema.names import check_columns
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
 from .schema.quarantine import QUARANTINE, undoing
+from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
 from .schema.violations import check_choice, deciding
@@ -405,6 +406,7 @@ def _assemble(
     """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
     request, ends = around.request, around.ends
     hops, before, after = [], [], []
+    added = []
     for schema in sorted({entry.table.name.schema for entry in entries}):
         forward = ends.target.create_schema(schema)
         if forward and not (ends.target_session and ends.target.has_schema(ends.target_session, schema)):
@@ -421,10 +423,13 @@ def _assemble(
         if otherwise == QUARANTINE and any(statement.constraint for statement in closing):
             opening = [undoing(ends.target, hop, run, statement) for statement in opening]
         hops.append(hop)
+        if there and entry.mode in ("append", "truncate", "merge"):
+            added.append(Added(hop, there, "stop" if otherwise == QUARANTINE else otherwise))
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)
     swapped = [s for s in after if s.phase == "swap" and is_reference(s)]  # their parents have to have their names
     after = [s for s in after if s not in swapped] + swapped
+    after = references.kept(ends.target, added, after)
     opening, closing = filling.around(hops, ends.target, ends.target_session)
     before, after = before + opening, closing + after
     after += beyond.views.statements

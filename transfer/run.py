@@ -306,7 +306,9 @@ class _Mover:
         self._journal = self._loader.ledger.journaled(self._job.plan.run)  # a table may have started over
         waiting = {hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]] for hop in hops}
         opened = {name: len(parts) for name, parts in waiting.items()}
-        board = _Board(waiting, {hop.name: hop for hop in hops}, opened, set())
+        # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.
+        earlier = {hop.name for hop in self._job.plan.hops} - set(waiting)
+        board = _Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
         for hop in hops:
             if not opened[hop.name]:
                 self._complete(board, hop, readers[0], self._loader, source)

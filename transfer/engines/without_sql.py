@@ -44,6 +44,7 @@ class WithoutSql:
     index_names: Literal["table"] = "table"
     key_names: Literal["table"] = "table"
     folds_columns = False
+    overlooks_orphans = False
     delimits = False
     reads: Sequence[Read] = READS
     writes: Sequence[Write] = WRITES

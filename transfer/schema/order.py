@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..plan import Finding
-from .catalogue import Relation
+from .catalogue import Relation, Table
 from .entry import Ends, Entry
 
 
@@ -34,27 +34,44 @@ def _referring(entries: list[Entry], ends: Ends) -> list[Entry]:
 def parents_first(entries: list[Entry], ends: Ends) -> list[Entry]:
     """Tables after those they refer to, where foreign keys are checked while rows are loaded; what each waits for."""
     if not ends.target.parents_first:
-        return entries
+        return entries if ends.target.overlooks_orphans else _merged_in_order(entries)
     entries = _referring(entries, ends)
     by_name = {entry.table.name: entry for entry in entries}
     made: list[Entry] = []
     earlier: set[Relation] = set()
-    for name in _ordered(by_name):
+    for name in in_families({name: entry.table for name, entry in by_name.items()}):
         made.append(_waiting(by_name[name], by_name, earlier))
         earlier.add(name)
     return made
 
 
-def _ordered(by_name: dict[Relation, Entry]) -> list[Relation]:
-    """Depth first, without recursion: a chain of foreign keys may be longer than Python's stack."""
+def _merged_in_order(entries: list[Entry]) -> list[Entry]:
+    """Rows that are merged meet the foreign keys that are there: a child's wait for its parent's, but in a circle."""
+    tables = {entry.table.name: entry.table for entry in entries if entry.mode == "merge"}
+    place = {name: number for number, name in enumerate(in_families(tables))}
+    hops = {entry.table.name: entry.hop.name for entry in entries if entry.hop}
+    made = []
+    for entry in sorted(entries, key=lambda one: place.get(one.table.name, -1)):
+        mine = place.get(entry.table.name, -1)
+        parents = {fk.references for fk in entry.table.foreign_keys if place.get(fk.references, mine) < mine}
+        waits = tuple(sorted(hops[parent] for parent in parents))
+        made.append(replace(entry, hop=replace(entry.hop, after=waits)) if entry.hop and waits else entry)
+    return made
+
+
+def in_families(tables: Mapping[Relation, Table]) -> list[Relation]:
+    """Their names, each after those that it refers to as far as that goes.
+
+    Depth first, without recursion: a chain of foreign keys may be longer than Python's stack.
+    """
     ordered: dict[Relation, None] = {}
     begun: set[Relation] = set()
-    for first in by_name:
+    for first in tables:
         stack = [first]
         while stack:
             name = stack[-1]
             begun.add(name)
-            parents = [fk.references for fk in by_name[name].table.foreign_keys if fk.references in by_name]
+            parents = [fk.references for fk in tables[name].foreign_keys if fk.references in tables]
             waiting = next((parent for parent in parents if parent not in begun), None)
             if waiting is None:
                 ordered[stack.pop()] = None

@@ -73,6 +73,7 @@ class DuckDb:
     index_names: Literal["schema"] = "schema"
     key_names: Literal["table"] = "table"
     folds_columns = True
+    overlooks_orphans = False
     delimits = False
     reads = READS
     writes = WRITES

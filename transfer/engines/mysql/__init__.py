@@ -64,6 +64,7 @@ class MySql:
     index_names: Literal["table"] = "table"
     key_names: Literal["schema"] = "schema"
     folds_columns = True
+    overlooks_orphans = True
     delimits = True
     reads = READS
 

@@ -88,6 +88,7 @@ class PostgreSql:
     index_names: Literal["schema"] = "schema"
     key_names: Literal["table"] = "table"
     folds_columns = False
+    overlooks_orphans = False
     delimits = False
     reads = READS
     writes = WRITES

@@ -55,6 +55,7 @@ class Sqlite:
     index_names: Literal["schema"] = "schema"
     key_names: Literal["table"] = "table"
     folds_columns = True
+    overlooks_orphans = True
     delimits = False
     reads = READS
     writes = WRITES
