@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..transfer.clean import ENDED, Left
 from ..transfer.clean import leftovers as _leftovers
 from ..transfer.clean import remove as _remove
+from ..transfer.cutting import cut_anew
 from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError, UnfinishedRun
@@ -134,7 +135,7 @@ def run(
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
     if not resume or _is_moving(frozen, target):
-        _check_source(frozen, source)
+        frozen = _checked(frozen, source, anew=isinstance(what, Plan) and not resume)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
         receipts = execute(job, interrupt, fresh=not resume)
@@ -161,10 +162,12 @@ def _is_moving(plan: Plan, target: Address) -> bool:
     return any(known.run == plan.run and known.state == "running" for known in _known(target))
 
 
-def _check_source(plan: Plan, source: Address) -> None:
+def _checked(plan: Plan, source: Address, *, anew: bool) -> Plan:
+    """The plan, whose source is defined as it was; cut `anew` where it was made some time before its run."""
     engine = engine_of(plan.source.scheme)
     with closing(engine.connect(source)) as session:
         check_unmoved(plan, engine, session)
+        return cut_anew(plan, engine, session) if anew else plan
 
 
 def _refuse(plan: Plan) -> None:

@@ -243,8 +243,9 @@ class Seal:
 class Plan:
     """A whole job, frozen.
 
-    `waived` are findings that may not stop it: `name`, or `name:where` with a glob. `definitions` are the source's
-    tables as planning saw them, `tables` those of the target as they will be. `sealed` are edits by hand.
+    `slice_rows` is how many rows a slice should have. `waived` are findings that may not stop it: `name`, or
+    `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
+    as they will be. `sealed` are edits by hand.
     """
 
     source: Place
@@ -265,6 +266,7 @@ class Plan:
     sealed: tuple[Seal, ...] = ()
     listed: tuple[Listed, ...] = ()
     grants: Grants = Grants()
+    slice_rows: int = 0
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

@@ -12,9 +12,10 @@ from . import oversized, space
 from .access import Readable, permitted, writable
 from .calls import call
 from .canonical import canon_of
+from .cutting import WHOLE, slices
 from .engine import Engine
 from .errors import RequestError
-from .plan import Call, ColumnPlan, Cut, Finding, Hop, Plan, Rename, Slice, Statement
+from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
@@ -81,7 +82,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
         checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
-        job=job_of(request), run=run, waived=waived(request.waive, findings),
+        job=job_of(request), run=run, slice_rows=request.slice_rows, waived=waived(request.waive, findings),
         definitions=tuple(
             defined(hop.name, e.source, e.choice.columns) for hop, e in zip(hops, entries, strict=True)
         ),
@@ -392,12 +393,9 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
 
 
 def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
-    if entry.choice.query or request.limit or request.slice_rows <= 0 or ends.source.instant == "single":
-        return (Slice(1, Cut()),)
-    rows = max(entry.source.rows, 0)
-    wanted = min(10_000, -(-rows // request.slice_rows)) if rows else 1
-    cuts = ends.source.cuts(ends.source_session, entry.source, entry.choice.where, max(wanted, 1))
-    return tuple(Slice(number, cut) for number, cut in enumerate(cuts, start=1))
+    if entry.choice.query or request.limit:
+        return WHOLE
+    return slices(ends.source, ends.source_session, entry.source, entry.choice.where, request.slice_rows)
 
 
 def _assemble(

@@ -10,7 +10,7 @@ import pytest
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
-from ropeway.transfer.plan import Cut
+from ropeway.transfer.plan import Cut, from_json, to_json
 from ropeway.transfer.request import Request
 from servers import Postgresql
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
@@ -116,3 +116,30 @@ def test_slices_of_three_rows(source: Spot, tmp_path: Path, servers: Servers) ->
     assert sum(receipt.read for receipt in outcome.receipts) == rows
     assert outcome.report
     assert outcome.report.equal
+
+
+@pytest.mark.parametrize("engine", SQL_ENGINES)
+def test_a_written_plan_is_cut_as_its_table_is_now(engine: str, tmp_path: Path, servers: Servers) -> None:
+    """A table that grew after planning would have all that is new in its last slice."""
+    source = spot(engine, tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, word varchar(400))")
+    source.ask("INSERT INTO t VALUES (1, 'a')")
+    analyze = {"postgresql": "ANALYZE t", "mariadb": "ANALYZE TABLE t", "mysql": "ANALYZE TABLE t"}.get(engine)
+    (one, secret), (other, _) = parse(source.url), parse(f"sqlite:///{tmp_path / 'grown.sqlite'}")
+    request = Request(one, other, slice_rows=100 if engine != "duckdb" else 130_000)
+    plan = from_json(to_json(wire.plan(request, wire.Secrets(secret))))
+    assert len(plan.hops[0].slices) == 1
+    rows = 3_000 if engine != "duckdb" else 400_000
+    if engine == "duckdb":
+        source.ask(f"INSERT INTO t SELECT i, 'word ' || i FROM range(2, {rows + 1}) AS r (i)")
+    else:
+        for low in range(2, rows + 1, 500):
+            values = ", ".join(f"({n}, '{'w' * 390}{n}')" for n in range(low, min(low + 500, rows + 1)))
+            source.ask(f"INSERT INTO t VALUES {values}")
+    if analyze:
+        source.ask(analyze)
+    outcome = wire.run(plan, wire.Secrets(secret))
+    landed = [receipt.read for receipt in outcome.receipts if receipt.slice]
+    assert sum(landed) == rows
+    assert len(landed) > 2
+    assert max(landed) < rows * 0.8

@@ -1,0 +1,39 @@
+"""Where a table is cut into slices: by planning, and again when a plan that was written is carried out.
+
+Cuts cover each row whatever came meanwhile, as their ends are open. But a table that has grown since would have one
+slice for all that is new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .engine import Engine, Session
+from .plan import Cut, Plan, Slice
+from .schema.catalogue import Table
+
+_MOST = 10_000  # slices of a table
+WHOLE = (Slice(1, Cut()),)
+
+
+def slices(engine: Engine, session: Session, table: Table, where: str, slice_rows: int) -> tuple[Slice, ...]:
+    """Slices of about so many rows, by the catalogue's estimate; one for all if `slice_rows` is 0."""
+    if slice_rows <= 0 or engine.instant == "single":
+        return WHOLE
+    rows = max(table.rows, 0)
+    wanted = min(_MOST, -(-rows // slice_rows))
+    cuts = engine.cuts(session, table, where, max(wanted, 1))
+    return tuple(Slice(number, cut) for number, cut in enumerate(cuts, start=1))
+
+
+def cut_anew(plan: Plan, engine: Engine, session: Session) -> Plan:
+    """The plan with the slices that its tables have now; before a run has begun, for they are frozen with it."""
+    tables = {table.name: table for table in engine.tables(session)}
+    hops = []
+    for hop in plan.hops:
+        table = None if hop.query or hop.limit else tables.get(hop.reads)
+        if table:
+            cuts = slices(engine, session, table, hop.where, plan.slice_rows)
+            hop = replace(hop, slices=cuts, rows=table.rows)  # noqa: PLW2901 - the same hop as it is now
+        hops.append(hop)
+    return replace(plan, hops=tuple(hops))
