@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
+from ..definition import Clause, Part, clauses, parts_of, pieces, said
 
 _OURS = "ropeway_%"
 _TABLES = (
@@ -64,7 +65,8 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     key = _key(columns)
     alias = len(key) == 1 and not without_rowid and kind == "table"
     last = _last(session, name) if "AUTOINCREMENT" in sql.upper() else 0
-    computed = _computed(sql) if any(column[6] in (2, 3) for column in columns) else {}
+    told = clauses(sql) if kind == "table" else []
+    computed = {clause.columns[0].lower(): clause.text for clause in told if clause.kind == "AS"}
     made = tuple(
         Column(
             name=str(column),
@@ -82,47 +84,15 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
     return Table(
         Relation("", name), made, key, _indexes(indexes), rows=_rows(session, name, rowid), kind=kind,
-        checks=_checks(name, sql) if "CHECK" in sql.upper() else (),
+        checks=_checks(name, told),
         physical={**({"rowid": rowid} if rowid else {}), **({"strict": 1} if row[4] else {})},
     )  # fmt: skip
 
 
-def _checks(table: str, sql: str) -> tuple[Check, ...]:
+def _checks(table: str, told: Sequence[Clause]) -> tuple[Check, ...]:
     """The checks of a CREATE TABLE, which is all that SQLite keeps of them."""
-    import sqlglot  # a tenth of a second, for tables with checks only
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    try:
-        tree = sqlglot.parse_one(sql, read="sqlite")
-    except SqlglotError:
-        return (Check(f"{table}_check", "unreadable("),)
-    made = []
-    for number, found in enumerate(tree.find_all(exp.CheckColumnConstraint), start=1):
-        owner = found.find_ancestor(exp.Constraint)
-        name = owner.name if owner and owner.name else f"{table}_check{number}"
-        made.append(Check(name, found.this.sql(dialect="sqlite")))
-    return tuple(made)
-
-
-def _computed(sql: str) -> dict[str, str]:
-    """The expressions of the generated columns of a CREATE TABLE, by their names in lower case."""
-    import sqlglot  # as in _checks
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    try:
-        tree = sqlglot.parse_one(sql, read="sqlite")
-    except SqlglotError:
-        return {}
-    found = {}
-    for column in tree.find_all(exp.ColumnDef):
-        for kind in column.find_all(exp.ComputedColumnConstraint):
-            text = kind.this
-            if isinstance(text, exp.Not) and isinstance(text.this, exp.Is):
-                text = text.this.this  # sqlglot 30 takes the NOT NULL after `AS (...)` for a part of it
-            found[column.name.lower()] = text.sql(dialect="sqlite")
-    return found
+    found = [clause for clause in told if clause.kind == "CHECK"]
+    return tuple(Check(one.name or f"{table}_check{number}", one.text) for number, one in enumerate(found, start=1))
 
 
 def _rowid_name(columns: tuple[Column, ...]) -> str:
@@ -177,38 +147,30 @@ def _indexes(rows: list[Row]) -> tuple[Index, ...]:
 
 def _tail(sql: str) -> str:
     """What follows the table's name in a CREATE INDEX."""
-    name = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`[^`]*`|'[^']*'|[^\s("'`\[]+)"""
-    found = re.search(rf"(?is)\bON\s+{name}\s*(\(.*)$", sql)
-    return found[1] if found else ""
+    parts = parts_of(sql)
+    first = next((at for at, part in enumerate(parts) if part.kind == "group"), len(parts))
+    return said(parts[first:])
 
 
 def _over_expressions(name: str, members: list[Row], tail: str) -> Index:
-    import sqlglot  # as in _checks
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
+    group = next((part for part in parts_of(tail) if part.kind == "group"), None)
+    keys = tuple(_undirected(piece) for piece in pieces(group.inside)) if group else ()
+    where = _condition(tail) if members[0][4] else ""
+    return Index(name, (), bool(members[0][2]), where=where, keys=keys or ("unreadable(",), native=tail)
 
-    try:
-        tree = sqlglot.parse_one(f"CREATE INDEX i ON t {tail}", read="sqlite")
-        made = tree.find(exp.IndexParameters)
-        parts = [part.this if isinstance(part, exp.Ordered) else part for part in made.args["columns"]] if made else []
-        keys = tuple(part.sql(dialect="sqlite") for part in parts)
-    except SqlglotError:
-        keys = ("unreadable(",)
-    where = _condition(f"CREATE INDEX i ON t {tail}") if members[0][4] else ""
-    return Index(name, (), bool(members[0][2]), where=where, keys=keys, native=tail)
+
+def _undirected(piece: Sequence[Part]) -> str:
+    """A key of an index without its direction."""
+    parts = [part for part in piece if part.kind != "blank"]
+    last = parts[-1] if parts else None
+    return said(piece[: piece.index(last)] if last and last.word in ("ASC", "DESC") else piece)
 
 
 def _condition(sql: str) -> str:
     """The condition of a CREATE INDEX, which is all that SQLite keeps of it."""
-    import sqlglot  # as in _checks
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    try:
-        found = sqlglot.parse_one(sql, read="sqlite").find(exp.Where)
-    except SqlglotError:
-        found = None
-    return found.this.sql(dialect="sqlite") if found else "unreadable("
+    parts = parts_of(sql)
+    where = next((at for at, part in enumerate(parts) if part.word == "WHERE"), None)
+    return "unreadable(" if where is None else said(parts[where + 1 :])
 
 
 def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]]) -> tuple[ForeignKey, ...]:

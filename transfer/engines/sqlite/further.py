@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...engine import Session
 from ...schema.catalogue import Further, Listed, Relation, View
+from ..definition import parts_of, said
 
 _VIEWS = (
     "SELECT s.name, s.sql, c.name FROM sqlite_schema s JOIN pragma_table_xinfo(s.name) c "
@@ -25,12 +26,7 @@ def further(session: Session) -> Further:
 
 
 def _query(sql: str) -> str:
-    """The SELECT of a CREATE VIEW, which is all that SQLite keeps of it; the text itself if it cannot be read."""
-    import sqlglot  # a tenth of a second, for files with views only
-    from sqlglot.errors import SqlglotError
-
-    try:
-        tree = sqlglot.parse_one(sql, read="sqlite")
-    except SqlglotError:
-        return sql
-    return tree.expression.sql(dialect="sqlite") if tree.expression else sql
+    """The SELECT of a CREATE VIEW, which is all that SQLite keeps of it."""
+    parts = parts_of(sql)
+    begin = next((at for at, part in enumerate(parts) if part.word == "AS"), -1)
+    return said(parts[begin + 1 :])
