@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,57 @@ def test_checks_beside_what_only_sqlite_has(
     refuses(target, "INSERT INTO t (id, n) VALUES (2, 0)", "INSERT INTO t (id, n) VALUES (3, 9)")
     target.ask("INSERT INTO t (id, n) VALUES (4, 8)")
     assert target.ask("SELECT m FROM t WHERE id = 4") == [(9,)]
+
+
+def folding(place: Spot) -> None:
+    place.ask(
+        "CREATE TABLE t (email VARCHAR(20) COLLATE NOCASE NOT NULL PRIMARY KEY, "
+        "word VARCHAR(9) COLLATE NOCASE, plain TEXT)"
+    )
+    if place.engine == "sqlite":
+        place.ask("CREATE UNIQUE INDEX t_word ON t (word)")
+    place.ask("INSERT INTO t VALUES ('a', 'b', 'c')")
+
+
+@pytest.mark.parametrize("there", ["sqlite", "duckdb", "postgresql", "mariadb"])
+@pytest.mark.parametrize("here", ["sqlite", "duckdb"])
+def test_collations_that_fold_case(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    folding(source)
+    outcome = moved(source, target)
+    found = [finding for finding in outcome.plan.findings if finding.name == "collation"]
+    assert not said(outcome.plan, "index-lost")
+    if here == there:
+        assert not found
+        assert target.ask("SELECT count(*) FROM t WHERE email = 'A' AND plain <> 'C'") == [(1,)]
+    else:
+        (one,) = found
+        assert "equality of email, word ignores case in the source and not in the target" in one.message
+        forbidden = "what t_word, the primary key forbids there is allowed here" in one.message
+        assert (one.grade, forbidden) == (("warning", True) if here == "sqlite" else ("note", False))
+    if here == there == "sqlite":
+        refuses(target, "INSERT INTO t VALUES ('A', 'x', 'x')", "INSERT INTO t VALUES ('x', 'B', 'x')")
+
+
+def test_collations_of_their_own(tmp_path: Path, servers: Servers) -> None:
+    """A key by another collation than its column's, and collations that only an application knows."""
+    source, target = spot("sqlite", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, code TEXT, word TEXT COLLATE NOCASE, tail TEXT COLLATE RTRIM, "
+        "UNIQUE (code COLLATE NOCASE), UNIQUE (tail))"
+    )
+    source.ask("CREATE UNIQUE INDEX exact ON t (word COLLATE BINARY)")
+    with closing(sqlite3.connect(source.url.removeprefix("sqlite:///"))) as connection:
+        connection.create_collation("unicode_nocase", lambda one, other: (one > other) - (one < other))
+        connection.execute("CREATE TABLE own (id INTEGER PRIMARY KEY, word TEXT COLLATE unicode_nocase)")
+    source.ask("INSERT INTO t VALUES (1, 'a', 'a', 'a'), (2, 'b', 'A', 'b')")
+    outcome = moved(source, target)
+    assert said(outcome.plan, "collation") == [
+        "equality of word ignores what its collation unicode_nocase overlooks in the source and not in the target"
+    ]
+    refuses(
+        target,
+        "INSERT INTO t VALUES (3, 'A', 'x', 'x')",
+        "INSERT INTO t VALUES (3, 'x', 'a', 'x')",
+        "INSERT INTO t VALUES (3, 'x', 'x', 'a  ')",
+    )

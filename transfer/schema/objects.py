@@ -24,7 +24,7 @@ def carried(
         _column(column, source, planned, columns, here, there, findings)
         for column, planned in zip(table.columns, columns, strict=True)
     ]
-    findings += _folding(source, made, columns)
+    findings += _folding(source, made, columns, here)
     checks = [one for check in source.checks for one in _check(check, source, columns, here, there, findings)]
     checks += _labels(source, columns, checks, here, there)
     indexes = [one for index in table.indexes for one in _index(index, source, columns, here, there, findings)]
@@ -122,7 +122,7 @@ def _collation(own: Column, here: Wording, there: Wording) -> str:
     return next((name for name in (own.collation, f"utf8mb4_{rules}") if name in there.collations), "")
 
 
-def _folding(source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan]) -> list[Finding]:
+def _folding(source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan], here: Wording) -> list[Finding]:
     """Columns whose equality takes no notice of something in the source, and does in the target."""
     kept = {column.name for column in made if column.collation}
     lost = {
@@ -135,6 +135,7 @@ def _folding(source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan
     what = " and ".join(sorted(set(lost.values())))
     unique = [index.name for index in source.indexes if index.unique and set(index.columns) & lost.keys()]
     unique += ["the primary key"] if set(source.key) & lost.keys() else []
+    unique = unique if here.keys_fold else []
     said = f"equality of {', '.join(lost)} ignores {what} in the source and not in the target"
     if not unique:
         return [Finding("note", str(source.name), said, "collation")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -43,7 +44,7 @@ _FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
 _WORDS = Wording(
     "duckdb", comments=True, descending=False, generated=("VIRTUAL",), constrained=False,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
-    next="nextval({text})", expressions=True,
+    next="nextval({text})", expressions=True, keys_fold=False,
     calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
            "uuid": "uuid()"},
 )  # fmt: skip
@@ -79,10 +80,11 @@ class DuckDb:
     writes = WRITES
 
     def words(self, session: Session | None) -> Wording:
+        words = replace(_WORDS, collations=_collations())
         if session is None:
-            return _WORDS
+            return words
         made = session.ask("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE NOT internal")
-        return replace(_WORDS, routines=frozenset(str(row[0]) for row in made))
+        return replace(words, routines=frozenset(str(row[0]) for row in made))
 
     def limit_memory(self, size: int) -> None:
         limit_memory(size)
@@ -269,6 +271,14 @@ class DuckDb:
         if isinstance(cause, duckdb.TransactionException) and "conflict" in text:
             return "transient"
         return next((failure for kind, failure in _FAILURES if isinstance(cause, kind)), "other")
+
+
+@cache
+def _collations() -> frozenset[str]:
+    """Those that DuckDB brings, and what they may be joined with; a file has none of its own."""
+    with duckdb.connect() as connection:
+        known = [str(row[0]) for row in connection.execute("SELECT collname FROM pragma_collations()").fetchall()]
+    return frozenset({f"{name}.{more}" for name in known for more in ("nocase", "noaccent")}.union(known))
 
 
 def _check_renaming(hop: Hop, table: Table) -> None:

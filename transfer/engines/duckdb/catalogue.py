@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
+from ..definition import clauses
 
 LEDGER = "ropeway"
 _HERE = f"database_name = current_database() AND schema_name <> '{LEDGER}'"
 _TABLES = (
-    f"SELECT schema_name, table_name, 'table', estimated_size, coalesce(comment, '') FROM duckdb_tables() "
+    "SELECT schema_name, table_name, 'table', estimated_size, coalesce(comment, ''), sql FROM duckdb_tables() "
     f"WHERE {_HERE} AND NOT internal AND NOT temporary AND NOT starts_with(table_name, 'ropeway_') UNION ALL "
-    f"SELECT schema_name, view_name, 'view', -1, '' FROM duckdb_views() "
+    "SELECT schema_name, view_name, 'view', -1, '', '' FROM duckdb_views() "
     f"WHERE {_HERE} AND NOT internal AND NOT temporary ORDER BY ALL"
 )
 _COLUMNS = (
@@ -37,6 +38,8 @@ _INDEXES = (
 
 _LAST = "SELECT schema_name, sequence_name, last_value FROM duckdb_sequences() WHERE database_name = current_database()"
 
+_OVERLOOKED = {"nocase": "case", "noaccent": "accents"}
+
 
 class _Parts(NamedTuple):
     """A table's constraints and indexes on their way into it."""
@@ -54,14 +57,29 @@ def tables(session: Session, schema: str) -> list[Table]:
     own = own_sequences(session)
     last = {Relation(str(s), str(n)): int(str(v or 0)) for s, n, v in session.ask(_LAST)}
     found = []
-    for name, table, kind, rows, comment in session.ask(_TABLES):
+    for name, table, kind, rows, comment, sql in session.ask(_TABLES):
         if schema and name != schema:
             continue
         place = str(name), str(table)
         parts = _parts(place[0], constraints[place], indexes[place])
         made = _table(place, str(kind), int(str(rows)), columns[place], parts, own, last)
-        found.append(replace(made, checks=parts.checks, comment=str(comment)))
+        found.append(replace(_collated(made, str(sql)), checks=parts.checks, comment=str(comment)))
     return found
+
+
+def _collated(table: Table, sql: str) -> Table:
+    """The table with its columns' collations, which only the text of its CREATE TABLE has."""
+    found = {c.columns[0].lower(): c.text.lower() for c in clauses(sql) if c.kind == "COLLATE"} if sql else {}
+    made = tuple(
+        replace(column, collation=name, folds=_folds(name)) if (name := found.get(column.name.lower())) else column
+        for column in table.columns
+    )
+    return replace(table, columns=made)
+
+
+def _folds(collation: str) -> str:
+    """What equality overlooks by a collation; those of languages order only."""
+    return " and ".join(word for part in collation.split(".") if (word := _OVERLOOKED.get(part)))
 
 
 def _grouped(rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[Row]]:

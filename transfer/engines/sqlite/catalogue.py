@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
-from ...schema.sql import text_literal
+from ...schema.sql import double_quoted, text_literal
 from ..definition import Clause, Part, clauses, parts_of, pieces, said
 
 _OURS = "ropeway_%"
@@ -34,6 +34,8 @@ _FOREIGN_KEYS = (
     "FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "
     "WHERE l.schema = 'main' ORDER BY l.name, f.id DESC, f.seq"
 )
+
+_FOLDS = {"NOCASE": "case", "RTRIM": "blanks at the end"}  # by collation, of those that every SQLite has
 
 
 def tables(session: Session) -> list[Table]:
@@ -67,6 +69,7 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     last = _last(session, name) if "AUTOINCREMENT" in sql.upper() else 0
     told = clauses(sql) if kind == "table" else []
     computed = {clause.columns[0].lower(): clause.text for clause in told if clause.kind == "AS"}
+    collations = _collations(told)
     made = tuple(
         Column(
             name=str(column),
@@ -77,16 +80,30 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
             generated=computed.get(str(column).lower(), "unreadable(") if hidden in (2, 3) else "",
             virtual=hidden == 2,
             last=last,
+            collation=collations.get(str(column).lower(), ""),
+            folds=_folds(collations.get(str(column).lower(), "")),
         )
         for _, column, native, notnull, default, pk, hidden in columns
         if hidden != 1
     )
     rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
     return Table(
-        Relation("", name), made, key, _indexes(indexes), rows=_rows(session, name, rowid), kind=kind,
+        Relation("", name), made, key, _indexes(indexes, collations), rows=_rows(session, name, rowid), kind=kind,
         checks=_checks(name, told),
         physical={**({"rowid": rowid} if rowid else {}), **({"strict": 1} if row[4] else {})},
     )  # fmt: skip
+
+
+def _collations(told: Sequence[Clause]) -> dict[str, str]:
+    """The collations of columns that are not the usual one, by the columns' names in lower case."""
+    found = {clause.columns[0].lower(): clause.text for clause in told if clause.kind == "COLLATE"}
+    found = {name: text.upper() if text.upper() in (*_FOLDS, "BINARY") else text for name, text in found.items()}
+    return {name: text for name, text in found.items() if text != "BINARY"}
+
+
+def _folds(collation: str) -> str:
+    """What a collation overlooks; one that an application brought is known by its name only."""
+    return _FOLDS.get(collation, f"what its collation {collation} overlooks") if collation else ""
 
 
 def _checks(table: str, told: Sequence[Clause]) -> tuple[Check, ...]:
@@ -104,8 +121,7 @@ def _rowid_name(columns: tuple[Column, ...]) -> str:
 def _rows(session: Session, table: str, rowid: str) -> int:
     if not rowid:
         return -1
-    quoted = '"' + table.replace('"', '""') + '"'
-    ((low, high),) = session.ask(ends(rowid, quoted))
+    ((low, high),) = session.ask(ends(rowid, double_quoted(table)))
     return 0 if high is None else int(str(high)) - int(str(low)) + 1
 
 
@@ -120,7 +136,7 @@ def ends(rowid: str, relation: str) -> str:
     return f"SELECT (SELECT min({rowid}) FROM {relation}), (SELECT max({rowid}) FROM {relation})"
 
 
-def _indexes(rows: list[Row]) -> tuple[Index, ...]:
+def _indexes(rows: list[Row], collations: dict[str, str]) -> tuple[Index, ...]:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[str(row[1])].append(row)
@@ -136,13 +152,19 @@ def _indexes(rows: list[Row]) -> tuple[Index, ...]:
         columns = tuple(str(member[5]) for member in members)
         descending = tuple(str(member[5]) for member in members if member[7])
         where = _condition(str(members[0][8])) if partial else ""
-        folding = sorted({str(member[6]) for member in members} - {"BINARY"})
+        own = {str(m[6]) for m in members if str(m[6]).upper() != collations.get(str(m[5]).lower(), "BINARY").upper()}
+        folding = sorted(own - {"BINARY"})
         method = f"collation {', '.join(folding)}" if folding and members[0][2] else ""
-        native = tail if folding else ""
+        native = (tail or _collated(members)) if own else ""
         kept.append(Index(
             name, columns, bool(members[0][2]), origin == "u", descending, where, native=native, method=method
         ))  # fmt: skip
     return tuple(kept)
+
+
+def _collated(members: list[Row]) -> str:
+    """The columns of a unique constraint, which has no text of its own, each with its collation."""
+    return "({})".format(", ".join(f"{double_quoted(str(m[5]))} COLLATE {double_quoted(str(m[6]))}" for m in members))
 
 
 def _tail(sql: str) -> str:

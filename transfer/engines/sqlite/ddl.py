@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Column, Relation, Table
+from ...schema.catalogue import Column, Index, Relation, Table
 from ...schema.sql import (
     check_clauses,
     column_clause,
@@ -41,10 +41,16 @@ def create(engine: Sqlite, table: Table, into: Relation) -> str:
         clauses.append(clause)
     if not alias:
         clauses += key_clause(engine, table)
-    clauses += [unique_clause(engine, index) for index in table.indexes if index.constraint]
+    clauses += [_unique(engine, index) for index in table.indexes if index.constraint]
     clauses += check_clauses(engine, table)
     clauses += foreign_key_clauses(engine, table)
     return create_table(engine, into, clauses)
+
+
+def _unique(engine: Sqlite, index: Index) -> str:
+    """One by other collations than its columns' says so."""
+    clause = unique_clause(engine, index)
+    return f"CONSTRAINT {engine.quote(index.name)} UNIQUE {index.native}" if index.native else clause
 
 
 def check_foreign_keys(engine: Sqlite, build: Build) -> list[Statement]:
