@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from moves import moved
+from moves import moved, refusal
+from ropeway.cli import wire
 from ropeway.transfer.plan import Plan
+from ropeway.transfer.request import Choice
 from spots import Servers, Spot, spot
 
 
@@ -98,3 +100,69 @@ def test_collations_of_their_own(tmp_path: Path, servers: Servers) -> None:
         "INSERT INTO t VALUES (3, 'x', 'a', 'x')",
         "INSERT INTO t VALUES (3, 'x', 'x', 'a  ')",
     )
+
+
+def test_what_stands_behind_the_columns_stays(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+    source.ask(
+        "CREATE TABLE t (code TEXT PRIMARY KEY, n INT, p INT REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED, "
+        "q INT REFERENCES p (id)) STRICT, WITHOUT ROWID"
+    )
+    source.ask("INSERT INTO p VALUES (1)")
+    source.ask("INSERT INTO t VALUES ('a', 1, 1, 1)")
+    outcome = moved(source, target)
+    assert not said(outcome.plan, "foreign-key-changed")
+    assert target.ask("SELECT strict, wr FROM pragma_table_list WHERE name = 't'") == [(1, 1)]
+    refuses(target, "INSERT INTO t VALUES ('b', 'no number', 1, 1)", reason="cannot store TEXT")
+    (text,) = [str(row[0]) for row in target.ask("SELECT sql FROM sqlite_schema WHERE name = 't'")]
+    assert text.count("DEFERRABLE INITIALLY DEFERRED") == 1
+    assert "DEFERRABLE" in text.partition('FOREIGN KEY ("p")')[2].partition("FOREIGN KEY")[0]
+    columns = Choice("t", columns=("n",))
+    moved(source, spot("sqlite", tmp_path, servers), choices=(columns,))  # without its key it has to have a rowid
+    said_ = refusal(source, spot("sqlite", tmp_path, servers), choices=(Choice("t", types=(("n", "DATE"),)),))
+    assert "t is STRICT, and its column n would be DATE" in said_
+
+
+def test_deferrable_in_postgresql(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, p INT REFERENCES p DEFERRABLE INITIALLY DEFERRED)")
+    moved(source, target)
+    assert target.ask("SELECT condeferred FROM pg_constraint WHERE contype = 'f'") == [(True,)]
+    back = spot("sqlite", tmp_path, servers)
+    moved(target, back)
+    (text,) = [str(row[0]) for row in back.ask("SELECT sql FROM sqlite_schema WHERE name = 't'")]
+    assert "DEFERRABLE INITIALLY DEFERRED" in text
+
+
+@pytest.mark.parametrize("there", ["sqlite", "duckdb"])
+def test_what_is_lost_is_said(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY ON CONFLICT REPLACE, a INT NOT NULL ON CONFLICT ABORT, "
+               "b INT UNIQUE ON CONFLICT IGNORE)")  # fmt: skip
+    source.ask("CREATE VIRTUAL TABLE found USING fts5(body)")
+    source.ask("INSERT INTO found VALUES ('some words')")
+    outcome = moved(source, target)
+    assert [hop.reads.table for hop in outcome.plan.hops] == ["t"]
+    assert sorted(said(outcome.plan, "object-lost")) == [
+        "not carried: ON CONFLICT IGNORE of UNIQUE (b)",
+        "not carried: ON CONFLICT REPLACE of PRIMARY KEY (id)",
+        "not carried: virtual table found",
+    ]
+    assert "USING fts5(body)" in outcome.plan.listed[0].text
+
+
+@pytest.mark.parametrize("there", ["sqlite", "duckdb", "postgresql"])
+def test_unique_constraints_have_names(there: str, tmp_path: Path, servers: Servers) -> None:
+    """Not those that SQLite gives to the indexes behind them, as sqlite_autoindex_t_1."""
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT UNIQUE, b INT, c INT, "
+               "CONSTRAINT both UNIQUE (b, c), UNIQUE (C))")  # fmt: skip
+    source.ask("CREATE INDEX t_a_key ON t (b)")
+    source.ask("INSERT INTO t VALUES (1, 1, 1, 1)")
+    moved(source, target)
+    for place in (source, target):
+        (table,) = wire.inspect(place.url)
+        if place is source or there != "duckdb":  # DuckDB gives no names of the user's back
+            assert {index.name for index in table.indexes} == {"t_a_key", "t_a_key2", "both", "t_c_key"}

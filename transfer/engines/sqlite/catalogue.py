@@ -35,6 +35,7 @@ _FOREIGN_KEYS = (
     "WHERE l.schema = 'main' ORDER BY l.name, f.id DESC, f.seq"
 )
 
+STRICT, WITHOUT_ROWID = "STRICT", "WITHOUT ROWID"
 _FOLDS = {"NOCASE": "case", "RTRIM": "blanks at the end"}  # by collation, of those that every SQLite has
 
 
@@ -44,9 +45,11 @@ def tables(session: Session) -> list[Table]:
     indexes = _grouped(session.ask(_INDEXES))
     foreign = _grouped(session.ask(_FOREIGN_KEYS))
     keys = {name: _key(rows) for name, rows in columns.items()}
-    found = [_table(session, row, columns[str(row[0])], indexes[str(row[0])]) for row in session.ask(_TABLES)]
+    rows = session.ask(_TABLES)
+    found = [_table(session, row, columns[str(row[0])], indexes[str(row[0])]) for row in rows]
     return [
-        replace(table, foreign_keys=_foreign_keys(table.name.table, foreign[table.name.table], keys)) for table in found
+        replace(table, foreign_keys=_foreign_keys(table.name.table, foreign[table.name.table], keys, str(row[3])))
+        for table, row in zip(found, rows, strict=True)
     ]
 
 
@@ -88,10 +91,24 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     )
     rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
     return Table(
-        Relation("", name), made, key, _indexes(indexes, collations), rows=_rows(session, name, rowid), kind=kind,
-        checks=_checks(name, told),
+        Relation("", name), made, key, _indexes(name, indexes, collations, told), rows=_rows(session, name, rowid),
+        kind=kind, checks=_checks(name, told), storage=_options(row),
+        left_out=tuple(lost for clause in told if (lost := _conflict(clause))),
         physical={**({"rowid": rowid} if rowid else {}), **({"strict": 1} if row[4] else {})},
     )  # fmt: skip
+
+
+def _options(row: Row) -> str:
+    """What stands behind the columns of a CREATE TABLE."""
+    return ", ".join(word for word, is_said in ((STRICT, row[4]), (WITHOUT_ROWID, row[2])) if is_said)
+
+
+def _conflict(told: Clause) -> str:
+    """What becomes of a row that breaks a constraint, in words; '' where it is refused as anywhere."""
+    if told.conflict in ("", "ABORT"):
+        return ""
+    on = f" ({', '.join(told.columns)})" if told.columns else ""
+    return f"ON CONFLICT {told.conflict} of {told.kind}{on}"
 
 
 def _collations(told: Sequence[Clause]) -> dict[str, str]:
@@ -136,7 +153,7 @@ def ends(rowid: str, relation: str) -> str:
     return f"SELECT (SELECT min({rowid}) FROM {relation}), (SELECT max({rowid}) FROM {relation})"
 
 
-def _indexes(rows: list[Row], collations: dict[str, str]) -> tuple[Index, ...]:
+def _indexes(table: str, rows: list[Row], collations: dict[str, str], told: Sequence[Clause]) -> tuple[Index, ...]:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[str(row[1])].append(row)
@@ -159,7 +176,21 @@ def _indexes(rows: list[Row], collations: dict[str, str]) -> tuple[Index, ...]:
         kept.append(Index(
             name, columns, bool(members[0][2]), origin == "u", descending, where, native=native, method=method
         ))  # fmt: skip
-    return tuple(kept)
+    return _named(table, kept, told)
+
+
+def _named(table: str, indexes: Sequence[Index], told: Sequence[Clause]) -> tuple[Index, ...]:
+    """Unique constraints by names of their own: SQLite numbers the indexes that it makes of them."""
+    own = {tuple(map(str.lower, one.columns)): one.name for one in told if one.kind == "UNIQUE" and one.name}
+    taken = {index.name.lower() for index in indexes if not index.constraint}
+    made = []
+    for index in indexes:
+        plain = f"{table}_{'_'.join(index.columns)}_key"
+        wanted = [own.get(tuple(map(str.lower, index.columns)), plain), plain, *(f"{plain}{k}" for k in range(2, 1000))]
+        name = next(name for name in wanted if name.lower() not in taken) if index.constraint else index.name
+        taken.add(name.lower())
+        made.append(replace(index, name=name))
+    return tuple(made)
 
 
 def _collated(members: list[Row]) -> str:
@@ -195,20 +226,21 @@ def _condition(sql: str) -> str:
     return "unreadable(" if where is None else said(parts[where + 1 :])
 
 
-def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]]) -> tuple[ForeignKey, ...]:
+def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]], sql: str) -> tuple[ForeignKey, ...]:
     groups: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         groups[int(str(row[1]))].append(row)
+    told = [clause.options for clause in clauses(sql) if clause.kind == "FOREIGN KEY"] if groups else []
     made = []
-    for members in groups.values():
+    for place, members in enumerate(groups.values()):
         columns = tuple(str(member[3]) for member in members)
         parent = str(members[0][2])
         # A reference without columns means the parent's primary key.
         referenced = keys.get(parent, ()) if members[0][4] is None else tuple(str(m[4]) for m in members)
-        name = f"{table}_{'_'.join(columns)}_fkey"
-        made.append(
-            ForeignKey(name, columns, Relation("", parent), referenced, _action(members[0][5]), _action(members[0][6]))
-        )
+        made.append(ForeignKey(
+            f"{table}_{'_'.join(columns)}_fkey", columns, Relation("", parent), referenced, _action(members[0][5]),
+            _action(members[0][6]), told[place] if len(told) == len(groups) else "",
+        ))  # fmt: skip
     return tuple(made)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine import Build
+from ...errors import RequestError
 from ...plan import Statement
 from ...schema.catalogue import Column, Index, Relation, Table
 from ...schema.sql import (
@@ -19,9 +20,12 @@ from ...schema.sql import (
     unique_clause,
 )
 from ...schema.violations import reference, unique
+from . import catalogue
 
 if TYPE_CHECKING:
     from . import Sqlite
+
+_STRICT = ("INTEGER", "INT", "REAL", "TEXT", "BLOB", "ANY")
 
 
 def exists(name: str, *kinds: str) -> str:
@@ -44,7 +48,22 @@ def create(engine: Sqlite, table: Table, into: Relation) -> str:
     clauses += [_unique(engine, index) for index in table.indexes if index.constraint]
     clauses += check_clauses(engine, table)
     clauses += foreign_key_clauses(engine, table)
-    return create_table(engine, into, clauses)
+    return create_table(engine, into, clauses, _options(table))
+
+
+def _options(table: Table) -> str:
+    """STRICT and WITHOUT ROWID, the latter while there is a key. RequestError for a type that STRICT does not know."""
+    odd = [column for column in table.columns if column.native.upper() not in _STRICT]
+    if catalogue.STRICT in table.storage and odd:
+        raise RequestError(
+            f"{table.name} is STRICT, and its column {odd[0].name} would be {odd[0].native or 'without a type'}, "
+            f"which such tables do not take.",
+            table=str(table.name), column=odd[0].name,
+            remedy=f"Leave it as it is, or read it as one of {', '.join(_STRICT)}; or make the table in the target, "
+            "and use --mode append.",
+        )  # fmt: skip
+    words = [word for word in table.storage.split(", ") if word and (table.key or word != catalogue.WITHOUT_ROWID)]
+    return f" {', '.join(words)}" if words else ""
 
 
 def _unique(engine: Sqlite, index: Index) -> str:

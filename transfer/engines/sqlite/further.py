@@ -1,4 +1,4 @@
-"""Views and triggers of a SQLite file."""
+"""Views, triggers and virtual tables of a SQLite file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from ..definition import parts_of, said
 _VIEWS = (
     "SELECT s.name, s.sql, c.name FROM sqlite_schema s JOIN pragma_table_xinfo(s.name) c "
     "WHERE s.type = 'view' AND s.name NOT LIKE 'ropeway_%' ORDER BY s.rowid, c.cid"
+)
+_VIRTUAL = (
+    "SELECT l.name, coalesce(s.sql, '') FROM pragma_table_list l JOIN sqlite_schema s ON s.name = l.name "
+    "WHERE l.schema = 'main' AND l.type = 'virtual' ORDER BY l.name"
 )
 _TRIGGERS = "SELECT tbl_name || '.' || name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid"
 
@@ -21,7 +25,11 @@ def further(session: Session) -> Further:
         queries[str(name)] = str(sql)
         columns.setdefault(str(name), []).append(str(column))
     views = tuple(View(Relation("", name), _query(sql), tuple(columns[name])) for name, sql in queries.items())
-    listed = tuple(Listed("trigger", Relation("", str(name)), str(sql)) for name, sql in session.ask(_TRIGGERS))
+    listed = tuple(
+        Listed(kind, Relation("", str(name)), str(sql))
+        for kind, query in (("trigger", _TRIGGERS), ("virtual table", _VIRTUAL))
+        for name, sql in session.ask(query)
+    )
     return Further(views, listed=listed)
 
 
