@@ -60,7 +60,8 @@ def _near(word: str, known: Iterable[str], what: str) -> str:
 def choices(request: Request, choice: Choice, source: Engine, target: Engine) -> dict[str, str]:
     """Each policy as it is for one table, what nobody chose included.
 
-    Inside a family values are kept; U+0000 and NaN in floats are where the target does not lack them.
+    Inside a family values are kept, as far as they are text at all; U+0000 and NaN in floats are where the target does
+    not lack them.
     """
     chosen = dict(checked([*request.policies, *choice.policies]))
     silent = KEEP if source.family == target.family else "stop"
@@ -69,6 +70,7 @@ def choices(request: Request, choice: Choice, source: Engine, target: Engine) ->
     made[RAW] = "stop"
     made[FLOATS] = made["nan"] if "nan" in target.lacks else KEEP
     made["nul"] = made["nul"] if "nul" in target.lacks else KEEP
+    made["invalid_text"] = chosen.get("invalid_text", "stop")  # which Arrow cannot carry, wherever it goes
     return made
 
 

@@ -40,6 +40,8 @@ class SqliteSession:
         # Planning into a file that is not there looks at an empty database, and makes no file.
         path = self.path if Path(self.path).is_file() else ":memory:"
         self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        # What is read here is shown and compared, never carried: a text that is no UTF-8 may not end the program.
+        self._connection.text_factory = lambda raw: raw.decode(errors="replace")
 
     def ask(self, sql: str) -> list[Row]:
         try:

@@ -9,16 +9,16 @@ whose move into DuckDB takes 45. Only then, and for columns without a declaratio
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...engine import Session
 from ...errors import RequestError
 from ...plan import Finding
-from ...policies import KEEP, forbid_null, refused
 from ...rules import read_rule, split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
+from .texts import example, texts
 from .types import EXACT_INTEGER, READS, SURVIVES
 
 _DAY = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]"
@@ -41,7 +41,6 @@ _FITS = {
     "duration": _INTEGER,
     "date": _DATE, "time": _TIME, "timestamp": _NAIVE, "instant": _ZONED,
 }  # fmt: skip
-_NUL = "instr({c}, char(0))"
 _MOMENTS = ("date", "time", "timestamp", "instant")
 
 
@@ -82,19 +81,14 @@ def profile(
     declared = {name: fits for name, fits in declared.items() if fits}
     source = f"({table.physical['query']})" if "query" in table.physical else double_quoted(table.name.table)
     source += f" WHERE ({where})" if where else " WHERE 1"
-    decided, findings = _texts(session, table, source, policies)
+    decided: dict[str, str] = {}
+    findings: list[Finding] = []
     if declared and session.ask(f"SELECT 1 FROM {source} AND NOT ({' AND '.join(declared.values())}) LIMIT 1"):
         odd = ", ".join(f"count(CASE WHEN NOT {fits} THEN 1 END)" for fits in declared.values())
         (row,) = session.ask(f"SELECT {odd} FROM {source}")
         names = {name for name, count in zip(declared, row, strict=True) if count}
         open_columns += [column for column in table.columns if column.name in names]
-    if not open_columns:
-        return decided, findings
-    counts = [part.format(c=double_quoted(column.name)) for column in open_columns for part in _COUNTS]
-    (row,) = session.ask(f"SELECT {', '.join(counts)} FROM {source}")
-    width = len(_COUNTS)
-    for place, column in enumerate(open_columns):
-        seen = _Seen(*(int(str(value or 0)) for value in row[place * width : (place + 1) * width]))
+    for column, seen in _seen(session, open_columns, source):
         if seen.blobs and (seen.texts or seen.integers or seen.reals):
             raise _mixed(session, table, column, source, seen)
         word, why, remedy = _decide(column, seen)
@@ -104,7 +98,19 @@ def profile(
             decided[column.name] = word
             at = f"{table.name}.{column.name}"
             findings.append(Finding("note", at, f"read as {word}: {why}", "profiled-type", remedy))
-    return decided, findings
+    chosen, told = texts(session, table, source, decided, policies)
+    return {**decided, **chosen}, [*findings, *told]
+
+
+def _seen(session: Session, columns: Sequence[Column], source: str) -> list[tuple[Column, _Seen]]:
+    """What each of these columns holds, by one query for all of them."""
+    if not columns:
+        return []
+    counts = [part.format(c=double_quoted(column.name)) for column in columns for part in _COUNTS]
+    (row,) = session.ask(f"SELECT {', '.join(counts)} FROM {source}")
+    numbers = [int(str(value or 0)) for value in row]
+    width = len(_COUNTS)
+    return [(column, _Seen(*numbers[at * width : (at + 1) * width])) for at, column in enumerate(columns)]
 
 
 def undecided(column: Column) -> bool:
@@ -170,48 +176,8 @@ def _word_of_numbers(seen: _Seen) -> tuple[str, str]:
     return f"DECIMAL(38,{seen.scale})", f", at most {seen.scale} decimals"
 
 
-def _texts(
-    session: Session, table: Table, source: str, policies: Mapping[str, str]
-) -> tuple[dict[str, str], list[Finding]]:
-    """What becomes of texts with U+0000, where the target lacks them."""
-    policy = policies["nul"]
-    rules = {c.name: read_rule(READS, c.native) for c in table.columns if c.native}
-    asked = [c for c in table.columns if (r := rules.get(c.name)) and r.type(split(c.native)).kind in ("text", "json")]
-    if policy == KEEP or not asked:
-        return {}, []
-    counts = ", ".join(f"count(CASE WHEN {_NUL.format(c=double_quoted(c.name))} THEN 1 END)" for c in asked)
-    (row,) = session.ask(f"SELECT {counts} FROM {source}")
-    words, findings = {}, []
-    for column, count in zip(asked, row, strict=True):
-        if not count:
-            continue
-        if policy == "stop":
-            key = _example(session, table, column, source, _NUL.format(c=double_quoted(column.name)))
-            raise refused(table, column, "nul", int(str(count)), key)
-        if policy != "null":
-            raise RequestError(
-                f"SQLite's SQL cannot {policy} the U+0000 in {table.name}.{column.name}.",
-                table=str(table.name), column=column.name, remedy="Choose --policy nul=null, or mend the texts.",
-            )  # fmt: skip
-        forbid_null(table, column, "nul: null")
-        words[column.name] = "text, nul null"
-        said = f"{int(str(count)):,} of its texts hold U+0000: read as {words[column.name]}"
-        findings.append(Finding("note", f"{table.name}.{column.name}", said, "profiled-type"))
-    return words, findings
-
-
-def _example(session: Session, table: Table, column: Column, source: str, condition: str) -> str:
-    """Where the first such value is: its key, or its rowid."""
-    names = list(table.key) or [str(name) for name in [table.physical.get("rowid")] if name]
-    if not names:
-        return ""
-    shown = [double_quoted(name) if table.key else name for name in names]
-    rows = session.ask(f"SELECT {', '.join(shown)} FROM {source} AND {condition} LIMIT 1")
-    return ", ".join(f"{name}={value}" for name, value in zip(names, rows[0], strict=True)) if rows else ""
-
-
 def _mixed(session: Session, table: Table, column: Column, source: str, seen: _Seen) -> RequestError:
-    at = _example(session, table, column, source, f"typeof({double_quoted(column.name)}) = 'blob'")
+    at = example(session, table, source, f"typeof({double_quoted(column.name)}) = 'blob'")
     rest = f"{seen.texts:,} texts and {seen.integers + seen.reals:,} numbers"
     return RequestError(
         f"{table.name}.{column.name} ({column.native or 'undeclared'}) holds {seen.blobs:,} blobs beside {rest}"

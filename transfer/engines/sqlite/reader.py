@@ -6,7 +6,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,13 @@ import pyarrow.compute as pc
 from ...engine import Row
 from ...errors import DataError, EngineError
 from ...place import Address
-from ...plan import Hop, Slice
+from ...plan import ColumnPlan, Hop, Slice
 from ...refusal import shown
 from ...schema.sql import count, select, source_of, where_of
 from ...types import Type
 from ..exact import first_refused, key_of, parsed
-from .types import EXACT_DIGITS
+from .texts import mended
+from .types import EXACT_DIGITS, choices_of
 
 if TYPE_CHECKING:
     from . import Sqlite
@@ -46,7 +46,16 @@ def storage(meaning: Type) -> str:
         return "int64"
     if pa.types.is_floating(arrow):
         return "float64"
-    return "binary" if pa.types.is_binary(arrow) else "text"
+    as_bytes = pa.types.is_binary(arrow) or "invalid_text" in choices_of(meaning.native)
+    return "binary" if as_bytes else "text"
+
+
+def _classes(meaning: Type) -> str:
+    """The storage classes, beside NULL, that the values of a column may have."""
+    word = meaning.native.lower()
+    if word.startswith("text, numbers too"):
+        return "'text', 'integer', 'real'"
+    return _KEPT["text" if choices_of(word) else _NUMBERS.get(word, storage(meaning))]
 
 
 class SqliteReader:
@@ -81,7 +90,7 @@ class SqliteReader:
     def _misfit(self, hop: Hop, part: Slice, name: str) -> DataError:
         """A value of another storage class: find it, so that the message can name its row."""
         column = next(column for column in hop.columns if column.source == name)
-        wanted = _KEPT[_NUMBERS.get(column.type.native.lower(), storage(column.type))]
+        wanted = _classes(column.type)
         where = where_of(self._engine, hop, part) or " WHERE 1"
         quoted = self._engine.quote(column.source)
         key = ", ".join(self._engine.quote(k) for k in hop.key) or "'(no key)'"
@@ -153,15 +162,29 @@ def _typed(stored: pa.RecordBatchReader, hop: Hop) -> Iterator[pa.RecordBatch]:
 def _cast(rows: pa.RecordBatch, place: int, hop: Hop) -> pa.Array[Any]:
     column, values = hop.columns[place], rows.column(place)
     try:
-        return _converted(values, column.type.arrow)
+        return _converted(mended(values, column.type.native), column.type.arrow)
     except pa.ArrowInvalid as error:
-        row = first_refused(values, partial(_converted, arrow=column.type.arrow))
-        key = key_of(rows.columns, [c.target for c in hop.columns], hop.key, row)
-        raise DataError(
-            f"{hop.reads}.{column.source} holds {shown(values[row].as_py())}, which is no {column.type}: {error}",
-            table=str(hop.reads), column=column.source, key=key,
-            remedy=f"Mend the value, or give the column another type: types: {{{column.source}: text}}.",
-        ) from error  # fmt: skip
+        row = first_refused(values, lambda part: _converted(mended(part, column.type.native), column.type.arrow))
+        # As bytes, for a text may be no UTF-8.
+        plain = [one.cast(pa.binary()) if pa.types.is_string(one.type) else one for one in rows.columns]
+        value = plain[place][row].as_py()
+        key = key_of(plain, [c.target for c in hop.columns], hop.key, row)
+        raise _refused(hop, column, value, key, error) from error
+
+
+def _refused(hop: Hop, column: ColumnPlan, value: object, key: str, error: pa.ArrowInvalid) -> DataError:
+    remedy = f"Mend the value, or give the column another type: types: {{{column.source}: text}}."
+    if isinstance(value, bytes) and not pa.types.is_binary(column.type.arrow):
+        text = value.decode(errors="replace")
+        if text.encode() == value:
+            value = text
+        else:
+            error = pa.ArrowInvalid("its bytes are no UTF-8")
+            remedy = "Mend the value, or choose what becomes of such texts: --policy invalid_text=null|remove|replace."
+    return DataError(
+        f"{hop.reads}.{column.source} holds {shown(value)}, which is no {column.type}: {error}",
+        table=str(hop.reads), column=column.source, key=key, remedy=remedy,
+    )  # fmt: skip
 
 
 def _is_misfit(error: adbc.Error | OSError) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ...rules import Native, Read, Write, fixed, word
@@ -44,8 +45,6 @@ _FROM_JULIAN = (
     f"CASE WHEN {{c}} IS NULL THEN NULL WHEN typeof({{c}}) IN ('real', 'integer') AND julianday({_JULIAN}) = {{c}} "
     f"THEN {_JULIAN} ELSE {_STOP} END"
 )
-_NO_NUL = "CASE WHEN instr({c}, char(0)) THEN NULL ELSE {c} END"  # replace() looks for no char(0)
-
 
 DECIMALS = ("decimal", "numeric", "dec", "money")
 EXACT_DIGITS = 15  # decimal digits that every double of that many keeps
@@ -65,11 +64,35 @@ def _stamp(kind: str) -> Callable[[Native], Type]:
     return lambda native: Type(kind, digits=max(native.argument(0, 6), 6), native=native.text)
 
 
+def choices_of(word: str) -> dict[str, str]:
+    """The policies that a word carries out, as `text, nul=remove` does: replace() of SQLite looks for no char(0)."""
+    return dict(re.findall(r", (nul|invalid_text)=([a-z]+)", word))
+
+
+def _by_policy(names: str, meaning: Callable[[Native], Type], sql: str) -> tuple[Read, Read]:
+    """Texts that change by the user's choice, which the reader sees to; what may be no UTF-8 comes as its bytes."""
+
+    def projected(native: Native, quoted: str) -> str:
+        made = sql.format(c=quoted)
+        return f"CAST({made} AS BLOB)" if "invalid_text" in choices_of(native.text) else made
+
+    return (
+        Read(f"({names}), .*=null.*", meaning, projected, fidelity=Fidelity.LOSSY, nulls=True, when="by policy",
+             why="policy nul or invalid_text: such texts become NULL"),
+        Read(f"({names}), .*=re.*", meaning, projected, fidelity=Fidelity.LOSSY, when="by policy",
+             why="policy nul or invalid_text: what cannot be held is removed or replaced"),
+    )  # fmt: skip
+
+
+_TEXTS = "[a-z ]*(char|clob|text|string)[a-z ]*"
+
 READS = (
+    *_by_policy("text, numbers too", fixed("text"), _BOTH),
+    *_by_policy("json|json_text|jsonb", fixed("json"), _ONLY_TEXT),
+    *_by_policy(_TEXTS, _text, _ONLY_TEXT),
     Read("text, numbers too", fixed("text"), _BOTH, why="texts and numbers in one column"),
     Read("text, blobs too", fixed("text"), "CAST({c} AS TEXT)", why="blobs of UTF-8 among texts"),
     Read("blob, texts too", fixed("binary"), "CAST({c} AS BLOB)", why="texts as their UTF-8 among blobs"),
-    Read("text, nul null", fixed("text"), _NO_NUL, fidelity=Fidelity.LOSSY, nulls=True, why="policy nul: null"),
     Read("unixtime", fixed("instant"), _unix(_MOMENT), why="seconds since 1970, whole ones"),
     Read("unixtime_ms", fixed("instant"), _unix(_MILLIS), why="milliseconds since 1970"),
     Read("julian", fixed("timestamp"), _FROM_JULIAN, why="Julian days, as SQLite reads them, in milliseconds"),
@@ -81,7 +104,7 @@ READS = (
     Read("json|json_text|jsonb", fixed("json"), _ONLY_TEXT),
     Read("uuid", fixed("uuid"), _ONLY_TEXT),
     Read("[a-z0-9 ]*int[a-z0-9 ]*", fixed("int64"), why="SQLite stores 64 bits whatever the word"),
-    Read("[a-z ]*(char|clob|text|string)[a-z ]*", _text, _TEXT),
+    Read(_TEXTS, _text, _TEXT),
     Read("(long ?)?blob|(var)?binary|bytea", fixed("binary"), _ONLY_BLOB),
     Read("real|double( precision)?|float[48]?", fixed("float64")),
     Read("number", fixed("float64"), _NUMBER, why="integers and reals in one column"),
