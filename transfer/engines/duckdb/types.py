@@ -45,6 +45,29 @@ def _finite(native: Native, quoted: str) -> str:
     return f"CASE WHEN isinf({asked}) THEN NULL ELSE {quoted} END"
 
 
+_TEXTS, _FLOATS = "varchar|char|bpchar|text|string", (("real|float|float4", "float32"), ("double|float8", "float64"))
+NUL, ODD = "contains({c}, chr(0))", "NOT isfinite({c})"
+
+
+def _or_null(condition: str) -> str:
+    return f"CASE WHEN {condition} THEN NULL ELSE {{c}} END"
+
+
+_LOSSY, _BY_NAN, _BY_NUL = Fidelity.LOSSY, "by the policy nan", "by the policy nul"
+_CHOSEN = (
+    *(Read(f"({names}), nan as null", fixed(kind), _or_null(ODD), fidelity=_LOSSY, nulls=True, when=_BY_NAN,
+           why="policy nan: NaN and infinities become NULL") for names, kind in _FLOATS),
+    *(Read(f"({names}), as text", fixed("text"), AS_TEXT, fidelity=Fidelity.TEXT, when=_BY_NAN, why="policy nan: text")
+      for names, _ in _FLOATS),
+    Read(f"({_TEXTS}), nul as null", _text, _or_null(NUL), fidelity=_LOSSY, nulls=True, when=_BY_NUL,
+         why="policy nul: texts with U+0000 become NULL"),
+    Read(f"({_TEXTS}), nul removed", _text, "replace({c}, chr(0), '')", fidelity=_LOSSY, when=_BY_NUL,
+         why="policy nul: without U+0000"),
+    Read(f"({_TEXTS}), nul replaced", _text, "replace({c}, chr(0), chr(65533))", fidelity=_LOSSY, when=_BY_NUL,
+         why="policy nul: U+FFFD for U+0000"),
+)  # fmt: skip
+
+
 def _json(native: Native, quoted: str) -> str:
     shape = nested(native.text)
     assert shape  # noqa: S101 - the rule's guard has seen it
@@ -57,6 +80,7 @@ def _wkb(native: Native, quoted: str) -> str:
 
 
 READS = (
+    *_CHOSEN,
     Read("(?s:.*)", fixed("json"), _json, guard=lambda native: nested(native.text) is not None,
          when="lists, arrays, structs, tuples, maps, unions", fidelity=Fidelity.TEXT,
          why="as JSON, where numbers beyond 64 bits, decimals, moments and bytes are texts"),
@@ -64,10 +88,9 @@ READS = (
     Read("bool|boolean|logical", fixed("bool")),
     *(Read(names, fixed(kind)) for names, kind in _INTEGERS.items()),
     Read("u?(hugeint|int128)", fixed("decimal", precision=39), AS_TEXT, why="128 bits have up to 39 digits"),
-    Read("real|float|float4", fixed("float32")),
-    Read("double|float8", fixed("float64")),
+    *(Read(names, fixed(kind)) for names, kind in _FLOATS),
     Read("decimal|numeric|dec", _decimal),
-    Read("varchar|char|bpchar|text|string", _text, AS_TEXT),
+    Read(_TEXTS, _text, AS_TEXT),
     Read("uuid", fixed("uuid"), AS_TEXT),
     Read("json", fixed("json"), AS_TEXT),
     Read("blob|bytea|binary|varbinary", fixed("binary")),
