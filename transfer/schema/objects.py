@@ -53,10 +53,11 @@ def _column(
     text = own.default
     comment = column.comment if there.comments else ""
     column = replace(column, default="", comment=comment, collation=_collation(own, here, there), folds="")
-    column = _counted(_refreshed(column, own, source, here, there, findings), own, source, there, findings)
+    column = _numbered(_refreshed(column, own, source, here, there, findings), own, source, there, findings)
+    column = _counted(column, own, source, there, findings)
     if own.generated:
         return _generated(column, source, columns, here, there, findings)
-    if not text or column.identity:
+    if not text or own.identity:
         return column
     from .expressions import Untranslatable, default  # with sqlglot a tenth of a second
 
@@ -79,8 +80,29 @@ def _refreshed(
     return replace(column, refreshed="")
 
 
+def _numbered(column: Column, own: Column, source: Table, there: Wording, findings: list[Finding]) -> Column:
+    """The column as one that counts by itself, as far as the target has room for that."""
+    if not own.identity or own.name in _counters(source, there):
+        return column
+    only = "one column of a table" if there.numbered == "one" else "a key of a single column"
+    said = f"its numbers are not carried: it counts by itself in the source, and in the target only {only} does"
+    remedy = "Have the application or a trigger give them, where new rows come without."
+    findings.append(Finding("note", f"{source.name}.{own.name}", said, "default-lost", remedy))
+    return replace(column, identity=False, last=0)
+
+
+def _counters(source: Table, there: Wording) -> list[str]:
+    """The columns that count by themselves in the target, too."""
+    counting = [column.name for column in source.columns if column.identity]
+    if there.numbered == "key":
+        return [name for name in counting if source.key == (name,)]
+    if there.numbered == "one":
+        return sorted(counting, key=lambda name: name not in source.key)[:1]
+    return counting
+
+
 def _counted(column: Column, own: Column, source: Table, there: Wording, findings: list[Finding]) -> Column:
-    if not own.identity or there.steps or (own.step == 1 and not own.always):
+    if not column.identity or there.steps or (own.step == 1 and not own.always):
         return column
     said = f"its identity counts in steps of {own.step} in the source, of 1 in the target" if own.step != 1 else ""
     said += "its identity is ALWAYS given in the source; the target takes other numbers, too" if own.always else ""

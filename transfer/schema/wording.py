@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Wording:
     `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
     given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
     others than one, and be the only one to give numbers. `keys_fold` says that keys go by their columns' collations.
+    `numbered` says which columns of a table may count by themselves: `any`, `one`, or a `key` of one column.
     `unproven` are the words for constraints that rows may break.
     """
 
@@ -56,4 +58,5 @@ class Wording:
     deferrable: bool = False
     steps: bool = False
     keys_fold: bool = True
+    numbered: Literal["any", "one", "key"] = "any"
     unproven: tuple[str, ...] = ()

@@ -1,0 +1,61 @@
+"""Columns that count by themselves and are no key: they go on counting, or the plan says that they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moves import moved
+from ropeway.transfer.plan import Plan
+from spots import Servers, Spot, spot
+
+
+def said(plan: Plan, name: str) -> list[str]:
+    return [f"{finding.where}: {finding.message}" for finding in plan.findings if finding.name == name]
+
+
+def counting(place: Spot) -> None:
+    if place.engine == "duckdb":
+        place.ask("CREATE SEQUENCE sq START 7")
+        place.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, n BIGINT DEFAULT nextval('sq'))")
+    else:
+        place.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, n serial)")
+    place.ask("INSERT INTO t (id) VALUES (1), (2)")
+
+
+@pytest.mark.parametrize("there", ["sqlite", "duckdb", "postgresql", "mariadb"])
+@pytest.mark.parametrize("here", ["duckdb", "postgresql"])
+def test_outside_of_a_key(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    counting(source)
+    outcome = moved(source, target)
+    ((last,),) = source.ask("SELECT max(n) FROM t")
+    if there == "sqlite":
+        (lost,) = said(outcome.plan, "default-lost")
+        assert "t.n: its numbers are not carried" in lost
+        return
+    assert not said(outcome.plan, "default-lost")
+    target.ask("INSERT INTO t (id) VALUES (3)")
+    assert target.ask("SELECT n FROM t WHERE id = 3") == [(last + 1,)]
+
+
+def test_two_in_one_table(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE t (id serial PRIMARY KEY, n serial)")
+    source.ask("INSERT INTO t DEFAULT VALUES")
+    outcome = moved(source, target)
+    (lost,) = said(outcome.plan, "default-lost")
+    assert "t.n: its numbers are not carried" in lost
+
+
+@pytest.mark.parametrize("here", ["duckdb", "postgresql"])
+def test_a_sequence_of_several_columns(here: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask("CREATE SEQUENCE sq")
+    source.ask(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n BIGINT DEFAULT nextval('sq'), m BIGINT DEFAULT nextval('sq'))"
+    )
+    source.ask("INSERT INTO t (id) VALUES (1)")
+    lost = said(moved(source, target).plan, "default-lost")
+    assert ["its default is not carried: nextval" in one for one in lost] == [True, True]
