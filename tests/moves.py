@@ -9,6 +9,7 @@ import pytest
 from ropeway.cli import wire
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.place import parse
+from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Request
 from spots import Spot
 
@@ -24,6 +25,10 @@ def moved(source: Spot, target: Spot, **options: Any) -> wire.Outcome:
     assert outcome.report
     assert outcome.report.equal, outcome.report
     return outcome
+
+
+def planned(source: Spot, target: Spot, **options: Any) -> Plan:
+    return wire.plan(*requested(source, target, **options))
 
 
 def refusal(source: Spot, target: Spot, **options: Any) -> str:

@@ -24,7 +24,7 @@ from ...types import Fidelity
 from . import aside, catalogue, ddl, further, rights
 from .canon import checksum_sql
 from .profile import profile
-from .session import PostgreSqlLoader, PostgreSqlSession, qualified
+from .session import PostgreSqlLoader, PostgreSqlSession, alone, qualified
 from .source import PostgreSqlSource
 from .types import READS, WRITES
 
@@ -181,7 +181,7 @@ class PostgreSql:
         clause = f" WHERE {where}" if where else ""
         rows = session.ask(
             f'SELECT DISTINCT k::text COLLATE "C" FROM (SELECT unnest(percentile_disc(ARRAY[{shares}]) '
-            f"WITHIN GROUP (ORDER BY {quoted})) AS k FROM {self.relation(table.name)}{clause}) AS q "
+            f"WITHIN GROUP (ORDER BY {quoted})) AS k FROM {alone(session, table.name)}{clause}) AS q "
             "WHERE k IS NOT NULL"
         )
         ordered = session.ask(
@@ -269,11 +269,12 @@ class PostgreSql:
             "SELECT current_setting('server_version_num'), current_setting('server_encoding')"
         )
         utf8 = encoding == "UTF8"
-        return checksum_sql(self.relation(relation), columns, where, server_version=int(str(version)), utf8=utf8)
+        return checksum_sql(alone(session, relation), columns, where, server_version=int(str(version)), utf8=utf8)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
-        """Row level security of tables that are there: it hides rows from the proof too."""
-        return rights.hidden(session, [hop.writes for hop in hops if hop.mode != "create"])
+        """Of tables that are there: row level security hides rows from the proof too, others may inherit from them."""
+        there = rights.hidden(session, [hop.writes for hop in hops if hop.mode != "create"])
+        return [*there, *rights.inherited(session, hops)]
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool

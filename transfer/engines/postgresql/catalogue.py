@@ -113,7 +113,13 @@ WHERE k.contype = 'c' AND {USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
 SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND {USERS}"""
+WHERE NOT t.tgisinternal AND {USERS}
+UNION ALL
+SELECT i.inhrelid::int8, 'INHERITS, without which the parent no longer shows its rows: '
+       || format('ALTER TABLE %I.%I INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname)
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+WHERE c.relkind IN ('r', 'f') AND NOT c.relispartition AND {USERS}"""
 
 _OWN = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),

@@ -11,6 +11,7 @@ from ...policies import FLOATS, KEEP, MEANT, NATIVE, RAW, forbid_null, idle, ref
 from ...rules import Native, split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
+from .session import alone
 from .types import FAR, NO_FLOAT, NO_NUMBER
 
 _MONTHS = "(NOT isfinite({c}) OR extract(year FROM {c}) <> 0 OR extract(month FROM {c}) <> 0)"
@@ -63,8 +64,7 @@ def profile(
     asked = [question for question in asked if question not in left]
     if not asked:
         return {}, findings
-    relation = f"{double_quoted(table.name.schema)}.{double_quoted(table.name.table)}"
-    source = f"({table.physical['query']}) AS q" if "query" in table.physical else relation
+    source = f"({table.physical['query']}) AS q" if "query" in table.physical else alone(session, table.name)
     parts = [part for question in asked for part in question.parts]
     if policies[RAW] == KEEP or all(question.odd == "false" for question in asked):
         row: list[object] = [0] * len(parts)  # nothing depends on the values

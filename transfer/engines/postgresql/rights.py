@@ -17,6 +17,10 @@ _DOES = {
     "append": ("INSERT", "SELECT"), "truncate": ("TRUNCATE", "INSERT", "SELECT"),
     "merge": ("INSERT", "SELECT", "UPDATE"),
 }  # fmt: skip
+_BEYOND = {
+    "truncate": "TRUNCATE would empty it too", "merge": "the update would reach its rows too",
+    "replace": "it would go on inheriting from the table that is replaced",
+}  # fmt: skip
 _OWNING = {"replace": "it is renamed", "fill": "its keys, indexes and triggers are put aside"}
 
 
@@ -49,6 +53,25 @@ def hidden(session: Session, tables: Sequence[Relation]) -> list[Finding]:
         for role in [_who(session)[0]]
         for schema, table, _, _, hides, _ in _tables(session, tables)
         if hides
+    ]  # fmt: skip
+
+
+def inherited(session: Session, hops: Sequence[Hop]) -> list[Finding]:
+    """Tables that others inherit from: what these modes do to one is done to the rows of the others."""
+    named = {hop.writes: hop.mode for hop in hops if hop.mode in _BEYOND and hop.writes.schema}
+    if not named:
+        return []
+    rows = session.ask(
+        "SELECT n.nspname::text, c.relname::text, string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid) "
+        f"FROM (VALUES {_pairs(named)}) v (s, t) JOIN pg_namespace n ON n.nspname = v.s "
+        "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = v.t AND c.relkind <> 'p' "
+        "JOIN pg_inherits i ON i.inhparent = c.oid GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    return [
+        Finding("blocker", str(on), f"{children} inherits from it: {_BEYOND[named[on]]}", "inherited-from",
+                "Choose --mode append, or part them first: ALTER TABLE ... NO INHERIT.")
+        for schema, table, children in rows
+        for on in [Relation(str(schema), str(table))]
     ]  # fmt: skip
 
 

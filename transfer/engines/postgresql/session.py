@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from ...engine import Ledger, Row
+from ...engine import Ledger, Row, Session
 from ...errors import EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address, redact
@@ -121,3 +121,13 @@ def qualified(relation: Relation) -> str:
     """A quoted name with its schema."""
     schema = f"{double_quoted(relation.schema)}." if relation.schema else ""
     return schema + double_quoted(relation.table)
+
+
+def alone(session: Session, relation: Relation) -> str:
+    """A table as a query reads its own rows: those of tables that inherit from it are theirs.
+
+    A partitioned table has no rows of its own, and is read whole.
+    """
+    name = qualified(relation)
+    rows = session.ask(f"SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass({text_literal(name)})")
+    return name if not rows or rows[0][0] else f"ONLY {name}"

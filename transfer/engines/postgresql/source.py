@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -13,12 +13,13 @@ import pyarrow as pa
 from ...engine import Row
 from ...errors import EngineError
 from ...place import Address
-from ...plan import Hop, Slice
+from ...plan import Cut, Hop, Slice
+from ...schema.catalogue import Relation
 from ...schema.sql import count, select, where_of
 from ...verification import server_sum
 from .copy import cancel_reader, close_reader, open_reader, read
 from .raw import read_raw
-from .session import PINS, PostgreSqlSession, arguments
+from .session import PINS, PostgreSqlSession, alone, arguments
 
 if TYPE_CHECKING:
     import adbc_driver_postgresql.dbapi as adbc
@@ -28,12 +29,33 @@ if TYPE_CHECKING:
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
+@dataclass(frozen=True)
+class _Alone:
+    """The engine's spelling for queries that read: a table without those that inherit from it."""
+
+    engine: PostgreSql
+    session: PostgreSqlSession
+
+    def quote(self, name: str) -> str:
+        return self.engine.quote(name)
+
+    def literal(self, value: object) -> str:
+        return self.engine.literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        return alone(self.session, relation)
+
+    def condition(self, cut: Cut) -> str:
+        return self.engine.condition(cut)
+
+
 class PostgreSqlReader:
     """One connection inside the source's snapshot; bulk reading has a connection of its own kind."""
 
     def __init__(self, engine: PostgreSql, address: Address, snapshot: str) -> None:
         self._engine = engine
         self._session = PostgreSqlSession(address)
+        self._spelling = _Alone(engine, self._session)
         self._snapshot = snapshot
         self._address = address
         self._bulk: adbc.Connection | None = None
@@ -63,12 +85,12 @@ class PostgreSqlReader:
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-        return read(self._bulk_connection(), select(self._engine, hop, part), schema, batch_bytes, hop.key)
+        return read(self._bulk_connection(), select(self._spelling, hop, part), schema, batch_bytes, hop.key)
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         # Undecoded means unprojected: the target's columns have the source's own types.
         plain = [replace(c, project=self._engine.quote(c.source)) for c in hop.columns]
-        query = select(self._engine, replace(hop, columns=tuple(plain)), part)
+        query = select(self._spelling, replace(hop, columns=tuple(plain)), part)
         return read_raw(self._session.connection, query)
 
     def ask(self, sql: str) -> list[Row]:
@@ -83,7 +105,7 @@ class PostgreSqlReader:
         return server_sum(self.ask(sql)[0])
 
     def count(self, hop: Hop) -> int:
-        return int(str(self.ask(count(self._engine, hop))[0][0]))
+        return int(str(self.ask(count(self._spelling, hop))[0][0]))
 
     def cancel(self) -> None:
         if self._bulk is not None:
