@@ -118,6 +118,16 @@ def test_what_has_no_counterpart_is_said(tmp_path: Path, servers: Servers) -> No
     assert any("check odd is not carried" in one and "mine()" in one for one in said), said
 
 
+@pytest.mark.parametrize("there", ["postgresql", "duckdb"])
+@pytest.mark.parametrize("here", ["postgresql", "duckdb"])
+def test_defaults_that_are_no_number(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer, f double precision DEFAULT 'NaN', g real DEFAULT '-Infinity')")
+    moved(source, target)
+    target.ask("INSERT INTO t (id) VALUES (1)")
+    assert target.ask("SELECT f = 'NaN', g = '-Infinity' FROM t") == [(True, True)]
+
+
 @pytest.mark.parametrize("there", SQL_ENGINES)
 @pytest.mark.parametrize("here", ["sqlite", "postgresql", "mariadb"])
 def test_indexes_keep_direction_and_condition(here: str, there: str, tmp_path: Path, servers: Servers) -> None:

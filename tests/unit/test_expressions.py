@@ -12,7 +12,7 @@ from ropeway.transfer.schema.expressions import Untranslatable, check, default
 from ropeway.transfer.types import Type
 
 INT, TEXT, BOOL, DAY = Type("int32"), Type("text"), Type("bool"), Type("date")
-NOW, INSTANT, UUID = Type("timestamp", digits=3), Type("instant"), Type("uuid")
+FLOAT, NOW, INSTANT, UUID = Type("float64"), Type("timestamp", digits=3), Type("instant"), Type("uuid")
 
 # (default, its engine, the column's Type): what it becomes where, or the reason why not
 DEFAULTS = [
@@ -36,6 +36,10 @@ DEFAULTS = [
     ("gen_random_uuid()", "postgresql", UUID, {"mariadb": "(UUID())", "duckdb": "uuid()", "sqlite": "no counterpart"}),
     ("my_default()", "postgresql", TEXT, {"duckdb": "my_default() is not known"}),
     ("lower('A')", "postgresql", TEXT, {"duckdb": "not known to mean the same"}),
+    ("'NaN'::double precision", "postgresql", FLOAT, {"postgresql": "'NaN'", "duckdb": "'NaN'", "mariadb": "no plain"}),
+    ("'-Infinity'::real", "postgresql", FLOAT, {"postgresql": "'-Infinity'", "duckdb": "'-Infinity'"}),
+    ("'NaN'::numeric", "postgresql", Type("decimal", precision=9, scale=2), {"duckdb": "no plain decimal"}),
+    ("'NaN'", "sqlite", FLOAT, {"postgresql": "no plain float64"}),
     ("'x'", "sqlite", INT, {"postgresql": "no plain int32"}),
     ("'x'", "postgresql", TEXT, {"parquet": "nothing there has defaults"}),
     ("((", "postgresql", TEXT, {"duckdb": "cannot be read"}),

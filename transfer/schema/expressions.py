@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 import sqlglot
@@ -36,6 +37,7 @@ _JOINED = (exp.DPipe, exp.Concat)
 # What may not be there even where the dialect is the same: functions of users, other tables.
 _FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, exp.Parameter, exp.Placeholder)
 _LIKE_MINDS_CASE = ("postgres", "duckdb")
+_HAVE_NAN = ("postgres", "duckdb")
 
 
 class Untranslatable(Exception):
@@ -57,7 +59,7 @@ def default(text: str, source: Wording, target: Wording, meaning: Type, native: 
     value = _value(node)
     if value is None:
         raise Untranslatable(f"{_named(node)} is not known to mean the same there")
-    return _literal(value, target, meaning)
+    return _literal(value, source, target, meaning)
 
 
 def _parsed(text: str, dialect: str) -> exp.Expr:
@@ -101,14 +103,16 @@ def _value(node: exp.Expr) -> str | None:
     return node.name if isinstance(node, exp.Literal) else None
 
 
-def _literal(value: str, target: Wording, meaning: Type) -> str:
+def _literal(value: str, source: Wording, target: Wording, meaning: Type) -> str:
     if meaning.kind == "bool" and value.lower() in (*_TRUE, *_FALSE):
         return target.true if value.lower() in _TRUE else target.false
     if meaning.kind in _NUMBERS:
-        try:
-            return f"{Decimal(value):f}"
-        except InvalidOperation:
-            pass
+        with suppress(InvalidOperation):
+            number = Decimal(value)
+            if number.is_finite():
+                return f"{number:f}"
+            if meaning.kind in FLOATS and {source.dialect, target.dialect} <= set(_HAVE_NAN):
+                return exp.Literal.string(value).sql(dialect=target.dialect)  # bare, it would be a column's name
     pattern = _ISO.get(meaning.kind)
     if meaning.kind in _TEXTS or (pattern and re.fullmatch(pattern, value)):
         return exp.Literal.string(value).sql(dialect=target.dialect)
