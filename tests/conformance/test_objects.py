@@ -128,6 +128,90 @@ def test_defaults_that_are_no_number(here: str, there: str, tmp_path: Path, serv
     assert target.ask("SELECT f = 'NaN', g = '-Infinity' FROM t") == [(True, True)]
 
 
+def test_bytes_of_a_default_that_mariadb_does_not_print_stay_behind(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer, b varbinary(5) DEFAULT x'00ff27')")
+    outcome = moved(source, target)
+    assert [finding.where for finding in outcome.plan.findings if finding.name == "default-lost"] == ["t.b"]
+
+
+# Defaults that other engines have no words for, each with its column's type.
+OWN_DEFAULTS = {
+    "postgresql": [
+        ("timestamptz", "now() + interval '1 day'"), ("text", "'a' || 'b'"), ("text", "CURRENT_USER"),
+        ("integer[]", "ARRAY[1,2]"), ("bytea", r"'\x00ff'"), ("timestamp", "'infinity'"), ("date", "'-infinity'"),
+        ("timestamptz", "'2024-01-01 10:00:00+02'"), ("numeric(9,2)", "'NaN'"), ("interval", "'1 mon'"),
+        ("bit(3)", "B'011'"), ("jsonb", "jsonb_build_object('a', 1)"), ("boolean", "1 = 1"),
+        ("timestamp", "(now() AT TIME ZONE 'utc')"), ("time", "'24:00'"), ("text", "upper('it''s')"),
+    ],
+    "duckdb": [
+        ("boolean", "(1 = 1)"), ("integer", "1 + 1"), ("integer[]", "[1, 2]"), ("blob", r"'\x00\xFF'::BLOB"),
+        ("text", "'a' || 'b'"), ("time", "'10:00'"),
+    ],
+    "sqlite": [
+        ("blob", "x'00ff'"), ("text", "CURRENT_TIME"), ("integer", "(1 + 1)"), ("text", "('a' || 'b')"),
+        ("text", "(upper('a'))"),
+    ],
+    "mariadb": [
+        ("integer", "(1 + 1)"), ("varbinary(5)", "'ab'"), ("varbinary(5)", "x'002741'"), ("bit(3)", "b'011'"),
+        ("varchar(9)", "(concat('a', 'b'))"), ("datetime", "(current_timestamp() + interval 1 day)"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "duckdb", "sqlite", "mariadb"])
+def test_defaults_of_the_engines_own_are_kept_between_two(engine: str, tmp_path: Path, servers: Servers) -> None:
+    """What each new row gets is the same in both, or of the same moment."""
+    source, target = spot(engine, tmp_path, servers), spot(engine, tmp_path, servers)
+    kept = OWN_DEFAULTS[engine]
+    columns = ", ".join(f"c{n} {kind}{' DEFAULT ' + text}" for n, (kind, text) in enumerate(kept))
+    source.ask(f"CREATE TABLE t (id integer, {columns})")
+    outcome = moved(source, target)
+    assert not [finding for finding in outcome.plan.findings if finding.name == "default-lost"]
+    for place in (source, target):
+        place.ask("INSERT INTO t (id) VALUES (1)")
+    for n, (kind, text) in enumerate(kept):
+        printed = engine == "postgresql" and "now" not in text  # its driver has no infinity
+        query = f"SELECT c{n}{'::text' if printed else ''} FROM t"
+        ((there,),), ((here,),) = target.ask(query), source.ask(query)
+        if isinstance(here, dt.datetime) and here.year > 2024:
+            assert dt.timedelta(0) <= there - here < dt.timedelta(hours=1), text
+        elif text != "CURRENT_TIME":
+            assert here is not None
+            assert there == here, (kind, text)
+        else:
+            assert len(there) == len("10:00:00")
+
+
+def test_a_default_by_what_a_user_made_stays_behind(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE SCHEMA own")
+    # sqlglot has functions of its own by these names, which PostgreSQL has not, or has under another name.
+    source.ask("CREATE FUNCTION months_between(date, date) RETURNS integer LANGUAGE sql AS 'SELECT 7'")
+    source.ask("CREATE FUNCTION own.upper(text) RETURNS text LANGUAGE sql AS 'SELECT $1'")
+    source.ask("CREATE FUNCTION mine() RETURNS text LANGUAGE sql AS 'SELECT ''x'''")
+    source.ask("CREATE TYPE mood AS ENUM ('sad')")
+    source.ask(
+        "CREATE TABLE t (a integer DEFAULT months_between('2024-01-01', '2024-02-01'), b text DEFAULT own.upper('b'), "
+        "c text DEFAULT mine() || 'c', d text DEFAULT 'sad'::mood::text || 'x', e text DEFAULT 'kept' || 'e')"
+    )
+    outcome = moved(source, target)
+    lost = {f.where.rpartition(".")[2]: f.message for f in outcome.plan.findings if f.name == "default-lost"}
+    assert lost.keys() == set("abcd")
+    for name, words in {"a": "months_between()", "b": "upper()", "c": "mine()", "d": "mood is no type"}.items():
+        assert words in lost[name]
+
+
+@pytest.mark.parametrize("there", ["postgresql", "mariadb", "sqlite", "duckdb"])
+@pytest.mark.parametrize("here", ["postgresql", "mariadb"])
+def test_bits_of_a_default_keep_their_places(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer, b bit(3) DEFAULT b'011')")
+    moved(source, target)
+    target.ask("INSERT INTO t (id) VALUES (1)")
+    assert target.ask("SELECT b FROM t") == [(b"\x03" if there == "mariadb" else "011",)]
+
+
 @pytest.mark.parametrize("there", SQL_ENGINES)
 @pytest.mark.parametrize("here", ["sqlite", "postgresql", "mariadb"])
 def test_indexes_keep_direction_and_condition(here: str, there: str, tmp_path: Path, servers: Servers) -> None:

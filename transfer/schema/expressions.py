@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from ..rules import split
 from ..types import FLOATS, INTEGERS, Type
 from .wording import Wording
 
@@ -36,6 +37,7 @@ _SUMS = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
 _JOINED = (exp.DPipe, exp.Concat)
 # What may not be there even where the dialect is the same: functions of users, other tables.
 _FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, exp.Parameter, exp.Placeholder)
+_COUNTING = {"nextval", "currval", "lastval", "setval"}  # whose sequence has another name, or is none of the target's
 _LIKE_MINDS_CASE = ("postgres", "duckdb")
 _HAVE_NAN = ("postgres", "duckdb")
 
@@ -44,11 +46,30 @@ class Untranslatable(Exception):
     """Why an expression has no counterpart; its text is the reason, in words for the plan."""
 
 
-def default(text: str, source: Wording, target: Wording, meaning: Type, native: str) -> str:
-    """A column's default in the target's words, '' for NULL. Untranslatable says what has no counterpart."""
+def default(text: str, source: Wording, target: Wording, meaning: Type, native: str, own: str = "") -> str:
+    """A column's default in the target's words, '' for NULL. Untranslatable says what has no counterpart.
+
+    Of a column whose type is its `own` there, the source's own words may hold where no others are known.
+    """
     if not target.dialect:
         raise Untranslatable("nothing there has defaults")
-    node = _unwrapped(_parsed(text, source.dialect))
+    tree = _parsed(text, source.dialect)
+    # MySQL and MariaDB have one dialect, and not the same in what a default may be.
+    same = own == native and (source.dialect, source.calls) == (target.dialect, target.calls)
+    try:
+        return _worded(_unwrapped(tree), source, target, meaning, native)
+    except Untranslatable:
+        called = {name.lower() for name in re.findall(r'(\w+)"?\s*\(', text)}
+        if not same or native in target.bare or called & _COUNTING:
+            raise
+        if meaning.kind == "binary" and isinstance(tree, exp.Literal) and not re.fullmatch("[ ->@-~]*", text):
+            raise  # MariaDB prints a question mark for bytes that are no text
+        _allow_own(tree, called, source, target, native)
+    return text if isinstance(tree, exp.Paren | exp.Literal | exp.HexString | exp.BitString) else f"({text})"
+
+
+def _worded(node: exp.Expr, source: Wording, target: Wording, meaning: Type, native: str) -> str:
+    """A constant, or a call that has a counterpart."""
     if isinstance(node, exp.Null):
         return ""
     if native in target.bare:
@@ -59,7 +80,25 @@ def default(text: str, source: Wording, target: Wording, meaning: Type, native: 
     value = _value(node)
     if value is None:
         raise Untranslatable(f"{_named(node)} is not known to mean the same there")
+    if meaning.kind == "text" and isinstance(node, exp.BitString):
+        declared = split(meaning.native)
+        value = node.name.zfill(declared.argument(0, 1) if declared.name == "bit" else 0)
+    if split(native).name == "bit" and re.fullmatch("[01]+", value):
+        return exp.BitString(this=value).sql(dialect=target.dialect)
     return _literal(value, source, target, meaning)
+
+
+def _allow_own(tree: exp.Expr, called: set[str], source: Wording, target: Wording, native: str) -> None:
+    """Untranslatable for what another place of the same kind may not have: functions and types of users, columns."""
+    for name in sorted(called & (source.routines or frozenset())):  # by name, as the tree takes some for others
+        raise Untranslatable(f"{name}() is no function of the engine")
+    for node in tree.walk():
+        _allow(node, source, target, same=True)
+        if isinstance(node, exp.Column):
+            raise Untranslatable(f"{node.name} is no constant")
+        made = isinstance(node, exp.DataType) and node.this == exp.DType.USERDEFINED
+        if made and not re.search(rf"(^|\W){re.escape(node.sql())}(\W|$)", native):
+            raise Untranslatable(f"{node.sql()} is no type of the engine")
 
 
 def _parsed(text: str, dialect: str) -> exp.Expr:

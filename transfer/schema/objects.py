@@ -62,7 +62,7 @@ def _column(
     from .expressions import Untranslatable, default  # with sqlglot a tenth of a second
 
     try:
-        return replace(column, default=default(text, here, there, planned.type, planned.native))
+        return replace(column, default=default(text, here, there, planned.type, planned.native, own.native))
     except Untranslatable as reason:
         where = f"{source.name}.{planned.source}"
         findings.append(Finding("note", where, f"its default is not carried: {text} ({reason})", "default-lost"))
