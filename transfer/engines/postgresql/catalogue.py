@@ -38,9 +38,10 @@ SELECT a.attrelid::int8, a.attname::text,
                 AND u.refobjid = o.objid)),
        coalesce(pg_get_expr(d.adbin, d.adrelid), ''), a.attgenerated::text,
        coalesce(col_description(a.attrelid, a.attnum), ''),
-       CASE WHEN t.typcategory = 'A' THEN CASE WHEN u.oid IS NULL THEN 'array' ELSE 'array of a user type' END
-            WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite'
-            WHEN t.typtype = 'd' THEN 'domain' ELSE '' END, coalesce(u.oid, 0)::int8,
+       CASE WHEN t.typtype = 'd' THEN 'domain'
+            WHEN t.typcategory = 'A' THEN CASE WHEN u.oid IS NULL THEN 'array' ELSE 'array of a user type' END
+            WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite' ELSE '' END,
+       coalesce(u.oid, 0)::int8,
        CASE WHEN a.attcollation <> t.typcollation THEN format('%I.%I', ln.nspname, l.collname) ELSE '' END,
        coalesce(NOT l.collisdeterministic, false), a.attidentity = 'a',
        (SELECT ARRAY[sn.nspname::text, s.relname::text] FROM pg_depend u JOIN pg_class s ON s.oid = u.refobjid
@@ -58,7 +59,7 @@ SELECT a.attrelid::int8, a.attname::text,
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
-     AND u.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+     AND u.oid = CASE WHEN t.typcategory = 'A' AND t.typtype <> 'd' THEN t.typelem ELSE t.oid END
      AND u.typnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 LEFT JOIN pg_namespace un ON un.oid = u.typnamespace
 LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace

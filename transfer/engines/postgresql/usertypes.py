@@ -51,16 +51,26 @@ class Known:
 
     def based(self, column: Row) -> Row:
         """A column of a domain sees the rules of the type below it, however many domains lie between; with labels."""
-        oid = int(str(column[_BASE + 1]))
-        bottom = self._bottom(oid) if column[_BASE] == "domain" else oid
-        labels = self.labels.get(bottom, ()) if column[_BASE] in ("enum", "domain") else ()
-        base = column[_BASE] if column[_BASE] != "domain" else "enum" if labels else self.bases[bottom]
+        oid, base = int(str(column[_BASE + 1])), str(column[_BASE])
+        bottom = self._bottom(oid) if base == "domain" else oid
+        labels = self.labels.get(bottom, ()) if base in ("enum", "domain") else ()
+        base = self._word(bottom) if base == "domain" else base
         return (*column[:_BASE], base, oid, *column[_BASE + 2 :], labels)
 
     def _bottom(self, oid: int) -> int:
-        """The last domain on the way down, or the enum below it."""
-        below = next((part for part in self.parts[oid] if part in self.bases or part in self.labels), 0)
+        """The last domain on the way down, or what a user made that is no domain."""
+        if oid not in self.bases or self.bases[oid].endswith("[]"):
+            return oid
+        below = next((part for part in self.parts[oid] if part in self.types), 0)
         return self._bottom(below) if below else oid
+
+    def _word(self, oid: int) -> str:
+        """What the rules call the bottom of a domain."""
+        if oid not in self.bases:
+            return "enum" if oid in self.labels else "composite"
+        if self.bases[oid].endswith("[]"):
+            return "array of a user type" if any(part in self.types for part in self.parts[oid]) else "array"
+        return self.bases[oid]
 
 
 def known(session: Session) -> Known:
