@@ -193,6 +193,7 @@ POSTGRESQL = (
     Printed("cidr", "text", ("10.0.0.0/8",)),
     Printed("macaddr", "text", ("08:00:2b:01:02:03",)),
     Printed("macaddr8", "text", ("08:00:2b:01:02:03:04:05",)),
+    Printed("bit(1)", "text", ("1", "0")),
     Printed("bit(5)", "text", ("00101",)),
     Printed("bit(65)", "text", (_BITS65,)),
     Printed("bit varying(8)", "text", ("", "0001")),

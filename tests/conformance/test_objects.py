@@ -88,6 +88,19 @@ def test_they_work_in_the_target(here: str, there: str, tmp_path: Path, servers:
     target.ask("INSERT INTO t (id, n, price, word) VALUES (6, NULL, 99, 'a')")
 
 
+@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("here", ["postgresql", *MYSQL_FAMILY])
+def test_bits_are_a_default(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    """A server prints b'101' for five bits, and where bits are text a new row needs all of them."""
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, few bit(5) DEFAULT b'00101', flag bit(1) DEFAULT b'1')")
+    source.ask("INSERT INTO t VALUES (1, b'00101', b'1')")
+    outcome = moved(source, target)
+    assert not [f.message for f in outcome.plan.findings if "default" in f.message]
+    target.ask("INSERT INTO t (id) VALUES (2)")
+    assert target.ask("SELECT count(*) FROM (SELECT DISTINCT few, flag FROM t) AS d") == [(1,)]
+
+
 def remarks(source: Spot, target: Spot) -> None:
     (there,) = [table for table in wire.inspect(target.url) if table.name.table == "t"]
     kept = "sqlite" not in (source.engine, target.engine)

@@ -13,6 +13,7 @@ from ropeway.transfer.types import Type
 
 INT, TEXT, BOOL, DAY = Type("int32"), Type("text"), Type("bool"), Type("date")
 FLOAT, NOW, INSTANT, UUID = Type("float64"), Type("timestamp", digits=3), Type("instant"), Type("uuid")
+BITS = Type("text", length=5, native="bit(5)")
 
 # (default, its engine, the column's Type): what it becomes where, or the reason why not
 DEFAULTS = [
@@ -25,6 +26,11 @@ DEFAULTS = [
     ("true", "postgresql", BOOL, {"mariadb": "1", "sqlite": "1", "duckdb": "TRUE"}),
     ("1", "sqlite", BOOL, {"postgresql": "TRUE"}),
     ("b'0'", "mysql", BOOL, {"postgresql": "FALSE"}),
+    ("b'101'", "mysql", BITS, {"sqlite": "'00101'", "duckdb": "'00101'"}),
+    ("b'101'", "mariadb", INT, {"postgresql": "5"}),
+    ("'00101'::\"bit\"", "postgresql", BITS, {"sqlite": "'00101'"}),
+    ("(37)::bit(5)", "postgresql", BITS, {"duckdb": "'00101'"}),
+    ("(-1)::bit(5)", "postgresql", BITS, {"duckdb": "is no plain row of bits"}),
     ("NULL::text", "postgresql", TEXT, {"mysql": "", "duckdb": ""}),
     ("7", "sqlite", TEXT, {"postgresql": "'7'"}),
     ("'2024-02-29'", "mariadb", DAY, {"postgresql": "'2024-02-29'", "sqlite": "'2024-02-29'"}),

@@ -40,6 +40,7 @@ _FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, 
 _COUNTING = {"nextval", "currval", "lastval", "setval"}  # whose sequence has another name, or is none of the target's
 _LIKE_MINDS_CASE = ("postgres", "duckdb")
 _HAVE_NAN = ("postgres", "duckdb")
+_BITS = re.compile(r"bit\((\d+)\)")
 
 
 class Untranslatable(Exception):
@@ -80,9 +81,8 @@ def _worded(node: exp.Expr, source: Wording, target: Wording, meaning: Type, nat
     value = _value(node)
     if value is None:
         raise Untranslatable(f"{_named(node)} is not known to mean the same there")
-    if meaning.kind == "text" and isinstance(node, exp.BitString):
-        declared = split(meaning.native)
-        value = node.name.zfill(declared.argument(0, 1) if declared.name == "bit" else 0)
+    if meaning.kind == "text" and (isinstance(node, exp.BitString) or _BITS.fullmatch(meaning.native)):
+        return _bits(node, target, meaning, native)
     if split(native).name == "bit" and re.fullmatch("[01]+", value):
         return exp.BitString(this=value).sql(dialect=target.dialect)
     return _literal(value, source, target, meaning)
@@ -99,6 +99,20 @@ def _allow_own(tree: exp.Expr, called: set[str], source: Wording, target: Wordin
         made = isinstance(node, exp.DataType) and node.this == exp.DType.USERDEFINED
         if made and not re.search(rf"(^|\W){re.escape(node.sql())}(\W|$)", native):
             raise Untranslatable(f"{node.sql()} is no type of the engine")
+
+
+def _bits(node: exp.Expr, target: Wording, meaning: Type, native: str) -> str:
+    """Zeros and ones, all that the column has: servers leave out those that lead, and PostgreSQL casts numbers."""
+    found = _BITS.fullmatch(meaning.native)
+    length = int(found[1]) if found else 0
+    text = node.name if isinstance(node, exp.BitString) else _value(node) or ""
+    if isinstance(node, exp.Literal) and not node.is_string and text.isdigit():
+        text = f"{int(text) % 2**length:b}"
+    text = text.zfill(length)
+    if not re.fullmatch("[01]*", text):
+        raise Untranslatable(f"{_named(node)} is no plain row of bits")
+    made = exp.BitString(this=text) if _BITS.fullmatch(native) else exp.Literal.string(text)
+    return made.sql(dialect=target.dialect)
 
 
 def _parsed(text: str, dialect: str) -> exp.Expr:

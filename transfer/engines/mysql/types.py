@@ -124,7 +124,7 @@ def _enum(meaning: Type) -> str:
 
 def _is_bits(meaning: Type) -> bool:
     found = re.fullmatch(r"bit\((\d+)\)", meaning.native)
-    return found is not None and int(found[1]) <= 64
+    return found is not None and 1 < int(found[1]) <= 64
 
 
 _WIDENED, _TEXT, _NORMALISED = Fidelity.WIDENED, Fidelity.TEXT, Fidelity.NORMALISED
@@ -139,7 +139,9 @@ _COMMON = (
     Write("decimal", lambda t: f"decimal({t.precision},{t.scale})",
           guard=lambda t, _u: t.precision <= 65 and t.scale <= 30, when="up to 65 digits, 30 decimals"),
     Write("text", _enum, guard=lambda t, _u: _enumerable(t), when="the labels of an enum"),
-    Write("text", lambda t: t.native, guard=lambda t, _u: _is_bits(t), when="zeros and ones of a bit(n), up to 64"),
+    Write("text", lambda t: t.native, guard=lambda t, _u: _is_bits(t), when="zeros and ones of a bit(n), 2 to 64"),
+    Write("text", word("char(1)"), guard=lambda t, _u: t.native == "bit(1)", when="the one bit of a bit(1)",
+          why="bit(1) there is read as bool"),
     Write("text", lambda t: f"char({t.length})", guard=lambda t, _u: t.padded and 0 < t.length <= 255,
           when="padded, up to 255"),
     Write("text", lambda t: f"varchar({t.length})",
