@@ -28,7 +28,7 @@ from .schema.definitions import defined, renames, shape
 from .schema.distinct import distinct
 from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
-from .schema.fitting import fitted
+from .schema.fitting import fitted, numbered
 from .schema.further import Around
 from .schema.modes import Move, is_reference, statements_of
 from .schema.names import check_columns
@@ -96,7 +96,7 @@ def _placed(
     request: Request, ends: Ends, planned: Sequence[Entry], there: Sequence[Table], readable: Readable
 ) -> tuple[list[Entry], dict[Relation, Table]]:
     """The tables as they fit beside each other and into what is there already, each with its hop."""
-    planned = distinct(_unify(list(planned), ends), ends, there)
+    planned = [numbered(ends.target, entry) for entry in distinct(_unify(list(planned), ends), ends, there)]
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
     planned = [
         carried_as(replace(e, table=table, columns=made), ends)
@@ -311,14 +311,14 @@ def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
         changed = False
         for name, entry in list(by_name.items()):
             natives = {
-                child: by_name[fk.references].table.column(parent)
+                child: _planned(by_name[fk.references], parent)
                 for fk in entry.table.foreign_keys
                 if fk.references in by_name
                 for child, parent in zip(fk.columns, fk.referenced, strict=True)
             }
             fresh = tuple(_typed_as(c, natives.get(c.name)) for c in entry.table.columns)
             if fresh != entry.table.columns:
-                plans = tuple(_typed_as(c, natives.get(c.target)) for c in entry.columns)
+                plans = tuple(_carried_as(c, natives.get(c.target)) for c in entry.columns)
                 by_name[name] = replace(entry, table=replace(entry.table, columns=fresh), columns=plans)
                 changed = True
         if not changed:
@@ -327,8 +327,20 @@ def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
     return [by_name[entry.table.name] for entry in entries]
 
 
-def _typed_as(column: Typed, like: Column | None) -> Typed:
+def _planned(entry: Entry, name: str) -> ColumnPlan:
+    return next(column for column in entry.columns if column.target == name)
+
+
+def _typed_as(column: Typed, like: ColumnPlan | None) -> Typed:
     return replace(column, native=like.native, base=like.base) if like else column
+
+
+def _carried_as(column: ColumnPlan, like: ColumnPlan | None) -> ColumnPlan:
+    """The column in another's native type; what that does to values of the same kind, it does to these, too."""
+    made = _typed_as(column, like)
+    if like is None or made == column or column.type.kind != like.type.kind:
+        return made
+    return replace(made, fidelity=like.fidelity, why=like.why)
 
 
 def _there(ends: Ends, names: Sequence[Relation]) -> list[Table]:

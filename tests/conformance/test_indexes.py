@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from moves import requested
 from ropeway.cli import wire
+from ropeway.transfer.errors import DataError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
@@ -137,3 +139,43 @@ def test_numbers_of_rows_that_are_gone_are_not_given_again(
     moved(source, target)
     target.ask("INSERT INTO t (word) VALUES ('new')")
     assert target.ask("SELECT max(id) FROM t") == [(8,)]
+
+
+COUNTED = ("tinyint unsigned", "mediumint unsigned", "int unsigned", "bigint unsigned", "float", "double")
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_every_auto_increment_goes_on(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    """And tables that refer to it have columns of its type."""
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    for n, native in enumerate(COUNTED):
+        source.ask(f"CREATE TABLE t{n} (id {native} AUTO_INCREMENT PRIMARY KEY, word varchar(9))")
+        source.ask(f"INSERT INTO t{n} VALUES (3, 'x'), (5, 'y')")
+        source.ask(f"CREATE TABLE u{n} (id int PRIMARY KEY, t {native}, FOREIGN KEY (t) REFERENCES t{n} (id))")
+        source.ask(f"INSERT INTO u{n} VALUES (1, 5), (2, NULL)")
+    outcome = moved(source, target)
+    told = {f.where.removeprefix("public."): f.name for f in outcome.plan.findings if f.name == "identity-lost"}
+    assert set(told) == ({"t4.id", "t5.id"} if there in ("postgresql", "sqlite") else set())
+    for n in range(len(COUNTED)):
+        if f"t{n}.id" not in told:
+            target.ask(f"INSERT INTO t{n} (word) VALUES ('z')")
+        assert target.ask(f"SELECT max(id) FROM t{n}") == [(5 if f"t{n}.id" in told else 6,)]
+        assert target.ask(f"SELECT count(*) FROM u{n} JOIN t{n} ON u{n}.t = t{n}.id") == [(1,)]
+
+
+@pytest.mark.parametrize("there", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("table", ["t", "u"])
+def test_a_number_beyond_an_identity_stops_the_run(there: str, table: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id bigint unsigned AUTO_INCREMENT PRIMARY KEY)")
+    source.ask("CREATE TABLE u (up bigint unsigned NOT NULL, FOREIGN KEY (up) REFERENCES t (id))")
+    source.ask(f"SET STATEMENT foreign_key_checks = 0 FOR INSERT INTO {table} VALUES (9223372036854775808)")
+    request, secrets = requested(source, target, waive=("orphans",) if table == "u" else ())
+    plan = wire.plan(request, secrets)
+    columns = {f"{hop.reads}.{c.source}": str(c.fidelity) for hop in plan.hops for c in hop.columns}
+    assert columns == {"t.id": "constrained", "u.up": "constrained"}
+    with pytest.raises(DataError) as caught:
+        wire.run(plan, secrets)
+    assert (caught.value.table.rpartition(".")[2], caught.value.column) == (table, "id" if table == "t" else "up")
+    assert "9223372036854775808" in caught.value.message

@@ -1,4 +1,4 @@
-"""Native types that suit each column alone and not the table: the engine says which others it needs."""
+"""Native types and identities that suit each column alone and not the table: the engine says what it needs instead."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..engine import Engine
-from ..plan import ColumnPlan
+from ..plan import ColumnPlan, Finding
 from ..types import Fidelity
 from .catalogue import Table
+from .entry import Entry
 
 
 def fitted(
@@ -30,3 +31,21 @@ def _changed(column: ColumnPlan, native: str, why: str) -> ColumnPlan:
     level = Fidelity.WIDENED if native.startswith("long") else Fidelity.CONSTRAINED
     fidelity = max(column.fidelity, level, key=order.index)
     return replace(column, native=native, fidelity=fidelity, why="; ".join(filter(None, (column.why, why))))
+
+
+def numbered(engine: Engine, entry: Entry) -> Entry:
+    """The entry with those identities that its table can have; the others become plain columns, and that is said."""
+    ask = getattr(engine, "unnumbered", None) if entry.mode in ("create", "replace") else None
+    lost: dict[str, str] = ask(entry.table) if ask else {}
+    if not lost:
+        return entry
+    columns = tuple(
+        replace(c, identity=False, last=0, step=1, always=False) if c.name in lost else c for c in entry.table.columns
+    )
+    remedy = "Have the application or a trigger give its numbers."
+    said = tuple(
+        Finding("warning", f"{entry.table.name}.{name}", f"it gives no numbers in the target: {why}", "identity-lost",
+                remedy)
+        for name, why in lost.items()
+    )  # fmt: skip
+    return replace(entry, table=replace(entry.table, columns=columns), findings=(*entry.findings, *said))

@@ -226,6 +226,10 @@ class PostgreSql:
     ) -> tuple[dict[str, str], list[Finding]]:
         return profile(session, table, where, policies)
 
+    def unnumbered(self, table: Table) -> dict[str, str]:
+        """Identity columns that give no numbers here, and why."""
+        return ddl.unnumbered(table)
+
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         del bare  # tables are always made bare here
         return ddl.create(self, table, into)

@@ -132,6 +132,8 @@ WRITES = (
     Write("int32", word("integer")),
     Write("uint32", word("bigint"), fidelity=_WIDENED),
     Write("int64", word("bigint")),
+    Write("uint64", word("bigint"), guard=lambda _t, u: u.identity, when="an identity", fidelity=Fidelity.CONSTRAINED,
+          why="an identity is a bigint at most; a number above 2^63 - 1 stops the run"),
     Write("uint64", word("numeric(20,0)"), fidelity=_WIDENED, why="bigint ends at 2^63 - 1"),
     Write("float32", word("real")),
     Write("float64", word("double precision")),

@@ -144,6 +144,10 @@ class Sqlite:
     ) -> tuple[dict[str, str], list[Finding]]:
         return profile(session, table, where, policies)
 
+    def unnumbered(self, table: Table) -> dict[str, str]:
+        """Identity columns that give no numbers here, and why."""
+        return ddl.unnumbered(table)
+
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         shape = Table(table.name, table.columns) if bare else table
         return ddl.create(self, shape, into)

@@ -106,6 +106,16 @@ def aliases(table: Table) -> list[Column]:
     return [c for c in table.columns if c.identity and table.key == (c.name,) and c.native == "INTEGER"]
 
 
+def unnumbered(table: Table) -> dict[str, str]:
+    """Identities that are no alias of the rowid, and why they give no numbers."""
+    kept = aliases(table)
+    return {
+        column.name: "only a primary key that is one INTEGER numbers itself"
+        for column in table.columns
+        if column.identity and column not in kept
+    }
+
+
 def indexes(engine: Sqlite, build: Build) -> list[Statement]:
     """Ordinary indexes, once the rows are in. Their names are the file's, so a shadow's get a suffix."""
     made = []

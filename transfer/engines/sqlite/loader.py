@@ -160,7 +160,7 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
             )  # fmt: skip
         return values.cast(pa.float64())
     if pa.types.is_uint64(arrow):
-        return values.cast(pa.string())
+        return _unsigned(values, column, hop)
     if pa.types.is_boolean(arrow) or pa.types.is_integer(arrow):
         return values.cast(pa.int64())
     if pa.types.is_duration(arrow):
@@ -174,6 +174,20 @@ def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
             raise DataError(f"{hop.writes}.{error.message}", table=str(hop.writes), column=column) from error
         return _timestamps(values, arrow) if pa.types.is_timestamp(arrow) else values.cast(pa.string())
     return values
+
+
+def _unsigned(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
+    """As text, or as integers where the column holds these: SQLite would make a real of a text above 2^63 - 1."""
+    native = next(one.native for one in hop.columns if one.target == column)
+    if "INT" not in native.upper():
+        return values.cast(pa.string())
+    try:
+        return values.cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{hop.writes}.{column} would take {pc.max(values).as_py()}, and SQLite's integers end at 2^63 - 1.",
+            table=str(hop.writes), column=column,
+        ) from error  # fmt: skip
 
 
 def _timestamps(values: pa.Array[Any], arrow: Any) -> pa.Array[Any]:

@@ -141,6 +141,8 @@ WRITES = (
     *(Write(kind, word("INTEGER"), fidelity=_WIDENED, why="SQLite has 64-bit integers only")
       for kind in ("int8", "int16", "int32", "uint8", "uint16", "uint32")),
     Write("int64", word("INTEGER")),
+    Write("uint64", word("INTEGER"), guard=lambda _t, u: u.identity, when="an identity", fidelity=Fidelity.CONSTRAINED,
+          why="only an INTEGER numbers itself; a number above 2^63 - 1 stops the run"),
     Write("uint64", word("DECIMAL_TEXT(20,0)"), fidelity=Fidelity.TEXT, why="above 2^63 it would turn REAL"),
     Write("float32", word("REAL"), fidelity=_WIDENED, why="SQLite's REAL has 64 bits"),
     Write("float64", word("REAL")),
