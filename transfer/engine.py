@@ -213,13 +213,14 @@ class Engine(Protocol):
     loaded, `proves_references` that no row of a table can break one; a loader that `overlooks_orphans` takes rows whose
     foreign keys lead nowhere, also into a table that has such keys. `index_names` and `key_names` say within what
     the name of an index and of a foreign key is the only one, `folds_columns` that columns of a table are not told
-    apart by case. `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns
-    hold what they are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its
-    columns have no place for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). One whose client `delimits`
-    ends a statement at any semicolon, also inside a body, until told otherwise. `unlike` are native words
-    (regular expressions) that others of its family use and that are missing or mean something else here. `density` is
-    how many bytes a table takes here for each byte that its rows take in Arrow (measured on 500,000 rows of 12
-    columns, with their key), `logs` what is written beside it, in words, or ''.
+    apart by case, `keys_in_order` that a foreign key names its columns in the order of the key that it refers to.
+    `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns hold what they
+    are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its columns have no place
+    for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats). One whose client `delimits` ends a statement at any
+    semicolon, also inside a body, until told otherwise. `unlike` are native words (regular expressions) that others of
+    its family use and that are missing or mean something else here. `density` is how many bytes a table takes here for
+    each byte that its rows take in Arrow (measured on 500,000 rows of 12 columns, with their key), `logs` what is
+    written beside it, in words, or ''.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Engine(Protocol):
     folds_columns: bool
     overlooks_orphans: bool
     delimits: bool
+    keys_in_order: bool
     reads: Sequence[Read]
     writes: Sequence[Write]
 

@@ -28,7 +28,7 @@ from .schema.definitions import defined, renames, shape
 from .schema.distinct import distinct
 from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
-from .schema.fitting import fitted, numbered
+from .schema.fitting import fitted, numbered, ordered
 from .schema.further import Around
 from .schema.modes import Move, is_reference, statements_of
 from .schema.names import check_columns
@@ -96,7 +96,8 @@ def _placed(
     request: Request, ends: Ends, planned: Sequence[Entry], there: Sequence[Table], readable: Readable
 ) -> tuple[list[Entry], dict[Relation, Table]]:
     """The tables as they fit beside each other and into what is there already, each with its hop."""
-    planned = [numbered(ends.target, entry) for entry in distinct(_unify(list(planned), ends), ends, there)]
+    planned = ordered(ends.target, distinct(_unify(list(planned), ends), ends, there))
+    planned = [numbered(ends.target, entry) for entry in planned]
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
     planned = [
         carried_as(replace(e, table=table, columns=made), ends)

@@ -46,6 +46,7 @@ class WithoutSql:
     folds_columns = False
     overlooks_orphans = False
     delimits = False
+    keys_in_order = False
     reads: Sequence[Read] = READS
     writes: Sequence[Write] = WRITES
 

@@ -85,11 +85,13 @@ def renames(source: Table, target: Table, columns: Sequence[ColumnPlan], homes: 
     made += [Rename(f"column of {there}", c.source, c.target) for c in columns if c.source != c.target]
     names = {column.source: column.target for column in columns}
     indexes = {(i.unique, i.columns, i.where != ""): i.name for i in target.indexes}
-    keys = {fk.columns: fk.name for fk in target.foreign_keys}
+    keys = {frozenset(fk.columns): fk.name for fk in target.foreign_keys}
     pairs = [
         ("index", i.name, indexes.get((i.unique, tuple(names.get(c, c) for c in i.columns), i.where != "")))
         for i in source.indexes
     ]
-    pairs += [("foreign key", f.name, keys.get(tuple(names.get(c, c) for c in f.columns))) for f in source.foreign_keys]
+    pairs += [
+        ("foreign key", f.name, keys.get(frozenset(names.get(c, c) for c in f.columns))) for f in source.foreign_keys
+    ]
     made += [Rename(f"{kind} of {there}", old, new) for kind, old, new in pairs if old and new and old != new]
     return made

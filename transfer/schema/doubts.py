@@ -99,11 +99,15 @@ def _rows(ends: Ends, entry: Entry) -> str:
 
 
 def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> ForeignKey | None:
-    """The source's foreign key that became one of the target's."""
+    """The source's foreign key that became one of the target's, perhaps in another order of its columns."""
     goal = {column.source: column.target for column in entry.columns}
     for own in entry.source.foreign_keys:
         parent = sources.get(own.references)
-        if parent and parent.table.name == fk.references and tuple(goal.get(c) for c in own.columns) == fk.columns:
+        if not parent or parent.table.name != fk.references:
+            continue
+        there = {column.source: column.target for column in parent.columns}
+        pairs = {(goal.get(c), there.get(r)) for c, r in zip(own.columns, own.referenced, strict=True)}
+        if pairs == set(zip(fk.columns, fk.referenced, strict=True)):
             return own
     return None
 

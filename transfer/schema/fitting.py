@@ -1,4 +1,4 @@
-"""Native types and identities that suit each column alone and not the table: the engine says what it needs instead."""
+"""What suits each column alone and not the table, or not beside the others: types, identities, the order of keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..engine import Engine
 from ..plan import ColumnPlan, Finding
 from ..types import Fidelity
-from .catalogue import Table
+from .catalogue import ForeignKey, Table
 from .entry import Entry
 
 
@@ -49,3 +49,22 @@ def numbered(engine: Engine, entry: Entry) -> Entry:
         for name, why in lost.items()
     )  # fmt: skip
     return replace(entry, table=replace(entry.table, columns=columns), findings=(*entry.findings, *said))
+
+
+def ordered(engine: Engine, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with foreign keys in the order of the keys that they refer to, where the engine looks for that."""
+    parents = {entry.table.name: entry.table for entry in entries} if engine.keys_in_order else {}
+    made = []
+    for entry in entries:
+        keys = tuple(_in_order(fk, parents.get(fk.references)) for fk in entry.table.foreign_keys)
+        made.append(replace(entry, table=replace(entry.table, foreign_keys=keys)))
+    return made
+
+
+def _in_order(foreign: ForeignKey, parent: Table | None) -> ForeignKey:
+    keys = [parent.key, *(index.columns for index in parent.indexes if index.unique)] if parent else []
+    if foreign.referenced in keys:
+        return foreign
+    order = next((key for key in keys if sorted(key) == sorted(foreign.referenced)), foreign.referenced)
+    child = dict(zip(foreign.referenced, foreign.columns, strict=True))
+    return replace(foreign, columns=tuple(child[name] for name in order), referenced=order)

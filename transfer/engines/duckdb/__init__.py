@@ -76,6 +76,7 @@ class DuckDb:
     folds_columns = True
     overlooks_orphans = False
     delimits = False
+    keys_in_order = True
     reads = READS
     writes = WRITES
 

@@ -66,6 +66,7 @@ class MySql:
     folds_columns = True
     overlooks_orphans = True
     delimits = True
+    keys_in_order = True
     reads = READS
 
     def __init__(self, name: str, collation: str, wording: Wording, unlike: tuple[str, ...] = ()) -> None:

@@ -90,6 +90,7 @@ class PostgreSql:
     folds_columns = False
     overlooks_orphans = False
     delimits = False
+    keys_in_order = False
     reads = READS
     writes = WRITES
 

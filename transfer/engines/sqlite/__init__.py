@@ -58,6 +58,7 @@ class Sqlite:
     folds_columns = True
     overlooks_orphans = True
     delimits = False
+    keys_in_order = False
     reads = READS
     writes = WRITES
 
