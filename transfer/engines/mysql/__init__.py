@@ -183,6 +183,10 @@ class MySql:
         """Columns that need another native type beside the table's others, and why."""
         return room.fitted(table)
 
+    def unnumbered(self, table: Table) -> dict[str, str]:
+        """Identity columns that give no numbers here, and why."""
+        return ddl.unnumbered(table)
+
     def coarser(self, session: Session | None, table: Table, *, there: bool) -> dict[str, tuple[str, ...]]:
         """In what texts may differ that a key of the table takes for equal, by column."""
         if there and session:

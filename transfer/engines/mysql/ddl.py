@@ -18,6 +18,7 @@ from .session import literal, qualified, quoted
 if TYPE_CHECKING:
     from . import MySql
 
+_COUNTS = "(tiny|small|medium|big)?int|float|double"
 _PREFIX = 191  # characters: 764 bytes, so that four such columns fit into an index of 3,072
 
 
@@ -64,6 +65,16 @@ def _identity_index(table: Table) -> list[str]:
         for column in table.columns
         if column.identity and table.key[:1] != (column.name,)
     ]
+
+
+def unnumbered(table: Table) -> dict[str, str]:
+    """All identities but one: that of the key, or else the first. And those whose type takes no AUTO_INCREMENT."""
+    counted = {column.name: column.native for column in table.columns if column.identity}
+    odd = {name: native for name, native in counted.items() if not re.match(_COUNTS, native.lower())}
+    able = [name for name in counted if name not in odd]
+    kept = next((name for name in able if name in table.key[:1]), able[0] if able else "")
+    lost = {name: f"a {native} takes no AUTO_INCREMENT" for name, native in odd.items()}
+    return lost | {name: f"a table has one AUTO_INCREMENT, and {kept} is it" for name in able if name != kept}
 
 
 def _schema(relation: Relation) -> str:
