@@ -68,6 +68,52 @@ def test_edits_are_carried_out_and_undone(engine: str, tmp_path: Path, servers: 
     assert target.ask(count) == [(0,)]
 
 
+WIDE = "CREATE TABLE w (id INTEGER PRIMARY KEY, n VARCHAR(9), d DECIMAL(9,2), ts TIMESTAMP, big BIGINT)"
+LOSSY = ('"n" VARCHAR', '"n" INTEGER'), ("DECIMAL(9,2)", "DECIMAL(9,1)"), ("DECIMAL(9,2)", "DOUBLE"), (
+    '"ts" TIMESTAMP', '"ts" DATE')  # fmt: skip
+
+
+@pytest.mark.parametrize("change", LOSSY, ids=[new for _, new in LOSSY])
+def test_a_type_that_would_change_values_is_refused(change: tuple[str, str], tmp_path: Path) -> None:
+    write(tmp_path / "in.sqlite", f"{WIDE}; INSERT INTO w VALUES (1, '7', 1.25, '2024-02-29 12:34:56', 9)")
+    job = ropeway.job(source=f"sqlite:///{tmp_path}/in.sqlite", target=f"duckdb:///{tmp_path}/out.duckdb")
+    written.write(ropeway.plan(job.request), tmp_path / "plan")
+    edit(tmp_path / "plan" / "before.sql", lambda text: text.replace(*change, 1))
+    with pytest.raises(ropeway.RequestError) as caught:
+        written.seal(tmp_path / "plan")
+    assert (caught.value.table, caught.value.column) == ("main.w", change[0].split('"')[1] if '"' in change[0] else "d")
+    assert "plan the job again with types:" in caught.value.remedy
+
+
+# A type that holds less, by the engine's words: what it holds arrives, and what it does not stops the run.
+SMALLER = {
+    "duckdb": ("BIGINT", "SMALLINT"), "postgresql": ("bigint", "int2"), "mariadb": ("bigint", "smallint"),
+    "mysql": ("bigint", "smallint"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", SMALLER)
+@pytest.mark.parametrize("value", [-32768, 32768])
+def test_a_smaller_type_holds_the_values_or_stops_the_run(
+    engine: str, value: int, tmp_path: Path, servers: Servers
+) -> None:
+    write(tmp_path / "in.sqlite", f"{WIDE}; INSERT INTO w (big) VALUES ({value})")
+    target = spot(engine, tmp_path, servers)
+    job = ropeway.job(source=f"sqlite:///{tmp_path}/in.sqlite", target=target.url, verify="count")
+    written.write(ropeway.plan(job.request, job.secrets), tmp_path / "plan")
+    old, new = (f"{target.quote('big')} {kind}" for kind in SMALLER[engine])
+    edit(tmp_path / "plan" / "before.sql", lambda text: text.replace(old, new, 1))
+    plan, _ = written.seal(tmp_path / "plan")
+    assert {c.target: c.fidelity for c in plan.hops[0].columns}["big"] == "constrained"
+    if value == -32768:
+        assert ropeway.run(plan, job.secrets).report
+        assert target.ask("SELECT big FROM w") == [(value,)]
+        return
+    with pytest.raises(ropeway.DataError):
+        ropeway.run(plan, job.secrets)
+    assert target.ask("SELECT count(*) FROM w") == [(0,)]
+
+
 def edit(path: Path, change: Callable[[str], str]) -> None:
     before = path.read_text()
     path.write_text(change(before))

@@ -29,17 +29,65 @@ def created(sql: str, *, escaping: bool) -> tuple[str, dict[str, str]]:
 
     RequestError if the text is no CREATE TABLE with a list of columns.
     """
-    found = [one for one in tokens(sql, escaping=escaping) if one[0] not in ("comment", "space")]
+    place, items = _listed(sql, escaping=escaping)
+    columns = {plain(item[0]): _native(sql, item[1:]) for item in items if _is_column(item)}
+    return " ".join(sql[:place].split()), columns
+
+
+def columns_of(sql: str, *, escaping: bool) -> dict[str, list[str]]:
+    """Each column's words outside of brackets, in capitals, by its name."""
+    items = _listed(sql, escaping=escaping)[1]
+    return {plain(item[0]): _outside(item[1:]) for item in items if _is_column(item)}
+
+
+def keys_in(sql: str, *, escaping: bool) -> set[frozenset[str]]:
+    """The columns of each PRIMARY KEY and UNIQUE among a table's columns and constraints."""
+    found = set()
+    for item in _listed(sql, escaping=escaping)[1]:
+        words = _outside(item[1:] if _is_column(item) else item)
+        if "UNIQUE" in words or {"PRIMARY", "KEY"} <= set(words):
+            found.add(frozenset([plain(item[0])] if _is_column(item) else _bracketed(item)))
+    return found
+
+
+def significant(sql: str, *, escaping: bool) -> list[Token]:
+    """The tokens of a text without blanks and comments."""
+    return [one for one in tokens(sql, escaping=escaping) if one[0] not in ("comment", "space")]
+
+
+def _listed(sql: str, *, escaping: bool) -> tuple[int, list[list[Token]]]:
+    """Where the list of a CREATE TABLE begins, and its items."""
+    found = significant(sql, escaping=escaping)
     opening = next((n for n, one in enumerate(found) if one[1] == "("), None)
     words = [one[1].upper() for one in found[:opening]]
     if opening is None or words[:1] != ["CREATE"] or "TABLE" not in words:
         raise RequestError("It is no CREATE TABLE with a list of columns.")
-    head = sql[: found[opening][2]]
-    columns = {}
-    for item in _items(found[opening + 1 :]):
-        if item and not (item[0][0] == "word" and item[0][1].upper() in _NO_COLUMN):
-            columns[_name(item[0])] = _native(sql, item[1:])
-    return " ".join(head.split()), columns
+    return found[opening][2], [item for item in _items(found[opening + 1 :]) if item]
+
+
+def _is_column(item: list[Token]) -> bool:
+    return not (item[0][0] == "word" and item[0][1].upper() in _NO_COLUMN)
+
+
+def _outside(found: list[Token]) -> list[str]:
+    """The words that stand in no bracket, in capitals."""
+    depth, words = 0, list[str]()
+    for kind, text, _ in found:
+        depth += {"(": 1, ")": -1}.get(text, 0)
+        words += [text.upper()] if kind == "word" and not depth else []
+    return words
+
+
+def _bracketed(item: list[Token]) -> list[str]:
+    """The names in an item's first brackets, without what stands in brackets of their own."""
+    depth, made = 0, list[str]()
+    for one in item:
+        depth += {"(": 1, ")": -1}.get(one[1], 0)
+        if made and not depth:
+            break
+        if depth == 1 and one[0] in ("quoted", "word") and one[1].upper() not in ("ASC", "DESC"):
+            made.append(plain(one))
+    return made
 
 
 def _items(found: list[Token]) -> Iterator[list[Token]]:
@@ -58,7 +106,8 @@ def _items(found: list[Token]) -> Iterator[list[Token]]:
     raise RequestError("Its list of columns is not closed.")
 
 
-def _name(token: Token) -> str:
+def plain(token: Token) -> str:
+    """A name without its quotes."""
     kind, text, _ = token
     if kind != "quoted":
         return text

@@ -11,12 +11,16 @@ from itertools import combinations
 from ..clean import in_order
 from ..commit import DELIMITED
 from ..engine import Engine
+from ..engines import engine_of
 from ..errors import RequestError
 from ..ledger import number_of
-from ..plan import Hop, Plan, Seal, Statement
-from ..rules import read_rule
-from .catalogue import Table
+from ..plan import ColumnPlan, Finding, Hop, Plan, Seal, Statement
+from ..types import Fidelity
+from .catalogue import Column, Table
 from .created import created, same_type
+from .demands import check_columns, check_keys, check_tables
+from .retyping import retyped
+from .risks import of_column, worst_first
 from .scripts import AFTER, BEFORE, DOWN, Piece, escapes, is_unedited, parts_of, pieces, unix
 
 # How rows land and are published: without these, or with others, no receipt would be true.
@@ -50,6 +54,7 @@ def sealed(plan: Plan, files: Mapping[str, str], engine: Engine, by: str, at: st
     removed = _removed(edit)
     _check_order(edit, removed)
     statements = _forward(edit)
+    check_keys(plan, statements, engine)
     statements, backs = _backward(edit, statements)
     known = {statement.name: statement for statement in plan.statements}
     changed = [s.name for s in statements if s.name in known and s.forward != known[s.name].forward]
@@ -186,6 +191,7 @@ def _changed(edit: _Edit, statement: Statement, piece: Piece, file: str) -> Stat
     if _is(statement, _CREATES):
         _check_created(edit, edit.plan.hop(statement.hop), statement.forward, forward, where)
         return replace(statement, forward=forward)
+    check_tables(edit.plan, where, piece.parts, edit.engine)
     # The check looks for the old text's name; where the journal's entry commits with the statement, it is enough.
     return replace(statement, forward=forward, check="" if statement.atomic else statement.check)
 
@@ -198,24 +204,42 @@ def _check_created(edit: _Edit, hop: Hop, planned: str, forward: str, where: str
     except RequestError as error:
         raise RequestError(f"{where}: {error.message}", table=str(hop.writes)) from error
     known_head, known = created(planned, escaping=escaping)
-    name = known_head.partition("TABLE ")[2]
-    if not head.endswith(f" {name}") or re.search(r"\bTEMP(ORARY)?\b", head.removesuffix(name), re.IGNORECASE):
+    own = known_head.partition("TABLE ")[2]
+    if not head.endswith(f" {own}") or re.search(r"\bTEMP(ORARY)?\b", head.removesuffix(own), re.IGNORECASE):
         raise RequestError(
-            f"{where} makes another table than {name}, into which the rows go.", table=str(hop.writes),
+            f"{where} makes another table than {own}, into which the rows go.", table=str(hop.writes),
             remedy="Put its name back; 'to:' in a job file names tables.",
         )  # fmt: skip
-    for column, native in known.items():
-        if column not in columns:
+    for name in known:
+        if name not in columns:
             raise RequestError(
-                f"{where} has no column {column} any more.", table=str(hop.writes), column=column,
+                f"{where} has no column {name} any more.", table=str(hop.writes), column=name,
                 remedy="Put it back under its name, or plan the job again with --columns.",
             )  # fmt: skip
-        if not same_type(columns[column], native) and read_rule(edit.engine.reads, columns[column]) is None:
-            raise RequestError(
-                f"{where} gives {column} the type {columns[column] or '(none)'}, for which {edit.engine.name} has no "
-                "rule.",
-                table=str(hop.writes), column=column, remedy=f"'ropeway types {edit.engine.name}' lists the rules.",
-            )  # fmt: skip
+    for column in hop.columns:
+        if column.target in known and not same_type(columns[column.target], known[column.target]):
+            _retype(edit.plan, hop, column, columns[column.target], where)
+    check_columns(hop, forward, where, edit.engine)
+
+
+def _retype(plan: Plan, hop: Hop, column: ColumnPlan, native: str, where: str) -> ColumnPlan:
+    """A column with the type that an edit gives it. RequestError if it would not hold the column's values."""
+    told = {"table": str(hop.writes), "column": column.target}
+    if hop.mode not in ("create", "replace"):
+        raise RequestError(
+            f"{where} gives {column.target} another type than {hop.writes} has, to which its rows go on.", **told,
+            remedy="Put it back: the types of a table that is there are its own.",
+        )  # fmt: skip
+    source, target = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
+    try:
+        return retyped(column, native, source, target)
+    except RequestError as error:
+        raise RequestError(
+            f"{where} gives {column.target} the type {native or '(none)'}, {error.message}. It takes {hop.reads}."
+            f"{column.source}, which is {column.type}.", **told,
+            remedy=f"Put {column.native} back, or plan the job again with types: {{{column.source}: ...}}. "
+            f"'ropeway types {target.name}' lists what each type means.",
+        ) from error  # fmt: skip
 
 
 def _added(edit: _Edit, found: Sequence[Piece], place: int, file: str, number: int) -> Statement:
@@ -227,6 +251,7 @@ def _added(edit: _Edit, found: Sequence[Piece], place: int, file: str, number: i
             "commits each by itself.",
             remedy="Begin each with a line '-- [+] what it does'.",
         )
+    check_tables(edit.plan, f"{file}, line {piece.line}: '{piece.name}'", piece.parts, edit.engine)
     around = [one for one in (*reversed(found[:place]), *found[place + 1 :]) if one.number]
     like = known[around[0].number] if around else None
     phase = "before" if file == BEFORE else (like.phase if like else "after")
@@ -281,20 +306,27 @@ def _check_names(statement: Statement, old: Statement, engine: Engine) -> None:
 
 def _retyped(plan: Plan, edited: Mapping[str, Statement], engine: Engine) -> Plan:
     """The plan with the types that edited tables have now, for whoever loads, checks or reads them."""
-    hops, tables = [], []
+    hops, tables, found = [], [], list(plan.findings)
     for hop, table in zip(plan.hops, plan.tables, strict=True):
         natives = created(edited[hop.name].forward, escaping=escapes(engine))[1] if hop.name in edited else {}
         changed = {
-            c.target: natives[c.target]
+            c.target: _retype(plan, hop, c, natives[c.target], hop.name)
             for c in hop.columns
             if c.target in natives and not same_type(natives[c.target], c.native)
         }
-        columns = tuple(
-            replace(c, native=changed[c.target], base="") if c.target in changed else c for c in hop.columns
-        )
+        columns = tuple(changed.get(c.target, c) for c in hop.columns)
         hops.append(replace(hop, columns=columns, raw="" if changed else hop.raw))
-        tables.append(_with_types(table, changed))
-    return replace(plan, hops=tuple(hops), tables=tuple(tables))
+        tables.append(_with_types(table, {name: column.native for name, column in changed.items()}))
+        found = _found(found, hop, list(changed.values()))
+    return replace(plan, hops=tuple(hops), tables=tuple(tables), findings=tuple(worst_first(found)))
+
+
+def _found(findings: Sequence[Finding], hop: Hop, changed: Sequence[ColumnPlan]) -> list[Finding]:
+    """The findings with what the new types do to values in place of what the planned ones did."""
+    about, names = {f"{hop.reads}.{c.source}" for c in changed}, {f"{one}-type" for one in Fidelity}
+    kept = [one for one in findings if one.where not in about or one.name not in names]
+    source = Table(hop.reads, ())
+    return kept + [one for c in changed for one in of_column(source, Column(c.source, c.type.native), c)]
 
 
 def _with_types(table: Table, changed: Mapping[str, str]) -> Table:
