@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import ropeway
 from ropeway.cli import written
+from ropeway.cli.wire import Secrets
 from ropeway.transfer.clean import leftovers, remove
 from ropeway.transfer.place import resolve
+from ropeway.transfer.plan import Plan
 from shell import write
-from spots import Servers, spot
+from spots import Servers, Spot, spot
 
 # The plan's words and the DBA's; a query that says whether they were heeded.
 EDITS = {
@@ -112,6 +116,80 @@ def test_a_smaller_type_holds_the_values_or_stops_the_run(
     with pytest.raises(ropeway.DataError):
         ropeway.run(plan, job.secrets)
     assert target.ask("SELECT count(*) FROM w") == [(0,)]
+
+
+UNIQUE = """
+CREATE TABLE p (id INTEGER PRIMARY KEY);
+CREATE TABLE u (id INTEGER PRIMARY KEY, ts VARCHAR(9), w VARCHAR(9), p_id INTEGER REFERENCES p (id), q_id INTEGER);
+CREATE UNIQUE INDEX u_ts ON u (ts);
+INSERT INTO p VALUES (1); INSERT INTO u VALUES (1, 'a', 'x', 1, 1), (2, 'b', 'x', 1, 7), (3, 'c', 'y', 1, 8);
+"""
+
+
+def planned(engine: str, folder: Path, servers: Servers, **keys: str) -> tuple[Spot, Plan, Secrets]:
+    """A plan in a folder, of a table with a unique index."""
+    write(folder / "in.sqlite", UNIQUE)
+    target = spot(engine, folder, servers)
+    job = ropeway.job(source=f"sqlite:///{folder}/in.sqlite", target=target.url, **keys)
+    written.write(ropeway.plan(job.request, job.secrets), folder / "plan")
+    return target, written.read(folder / "plan"), job.secrets
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql", "mariadb", "mysql"])
+def test_an_edited_key_is_about_its_own_columns(engine: str, tmp_path: Path, servers: Servers) -> None:
+    target, _, secrets = planned(engine, tmp_path, servers)
+    old, new = (f"({target.quote(name)})" for name in ("ts", "w"))
+    edit(tmp_path / "plan" / "after.sql", lambda text: text.replace(old, new))
+    plan, _ = written.seal(tmp_path / "plan")
+    checks = (tmp_path / "plan" / "checks.sql").read_text()
+    assert f"SELECT {target.quote('w')}, count(*)" in checks
+    assert f"SELECT {target.quote('ts')}, count(*)" not in checks
+    with pytest.raises(ropeway.DataError) as caught:
+        ropeway.run(plan, secrets)
+    assert caught.value.column == "w"
+    assert "1 key stands in 2 rows, of ('x')" in caught.value.message
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql", "mariadb", "mysql"])
+def test_what_an_edit_takes_away_is_not_checked(engine: str, tmp_path: Path, servers: Servers) -> None:
+    target, plan, _ = planned(engine, tmp_path, servers)
+    (number,) = [s.name.split()[0] for s in plan.statements if s.constraint and s.constraint.columns == ("ts",)]
+    for name in ("after.sql", "down.sql"):
+        mark = re.compile(rf"-- \[{number}\] [^\0]*?(?=\n-- \[|\Z)")
+        edit(tmp_path / "plan" / name, partial(mark.sub, ""))
+    written.seal(tmp_path / "plan")
+    assert f"SELECT {target.quote('ts')}, count(*)" not in (tmp_path / "plan" / "checks.sql").read_text()
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "mysql"])
+def test_an_edited_foreign_key_is_about_its_own_columns(engine: str, tmp_path: Path, servers: Servers) -> None:
+    target, _, secrets = planned(engine, tmp_path, servers)
+    old, new = (f"FOREIGN KEY ({target.quote(name)})" for name in ("p_id", "q_id"))
+    edit(tmp_path / "plan" / "after.sql", lambda text: text.replace(old, new))
+    plan, _ = written.seal(tmp_path / "plan")
+    assert f"c.{target.quote('q_id')} IS NOT NULL" in (tmp_path / "plan" / "checks.sql").read_text()
+    with pytest.raises(ropeway.DataError) as caught:
+        ropeway.run(plan, secrets)
+    assert caught.value.column == "q_id"
+    assert "2 rows break it, of (7), (8)" in caught.value.message
+
+
+def test_of_what_is_not_plain_the_engine_itself_speaks(tmp_path: Path, servers: Servers) -> None:
+    target, _, secrets = planned("postgresql", tmp_path, servers, on_violation="leave-out")
+    edit(tmp_path / "plan" / "after.sql", lambda text: text.replace('("ts")', '(lower("w"))'))
+    plan, _ = written.seal(tmp_path / "plan")
+    with pytest.raises(ropeway.RopewayError, match="could not create unique index"):
+        ropeway.run(plan, secrets)
+    assert target.ask("SELECT count(*) FROM u") == [(3,)]
+
+
+def test_a_clause_behind_a_key_leaves_it_what_it_is(tmp_path: Path, servers: Servers) -> None:
+    _, before, _ = planned("postgresql", tmp_path, servers)
+    edit(tmp_path / "plan" / "after.sql", lambda text: text.replace('("ts")', '("ts") WITH (fillfactor=70)'))
+    plan, _ = written.seal(tmp_path / "plan")
+    old, new = ({s.name: s.constraint for s in one.statements if s.constraint} for one in (before, plan))
+    assert {name: rule.offenders for name, rule in new.items()} == {name: rule.offenders for name, rule in old.items()}
+    assert any(rule.later.endswith("WITH (fillfactor=70)") for rule in new.values())
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:

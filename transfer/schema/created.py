@@ -46,7 +46,7 @@ def keys_in(sql: str, *, escaping: bool) -> set[frozenset[str]]:
     for item in _listed(sql, escaping=escaping)[1]:
         words = _outside(item[1:] if _is_column(item) else item)
         if "UNIQUE" in words or {"PRIMARY", "KEY"} <= set(words):
-            found.add(frozenset([plain(item[0])] if _is_column(item) else _bracketed(item)))
+            found.add(frozenset([plain(item[0])] if _is_column(item) else bracketed(item)))
     return found
 
 
@@ -78,7 +78,7 @@ def _outside(found: list[Token]) -> list[str]:
     return words
 
 
-def _bracketed(item: list[Token]) -> list[str]:
+def bracketed(item: list[Token]) -> list[str]:
     """The names in an item's first brackets, without what stands in brackets of their own."""
     depth, made = 0, list[str]()
     for one in item:

@@ -20,6 +20,7 @@ from .catalogue import Column, Table
 from .created import created, same_type
 from .demands import check_columns, check_keys, check_tables
 from .retyping import retyped
+from .reworded import described, following, reworded
 from .risks import of_column, worst_first
 from .scripts import AFTER, BEFORE, DOWN, Piece, escapes, is_unedited, parts_of, pieces, unix
 
@@ -53,7 +54,7 @@ def sealed(plan: Plan, files: Mapping[str, str], engine: Engine, by: str, at: st
     _check_marks(edit)
     removed = _removed(edit)
     _check_order(edit, removed)
-    statements = _forward(edit)
+    statements = following(plan, _forward(edit), engine)
     check_keys(plan, statements, engine)
     statements, backs = _backward(edit, statements)
     known = {statement.name: statement for statement in plan.statements}
@@ -62,7 +63,8 @@ def sealed(plan: Plan, files: Mapping[str, str], engine: Engine, by: str, at: st
     seal = Seal(by, at, tuple(changed), tuple(added), tuple(s.name for s in removed), tuple(backs))
     if not (changed or added or removed or backs):
         return plan
-    made = replace(plan, statements=tuple(statements), sealed=(*plan.sealed, seal))
+    tables = described(plan, statements, engine)
+    made = replace(plan, statements=tuple(statements), sealed=(*plan.sealed, seal), tables=tables)
     return _retyped(made, {s.hop: s for s in statements if s.name in changed and _is(s, _CREATES)}, engine)
 
 
@@ -192,8 +194,9 @@ def _changed(edit: _Edit, statement: Statement, piece: Piece, file: str) -> Stat
         _check_created(edit, edit.plan.hop(statement.hop), statement.forward, forward, where)
         return replace(statement, forward=forward)
     check_tables(edit.plan, where, piece.parts, edit.engine)
+    made = reworded(edit.plan, statement, forward, edit.engine, where)
     # The check looks for the old text's name; where the journal's entry commits with the statement, it is enough.
-    return replace(statement, forward=forward, check="" if statement.atomic else statement.check)
+    return replace(made, check="" if statement.atomic else statement.check)
 
 
 def _check_created(edit: _Edit, hop: Hop, planned: str, forward: str, where: str) -> None:
