@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..plan import Finding
-from .catalogue import Relation
+from .catalogue import Relation, Table
 
 # By their default names, in lower case. TypeORM's and Laravel's `migrations` may be anybody's table.
 BOOKKEEPING = {
@@ -17,7 +17,10 @@ BOOKKEEPING = {
     "schema_migrations": "Rails",
     "ar_internal_metadata": "Rails",
     "__efmigrationshistory": "Entity Framework",
+    "__efmigrationslock": "Entity Framework",
+    "__migrationhistory": "Entity Framework",
     "sequelizemeta": "Sequelize",
+    "sequelizedata": "Sequelize",
     "knex_migrations": "Knex",
     "knex_migrations_lock": "Knex",
     "_prisma_migrations": "Prisma",
@@ -29,17 +32,25 @@ BOOKKEEPING = {
 NUMBERED = ("django_content_type", "auth_permission")
 
 
-def keeper(name: Relation) -> str:
+# Names that are anybody's, with a column that tells whose a table is.
+_TOLD_BY = {"schema_version": ("installed_rank", "Flyway")}  # before version 5
+
+
+def keeper(table: Table) -> str:
     """Whose bookkeeping a table is; '' for any other table."""
-    return BOOKKEEPING.get(name.table.lower(), "")
+    name = table.name.table.lower()
+    column, owner = _TOLD_BY.get(name, ("", ""))
+    if column and any(one.name.lower() == column for one in table.columns):
+        return owner
+    return BOOKKEEPING.get(name, "")
 
 
-def left_alone(names: Sequence[Relation]) -> list[Finding]:
+def left_alone(tables: Sequence[Table]) -> list[Finding]:
     """What the plan says of tables that a glob would have taken."""
     return [
-        Finding("note", str(name), f"is left alone: {keeper(name)} keeps in it what it has done here", "left-alone",
-                "Naming it exactly moves it.")
-        for name in names
+        Finding("note", str(table.name), f"is left alone: {keeper(table)} keeps in it what it has done here",
+                "left-alone", "Naming it exactly moves it.")
+        for table in tables
     ]  # fmt: skip
 
 

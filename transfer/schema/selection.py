@@ -29,6 +29,11 @@ def matches(name: Relation, pattern: str, default_schema: str) -> bool:
     return any(fnmatchcase(one.lower(), pattern.lower()) for one in spelled)
 
 
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern may mean several tables."""
+    return any(sign in pattern for sign in "*?[")
+
+
 def select_tables(
     request: Request, engine: Engine, session: Session, tables: Sequence[Table]
 ) -> tuple[list[Selected], list[Finding]]:
@@ -43,7 +48,7 @@ def select_tables(
             chosen[table.name] = Selected(table, choice)
     if not chosen:
         raise RequestError(f"{request.source} holds no table to move.")
-    kept = [t.name for t in tables if keeper(t.name) and t.name not in chosen and _would_take(request, t, engine)]
+    kept = [t for t in tables if keeper(t) and t.name not in chosen and _would_take(request, t, engine)]
     return sorted(chosen.values(), key=lambda item: (-item.table.rows, str(item.table.name))), left_alone(kept)
 
 
@@ -59,8 +64,8 @@ def _chosen(choice: Choice, tables: Sequence[Table], engine: Engine, session: Se
     found = [table for table in tables if matches(table.name, choice.table, engine.default_schema)]
     # A view is moved when it is named; a glob means tables, else its rows would be there twice. A migration tool's
     # bookkeeping says what was done in its own place.
-    if any(sign in choice.table for sign in "*?["):
-        found = [table for table in found if table.kind != "view" and not keeper(table.name)]
+    if is_glob(choice.table):
+        found = [table for table in found if table.kind != "view" and not keeper(table)]
     for pattern in choice.exclude:
         if not any(matches(table.name, pattern, engine.default_schema) for table in tables):
             raise _nothing(pattern, tables)
