@@ -27,7 +27,7 @@ from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, Job, Limits, execute
 from ..transfer.schema.catalogue import Table
-from ..transfer.schema.definitions import check_unmoved
+from ..transfer.schema.definitions import check_nothing_new, check_unmoved
 from ..transfer.schema.entry import Ends
 from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
@@ -135,7 +135,12 @@ def run(
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
     if not resume or _is_moving(frozen, target):
-        frozen = _checked(frozen, source, anew=isinstance(what, Plan) and not resume)
+        frozen, new = _checked(frozen, source, anew=isinstance(what, Plan) and not resume)
+        if resume:  # its rows are as good as before
+            for one in new:
+                progress.said(f"{one}.")
+        else:
+            check_nothing_new(new)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
     try:
         receipts = execute(job, interrupt, fresh=not resume)
@@ -162,12 +167,15 @@ def _is_moving(plan: Plan, target: Address) -> bool:
     return any(known.run == plan.run and known.state == "running" for known in _known(target))
 
 
-def _checked(plan: Plan, source: Address, *, anew: bool) -> Plan:
-    """The plan, whose source is defined as it was; cut `anew` where it was made some time before its run."""
+def _checked(plan: Plan, source: Address, *, anew: bool) -> tuple[Plan, list[str]]:
+    """The plan, whose source is defined as it was, and what is new there and not in it.
+
+    It is cut `anew` where it was made some time before its run.
+    """
     engine = engine_of(plan.source.scheme)
     with closing(engine.connect(source)) as session:
-        check_unmoved(plan, engine, session)
-        return cut_anew(plan, engine, session) if anew else plan
+        new = check_unmoved(plan, engine, session)
+        return (cut_anew(plan, engine, session) if anew else plan), new
 
 
 def _refuse(plan: Plan) -> None:

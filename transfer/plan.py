@@ -201,13 +201,25 @@ class Grants:
 class Definition:
     """A hop's source as planning saw it: its columns' types with NOT NULL, and its keys, in words.
 
-    `whole` says that all columns are meant, so that a new one is a change.
+    `whole` says that all columns are meant, so that a new one is a change. `parts` are what else the target's table is
+    made from (defaults, checks, indexes and so on), each by its kind and name, with a hash of what it says.
     """
 
     hop: str
     columns: tuple[tuple[str, str], ...]
     keys: tuple[str, ...] = ()
     whole: bool = True
+    parts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a job means of the source by its globs: these, each with what it leaves out, and the views and sequences
+    that go along, each by its kind and name, with a hash of what it says.
+    """
+
+    globs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    objects: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -245,7 +257,7 @@ class Plan:
 
     `slice_rows` is how many rows a slice should have. `waived` are findings that may not stop it: `name`, or
     `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
-    as they will be. `sealed` are edits by hand.
+    as they will be, `scope` is what else was meant there. `sealed` are edits by hand.
     """
 
     source: Place
@@ -267,6 +279,7 @@ class Plan:
     listed: tuple[Listed, ...] = ()
     grants: Grants = Grants()
     slice_rows: int = 0
+    scope: Scope = Scope()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

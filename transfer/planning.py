@@ -24,7 +24,7 @@ from .schema import belongings, filling, further, references
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
-from .schema.definitions import defined, renames, shape
+from .schema.definitions import defined, renames, scope_of, shape
 from .schema.distinct import distinct
 from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
@@ -84,11 +84,13 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
         job=job_of(request), run=run, slice_rows=request.slice_rows, waived=waived(request.waive, findings),
         definitions=tuple(
-            defined(hop.name, e.source, e.choice.columns) for hop, e in zip(hops, entries, strict=True)
+            defined(hop.name, e.source, e.choice.columns, mode=e.mode, divided=bool(e.table.partitioned))
+            for hop, e in zip(hops, entries, strict=True)
         ),
         tables=tuple(shape(entry.table, hop.writes) for hop, entry in zip(hops, entries, strict=True)),
         listed=further.concerned(around), grants=grants(readable.rights, writing),
         renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
+        scope=scope_of(request, around.found, (*beyond.views.made, *beyond.sequences.made)),
     )  # fmt: skip
 
 

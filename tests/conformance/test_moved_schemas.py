@@ -14,6 +14,7 @@ from ropeway.transfer.engines import memory
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.plan import from_json, to_json
+from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
@@ -67,6 +68,139 @@ def test_a_moved_schema_stops_the_run(engine: str, move: str, tmp_path: Path, se
     assert caught.value.table.endswith("t")
     assert "Plan the job again" in caught.value.remedy
     assert not (tmp_path / "out.sqlite").exists()
+
+
+# What a target's table is made from beside columns and keys: the engines, the statements before planning and after it,
+# and what is said. The table is `t`, as above.
+RESHAPED = {
+    "default": (
+        ("postgresql", "duckdb", "mariadb", "mysql"), (), ("ALTER TABLE t ALTER COLUMN a SET DEFAULT 'y'",),
+        "the default of column a is new",
+    ),
+    "another default": (
+        ("postgresql", "mariadb", "mysql"), ("ALTER TABLE t ALTER COLUMN a SET DEFAULT 'x'",),
+        ("ALTER TABLE t ALTER COLUMN a SET DEFAULT 'y'",), "the default of column a has changed",
+    ),
+    "check": (
+        ("postgresql", "mariadb"), (), ("ALTER TABLE t ADD CONSTRAINT few CHECK (b < 9)",), "constraint few is new",
+    ),
+    "another check": (
+        ("postgresql", "mariadb"), ("ALTER TABLE t ADD CONSTRAINT few CHECK (b < 9)",),
+        ("ALTER TABLE t DROP CONSTRAINT few", "ALTER TABLE t ADD CONSTRAINT few CHECK (b < 8)"),
+        "constraint few has changed",
+    ),
+    "index": (SQL_ENGINES, (), ("CREATE INDEX t_b ON t (b)",), "index t_b is new"),
+    "another index": (
+        ("sqlite", "duckdb", "postgresql"), ("CREATE INDEX t_b ON t (b)",),
+        ("DROP INDEX t_b", "CREATE INDEX t_b ON t (b, a)"), "index t_b has changed",
+    ),
+    "no index": (
+        ("sqlite", "duckdb", "postgresql"), ("CREATE INDEX t_b ON t (b)",), ("DROP INDEX t_b",), "index t_b is gone",
+    ),
+    "generated": (
+        ("postgresql", "mariadb"), ("ALTER TABLE t ADD COLUMN g integer GENERATED ALWAYS AS (b + 1) STORED",),
+        ("ALTER TABLE t DROP COLUMN g", "ALTER TABLE t ADD COLUMN g integer GENERATED ALWAYS AS (b + 2) STORED"),
+        "the generating expression of column g has changed",
+    ),
+    "collation": (
+        ("postgresql",), (), ('ALTER TABLE t ALTER COLUMN a TYPE varchar(9) COLLATE "C"',),
+        "the collation of column a is new",
+    ),
+    "labels": (
+        ("postgresql",), ("CREATE TYPE mood AS ENUM ('sad', 'ok')", "ALTER TABLE t ADD COLUMN m mood"),
+        ("ALTER TYPE mood ADD VALUE 'glad'",), "the list of labels of column m has changed",
+    ),
+    "domain": (
+        ("postgresql",), ("CREATE DOMAIN small AS integer CHECK (VALUE < 9)", "ALTER TABLE t ADD COLUMN m small"),
+        ("ALTER DOMAIN small ADD CONSTRAINT more CHECK (VALUE > 0)",), "type public.small has changed",
+    ),
+    "view": (
+        SQL_ENGINES, ("CREATE VIEW v AS SELECT id FROM t",),
+        ("DROP VIEW v", "CREATE VIEW v AS SELECT id FROM t WHERE b > 1"), "v has changed",
+    ),
+    "no view": (SQL_ENGINES, ("CREATE VIEW v AS SELECT id FROM t",), ("DROP VIEW v",), "v is gone"),
+    "sequence": (
+        ("postgresql",), ("CREATE SEQUENCE s",), ("ALTER SEQUENCE s INCREMENT BY 2",), "sequence public.s has changed",
+    ),
+    "table": (SQL_ENGINES, (), ("CREATE TABLE n (id integer)",), "though '*' means it"),
+}  # fmt: skip
+CASES = [(engine, case) for case, (engines, *_) in RESHAPED.items() for engine in engines]
+
+
+@pytest.mark.parametrize(("engine", "case"), CASES)
+def test_what_a_table_is_made_from_stops_the_run_too(engine: str, case: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(engine, tmp_path, servers), f"duckdb:///{tmp_path}/out.duckdb"
+    _, first, then, said = RESHAPED[case]
+    for sql in (*TABLES, *first):
+        source.ask(sql)
+    made = ropeway.job(source=source.url, target=target)
+    plan = from_json(to_json(ropeway.plan(made.request, made.secrets)))
+    for sql in then:
+        source.ask(sql)
+    with pytest.raises(RequestError) as caught:
+        ropeway.run(plan, made.secrets)
+    assert said in caught.value.message
+    assert "Plan the job again" in caught.value.remedy
+    assert not (tmp_path / "out.duckdb").exists()
+
+
+def test_a_partition_that_is_new_stops_the_run_where_the_target_has_them(tmp_path: Path, servers: Servers) -> None:
+    source = spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer NOT NULL) PARTITION BY RANGE (id)")
+    source.ask("CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)")
+    plans = []
+    for target in (spot("postgresql", tmp_path, servers), spot("sqlite", tmp_path, servers)):
+        made = ropeway.job(source=source.url, target=target.url)
+        plans.append((ropeway.plan(made.request, made.secrets), made.secrets))
+    source.ask("CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (10) TO (20)")
+    with pytest.raises(RequestError, match=r"partition public\.t_2 is new"):
+        ropeway.run(*plans[0])
+    assert ropeway.run(*plans[1]).report
+
+
+@pytest.mark.parametrize("engine", SQL_ENGINES)
+def test_what_changes_by_itself_does_not_stop_it(engine: str, tmp_path: Path, servers: Servers) -> None:
+    """Rows, the numbers that were given out, sizes; and of a table whose target is there, what that has of its own."""
+    source, target = spot(engine, tmp_path, servers), spot("sqlite", tmp_path, servers)
+    numbered = {
+        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT", "postgresql": "bigserial PRIMARY KEY",
+        "mariadb": "bigint AUTO_INCREMENT PRIMARY KEY", "mysql": "bigint AUTO_INCREMENT PRIMARY KEY",
+    }.get(engine, "bigint PRIMARY KEY DEFAULT nextval('s')")  # fmt: skip
+    if engine in ("duckdb", "postgresql"):
+        source.ask("CREATE SEQUENCE s")
+    for sql in (*TABLES, f"CREATE TABLE i (id {numbered}, a integer)", "CREATE VIEW v AS SELECT id FROM i"):
+        source.ask(sql)
+    target.ask("CREATE TABLE p (id integer PRIMARY KEY, n varchar(9))")
+    made = ropeway.job(source=source.url, target=target.url, tables=[{"from": "*"}, {"from": "p", "mode": "append"}])
+    plan = from_json(to_json(ropeway.plan(made.request, made.secrets)))
+    for number in range(40):
+        source.ask(f"INSERT INTO i (a) VALUES ({number})")
+    source.ask("CREATE INDEX p_n ON p (n)")
+    if engine in ("duckdb", "postgresql"):
+        source.ask("SELECT nextval('s')")
+    if engine in ("sqlite", "postgresql"):
+        source.ask("ANALYZE")
+    assert ropeway.run(plan, made.secrets).report
+
+
+def test_a_new_table_is_named_when_a_run_is_taken_up_again(tmp_path: Path, servers: Servers) -> None:
+    """What its plan has is as good as before, so the run goes on."""
+    source = spot("sqlite", tmp_path, servers)
+    for sql in TABLES:
+        source.ask(sql)
+    request = job(source.url, tmp_path, after=["SELECT nothing"])
+    with pytest.raises(ropeway.EngineError):
+        ropeway.run(request)
+    source.ask("CREATE TABLE n (id integer)")
+    said: list[str] = []
+
+    class Listening(Progress):
+        def said(self, message: str) -> None:
+            said.append(message)
+
+    with pytest.raises(ropeway.EngineError):
+        ropeway.run(request, resume=True, progress=Listening())
+    assert [one for one in said if one.startswith("n in the source is new since the plan was made")]
 
 
 def test_rows_alone_do_not_stop_it(tmp_path: Path, servers: Servers) -> None:
