@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from . import oversized, space
 from .access import Readable, permitted, writable
@@ -30,6 +29,7 @@ from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
 from .schema.fitting import fitted, numbered, ordered
 from .schema.further import Around
+from .schema.groups import unify
 from .schema.modes import Move, is_reference, statements_of
 from .schema.names import check_columns
 from .schema.objects import carried, told, unmoved
@@ -42,7 +42,6 @@ from .schema.violations import check_choice, deciding
 from .types import Fidelity, Type
 from .zones import as_instant, unworded
 
-Typed = TypeVar("Typed", Column, ColumnPlan)
 CHECKSUM = "ropeway.verify.checksum:of_batch"
 
 
@@ -98,7 +97,7 @@ def _placed(
     request: Request, ends: Ends, planned: Sequence[Entry], there: Sequence[Table], readable: Readable
 ) -> tuple[list[Entry], dict[Relation, Table]]:
     """The tables as they fit beside each other and into what is there already, each with its hop."""
-    planned = ordered(ends.target, distinct(_unify(list(planned), ends), ends, there))
+    planned = ordered(ends.target, distinct(unify(planned, ends), ends, there))
     planned = [numbered(ends.target, entry) for entry in planned]
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
     planned = [
@@ -305,45 +304,6 @@ def _divided(table: Table, source: Table, item: Selected, request: Request, ends
     }
     parts = tuple(Part(homes[part.name], homes[part.owner], part.clause) for part in source.parts)
     return replace(table, partitioned=source.partitioned, parts=parts, space=space, storage=source.storage)
-
-
-def _unify(entries: list[Entry], ends: Ends) -> list[Entry]:
-    """Give the columns of a foreign key the native types of the key they refer to."""
-    by_name = {entry.table.name: entry for entry in entries}
-    for _ in entries:
-        changed = False
-        for name, entry in list(by_name.items()):
-            natives = {
-                child: _planned(by_name[fk.references], parent)
-                for fk in entry.table.foreign_keys
-                if fk.references in by_name
-                for child, parent in zip(fk.columns, fk.referenced, strict=True)
-            }
-            fresh = tuple(_typed_as(c, natives.get(c.name)) for c in entry.table.columns)
-            if fresh != entry.table.columns:
-                plans = tuple(_carried_as(c, natives.get(c.target)) for c in entry.columns)
-                by_name[name] = replace(entry, table=replace(entry.table, columns=fresh), columns=plans)
-                changed = True
-        if not changed:
-            break
-    del ends
-    return [by_name[entry.table.name] for entry in entries]
-
-
-def _planned(entry: Entry, name: str) -> ColumnPlan:
-    return next(column for column in entry.columns if column.target == name)
-
-
-def _typed_as(column: Typed, like: ColumnPlan | None) -> Typed:
-    return replace(column, native=like.native, base=like.base) if like else column
-
-
-def _carried_as(column: ColumnPlan, like: ColumnPlan | None) -> ColumnPlan:
-    """The column in another's native type; what that does to values of the same kind, it does to these, too."""
-    made = _typed_as(column, like)
-    if like is None or made == column or column.type.kind != like.type.kind:
-        return made
-    return replace(made, fidelity=like.fidelity, why=like.why)
 
 
 def _there(ends: Ends, names: Sequence[Relation]) -> list[Table]:

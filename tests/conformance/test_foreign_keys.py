@@ -42,3 +42,24 @@ def test_orphans_are_found_where_the_order_changes(tmp_path: Path, servers: Serv
     plan = wire.plan(*requested(source, target))
     (found,) = [finding for finding in plan.findings if finding.name == "orphans"]
     assert "1 reference breaks the foreign key on y, x to p, as (1, 2, 1)" in found.message
+
+
+@pytest.mark.parametrize("there", ["sqlite", "duckdb", "mariadb", "mysql"])
+def test_decimals_of_a_group_have_the_same_digits(there: str, tmp_path: Path, servers: Servers) -> None:
+    """1.5, 1.50 and 1.500 are one key in PostgreSQL, and three texts in SQLite."""
+    source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE p (n numeric PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id integer PRIMARY KEY, n numeric(9,3) REFERENCES p)")
+    source.ask("CREATE TABLE d (id integer PRIMARY KEY, n numeric REFERENCES p)")
+    source.ask("INSERT INTO p VALUES (1.50), (1234567.1)")
+    source.ask("INSERT INTO c VALUES (1, 1.5), (2, 1.500)")
+    source.ask("INSERT INTO d VALUES (1, 1.5), (2, 1234567.1)")
+    moved(source, target)
+    joined = (
+        target.ask("SELECT c.id FROM c JOIN p ON p.n = c.n ORDER BY 1"),
+        target.ask("SELECT d.id FROM d JOIN p ON p.n = d.n ORDER BY 1"),
+    )
+    assert joined == ([(1,), (2,)], [(1,), (2,)])
+    keys = {table.name.table: table.foreign_keys for table in wire.inspect(target.url)}
+    assert keys["c"]
+    assert keys["d"]
