@@ -103,12 +103,14 @@ def _counters(source: Table, there: Wording) -> list[str]:
 
 
 def _counted(column: Column, own: Column, source: Table, there: Wording, findings: list[Finding]) -> Column:
-    if not column.identity or there.steps or (own.step == 1 and not own.always):
+    if not column.identity:
         return column
-    said = f"its identity counts in steps of {own.step} in the source, of 1 in the target" if own.step != 1 else ""
-    said += "its identity is ALWAYS given in the source; the target takes other numbers, too" if own.always else ""
-    findings.append(Finding("note", f"{source.name}.{own.name}", said, "identity-changed"))
-    return replace(column, step=1, always=False)
+    step, always = own.step if there.steps else 1, own.always and there.always
+    said = [f"its identity counts in steps of {own.step} in the source, of 1 in the target"] if step != own.step else []
+    if always != own.always:
+        said.append("its identity is ALWAYS given in the source; the target takes other numbers, too")
+    findings += [Finding("note", f"{source.name}.{own.name}", one, "identity-changed") for one in said]
+    return replace(column, step=step, always=always)
 
 
 def _foreign(foreign: ForeignKey, source: Table, here: Wording, there: Wording, findings: list[Finding]) -> ForeignKey:

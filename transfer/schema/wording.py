@@ -26,9 +26,9 @@ class Wording:
     `extended` are the index methods and operator classes that extensions brought, `collations` those that are known,
     `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
     given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
-    others than one, and be the only one to give numbers. `keys_fold` says that keys go by their columns' collations.
-    `numbered` says which columns of a table may count by themselves: `any`, `one`, or a `key` of one column.
-    `unproven` are the words for constraints that rows may break.
+    others than one, `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their
+    columns' collations, `numbered` which columns of a table may count by themselves: `any`, `one`, or a `key` of one
+    column. `unproven` are the words for constraints that rows may break.
     """
 
     dialect: str = ""
@@ -57,6 +57,7 @@ class Wording:
     owner: str = ""
     deferrable: bool = False
     steps: bool = False
+    always: bool = False
     keys_fold: bool = True
     numbered: Literal["any", "one", "key"] = "any"
     unproven: tuple[str, ...] = ()

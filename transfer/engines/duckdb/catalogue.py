@@ -36,7 +36,12 @@ _INDEXES = (
 )
 
 
-_LAST = "SELECT schema_name, sequence_name, last_value FROM duckdb_sequences() WHERE database_name = current_database()"
+# Where none has been given yet, the number before the first one.
+_COUNTS = (
+    "SELECT schema_name, sequence_name, coalesce(last_value, greatest(start_value - increment_by, 0)), increment_by "
+    "FROM duckdb_sequences() WHERE database_name = current_database() "
+    "AND increment_by > 0 AND NOT cycle AND (max_value = 9223372036854775807 OR last_value > max_value - increment_by)"
+)
 
 _OVERLOOKED = {"nocase": "case", "noaccent": "accents"}
 
@@ -55,14 +60,14 @@ def tables(session: Session, schema: str) -> list[Table]:
     """Every table and view of a schema, or of all schemas but the ledger's."""
     columns, constraints, indexes = (_grouped(session.ask(sql)) for sql in (_COLUMNS, _CONSTRAINTS, _INDEXES))
     own = own_sequences(session)
-    last = {Relation(str(s), str(n)): int(str(v or 0)) for s, n, v in session.ask(_LAST)}
+    counts = _counts(session)
     found = []
     for name, table, kind, rows, comment, sql in session.ask(_TABLES):
         if schema and name != schema:
             continue
         place = str(name), str(table)
         parts = _parts(place[0], constraints[place], indexes[place])
-        made = _table(place, str(kind), int(str(rows)), columns[place], parts, own, last)
+        made = _table(place, str(kind), int(str(rows)), columns[place], parts, own, counts)
         found.append(replace(_collated(made, str(sql)), checks=parts.checks, comment=str(comment)))
     return found
 
@@ -89,12 +94,29 @@ def _grouped(rows: Iterable[Row]) -> defaultdict[tuple[str, str], list[Row]]:
     return groups
 
 
+class _Count(NamedTuple):
+    """Where a sequence is, and how it goes on."""
+
+    last: int
+    step: int
+
+
+def _counts(session: Session) -> dict[Relation, _Count]:
+    """The sequences that count up, and whose end is not to come: there is none, or it is reached."""
+    rows = session.ask(_COUNTS)
+    return {Relation(str(s), str(n)): _Count(int(str(last)), int(str(step))) for s, n, last, step in rows}
+
+
 def own_sequences(session: Session) -> set[Relation]:
-    """Sequences that the default of one column alone asks: its identity."""
+    """Sequences that the default of one column alone asks, and that count as an identity does: they are the column's.
+
+    One that counts down, ends or begins again stays a sequence, for only that says so.
+    """
+    counts = _counts(session)
     asked = Counter(
         name for schema, _, _, _, _, default, *_ in session.ask(_COLUMNS) if (name := _asked(str(default), str(schema)))
     )
-    return {name for name, columns in asked.items() if columns == 1}
+    return {name for name, columns in asked.items() if columns == 1 and name in counts}
 
 
 def _asked(default: str, schema: str) -> Relation | None:
@@ -111,9 +133,9 @@ def _asked(default: str, schema: str) -> Relation | None:
 
 def _table(
     place: tuple[str, str], kind: str, rows: int, columns: list[Row], parts: _Parts, own: set[Relation],
-    last: dict[Relation, int],
+    counts: dict[Relation, _Count],
 ) -> Table:  # fmt: skip
-    made = tuple(_column(row, place[0], own, last) for row in columns)
+    made = tuple(_column(row, place[0], own, counts) for row in columns)
     physical: dict[str, int | str] = {}
     # A column called rowid hides the real one.
     if kind == "table" and all(column.name.lower() != "rowid" for column in made):
@@ -124,15 +146,16 @@ def _table(
     )  # fmt: skip
 
 
-def _column(row: Row, schema: str, own: set[Relation], last: dict[Relation, int]) -> Column:
+def _column(row: Row, schema: str, own: set[Relation], counts: dict[Relation, _Count]) -> Column:
     name, native, nullable, default, generated, comment = row
     asked = _asked(str(default), schema)
     identity = asked in own
+    count = counts[asked] if asked and identity else _Count(0, 1)
     return Column(
         str(name), str(native), bool(nullable), identity,
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(comment), virtual=bool(generated),
-        numbers=None if identity else asked, last=last.get(asked, 0) if asked and identity else 0,
+        numbers=None if identity else asked, last=count.last, step=count.step,
     )  # fmt: skip
 
 

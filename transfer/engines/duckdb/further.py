@@ -58,4 +58,6 @@ def _numbers(row: Row) -> Numbers:
     schema, name, last, *rest, cycle = row
     start, step, low, high = (int(str(value)) for value in rest)
     following = start if last is None else int(str(last)) + step
+    if cycle and not low <= following <= high:
+        following = low if step > 0 else high
     return Numbers(Relation(str(schema), str(name)), following, step, low, high, bool(cycle))

@@ -44,7 +44,7 @@ _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}", deferrable=True,
-    steps=True, unproven=("NOT VALID",),
+    steps=True, always=True, unproven=("NOT VALID",),
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
