@@ -12,7 +12,7 @@ from ..plan import ColumnPlan, Finding
 from .catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .wording import Wording
 
-_PRINTED = ("enum", "composite", "array", "array of a user type")
+_PRINTED = ("enum", "composite", "range", "array", "array of a user type")
 
 
 def carried(

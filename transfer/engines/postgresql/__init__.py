@@ -217,7 +217,7 @@ class PostgreSql:
         same = all(
             here.native == column.native
             and column.fidelity is not Fidelity.LOSSY  # by a policy, which a projection carries out
-            and here.base not in ("composite", "array of a user type")
+            and here.base not in ("composite", "range", "array of a user type")
             for here, column in columns
         )
         return (_BINARY,) if same else ()

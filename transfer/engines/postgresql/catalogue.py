@@ -27,7 +27,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS}
 ORDER BY 2, 3"""
-_COLUMN_ROWS = """
+_COLUMN_ROWS = f"""
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN u.oid IS NULL THEN format_type(a.atttypid, a.atttypmod)
             ELSE format('%I.%I', un.nspname, u.typname) || CASE WHEN u.oid <> t.oid THEN '[]' ELSE '' END END,
@@ -40,7 +40,8 @@ SELECT a.attrelid::int8, a.attname::text,
        coalesce(col_description(a.attrelid, a.attnum), ''),
        CASE WHEN t.typtype = 'd' THEN 'domain'
             WHEN t.typcategory = 'A' THEN CASE WHEN u.oid IS NULL THEN 'array' ELSE 'array of a user type' END
-            WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite' ELSE '' END,
+            WHEN t.typtype = 'e' THEN 'enum' WHEN t.typtype = 'c' THEN 'composite'
+            WHEN u.typtype IN ('r', 'm') THEN 'range' ELSE '' END,
        coalesce(u.oid, 0)::int8,
        CASE WHEN a.attcollation <> t.typcollation THEN format('%I.%I', ln.nspname, l.collname) ELSE '' END,
        coalesce(NOT l.collisdeterministic, false), a.attidentity = 'a',
@@ -58,7 +59,8 @@ SELECT a.attrelid::int8, a.attname::text,
         AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i'))
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type u ON u.typtype IN ('e', 'd', 'c')
+LEFT JOIN pg_type u ON (u.typtype IN ('e', 'd', 'c')
+          OR EXISTS (SELECT FROM ({usertypes.RANGES}) r WHERE u.oid IN (r.rngtypid, r.many)))
      AND u.oid = CASE WHEN t.typcategory = 'A' AND t.typtype <> 'd' THEN t.typelem ELSE t.oid END
      AND u.typnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
 LEFT JOIN pg_namespace un ON un.oid = u.typnamespace

@@ -26,6 +26,7 @@ _LISTED = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname::text,
        p.proname::text, CASE p.prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {USERS} AND {_OWN.format("p.oid")}
+AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')
 UNION ALL
 SELECT 'trigger', n.nspname::text, c.relname::text || '.' || t.tgname::text, pg_get_triggerdef(t.oid) FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace

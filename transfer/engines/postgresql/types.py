@@ -86,7 +86,8 @@ READS = (
     Read("numeric|decimal", fixed("text"), "({c})::text", guard=lambda n: bool(n.arguments), fidelity=_AS_TEXT,
          when="with more than 76 digits", why="digit for digit"),
     Read("money", lambda n: Type("decimal", precision=19, scale=2, native=n.text), "({c})::numeric::text"),
-    Read('text|character varying|varchar|character|char|bpchar|"char"|name', _text),
+    Read("text", _text, "({c})::text"),  # whatever it is declared as, where a job names the type
+    Read('character varying|varchar|character|char|bpchar|"char"|name', _text),
     Read("citext", _text, "({c})::text", why="equality there ignores case"),
     Read("bytea", fixed("binary")),
     Read("date", fixed("date"), when="without infinity"),
@@ -96,7 +97,7 @@ READS = (
     Read("uuid", fixed("uuid")),
     Read("jsonb?", fixed("json"), "({c})::text"),
     Read(_TEXT_FORMS, fixed("text"), "({c})::text", fidelity=Fidelity.TEXT, why="carried as PostgreSQL prints it"),
-    Read("array( of a user type)?|composite", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT,
+    Read("array( of a user type)?|composite|range", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT,
          why="carried as PostgreSQL prints it"),
     Read("enum", fixed("text"), "({c})::text", fidelity=Fidelity.TEXT, why="the label"),
     *_DECIDED,

@@ -1,4 +1,4 @@
-"""Enums, domains and composite types: what they are made of, and the statements that make them elsewhere."""
+"""Enums, domains, composite types and ranges: what they are made of, and the statements that make them elsewhere."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from ...engine import Row, Session
 from ...schema.catalogue import Relation, UserType
 from ...schema.sql import double_quoted, text_literal
 
+# A range whose functions or operators a user made is not made elsewhere. Before version 14 there are no multiranges.
+RANGES = (
+    "SELECT r.*, (to_jsonb(r) ->> 'rngmultitypid')::oid AS many FROM pg_range r WHERE rngsubopc < 16384 "
+    "AND rngcanonical = 0 AND rngsubdiff < 16384"
+)
 # Without the row types of tables. The types that a type is made of are older than it, so oids give the order.
-_TYPES = """
+_TYPES = f"""
 SELECT t.oid::int8, n.nspname::text, t.typname::text, t.typtype::text,
        format_type(t.typbasetype, t.typtypmod), t.typnotnull, coalesce(t.typdefault, ''),
        ARRAY(SELECT quote_literal(e.enumlabel) FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
@@ -21,22 +26,37 @@ SELECT t.oid::int8, n.nspname::text, t.typname::text, t.typtype::text,
              ORDER BY a.attnum),
        ARRAY(SELECT coalesce(nullif(p.typelem, 0), p.oid)::int8 FROM pg_type p WHERE p.oid = t.typbasetype OR p.oid IN
              (SELECT a.atttypid FROM pg_attribute a
-              WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND t.typtype = 'c')),
-       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
+              WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND t.typtype = 'c')
+             OR p.oid IN (r.rngsubtype, m.rngtypid)),
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+       concat_ws(', ', 'SUBTYPE = ' || format_type(r.rngsubtype, NULL),
+                 'SUBTYPE_OPCLASS = ' || (SELECT format('%I.%I', o.opcnamespace::regnamespace::text, o.opcname)
+                                          FROM pg_opclass o WHERE o.oid = r.rngsubopc),
+                 'COLLATION = ' || (SELECT format('%I.%I', l.collnamespace::regnamespace::text, l.collname)
+                                    FROM pg_collation l WHERE l.oid = r.rngcollation),
+                 'SUBTYPE_DIFF = ' || nullif(r.rngsubdiff, 0)::regproc::text,
+                 'MULTIRANGE_TYPE_NAME = ' || (SELECT format('%I.%I', p.typnamespace::regnamespace::text, p.typname)
+                                               FROM pg_type p WHERE p.oid = r.many))
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
-WHERE t.typtype IN ('e', 'd', 'c') AND (c.oid IS NULL OR c.relkind = 'c')
+LEFT JOIN ({RANGES}) r ON r.rngtypid = t.oid LEFT JOIN ({RANGES}) m ON m.many = t.oid
+WHERE (t.typtype IN ('e', 'd', 'c') OR r.rngtypid IS NOT NULL OR m.rngtypid IS NOT NULL)
+  AND (c.oid IS NULL OR c.relkind = 'c')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY t.oid"""
 _BASE = 8  # of a column's row in the catalogue: its base, and after it its type's oid
 
 
 @dataclass(frozen=True)
 class Known:
-    """All user-made types of a database by their oid, with the oids that each is made of."""
+    """All user-made types of a database by their oid, with the oids that each is made of; `words` are the rules'.
+
+    A multirange has no statement of its own: its range makes it.
+    """
 
     types: dict[int, UserType]
     parts: dict[int, tuple[int, ...]]
     bases: dict[int, str]
     labels: dict[int, tuple[str, ...]]
+    words: dict[int, str]
 
     def needed(self, oids: Sequence[int]) -> tuple[UserType, ...]:
         """These types and all that they are made of, in the order in which they can be made."""
@@ -47,7 +67,7 @@ class Known:
             if oid in self.types and oid not in found:
                 found.add(oid)
                 waiting += self.parts[oid]
-        return tuple(self.types[oid] for oid in sorted(found))
+        return tuple(self.types[oid] for oid in sorted(found) if self.types[oid].forward)
 
     def based(self, column: Row) -> Row:
         """A column of a domain sees the rules of the type below it, however many domains lie between; with labels."""
@@ -67,7 +87,7 @@ class Known:
     def _word(self, oid: int) -> str:
         """What the rules call the bottom of a domain."""
         if oid not in self.bases:
-            return "enum" if oid in self.labels else "composite"
+            return "enum" if oid in self.labels else self.words[oid]
         if self.bases[oid].endswith("[]"):
             return "array of a user type" if any(part in self.types for part in self.parts[oid]) else "array"
         return self.bases[oid]
@@ -82,16 +102,21 @@ def known(session: Session) -> Known:
         {oid: tuple(row[10]) for oid, row in zip(numbers, rows, strict=True)},  # type: ignore[arg-type]  # a list
         {oid: str(row[4]) for oid, row in zip(numbers, rows, strict=True) if row[3] == "d"},
         {oid: tuple(row[11]) for oid, row in zip(numbers, rows, strict=True) if row[3] == "e"},  # type: ignore[arg-type]
+        {oid: "composite" if row[3] == "c" else "range" for oid, row in zip(numbers, rows, strict=True)},
     )
 
 
 def _user_type(row: Row) -> UserType:
-    _, schema, name, kind, base, notnull, default, labels, checks, fields, *_ = row
+    _, schema, name, kind, base, notnull, default, labels, checks, fields, *_, ranged = row
     full = f"{double_quoted(str(schema))}.{double_quoted(str(name))}"
     if kind == "d":
         clauses = [f"DEFAULT {default}"] if default else []
         clauses += ["NOT NULL"] if notnull else []
         forward = " ".join([f"CREATE DOMAIN {full} AS {base}", *clauses, *checks])  # type: ignore[misc]
+    elif kind == "m":
+        forward = ""
+    elif kind == "r":
+        forward = f"CREATE TYPE {full} AS RANGE ({ranged})"
     else:
         inside = ", ".join(labels if kind == "e" else fields)  # type: ignore[arg-type]
         forward = f"CREATE TYPE {full} AS {'ENUM ' if kind == 'e' else ''}({inside})"
