@@ -13,6 +13,7 @@ from ..access import permitted
 from ..plan import ColumnPlan, Constraint, Finding, Statement
 from .catalogue import Check, ForeignKey, Relation, Table
 from .entry import Ends, Entry
+from .expectations import Look, expected, selected
 from .violations import breaking, duplicates, nulls, orphans
 
 _LOOKED = 2_000_000  # rows of a table at most: 500,000 took up to 2.4 s
@@ -63,12 +64,9 @@ def _told(rule: Constraint) -> tuple[str, ...]:
     return (rule.name,) if rule.kind == "check" else rule.columns
 
 
-_Look = tuple[str, str, tuple[str, ...], str, str]
-
-
-def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: Table | None) -> Iterator[_Look]:
+def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: Table | None) -> Iterator[Look]:
     """What to look for: the constraint's kind, the finding's name, the target's columns or check, words, query."""
-    on = _rows(ends, entry)
+    on = selected(ends, entry)
     listed = f"{on} AS t"
     if entry.mode in ("create", "replace"):
         empty = [name for name in entry.source.key if entry.source.column(name).nullable]
@@ -83,19 +81,15 @@ def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: T
         for fk in entry.table.foreign_keys:
             own = _own(entry, fk, sources)
             if own and not fk.state and _doubtful(ends, own, entry, sources[own.references]):
-                parent = _rows(ends, sources[own.references])
+                parent = selected(ends, sources[own.references])
                 words = f"foreign key on {', '.join(own.columns)} to {own.references}"
                 yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent)
         for check in entry.source.checks:
             if check.state and _is_proven(check, entry.table):
                 yield "check", "broken-check", (check.name,), f"check {check.name}", breaking(listed, check.condition)
+    elif existing:
+        yield from expected(ends, entry, sources, on)
     yield from _coarser(ends, entry, existing, listed)
-
-
-def _rows(ends: Ends, entry: Entry) -> str:
-    """The rows of the source that are moved, to select from."""
-    on = ends.source.relation(entry.source.name)
-    return f"(SELECT * FROM {on} WHERE ({entry.choice.where}))" if entry.choice.where else on
 
 
 def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> ForeignKey | None:
@@ -120,7 +114,7 @@ def _is_proven(check: Check, table: Table) -> bool:
     return any(one.name == check.name and not one.state for one in table.checks)
 
 
-def _coarser(ends: Ends, entry: Entry, existing: Table | None, on: str) -> Iterator[_Look]:
+def _coarser(ends: Ends, entry: Entry, existing: Table | None, on: str) -> Iterator[Look]:
     """Keys of the target under which several texts of the source are one."""
     decide = getattr(ends.target, "coarser", None)
     made = entry.mode in ("create", "replace")
