@@ -19,6 +19,7 @@ from ropeway.transfer import planning
 from ropeway.transfer.engine import Engine
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.engines.alphabet import meaning_of
+from ropeway.transfer.engines.duckdb.catalogue import labels_of
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.rules import Read, Use, read_rule, split, write_rule
 from ropeway.transfer.schema.catalogue import Column, Relation, Table
@@ -71,7 +72,7 @@ def _servers(engine: str) -> list[Row]:
 def _duckdb() -> list[Row]:
     engine = engine_of("duckdb")
     natives = dict.fromkeys(str(row[1]) for row in duckdb.execute("DESCRIBE FROM test_all_types()").fetchall())
-    rows = [Row(native, _read(engine, native)) for native in natives]
+    rows = [Row(native, _read(engine, native), labels_of(native)) for native in natives]
     return [*rows, Row("INTERVAL", "text")]  # as the tests' values are read, which count months
 
 

@@ -67,3 +67,16 @@ def test_a_large_table_is_not_looked_through(tmp_path: Path, servers: Servers, m
     plan = wire.plan(*requested(source, spot("sqlite", tmp_path, servers)))
     (note,) = [finding for finding in plan.findings if finding.name == "not-profiled"]
     assert note.message.startswith("f, d: nobody looked for NaN or infinite numbers among 3 rows")
+
+
+@pytest.mark.parametrize("there", ["sqlite", "duckdb", "postgresql", "mariadb"])
+def test_an_enum_takes_its_labels_only(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("duckdb", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TYPE mood AS ENUM ('glad', 'it''s, so (so)')")
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, m mood, l mood[])")
+    source.ask("INSERT INTO t VALUES (1, 'it''s, so (so)', ['glad']), (2, NULL, NULL)")
+    moved(source, target)
+    assert target.ask("SELECT m FROM t ORDER BY id") == [("it's, so (so)",), (None,)]
+    target.ask("INSERT INTO t (id, m) VALUES (3, 'glad')")
+    with pytest.raises(Exception, match=r"(?i)check|convert|truncated"):
+        target.ask("INSERT INTO t (id, m) VALUES (4, 'sad')")

@@ -113,7 +113,10 @@ class DuckDb:
 
     def describe(self, session: Session, query: str) -> Table:
         rows = session.ask(f"DESCRIBE {query}")
-        return Table(Relation("", "query"), tuple(Column(str(r[0]), str(r[1])) for r in rows), kind="query")
+        made = tuple(
+            Column(str(name), str(native), labels=catalogue.labels_of(str(native))) for name, native, *_ in rows
+        )
+        return Table(Relation("", "query"), made, kind="query")
 
     def create_schema(self, schema: str) -> str:
         return "" if schema in ("", self.default_schema) else f"CREATE SCHEMA IF NOT EXISTS {qualified(schema)}"

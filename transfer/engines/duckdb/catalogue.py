@@ -156,7 +156,15 @@ def _column(row: Row, schema: str, own: set[Relation], counts: dict[Relation, _C
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(comment), virtual=bool(generated),
         numbers=None if identity else asked, last=count.last, step=count.step,
+        labels=labels_of(str(native)),
     )  # fmt: skip
+
+
+def labels_of(native: str) -> tuple[str, ...]:
+    """The labels of ENUM('a', 'b'), as DuckDB prints the type whatever its name is."""
+    if not re.fullmatch(r"(?s)ENUM\(.*\)", native):
+        return ()
+    return tuple(label[1:-1].replace("''", "'") for label in re.findall(r"(?s)'(?:[^']|'')*'", native))
 
 
 def _parts(schema: str, constraints: list[Row], indexes: list[Row]) -> _Parts:
