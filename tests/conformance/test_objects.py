@@ -261,6 +261,49 @@ def test_indexes_keep_direction_and_condition(here: str, there: str, tmp_path: P
         assert any("index few is not carried" in one and "allowed in the target" in one for one in said), said
 
 
+VERSIONED = (
+    "CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL INVISIBLE DEFAULT 4 WITHOUT SYSTEM VERSIONING COMMENT 'x', "
+    "word varchar(30) COMPRESSED CHARACTER SET latin1 DEFAULT 'é', long_one text COMPRESSED) WITH SYSTEM VERSIONING",
+    "CREATE TABLE u (id int PRIMARY KEY, n int UNIQUE, since timestamp(6) GENERATED ALWAYS AS ROW START, "
+    "until timestamp(6) GENERATED ALWAYS AS ROW END INVISIBLE, PERIOD FOR SYSTEM_TIME (since, until)) "
+    "WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME (PARTITION old HISTORY, PARTITION here CURRENT)",
+    "INSERT INTO t (id, n, word, long_one) VALUES (1, 2, 'ä', 'b'), (2, 3, NULL, NULL)",
+    "INSERT INTO u (id, n) VALUES (1, 2), (2, 3)",
+    "DELETE FROM t WHERE id = 2",
+    "DELETE FROM u WHERE id = 2",
+)
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_what_mariadb_alone_has(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot(there, tmp_path, servers)
+    for statement in VERSIONED:
+        source.ask(statement)
+    outcome = moved(source, target)
+    named = ("history-lost", "column-changed")
+    said = sorted((f.where, f.name, f.grade) for f in outcome.plan.findings if f.name in named)
+    assert [one for one in said if one[1] == "history-lost"] == [
+        (table, "history-lost", "note" if there == "mariadb" else "warning") for table in ("t", "u")
+    ]
+    changed = [where for where, name, _ in said if name == "column-changed"]
+    assert changed == ([] if there == "mariadb" else ["t.long_one", "t.n", "t.word"])
+    assert target.ask("SELECT id, n, word, long_one FROM t") == [(1, 2, "ä", "b")]
+    assert target.ask("SELECT id, n FROM u") == [(1, 2)]
+    (table,) = [table for table in wire.inspect(target.url) if table.name.table == "u"]
+    assert table.key == ("id",)
+    assert [index.columns for index in table.indexes if index.unique] == [("n",)]
+    if there != "mariadb":
+        return
+    ((_, made),), ((_, wanted),) = target.ask("SHOW CREATE TABLE t"), source.ask("SHOW CREATE TABLE t")
+    for words in ("INVISIBLE DEFAULT 4 WITHOUT SYSTEM VERSIONING COMMENT 'x'", " WITH SYSTEM VERSIONING"):
+        assert words in wanted
+        assert words in made
+    assert made.count("COMPRESSED") == wanted.count("COMPRESSED") == 2
+    assert "PARTITION BY SYSTEM_TIME" in target.ask("SHOW CREATE TABLE u")[0][1]
+    target.ask("DELETE FROM t")
+    assert target.ask("SELECT id FROM t FOR SYSTEM_TIME ALL") == [(1,)]
+
+
 @pytest.mark.parametrize("there", SQL_ENGINES)
 def test_names_that_clash_only_in_the_target(there: str, tmp_path: Path, servers: Servers) -> None:
     """PostgreSQL keeps foreign keys apart by table, MySQL by database; a column `A` beside `a` meets it in most."""

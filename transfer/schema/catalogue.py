@@ -25,7 +25,7 @@ class Column:
     read. `numbers` is the sequence, not its own, that its default asks; `last` is the highest number that an identity
     gave, 0 if that is not known. `collation` is one that is not the type's usual, in the engine's SQL; by it `folds`
     says what equality takes no notice of, as `case`. An identity is `always` given, in steps of `step`; `refreshed` is
-    the SQL that an update of the row puts in.
+    the SQL that an update of the row puts in. `words` are further ones of its engine, as INVISIBLE.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Column:
     always: bool = False
     step: int = 1
     refreshed: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class Table:
     `partitioned` is the clause behind its columns that says how it is, `parts` are its partitions where these are made
     one by one, each after its owner. `space` is a tablespace that is not the usual one, `storage` are its parameters.
     `own` are constraints in the engine's own words, for another place of the same kind; `needs` what extensions must
-    have brought for them.
+    have brought for them. `versioned` is the clause by which the engine keeps rows that are gone, or were otherwise.
 
     `left_out` names objects that Ropeway saw and does not carry, in words for the plan.
     `physical` is what an engine needs to cut the table by physical ranges, in its own terms.
@@ -203,6 +204,7 @@ class Table:
     storage: str = ""
     own: tuple[Check, ...] = ()
     needs: tuple[str, ...] = ()
+    versioned: str = ""
     physical: dict[str, int | str] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:

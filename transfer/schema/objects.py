@@ -38,8 +38,22 @@ def carried(
     foreign = tuple(_foreign(fk, source, here, there, findings) for fk in table.foreign_keys)
     return replace(
         table, columns=tuple(made), indexes=tuple(indexes), checks=tuple(checks), comment=comment, foreign_keys=foreign,
-        own=_own(source, columns, here, there, findings),
+        own=_own(source, columns, here, there, findings), versioned=_versioned(source, here, there, findings),
     ), findings  # fmt: skip
+
+
+def _versioned(source: Table, here: Wording, there: Wording, findings: list[Finding]) -> str:
+    """The clause by which the table keeps rows that are gone. The rows that it has kept are not moved."""
+    if not source.versioned:
+        return ""
+    if here.dialect == there.dialect and there.versions:
+        said = "its history, the rows that are gone or were otherwise, is not carried: the target begins its own"
+        findings.append(Finding("note", str(source.name), said, "history-lost"))
+        return source.versioned
+    said = f"it keeps rows that are gone or were otherwise ({source.versioned.splitlines()[0]}); the target has none"
+    remedy = "Move them by a 'query:' (FOR SYSTEM_TIME ALL) into a table of their own, where they matter."
+    findings.append(Finding("warning", str(source.name), said, "history-lost", remedy))
+    return ""
 
 
 def _column(
@@ -54,6 +68,7 @@ def _column(
     text = own.default
     comment = column.comment if there.comments else ""
     column = replace(column, default="", comment=comment, collation=_collation(own, here, there), folds="")
+    column = _worded_column(column, own, source, here, there, findings)
     column = _numbered(_refreshed(column, own, source, here, there, findings), own, source, there, findings)
     column = _counted(column, own, source, there, findings)
     if own.generated:
@@ -68,6 +83,17 @@ def _column(
         where = f"{source.name}.{planned.source}"
         findings.append(Finding("note", where, f"its default is not carried: {text} ({reason})", "default-lost"))
         return column
+
+
+def _worded_column(
+    column: Column, own: Column, source: Table, here: Wording, there: Wording, findings: list[Finding]
+) -> Column:
+    kept = tuple(word for word in own.words if here.dialect == there.dialect and word in there.words)
+    lost = [word for word in own.words if word not in kept]
+    if lost:
+        said = f"its {' and '.join(lost)} is not carried"
+        findings.append(Finding("note", f"{source.name}.{own.name}", said, "column-changed"))
+    return replace(column, words=kept)
 
 
 def _refreshed(

@@ -28,7 +28,8 @@ class Wording:
     given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
     others than one, `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their
     columns' collations, `numbered` which columns of a table may count by themselves: `any`, `one`, or a `key` of one
-    column. `unproven` are the words for constraints that rows may break.
+    column. `unproven` are the words for constraints that rows may break, `words` further ones of columns. `versions`
+    says that a table may keep the rows that are gone.
     """
 
     dialect: str = ""
@@ -61,3 +62,5 @@ class Wording:
     keys_fold: bool = True
     numbered: Literal["any", "one", "key"] = "any"
     unproven: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    versions: bool = False

@@ -140,7 +140,9 @@ class MySql:
         rows = session.ask(f"SHOW COLUMNS FROM {name}")
         session.execute(f"DROP TEMPORARY TABLE {name}")
         columns = tuple(
-            Column(str(row[0]), str(row[1]), row[2] == "YES", labels=catalogue.labels_of(str(row[1]))) for row in rows
+            Column(str(row[0]), native, row[2] == "YES", labels=catalogue.labels_of(native))
+            for row in rows
+            for native, _ in [catalogue.typed(row[1])]
         )
         return Table(Relation("", "query"), columns, kind="query")
 
@@ -337,7 +339,8 @@ ENGINES = {
     "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
-        generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))", numbered="one",
+        generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))", numbered="one", versions=True,
+        words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
         numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     )),
 }  # fmt: skip

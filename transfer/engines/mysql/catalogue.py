@@ -12,6 +12,9 @@ from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Tabl
 from .session import literal as quoted_text
 from .session import qualified, quoted
 
+COMPRESSED = "COMPRESSED"
+_WORDS = ("INVISIBLE", "WITHOUT SYSTEM VERSIONING")
+_MOMENTS = ("ROW START", "ROW END")
 _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DEFAULT"}
 
 
@@ -59,9 +62,32 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
             )
             for c, r in zip(table.columns, rows, strict=True)
         )
-        table = replace(table, partitioned=divided.get(name, ""))
-        made.append(replace(table, columns=fields, checks=tuple(Check(str(n), str(c)) for _, n, c in kept)))
+        kept_checks = tuple(Check(str(n), str(c)) for _, n, c in kept)
+        table = replace(table, columns=fields, checks=kept_checks, partitioned=divided.get(name, ""))
+        made.append(_versioned(table, str(row[1]), rows))
     return made
+
+
+def _versioned(table: Table, kind: str, rows: list[Row]) -> Table:
+    """A table of MariaDB's that keeps its rows' history; that may have partitions of its own.
+
+    A column for the end of a row is part of each key there, for the sake of the rows that have ended.
+    """
+    if "VERSIONED" not in kind:
+        return table
+    division = table.partitioned if table.partitioned.upper().startswith("PARTITION BY SYSTEM_TIME") else ""
+    moments = {str(row[1]): _text(row[6]) for row in rows if _text(row[6] or "").upper() in _MOMENTS}
+
+    def without(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in names if moments.get(name, "").upper() != "ROW END")
+
+    return replace(
+        table, versioned="\n".join(filter(None, ("WITH SYSTEM VERSIONING", division))),
+        partitioned="" if division else table.partitioned, key=without(table.key),
+        columns=tuple(replace(c, words=()) if c.name in moments else c for c in table.columns),
+        indexes=tuple(replace(i, columns=without(i.columns)) if i.unique else i for i in table.indexes),
+        left_out=(*table.left_out, *(f"that {name} is {word}" for name, word in moments.items())),
+    )  # fmt: skip
 
 
 def _divided(session: Session, literal: str) -> list[str]:
@@ -104,6 +130,8 @@ def _asked(row: Row, schema: str) -> Relation | None:
 
 def _generated(column: Column, *, mariadb: bool) -> str:
     """MySQL prints the quotes around an expression's texts with backslashes, MariaDB does not."""
+    if column.generated.upper() in _MOMENTS:
+        return ""
     return column.generated if mariadb else column.generated.replace("\\'", "'")
 
 
@@ -162,15 +190,22 @@ def _table(
 
 
 def _column(row: Row, last: int) -> Column:
-    _, name, native, nullable, _, extra, generated, comment, collation = row
+    _, name, declared, nullable, _, extra, generated, comment, collation = row
+    native, packed = typed(declared)
     identity = "auto_increment" in str(extra).lower()
     return Column(
-        str(name), _text(native), nullable == "YES", identity, generated=_text(generated or ""),
+        str(name), native, nullable == "YES", identity, generated=_text(generated or ""),
         comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
         last=last if identity else 0, collation=str(collation or ""),
         refreshed=_refreshed(str(extra)), folds="case" if str(collation or "").endswith("_ci") else "",
-        labels=labels_of(_text(native)),
+        labels=labels_of(native), words=packed + tuple(word for word in _WORDS if word in str(extra).upper()),
     )  # fmt: skip
+
+
+def typed(declared: object) -> tuple[str, tuple[str, ...]]:
+    """A type without the comment by which MariaDB says that it is compressed, and that word."""
+    native, _, comment = _text(declared).partition(" /*M!")
+    return native, (COMPRESSED,) if COMPRESSED in comment else ()
 
 
 def labels_of(native: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ...plan import Constraint, Statement
 from ...schema.catalogue import Check, Column, Index, Relation, Table
 from ...schema.sql import check_clauses, column_clause, create_table, foreign_key_clauses, key_clause, names
 from ...schema.violations import reference, unique
+from .catalogue import COMPRESSED
 from .room import INDEX
 from .session import literal, qualified, quoted
 
@@ -26,8 +27,9 @@ def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
     """A table with its primary key: rows lie in its order, so it cannot come later."""
     identity = "" if bare else " AUTO_INCREMENT"
     clauses = [
-        column_clause(engine, column, identity)
+        column_clause(engine, _packed(column), identity)
         + _null(column)
+        + "".join(f" {word}" for word in column.words if word != COMPRESSED)
         + (f" ON UPDATE {column.refreshed}" if column.refreshed and not bare else "")
         + _remark(column.comment)
         for column in table.columns
@@ -37,7 +39,13 @@ def create(engine: MySql, table: Table, into: Relation, *, bare: bool) -> str:
         clauses += _identity_index(table)
         clauses += check_clauses(engine, replace(table, checks=_named_checks(engine, table)))
     division = f"\n{table.partitioned}" if table.partitioned and not bare else ""
+    division += f" {table.versioned}" if table.versioned and not bare else ""
     return create_table(engine, into, clauses, engine.table_suffix + _remark(table.comment) + division)
+
+
+def _packed(column: Column) -> Column:
+    """The word for a compressed column belongs to its type."""
+    return replace(column, native=f"{column.native} {COMPRESSED}") if COMPRESSED in column.words else column
 
 
 def _null(column: Column) -> str:
