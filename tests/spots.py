@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,3 +98,23 @@ def _mysql_family(server: Mariadb) -> Spot:
             return list(c.fetchall())
 
     return Spot(server.name, url, ask)
+
+
+@contextmanager
+def plain(target: Spot, servers: Servers) -> Iterator[Any]:
+    """One connection of a driver that Ropeway has no hand in; PRAGMAs last as long as it does."""
+    file = target.url.partition(":///")[2]
+    if target.engine == "sqlite":
+        with closing(sqlite3.connect(file, isolation_level=None)) as lite:
+            yield lite.execute
+    elif target.engine == "duckdb":
+        with duckdb.connect(file) as duck:
+            yield duck.execute
+    elif target.engine == "postgresql":
+        with psycopg.connect(target.url, autocommit=True) as elephant:
+            yield elephant.execute
+    else:
+        database = target.url.rpartition("/")[2]
+        server = servers.family(target.engine)
+        with server.connect(database=database, autocommit=True) as connection, connection.cursor() as cursor:
+            yield cursor.execute

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from .commit import step
+from .commit import DELIMITED, parts, step
 from .engine import Engine, Loader
 from .engines import engine_of
 from .errors import EngineError, RequestError
@@ -120,12 +120,20 @@ def _check_rows(plan: Plan, left: Left, loader: Loader) -> None:
 
 def _carry_out(run: str, statement: Statement, loader: Loader) -> None:
     try:
-        step(run, statement, loader, "")
+        for one in _each(statement):
+            step(run, one, loader, "")
     except Exception as error:
         raise EngineError(
             f"The target refused to {statement.name.split(' ', 1)[1]}: {error}",
             remedy="What is removed stays removed. Mend the cause and clean again.",
         ) from error
+
+
+def _each(statement: Statement) -> list[Statement]:
+    """Where each commits by itself, the parts of a way back one by one; a body that CREATE begins has semicolons."""
+    if statement.atomic or statement.forward.startswith((DELIMITED, "CREATE")):
+        return [statement]
+    return [replace(statement, forward=sql) for sql in parts(statement.forward)]
 
 
 def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:

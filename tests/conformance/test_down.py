@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg
 import pytest
 
 import ropeway
 from ropeway.cli import written
+from ropeway.transfer.clean import remove
 from ropeway.transfer.engines import engine_of
+from ropeway.transfer.place import resolve
 from ropeway.transfer.schema.catalogue import Table
 from ropeway.transfer.schema.rollback import COPY, IRREVERSIBLE, REVERSIBLE, Ways
 from ropeway.transfer.schema.scripts import cut, escapes
 from shell import write
-from spots import SQL_ENGINES, Servers, Spot, spot
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, plain, spot
 
 SOURCE = """
 CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, n VARCHAR(20) NOT NULL DEFAULT 'it''s; new' CHECK (n <> ''));
@@ -43,26 +40,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> 
 def source(tmp_path: Path) -> str:
     write(tmp_path / "in.sqlite", SOURCE)
     return f"sqlite:///{tmp_path}/in.sqlite"
-
-
-@contextmanager
-def plain(target: Spot, servers: Servers) -> Iterator[Any]:
-    """One connection of a driver that Ropeway has no hand in; PRAGMAs last as long as it does."""
-    file = target.url.partition(":///")[2]
-    if target.engine == "sqlite":
-        with closing(sqlite3.connect(file, isolation_level=None)) as lite:
-            yield lite.execute
-    elif target.engine == "duckdb":
-        with duckdb.connect(file) as duck:
-            yield duck.execute
-    elif target.engine == "postgresql":
-        with psycopg.connect(target.url, autocommit=True) as elephant:
-            yield elephant.execute
-    else:
-        database = target.url.rpartition("/")[2]
-        server = servers.family(target.engine)
-        with server.connect(database=database, autocommit=True) as connection, connection.cursor() as cursor:
-            yield cursor.execute
 
 
 def catalogue(target: Spot) -> list[tuple[Table, Any]]:
@@ -101,10 +78,15 @@ def there_and_back(source: str, target: Spot, mode: str, folder: Path, servers: 
     queries = [sql for sql in cut(checks, escaping=escaping) if "SELECT count(*)" not in sql.split("\n")[-1][:16]]
     assert len(queries) > 1
     broken = [sql for sql in queries if target.ask(sql.partition("\n")[2])]
-    with plain(target, servers) as execute:
-        for sql in cut((folder / "down.sql").read_text(), escaping=escaping):
-            execute(sql)
+    go_back(target, folder, servers)
     return Ways(plan).of_all(), catalogue(target) == before, broken
+
+
+def go_back(target: Spot, folder: Path, servers: Servers) -> None:
+    """down.sql from its first line to its last; the first refusal is an error."""
+    with plain(target, servers) as execute:
+        for sql in cut((folder / "down.sql").read_text(), escaping=escapes(engine_of(target.engine))):
+            execute(sql)
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("create", REVERSIBLE), ("append", COPY), ("replace", COPY)])
@@ -129,3 +111,90 @@ def test_rows_without_a_key_cannot_be_taken_out(source: str, tmp_path: Path) -> 
     plan = ropeway.plan(job.request)
     assert Ways(plan).of_all() == IRREVERSIBLE
     assert ("warning", "no-key") in {(one.grade, one.name) for one in plan.findings}
+
+
+# What each engine does without: one moment twice in a unique index, a child without a parent.
+LEFT_OUT = {
+    "sqlite": ["par_ts"], "duckdb": [], "postgresql": ["par_ts", "par_up_fkey"], "mariadb": ["par_ts", "par_up_fkey"],
+    "mysql": ["par_ts", "par_up_fkey"],
+}  # fmt: skip
+ODD = """
+CREATE TABLE par (id INTEGER PRIMARY KEY, ts TIMESTAMP, up INTEGER{refers});
+CREATE UNIQUE INDEX par_ts ON par (ts);
+INSERT INTO par VALUES (1, '2024-01-01 10:00:00', 1), (2, '2024-01-01 10:00:00.000', {up});
+"""
+
+
+def odd(engine: str, folder: Path) -> dict[str, Any]:
+    """A source whose rows break what the engine makes after them, and the job's options for it."""
+    refers = " REFERENCES par" if len(LEFT_OUT[engine]) > 1 else ""
+    write(folder / "odd.sqlite", ODD.format(refers=refers, up=77 if refers else 1))
+    return {"source": f"sqlite:///{folder}/odd.sqlite", "waive": ["orphans"] if refers else []}
+
+
+@pytest.mark.parametrize("how", ["leave-out", "quarantine"])
+@pytest.mark.parametrize("way", ["down", "clean"])
+def test_what_was_left_out_stands_in_no_way_back(
+    how: str, way: str, target: Spot, tmp_path: Path, servers: Servers
+) -> None:
+    if not LEFT_OUT[target.engine]:
+        return  # its keys are part of its tables, so no run ends without one
+    prepare(target, "create")
+    before = catalogue(target)
+    job = ropeway.job(target=target.url, on_violation=how, **odd(target.engine, tmp_path))
+    plan = ropeway.plan(job.request, job.secrets)
+    written.write(plan, tmp_path / "plan")
+    outcome = ropeway.run(written.read(tmp_path / "plan"), job.secrets)
+    if how == "leave-out":
+        assert sorted({one.constraint.name for one in outcome.left_out}) == LEFT_OUT[target.engine]
+    else:
+        assert outcome.quarantined
+    if way == "down":
+        go_back(target, tmp_path / "plan", servers)
+    else:
+        remove(plan.run, resolve(job.request.target, job.secrets.target), undo=True)
+    assert catalogue(target) == before
+
+
+@pytest.mark.parametrize("way", ["down", "clean"])
+def test_a_view_that_was_refused_stands_in_no_way_back(way: str, tmp_path: Path, servers: Servers) -> None:
+    """MySQL compares a text with a number; PostgreSQL does not, and the run goes on without the view."""
+    source, target = spot("mariadb", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE city (id integer PRIMARY KEY, name varchar(20))")
+    source.ask("CREATE VIEW five AS SELECT id FROM city WHERE name = 5")
+    job = ropeway.job(source=source.url, target=target.url)
+    written.write(ropeway.plan(job.request, job.secrets), tmp_path / "plan")
+    outcome = ropeway.run(written.read(tmp_path / "plan"), job.secrets)
+    assert [one.constraint.name for one in outcome.left_out] == ["five"]
+    if way == "down":
+        go_back(target, tmp_path / "plan", servers)
+    else:
+        remove(outcome.plan.run, resolve(job.request.target, job.secrets.target), undo=True)
+    assert catalogue(target) == []
+
+
+@pytest.mark.parametrize("engine", MYSQL_FAMILY)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_grant_is_taken_back_where_it_is_there(engine: str, there: bool, tmp_path: Path, servers: Servers) -> None:
+    """It outlives its table there, and a grant that was refused cannot be revoked."""
+    source, target = spot(engine, tmp_path, servers), spot(engine, tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY)")
+    reader = f"'down_{target.url.rpartition('_')[2]}'@'127.0.0.1'"
+    source.ask(f"CREATE USER {reader} IDENTIFIED BY 'x'")
+    source.ask(f"GRANT SELECT ON t TO {reader}")
+    job = ropeway.job(source=source.url, target=target.url)
+    plan = ropeway.plan(job.request, job.secrets)
+    assert any(s.forward == f"GRANT SELECT ON `t` TO {reader}" for s in plan.statements)
+    written.write(plan, tmp_path / "plan")
+    ropeway.run(written.read(tmp_path / "plan"), job.secrets)
+    granted = (
+        "SELECT count(*) FROM information_schema.TABLE_PRIVILEGES WHERE TABLE_SCHEMA = database() "
+        f"AND GRANTEE = '{reader.replace(chr(39), chr(39) * 2)}'"
+    )
+    assert target.ask(granted) == [(1,)]
+    if not there:
+        target.ask(f"REVOKE SELECT ON t FROM {reader}")
+    go_back(target, tmp_path / "plan", servers)
+    assert target.ask(granted) == [(0,)]
+    assert catalogue(target) == []
+    source.ask(f"DROP USER {reader}")

@@ -92,10 +92,11 @@ def _statement(grant: Grant, around: Around, account: str) -> Statement:
     goal = around.names.get(grant.name) or around.home(grant.name)
     name = around.ends.target.relation(goal)
     forward = f"GRANT {grant.privilege} ON {name} TO {account}"
+    revoke = getattr(around.ends.target, "revoke", None)  # elsewhere it goes with what it is on, which the run makes
     return Statement(
         f"grant {grant.privilege} on {goal} to {grant.role}", "after", forward,
-        back=f"REVOKE {grant.privilege} ON {name} FROM {account}", after=("*",), atomic=around.ends.target.atomic_ddl,
-        spare=True, constraint=Constraint(
+        back=revoke(grant.privilege, goal, account) if revoke else "", after=("*",), spare=True,
+        atomic=around.ends.target.atomic_ddl, constraint=Constraint(
             "grant", f"of {grant.privilege} to {grant.role}", goal, (), "", otherwise="leave-out", later=forward
         ),
     )  # fmt: skip

@@ -177,7 +177,7 @@ def _view(
     name = ends.target.relation(goal)
     forward = f"CREATE {word} {name} ({names(ends.target, columns)}) AS {query}"
     return [Statement(
-        f"create view {goal}", "after", forward, check=ends.target.exists(goal), back=f"DROP {word} {name}",
+        f"create view {goal}", "after", forward, check=ends.target.exists(goal), back=f"DROP {word} IF EXISTS {name}",
         after=("*",), atomic=ends.target.atomic_ddl, spare=True,
         constraint=Constraint("view", goal.table, goal, (), "", otherwise="leave-out", later=forward),
     )]  # fmt: skip

@@ -73,7 +73,7 @@ def indexes(engine: DuckDb, build: Build) -> list[Statement]:
             name=f"create index {name}", phase="swap" if shadow else "after", hop=build.hop, atomic=True,
             forward=create_index(engine, index, build.table.name, engine.quote(name)),
             check=_index_exists(build.table.name, name),
-            back=f"DROP INDEX {engine.relation(Relation(build.table.name.schema, name))}",
+            back=f"DROP INDEX IF EXISTS {engine.relation(Relation(build.table.name.schema, name))}",
             after=("*",) if shadow else (build.hop,),
             constraint=replace(
                 unique(engine, build.table.name, "unique index", index),

@@ -189,6 +189,10 @@ class MySql:
         """Identity columns that give no numbers here, and why."""
         return ddl.unnumbered(table)
 
+    def revoke(self, privilege: str, on: Relation, account: str) -> str:
+        """The way back of a grant."""
+        return ddl.revoke(privilege, on, account)
+
     def coarser(self, session: Session | None, table: Table, *, there: bool) -> dict[str, tuple[str, ...]]:
         """In what texts may differ that a key of the table takes for equal, by column."""
         if there and session:

@@ -105,12 +105,12 @@ def indexes(engine: MySql, build: Build) -> list[Statement]:
     """
     unique_ = [index for index in build.table.indexes if index.unique]
     plain = [index for index in build.table.indexes if not index.unique]
-    made = [_indexes(build, f"create unique index {i.name} of {build.into}", [i]) for i in unique_]
+    made = [_indexes(engine, build, f"create unique index {i.name} of {build.into}", [i]) for i in unique_]
     made = [
         replace(one, constraint=replace(_unique(engine, build, index), later=one.forward))
         for one, index in zip(made, unique_, strict=True)
     ]
-    return made + ([_indexes(build, f"create the indexes of {build.into}", plain)] if plain else [])
+    return made + ([_indexes(engine, build, f"create the indexes of {build.into}", plain)] if plain else [])
 
 
 def _unique(engine: MySql, build: Build, index: Index) -> Constraint:
@@ -120,17 +120,36 @@ def _unique(engine: MySql, build: Build, index: Index) -> Constraint:
     return unique(engine, build.into, "unique index", replace(index, keys=cut))
 
 
-def _indexes(build: Build, name: str, indexes: Sequence[Index]) -> Statement:
+def _indexes(engine: MySql, build: Build, name: str, indexes: Sequence[Index]) -> Statement:
     clauses = [_index_clause(build.table, index) for index in indexes]
     on = qualified(build.into)
-    drops = ", ".join(f"DROP INDEX {quoted(index.name)}" for index in indexes)
+    drop = f"ALTER TABLE {on} {', '.join(f'DROP INDEX {quoted(index.name)}' for index in indexes)}"
+    last = indexes[-1].name
+    check = (
+        f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "
+        f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(last)} LIMIT 1"
+    )
     return Statement(
         name=name, phase="after", hop=build.hop, after=(build.hop,),
-        forward=f"ALTER TABLE {on} {', '.join(clauses)}", back=f"ALTER TABLE {on} {drops}",
-        check=f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "
-        f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(indexes[-1].name)} LIMIT 1",
+        forward=f"ALTER TABLE {on} {', '.join(clauses)}", check=check,
+        back=_drop(engine, build.into, "INDEX", last, check) if indexes[0].unique else drop,
         lock=f"shared metadata lock on {build.into} while it reads the rows",
     )  # fmt: skip
+
+
+def _drop(engine: MySql, on: Relation, kind: str, name: str, query: str) -> str:
+    """Drop what may have been left out: a run goes on without a constraint that rows break."""
+    if engine.name == "mariadb":
+        return f"ALTER TABLE {qualified(on)} DROP {kind} IF EXISTS {quoted(name)}"
+    return _if_there(query, f"ALTER TABLE {qualified(on)} DROP {kind} {quoted(name)}")
+
+
+def _if_there(query: str, sql: str) -> str:
+    """SQL that is carried out where a query finds something; MySQL has no IF EXISTS but for tables and views."""
+    return (
+        f"SET @ropeway = IF(EXISTS({query}), {literal(sql)}, 'DO 0');\nPREPARE ropeway FROM @ropeway;\n"
+        "EXECUTE ropeway;\nDEALLOCATE PREPARE ropeway"
+    )
 
 
 def _index_clause(table: Table, index: Index) -> str:
@@ -176,11 +195,14 @@ def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
     on, made = qualified(build.into), []
     for fk, clause in zip(build.table.foreign_keys, foreign_key_clauses(engine, build.table), strict=True):
         rule, add = reference(engine, build.into, fk), f"ALTER TABLE {on} ADD {clause}"
+        check = (
+            "SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE "
+            f"CONSTRAINT_SCHEMA = {_schema(build.into)} AND TABLE_NAME = {literal(build.into.table)} "
+            f"AND CONSTRAINT_NAME = {literal(fk.name)}"
+        )
         made.append(Statement(
             name=f"add foreign key {fk.name}", phase="after", hop=build.hop, after=("*",),
-            forward=add, back=f"ALTER TABLE {on} DROP FOREIGN KEY {quoted(fk.name)}",
-            check=f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(build.into)} "
-            f"AND TABLE_NAME = {literal(build.into.table)} AND CONSTRAINT_NAME = {literal(fk.name)}",
+            forward=add, back=_drop(engine, build.into, "FOREIGN KEY", fk.name, check), check=check,
             guard=f"{rule.offenders} LIMIT 1", constraint=replace(rule, later=add),
             lock=f"metadata locks on {build.into} and {fk.references}, for a moment",
         ))  # fmt: skip
@@ -201,4 +223,14 @@ def swap(relation: Relation, shadow: Relation, kept: Relation) -> str:
     return f"RENAME TABLE {qualified(relation)} TO {qualified(kept)}, {qualified(shadow)} TO {qualified(relation)}"
 
 
-__all__ = ["create", "exists", "foreign_keys", "indexes", "names", "referenced", "swap"]
+def revoke(privilege: str, on: Relation, account: str) -> str:
+    """Take back a privilege, which stays behind when its table goes; there is none where the grant was left out."""
+    query = (
+        f"SELECT 1 FROM information_schema.TABLE_PRIVILEGES WHERE TABLE_SCHEMA = {_schema(on)} "
+        f"AND TABLE_NAME = {literal(on.table)} AND GRANTEE = {literal(account)} "
+        f"AND PRIVILEGE_TYPE = {literal(privilege)}"
+    )
+    return _if_there(query, f"REVOKE {privilege} ON {qualified(on)} FROM {account}")
+
+
+__all__ = ["create", "exists", "foreign_keys", "indexes", "names", "referenced", "revoke", "swap"]

@@ -71,7 +71,7 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
         made.append(_unique(engine, build, "primary key", Index(f"{table.name.table}_pkey", table.key), _after(
             build, f"add the primary key of {build.into}",
             f"ALTER TABLE {on} ADD CONSTRAINT {name} PRIMARY KEY ({names(engine, table.key)})",
-            f"ALTER TABLE {on} DROP CONSTRAINT {name}", lock,
+            f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {name}", lock,
         )))  # fmt: skip
     for index in table.indexes:
         name = engine.quote(engine.name_of(index.name + build.suffix))
@@ -79,13 +79,13 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
             made.append(_unique(engine, build, "unique constraint", index, _after(
                 build, f"add unique constraint {index.name}",
                 f"ALTER TABLE {on} ADD CONSTRAINT {name} {index.native or f'UNIQUE ({names(engine, index.columns)})'}",
-                f"ALTER TABLE {on} DROP CONSTRAINT {name}", lock,
+                f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {name}", lock,
             )))  # fmt: skip
         else:
             schema = f"{engine.quote(build.into.schema)}." if build.into.schema else ""
             made.append(_unique(engine, build, "unique index", index, _after(
                 build, f"create index {index.name}", create_index(engine, index, build.into, name),
-                f"DROP INDEX {schema}{name}", lock,
+                f"DROP INDEX IF EXISTS {schema}{name}", lock,
             )))  # fmt: skip
     return made
 
@@ -160,7 +160,8 @@ def checks(engine: PostgreSql, build: Build) -> list[Statement]:
         made.append(replace(
             _after(
                 build, f"add check {check.name} of {build.into}", forward,
-                f"ALTER TABLE {on} DROP CONSTRAINT {name}", f"ACCESS EXCLUSIVE on {build.into} while it reads the rows",
+                f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {name}",
+                f"ACCESS EXCLUSIVE on {build.into} while it reads the rows",
             ),
             constraint=replace(
                 checked(engine, build.into, check.name, check.condition, shown), instead=f"{forward} NOT VALID",
@@ -180,7 +181,7 @@ def foreign_keys(engine: PostgreSql, build: Build) -> list[Statement]:
     on = engine.relation(build.into)
     made = []
     for fk, clause in zip(build.table.foreign_keys, foreign_key_clauses(engine, build.table), strict=True):
-        drop = f"ALTER TABLE {on} DROP CONSTRAINT {engine.quote(fk.name)}"
+        drop = f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {engine.quote(fk.name)}"
         add, rule = f"add foreign key {fk.name}", reference(engine, build.into, fk)
         if build.table.partitioned:  # before version 18 a partitioned table has no unvalidated ones
             lock = f"SHARE ROW EXCLUSIVE on {build.into} and {fk.references} while it reads"

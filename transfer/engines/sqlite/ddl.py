@@ -127,6 +127,6 @@ def indexes(engine: Sqlite, build: Build) -> list[Statement]:
             made.append(Statement(
                 name=f"create index {named.name}", phase="after", hop=build.hop, atomic=True,
                 forward=forward, check=exists(named.name, "index"),
-                back=f"DROP INDEX {engine.quote(named.name)}", after=(build.hop,), constraint=rule,
+                back=f"DROP INDEX IF EXISTS {engine.quote(named.name)}", after=(build.hop,), constraint=rule,
             ))  # fmt: skip
     return made
