@@ -18,29 +18,28 @@ from ...plan import Finding
 from ...rules import read_rule, split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
+from ...types import Type
+from . import moments
 from .texts import example, texts
 from .types import EXACT_INTEGER, READS, SURVIVES
 
-_DAY = "[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]"
-_CLOCK = "[0-2][0-9]:[0-5][0-9]"
-_DATE = f"{{c}} GLOB '{_DAY}'"
-_TIME = f"{{c}} GLOB '{_CLOCK}:[0-5][0-9]*'"
-_NAIVE = f"({_DATE} OR ({{c}} GLOB '{_DAY}[ T]{_CLOCK}*' AND NOT {{c}} GLOB '*[zZ+]*' AND {{c}} NOT LIKE '%:%-%'))"
-_OFFSET = "({c} GLOB '*[zZ]' OR substr({c}, 17) GLOB '*[-+][0-2][0-9]:[0-5][0-9]')"
-_ZONED = f"({{c}} GLOB '{_DAY}[ T]{_CLOCK}*' AND {_OFFSET})"
 _SMALL = f"abs({{c}}) <= {EXACT_INTEGER}"
 _TEXT = "typeof({c}) = 'text'"
 _INTEGER = "typeof({c}) = 'integer'"
+_UUID = "-".join("[0-9a-fA-F]" * length for length in (8, 4, 4, 4, 12))
 # What a value has to be for its declared kind; the reader asserts the same on every batch.
 _FITS = {
     "int64": _INTEGER,
     "bool": f"({_INTEGER} AND {{c}} IN (0, 1))",
     "float64": f"(typeof({{c}}) = 'real' OR ({_INTEGER} AND {_SMALL}))",
-    "text": _TEXT, "uuid": _TEXT, "json": _TEXT,
+    "text": _TEXT,
+    "uuid": f"({_TEXT} AND {{c}} GLOB '{_UUID}')",
+    "json": f"({_TEXT} AND json_valid({{c}}))",
     "binary": "typeof({c}) = 'blob'",
     "duration": _INTEGER,
-    "date": _DATE, "time": _TIME, "timestamp": _NAIVE, "instant": _ZONED,
+    "date": moments.DATE, "time": moments.time(),
 }  # fmt: skip
+_DIGITS = 15  # decimals from which on a double cannot be asked for them
 _MOMENTS = ("date", "time", "timestamp", "instant")
 
 
@@ -61,6 +60,7 @@ class _Seen(NamedTuple):
     zoned: int
 
 
+_FORMS = (moments.DATE, moments.time(), moments.naive(6), moments.zoned(6))
 _COUNTS = (
     *(f"count(CASE WHEN typeof({{c}}) = '{kind}' THEN 1 END)" for kind in ("integer", "real", "text", "blob")),
     f"count(CASE WHEN {_INTEGER} AND NOT {_SMALL} THEN 1 END)",
@@ -68,7 +68,7 @@ _COUNTS = (
     "THEN length(CAST({c} AS TEXT)) - instr(CAST({c} AS TEXT), '.') ELSE 0 END)",
     f"count(CASE WHEN typeof({{c}}) = 'real' AND NOT {SURVIVES} THEN 1 END)",
     "count(CASE WHEN typeof({c}) = 'real' AND instr(CAST({c} AS TEXT), 'e') THEN 1 END)",
-    *(f"count(CASE WHEN {_TEXT} AND {form} THEN 1 END)" for form in (_DATE, _TIME, _NAIVE, _ZONED)),
+    *(f"count(CASE WHEN {_TEXT} AND {form} THEN 1 END)" for form in _FORMS),
 )
 
 
@@ -129,14 +129,22 @@ def _fits(table: Table, column: Column) -> str:
     meaning = rule.type(split(column.native))
     c = double_quoted(column.name)
     fits = _FITS.get(meaning.kind, "").format(c=c)
+    if meaning.kind in ("timestamp", "instant"):
+        fits = (moments.naive if meaning.kind == "timestamp" else moments.zoned)(meaning.digits).format(c=c)
     if meaning.kind == "decimal":
-        fits = f"typeof({c}) IN ('integer', 'real')"
-        if re.match("decimal_text", column.native, re.IGNORECASE):
-            fits = ""  # as Ropeway wrote it
-        elif meaning.scale < 15:
-            power = 10**meaning.scale
-            fits += f" AND ({_INTEGER} OR round({{c}} * {power}) / {power}.0 = {{c}})".format(c=c)
+        written = re.match("decimal_text", column.native, re.IGNORECASE)  # by Ropeway, as it was
+        fits = "" if written else _decimal(c, meaning)
     return fits and f"({c} IS NULL OR {fits})"
+
+
+def _decimal(c: str, meaning: Type) -> str:
+    """A number of no more digits than declared, before the point and behind it."""
+    most = f"1e{meaning.precision - meaning.scale}"
+    fits = f"typeof({c}) IN ('integer', 'real') AND {c} > -{most} AND {c} < {most}"
+    if meaning.scale >= _DIGITS:
+        return fits
+    power = 10**meaning.scale
+    return f"{fits} AND ({_INTEGER.format(c=c)} OR round({c} * {power}) / {power}.0 = {c})"
 
 
 def _decide(column: Column, seen: _Seen) -> tuple[str, str, str]:
@@ -155,7 +163,7 @@ def _decide(column: Column, seen: _Seen) -> tuple[str, str, str]:
         remedy = f"If these are moments, say so: types: {{{column.name}: {known}}}."
         why += ", which stay the numbers that they are"
         return _word_of_numbers(seen)[0], why, remedy
-    word, more = _word_of_numbers(seen)
+    word, more = _word_of_numbers(seen) if any(seen) else (_word_of_nothing(column), "")
     return word, why + more, ""
 
 
@@ -164,6 +172,13 @@ def _word_of_texts(kind: str, seen: _Seen) -> str:
         forms = (("DATE", seen.days), ("TIME", seen.clocks), ("DATETIME", seen.naive), ("TIMESTAMPTZ", seen.zoned))
         return next((word for word, count in forms if count == seen.texts), "TEXT")
     return "text, numbers too" if seen.integers or seen.reals else "TEXT"
+
+
+def _word_of_nothing(column: Column) -> str:
+    """What SQLite's own rules make of a declaration; what they take for a number of any kind may be a text as well."""
+    declared = column.native.upper()
+    words = ((("INT",), "INTEGER"), (("BLOB",), "BLOB"), (("REAL", "FLOA", "DOUB", "NUM", "DEC"), "NUMBER"))
+    return next((word for parts, word in words if any(part in declared for part in parts)), "TEXT")
 
 
 def _word_of_numbers(seen: _Seen) -> tuple[str, str]:
