@@ -266,6 +266,14 @@ class Engine(Protocol):
         """A source's name as this engine would spell it: folded and within its length limit."""
         ...
 
+    def refuses_name(self, name: str, kind: str) -> str:
+        """Why no schema, table, column, index or constraint (`kind`) can be called so here; '' if one can."""
+        ...
+
+    def folds_tables(self, session: Session | None) -> bool:
+        """Whether tables are not told apart by case in this place."""
+        ...
+
     def limit_memory(self, size: int) -> None:
         """Bound what the engine's library may hold inside this process, in bytes; nothing for servers."""
         ...

@@ -31,7 +31,7 @@ from .schema.fitting import fitted, numbered, ordered
 from .schema.further import Around
 from .schema.groups import unify
 from .schema.modes import Move, is_reference, statements_of
-from .schema.names import check_columns
+from .schema.names import check_columns, check_spelt, check_table
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
 from .schema.quarantine import QUARANTINE, undoing
@@ -122,11 +122,14 @@ def _checksum(request: Request) -> Call | None:
 def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) -> dict[Relation, Relation]:
     """Where each source table goes; RequestError if two would meet."""
     made: dict[Relation, Relation] = {}
-    taken: dict[tuple[str, str], Relation] = {}
+    taken: dict[Relation, Relation] = {}
+    folds = ends.target.folds_tables(ends.target_session)
     for item in selected:
         source = item.table.name
         target = _target_name(request, ends, item)
-        spelled = (target.schema.lower(), target.table.lower())
+        if (item.choice.mode or request.mode) in ("create", "replace"):
+            check_table(source, target, ends.target)
+        spelled = Relation(target.schema.lower(), target.table.lower()) if folds else target
         if spelled in taken:
             raise RequestError(
                 f"{source} and {taken[spelled]} would both become {target} in {ends.target.name}.",
@@ -193,6 +196,8 @@ def _shaped(
         ))  # fmt: skip
     goals = [(column.source, column.target) for column in columns]
     check_columns(source.name, goals, ends.target.name, fold=ends.target.folds_columns)
+    if (item.choice.mode or request.mode) in ("create", "replace"):
+        check_spelt(source.name, goals, ends.target)
     table = _target_table(unzoned, tuple(made), columns, names, ends)
     table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
     untold += unsaid

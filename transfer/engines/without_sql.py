@@ -60,6 +60,14 @@ class WithoutSql:
     def further(self, session: Session) -> Further:
         return Further()
 
+    def refuses_name(self, name: str, kind: str) -> str:
+        del name, kind
+        return ""
+
+    def folds_tables(self, session: Session | None) -> bool:
+        del session
+        return True  # a folder may lie in a file system that does
+
     def quote(self, name: str) -> str:
         return double_quoted(name)
 

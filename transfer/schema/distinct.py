@@ -24,7 +24,7 @@ def distinct(entries: Sequence[Entry], ends: Ends, there: Sequence[Table]) -> li
 
 
 def _renamed(entry: Entry, ends: Ends, indexes: Taken, keys: Taken) -> Entry:
-    table = entry.table
+    table = _spelt(entry.table, ends)
     if ends.target.index_names == "schema":
         made = tuple(_named(index, table.name, ends, indexes) for index in table.indexes)
         table = replace(table, indexes=made)
@@ -32,6 +32,21 @@ def _renamed(entry: Entry, ends: Ends, indexes: Taken, keys: Taken) -> Entry:
         foreign = tuple(replace(fk, name=_free(fk.name, table.name, ends, keys)) for fk in table.foreign_keys)
         table = replace(table, foreign_keys=foreign)
     return replace(entry, table=table)
+
+
+def _spelt(table: Table, ends: Ends) -> Table:
+    """The table with other names for its indexes and constraints where the engine cannot have theirs."""
+
+    def name(old: str, kind: str, number: int) -> str:
+        refused = ends.target.refuses_name(old, kind)
+        return ends.target.name_of(f"{table.name.table}_{kind}_{number}") if refused else old
+
+    return replace(
+        table,
+        indexes=tuple(replace(one, name=name(one.name, "index", n)) for n, one in enumerate(table.indexes, 1)),
+        foreign_keys=tuple(replace(one, name=name(one.name, "key", n)) for n, one in enumerate(table.foreign_keys, 1)),
+        checks=tuple(replace(one, name=name(one.name, "check", n)) for n, one in enumerate(table.checks, 1)),
+    )
 
 
 def _named(index: Index, table: Relation, ends: Ends, taken: Taken) -> Index:

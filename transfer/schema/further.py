@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
@@ -128,14 +129,7 @@ def views(around: Around, selected: Sequence[Selected], entries: Sequence[Entry]
     if not around.ends.target_words.dialect:
         said = f"not carried: {_plural('view', len(wanted))} {', '.join(str(view.name) for view in wanted)}"
         return Carried(findings=(Finding("note", "source", said, "object-lost"),))
-    from .queries import Place
-
-    places = {
-        _spelled(entry.source.name): Place(
-            entry.table.name, {c.source.lower(): (c.target, c.type) for c in entry.columns}
-        )
-        for entry in entries
-    }
+    places = _places(entries, tables)
     shapes = {table.name: table for table in tables}
     statements: list[Statement] = []
     findings: list[Finding] = []
@@ -145,6 +139,19 @@ def views(around: Around, selected: Sequence[Selected], entries: Sequence[Entry]
         statements += new
         made.update({found.name: around.home(found.name)} if new else {})
     return Carried(tuple(statements), tuple(findings), made)
+
+
+def _places(entries: Sequence[Entry], tables: Sequence[Table]) -> dict[tuple[str, str], Place]:
+    """What a view's query may read, by names without case: where only case tells two apart, a Place without columns."""
+    from .queries import Place
+
+    spelt = Counter(_spelled(table.name) for table in tables)
+    places = {name: Place(Relation(*name), {}) for name, count in spelt.items() if count > 1}
+    for entry in entries:
+        columns = {c.source.lower(): (c.target, c.type) for c in entry.columns}
+        apart = len(columns) == len(entry.columns)
+        places.setdefault(_spelled(entry.source.name), Place(entry.table.name, columns if apart else {}))
+    return places
 
 
 def _view(
@@ -166,7 +173,7 @@ def _view(
         findings.append(Finding("warning", str(found.name), said, "view-lost"))
         return []
     columns = [ends.name(name) for name in found.columns]
-    places[_spelled(found.name)] = Place(goal, _meanings(ends.source, shape, columns))
+    places.setdefault(_spelled(found.name), Place(goal, _meanings(ends.source, shape, columns)))
     if around.is_there(goal):
         findings.append(Finding("note", str(goal), "view is there already and stays as it is", "object-there"))
         return []

@@ -1,10 +1,11 @@
-"""Names from one engine to another: a style for all of them, and what would meet by it."""
+"""Names from one engine to another: a style for all of them, what would meet by it, and what cannot be one there."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+from ..engine import Engine
 from ..errors import RequestError
 from .catalogue import Relation
 
@@ -37,3 +38,27 @@ def check_columns(table: Relation, names: Iterable[tuple[str, str]], engine: str
                 remedy="Leave one out with --columns, or move the table by a query that renames one.",
             )  # fmt: skip
         taken[spelled] = source
+
+
+def check_table(source: Relation, target: Relation, engine: Engine) -> None:
+    """RequestError if the engine can have no table of this name."""
+    if target.schema:
+        _check(str(source), "", target.schema, "schema", engine, "Choose another --target-schema")
+    _check(str(source), "", target.table, "table", engine, "Give it another name with 'to:'")
+
+
+def check_spelt(table: Relation, names: Iterable[tuple[str, str]], engine: Engine) -> None:
+    """RequestError if the engine can have no column of one of these names (source's name, target's name)."""
+    remedy = "Leave it out with --columns, or move the table by a query that renames it"
+    for source, target in names:
+        _check(str(table), source, target, "column", engine, remedy)
+
+
+def _check(table: str, column: str, name: str, kind: str, engine: Engine, remedy: str) -> None:
+    why = engine.refuses_name(name, kind)
+    if not why:
+        return
+    if kind != "schema" and not engine.refuses_name(styled(name, "snake"), kind):
+        remedy += ", or spell all names anew with --names snake"
+    said = f"{table}: no {kind} of {engine.name} can be called {name!r}: {why}."
+    raise RequestError(said, table=table, column=column, remedy=f"{remedy}.")

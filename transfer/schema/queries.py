@@ -116,6 +116,8 @@ def _aliased(tree: exp.Expr, places: Mapping[tuple[str, str], Place], schemas: M
         place = places.get(_spelled(table, schemas))
         if place is None:
             raise Untranslatable(f"{table.name} is not moved")
+        if not place.columns:
+            raise Untranslatable(f"of {table.name}, or of its columns, two differ in case only")
         alias = (table.alias or table.name).lower()
         if aliases.setdefault(alias, place) != place:
             raise Untranslatable(f"{alias} stands for two tables")

@@ -87,6 +87,14 @@ class DuckDb:
         made = session.ask("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE NOT internal")
         return replace(words, routines=frozenset(str(row[0]) for row in made))
 
+    def refuses_name(self, name: str, kind: str) -> str:
+        del kind
+        return "" if name else "a name has at least one character"
+
+    def folds_tables(self, session: Session | None) -> bool:
+        del session
+        return True
+
     def limit_memory(self, size: int) -> None:
         limit_memory(size)
 

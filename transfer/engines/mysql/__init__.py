@@ -28,6 +28,7 @@ from .source import MySqlSource
 from .types import READS, WRITES
 
 _NAME_CHARACTERS = 64
+_BLANKS, _LAST = " \t\n\v\f\r", 0xFFFF  # identifiers are three bytes of UTF-8 at most
 _TRANSACTION_LIMITS = "'wsrep_max_ws_size', 'group_replication_transaction_size_limit'"
 
 # Error numbers; research: online.md section 5.
@@ -115,6 +116,16 @@ class MySql:
         if len(name) <= _NAME_CHARACTERS:
             return name
         return f"{name[: _NAME_CHARACTERS - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+    def refuses_name(self, name: str, kind: str) -> str:
+        del kind
+        if not name or name != name.rstrip(_BLANKS):
+            return "a name does not end with a blank there" if name else "a name has at least one character"
+        beyond = next((letter for letter in name if ord(letter) > _LAST), "")
+        return f"{beyond} is none of the characters up to U+FFFF that names have there" if beyond else ""
+
+    def folds_tables(self, session: Session | None) -> bool:
+        return not session or bool(session.ask("SELECT @@lower_case_table_names")[0][0])
 
     def limit_memory(self, size: int) -> None:
         del size

@@ -131,6 +131,14 @@ class PostgreSql:
         head = name.encode()[: _NAME_BYTES - 9].decode(errors="ignore")
         return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
+    def refuses_name(self, name: str, kind: str) -> str:
+        del kind
+        return "" if name else "a name has at least one character"
+
+    def folds_tables(self, session: Session | None) -> bool:
+        del session
+        return False
+
     def limit_memory(self, size: int) -> None:
         del size
 

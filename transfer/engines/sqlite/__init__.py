@@ -78,6 +78,14 @@ class Sqlite:
     def name_of(self, name: str) -> str:
         return name
 
+    def refuses_name(self, name: str, kind: str) -> str:
+        reserved = kind != "column" and name.lower().startswith("sqlite_")
+        return "names that begin with sqlite_ are its own" if reserved else ""
+
+    def folds_tables(self, session: Session | None) -> bool:
+        del session
+        return True
+
     def limit_memory(self, size: int) -> None:
         del size
 
