@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from ..transfer.errors import RopewayError
+from ..transfer.errors import BlockedPlan, RopewayError
 from . import say
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Guarded(TyperGroup):
 def explained(error: RopewayError) -> None:
     """Say what Ropeway raised on purpose; -v adds what the driver said."""
     fields = {name: getattr(error, name) for name in ("table", "column", "key", "remedy")}
-    told(error.exit_status, str(error), message=error.message, **{k: v for k, v in fields.items() if v})
+    found = error.findings if isinstance(error, BlockedPlan) else ()
+    told(error.exit_status, str(error), found, message=error.message, **{k: v for k, v in fields.items() if v})
     if error.__cause__:
         _traced(error)
 
@@ -99,13 +100,16 @@ def _traced(error: BaseException) -> None:
         sys.stderr.write(say.safe("".join(traceback.format_exception(error))))
 
 
-def told(status: int, text: str, **fields: str) -> None:
-    """The error as a sentence, and with --json as the one object on standard output."""
+def told(status: int, text: str, findings: Sequence[dict[str, str]] = (), **fields: str) -> None:
+    """The error as a sentence, and with --json as the one object on standard output, with what it is about."""
     remedy = fields.get("remedy", "")
     say.fail(text if not remedy or text.endswith(remedy) else f"{text}\n{remedy}")
     named = {"message": text, **fields}
     state = "interrupted" if status == INTERRUPTED else "failed"
-    say.data({"status": state, "exit_status": status, "error": {k: say.safe(v) for k, v in named.items()}})
+    error: dict[str, Any] = {k: say.safe(v) for k, v in named.items()}
+    if findings:
+        error["findings"] = [{k: say.safe(v) for k, v in one.items()} for one in findings]
+    say.data({"status": state, "exit_status": status, "error": error})
 
 
 @contextmanager

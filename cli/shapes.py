@@ -12,6 +12,7 @@ from ..transfer.engine import Receipt
 from ..transfer.plan import Hop, Plan, hash_of, to_json
 from ..transfer.quarantine import Quarantined
 from ..transfer.schema.catalogue import Table
+from ..transfer.schema.rollback import Ways
 from ..transfer.violation import LeftOut, described
 from ..verify.report import NOT_VERIFIED, Report, TableReport
 from .wire import Outcome
@@ -115,8 +116,20 @@ def verify_shape(report: Report) -> dict[str, Any]:
 
 
 def plan_shape(plan: Plan) -> dict[str, Any]:
-    """A plan as it is stored, with its hash."""
-    return {"run": plan.run, "hash": hash_of(plan), **json.loads(to_json(plan))}
+    """A plan as it is stored, with its hash and how it is undone."""
+    return {"run": plan.run, "hash": hash_of(plan), "rollback": _ways_shape(plan), **json.loads(to_json(plan))}
+
+
+def _ways_shape(plan: Plan) -> dict[str, Any]:
+    """The class of the whole, of each statement and of each table's rows, with the reason where one is given."""
+    ways = Ways(plan)
+    statements = [(statement.name, *ways.of(statement)) for statement in plan.statements]
+    rows = [(str(hop.writes), *ways.of_rows(hop)) for hop in plan.hops]
+    return {
+        "class": ways.of_all(),
+        "statements": [{"name": name, "class": kind, "why": why} for name, kind, why in statements],
+        "rows": [{"table": name, "class": kind, "why": why} for name, kind, why in rows],
+    }
 
 
 def inspect_shape(place: str, tables: Sequence[Table]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..transfer.clean import remove as _remove
 from ..transfer.cutting import cut_anew
 from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
-from ..transfer.errors import RequestError, UnfinishedRun
+from ..transfer.errors import BlockedPlan, RequestError, UnfinishedRun
 from ..transfer.flow import flow
 from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
@@ -183,10 +183,12 @@ def _refuse(plan: Plan) -> None:
     found = blockers(plan)
     if found:
         said = "\n".join(f"  {one.name} at {one.where}: {one.message}. {one.remedy}".rstrip() for one in found)
-        raise RequestError(
+        error = BlockedPlan(
             f"The plan has {len(found)} blocker{'s' if len(found) > 1 else ''}:\n{said}",
             remedy=f"Mend that and plan again, or put up with it: --waive {found[0].name}",
         )
+        error.findings = tuple(asdict(one) for one in found)
+        raise error
 
 
 def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) -> Outcome:

@@ -2,7 +2,8 @@
 
 RopewayError
 ├── RequestError            the user asked for something that cannot be done      exit 2
-│   └── UnfinishedRun       a run is half done: --resume or --fresh decides       exit 2
+│   ├── UnfinishedRun       a run is half done: --resume or --fresh decides       exit 2
+│   └── BlockedPlan         the plan has findings that stop a run                 exit 2
 ├── EngineError             a database or a file refused or failed                exit 3
 ├── DataError               a value does not fit where it must go                 exit 4
 └── DifferenceFound         a verification that was asked for did not pass        exit 5
@@ -52,6 +53,12 @@ class RequestError(RopewayError):
 
 class UnfinishedRun(RequestError):
     """The target holds a run of the same job that did not end."""
+
+
+class BlockedPlan(RequestError):
+    """The plan has blockers; `findings` are their fields by name."""
+
+    findings: tuple[dict[str, str], ...] = ()
 
 
 class EngineError(RopewayError):

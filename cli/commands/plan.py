@@ -64,7 +64,7 @@ def plan(
     if seal:
         _seal(seal, asked, others=bool(out or sample or probe))
         return
-    from ..estimate import estimate, of_outcome, prose
+    from ..estimate import downtime, estimate, of_outcome, prose
     from ..overlay import wanted_of
     from ..shapes import plan_shape
     from ..wire import plan as make
@@ -84,7 +84,7 @@ def plan(
     known = estimate(made, measured)
     if out:
         write(made, out, prose(made, known))
-    shape: dict[str, Any] = {**plan_shape(made), "estimate": known.shape()}
+    shape: dict[str, Any] = {**plan_shape(made), "estimate": {**known.shape(), "downtime": downtime(made)}}
     if rows:
         shape["sample"] = {name: table.to_pylist() for name, table in rows.items()}
     say.data(shape)
@@ -115,11 +115,13 @@ def _seal(folder: Path, asked: Asked, *, others: bool) -> None:
 def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
     """The whole plan, for people."""
     from ...transfer.plan import hash_of
+    from ...transfer.schema.rollback import Ways
 
     say.out(f"Plan {plan.run}, hash {hash_of(plan)[:12]}")
     say.out(f"  from {plan.source}")
     say.out(f"  to   {plan.target}")
     say.out(f"  reads {_WORDS.get(plan.consistency, plan.consistency)}; verification: {plan.level}")
+    say.out(f"  as a whole {Ways(plan).of_all()}")
     for seal in plan.sealed:
         say.out(f"  edited by hand and sealed {seal}")
     say.out()
@@ -193,7 +195,9 @@ def _short(value: object) -> str:
 
 def _statements(plan: Plan) -> None:
     from ...transfer.clean import in_order
+    from ...transfer.schema.rollback import Ways
 
+    ways = Ways(plan)
     for phase, title in _TITLES.items():
         made = [statement for statement in in_order(plan) if statement.phase == phase]
         if not made:
@@ -210,6 +214,8 @@ def _statements(plan: Plan) -> None:
                 say.out(f"    takes {statement.lock}")
             back = statement.back.replace("\n", " ") or "none"
             say.out(f"    way back: {back}")
+            if say.voice().verbose:
+                say.out(f"    {': '.join(filter(None, ways.of(statement)))}")
         say.out()
 
 

@@ -26,6 +26,7 @@ def test_a_blocker_stops_the_run_until_it_is_waived(shell: Shell, ends: tuple[st
     assert set(found[0]) == {"grade", "name", "where", "message", "remedy"}
     assert (found[0]["grade"], found[0]["name"]) == ("blocker", "not-innodb")
     assert "blocker" not in {one["grade"] for one in found[1:]}
+    assert shell.json("run", *ends, status=2)["error"]["findings"] == [found[0]]
     said = shell.refused("run", *ends)
     assert "1 blocker" in said
     assert "--waive not-innodb" in said
@@ -46,3 +47,16 @@ def test_a_job_file_waives_and_a_written_plan_keeps_the_waiver(shell: Shell, end
     assert json.loads((shell.folder / "p" / "plan.json").read_text())["waived"] == ["not-innodb"]
     assert "cannot change it" in shell.refused("run", "p", "--waive", "no-key")
     assert shell.json("run", "p", "--target", ends[3])["rows"] == 2
+
+
+def test_a_plan_says_how_it_is_undone(shell: Shell, ends: tuple[str, ...]) -> None:
+    copy = "reversible with data copy"
+    said = shell.json("plan", *ends)
+    assert said["rollback"]["class"] == copy
+    assert said["rollback"]["rows"] == [{"table": "t", "class": copy, "why": "by the staging table"}]
+    assert [one["name"] for one in said["rollback"]["statements"]] == [one["name"] for one in said["statements"]]
+    (published,) = [one for one in said["rollback"]["statements"] if "publish into t" in one["name"]]
+    assert (published["class"], published["why"]) == (copy, "its rows are known by the staging table")
+    assert said["estimate"]["downtime"].startswith("Writers may go on")
+    assert f"\n  as a whole {copy}\n" in shell("plan", *ends).stdout
+    assert f"    {copy}: its rows are known by the staging table\n" in shell("plan", *ends, "-v").stdout
