@@ -9,19 +9,21 @@
 | 4 | a value does not fit where it must go |
 | 5 | a verification found a difference |
 | 130 | interrupted, by Ctrl-C, SIGTERM or SIGHUP |
+| 141 | whoever read the output has stopped reading, as `head` does |
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -32,7 +34,7 @@ from . import say
 if TYPE_CHECKING:
     from ..transfer.run import Interrupt
 
-DEFECT, REFUSED, INTERRUPTED = 1, 3, 130
+DEFECT, REFUSED, INTERRUPTED, UNREAD = 1, 3, 130, 141
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -40,12 +42,24 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 class Guarded(TyperGroup):
     """The commands, with what they raise turned into exit statuses."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        try:
+            return super().main(*args, **more)
+        except SystemExit as ended:
+            # Click and Rich both end with 1 where they find that nobody reads.
+            unread = isinstance(ended.__context__, BrokenPipeError)
+            raise SystemExit(_ended(None if unread else ended.code, unread=unread)) from None
+
     def invoke(self, ctx: Any) -> Any:
         try:
             with handled(_stop):
                 return super().invoke(ctx)
-        except (typer.Exit, BrokenPipeError):
+        except typer.Exit:
             raise
+        except BrokenPipeError as error:
+            if not all(_is_read(stream) for stream in (sys.stdout, sys.stderr)):
+                raise
+            status = unforeseen(error)  # a server's connection, say
         except RopewayError as error:
             status = error.exit_status
             explained(error)
@@ -57,6 +71,32 @@ class Guarded(TyperGroup):
                 raise  # Typer's own: a wrong option, which it explains itself, with status 2
             status = unforeseen(error)
         raise typer.Exit(status)
+
+
+def _ended(code: str | int | None, *, unread: bool) -> str | int | None:
+    """The exit status; UNREAD where nothing else went wrong than that the output has lost its reader."""
+    streams = [getattr(stream, "wrapped", stream) for stream in (sys.stdout, sys.stderr)]  # Click puts its own there
+    read = [_flushed(stream) for stream in streams]
+    return code if code or (all(read) and not unread) else UNREAD
+
+
+def _is_read(stream: TextIO) -> bool:
+    """Whether somebody still reads a stream, as far as the system can tell."""
+    with suppress(OSError, ValueError, AttributeError):
+        looking = select.poll()
+        looking.register(stream.fileno(), 0)
+        return not any(event & select.POLLERR for _, event in looking.poll(0))
+    return False
+
+
+def _flushed(stream: TextIO) -> bool:
+    """Whether what was written could be; what could not is dropped, or Python would complain of it at the very end."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 def explained(error: RopewayError) -> None:
@@ -109,7 +149,8 @@ def told(status: int, text: str, findings: Sequence[dict[str, str]] = (), **fiel
     error: dict[str, Any] = {k: say.safe(v) for k, v in named.items()}
     if findings:
         error["findings"] = [{k: say.safe(v) for k, v in one.items()} for one in findings]
-    say.data({"status": state, "exit_status": status, "error": error})
+    with suppress(BrokenPipeError):  # that nobody reads it does not make it another failure
+        say.data({"status": state, "exit_status": status, "error": error})
 
 
 @contextmanager

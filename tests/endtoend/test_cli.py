@@ -130,6 +130,47 @@ def test_a_defect_says_so(shell: Shell, source: tuple[str, str], tmp_path: Path)
     assert "Traceback" in shell("plan", *source, *TARGET, "-v", status=1, environment=environment).stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("plan",), ("plan", "-v"), ("plan", "--json"), ("--help",), ("types", "postgresql"), ("inspect", "sqlite:///s")],
+)
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_reader_that_stops_reading_is_no_defect(shell: Shell, words: tuple[str, ...], lines: int) -> None:
+    """As `ropeway plan ... | head -1` does; also where all would have gone into the pipe at once."""
+    columns = ", ".join(f"column_{n} VARCHAR({n + 1})" for n in range(400))
+    write(shell.folder / "s", f"CREATE TABLE wide ({columns})")
+    ends = ("--source", "sqlite:///s", "--target", "duckdb:///d") if words[0] == "plan" else ()
+    reading, writing = os.pipe()
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    run = subprocess.Popen(
+        shell.command(*words, *ends), cwd=shell.folder, stdout=writing, stderr=subprocess.PIPE, text=True, env=buffered
+    )
+    os.close(writing)
+    with os.fdopen(reading) as read:
+        for _ in range(lines):
+            assert read.readline()
+    _, said = run.communicate()
+    short = lines and words[0] in ("--help", "inspect")  # all of it may be in the pipe before its end is closed
+    assert run.returncode in ((0, 141) if short else (141,)), said
+    assert said == ""
+
+
+def test_a_pipe_that_breaks_elsewhere_is_no_reader(shell: Shell, tmp_path: Path) -> None:
+    code = "import ropeway.cli.wire as wire\ndef types(*a, **k): raise BrokenPipeError('gone')\nwire.types = types\n"
+    said = shell("types", "sqlite", status=1, environment=changed(tmp_path, code)).stderr
+    assert "BrokenPipeError at " in said
+
+
+def test_a_failure_keeps_its_status_where_nobody_reads(shell: Shell) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = shell.command("run", "--source", "sqlite:///none.sqlite", "--target", "sqlite:///o", "--json")
+    done = subprocess.run(command, cwd=shell.folder, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.returncode == 3
+    assert "There is no SQLite file" in done.stderr
+
+
 def test_what_a_driver_raises_is_the_databases_refusal(shell: Shell, source: tuple[str, str], tmp_path: Path) -> None:
     code = (
         "import sqlite3\nimport ropeway.cli.wire as wire\nimport ropeway.transfer.engines.sqlite\n"
