@@ -19,7 +19,7 @@ from .policies import may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Native, Read, Use, read_rule, split, write_rule
-from .schema import belongings, filling, further, references
+from .schema import belongings, filling, further, references, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
@@ -200,7 +200,8 @@ def _shaped(
         check_spelt(source.name, goals, ends.target)
     table = _target_table(unzoned, tuple(made), columns, names, ends)
     table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
-    untold += unsaid
+    table, behind = traits.kept(table, unzoned, ends)
+    untold += [*unsaid, *behind]
     if ends.source.family == ends.target.family and not zones:  # bounds of partitions mean the wall clock
         table = _divided(table, source, item, request, ends)
     untold += told(table, source)

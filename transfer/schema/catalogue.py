@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Column:
     in order. `generated` is the SQL that the engine computes it by, when it is written or, if `virtual`, when it is
     read. `numbers` is the sequence, not its own, that its default asks; `last` is the highest number that an identity
     gave, 0 if that is not known. `collation` is one that is not the type's usual, in the engine's SQL; by it `folds`
-    says what equality takes no notice of, as `case`. An identity is `always` given, in steps of `step`; `refreshed` is
-    the SQL that an update of the row puts in. `words` are further ones of its engine, as INVISIBLE.
+    says what equality takes no notice of, as `case`. An identity is `always` given, in steps of `step`; `counts` are
+    further clauses of it in its engine's words. `refreshed` is the SQL that an update of the row puts in. `words` are
+    further ones of its engine, as INVISIBLE.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Column:
     step: int = 1
     refreshed: str = ""
     words: tuple[str, ...] = ()
+    counts: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,15 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Check:
-    """A check constraint; `condition` is SQL of its engine, without the word CHECK, `state` as of a foreign key."""
+    """A check constraint; `condition` is SQL of its engine, without the word CHECK, `state` as of a foreign key.
+
+    One that is not `inherited` holds for the table alone, where tables inherit from others.
+    """
 
     name: str
     condition: str
     state: str = ""
+    inherited: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,6 +179,24 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Trait:
+    """What a table has in its own kind of engine only: a statement for another place of that kind.
+
+    In `forward` and `back` stand `{table}`, `{schema}` with its point, and `{name}`, which is that of the index or
+    constraint that it is `on`, or of what it makes. `columns` are those that it names, `early` says that rows have to
+    find it. The `grade` is that of the finding where it stays behind.
+    """
+
+    what: str
+    forward: str
+    back: str = ""
+    on: str = ""
+    columns: tuple[str, ...] = ()
+    early: bool = False
+    grade: Literal["note", "warning"] = "note"
+
+
+@dataclass(frozen=True)
 class Table:
     """A table (or view) of one place. `rows` and `bytes` are the engine's estimates, -1 if unknown.
 
@@ -181,6 +206,8 @@ class Table:
     one by one, each after its owner. `space` is a tablespace that is not the usual one, `storage` are its parameters.
     `own` are constraints in the engine's own words, for another place of the same kind; `needs` what extensions must
     have brought for them. `versioned` is the clause by which the engine keeps rows that are gone, or were otherwise.
+
+    `traits` are statements for another place of the same kind.
 
     `left_out` names objects that Ropeway saw and does not carry, in words for the plan.
     `physical` is what an engine needs to cut the table by physical ranges, in its own terms.
@@ -205,6 +232,7 @@ class Table:
     own: tuple[Check, ...] = ()
     needs: tuple[str, ...] = ()
     versioned: str = ""
+    traits: tuple[Trait, ...] = ()
     physical: dict[str, int | str] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:

@@ -248,6 +248,7 @@ class PostgreSql:
             *ddl.keys(self, build), *ddl.identities(self, build), *ddl.always(self, build), *ddl.checks(self, build),
             *ddl.own(self, build),
             *ddl.remarks(self, build), ddl.analyze(self, build), *ddl.foreign_keys(self, build),
+            *ddl.traits(self, build),
         ]  # fmt: skip
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:

@@ -1,4 +1,4 @@
-"""PostgreSQL's catalogue: seven set-based queries for any number of tables."""
+"""PostgreSQL's catalogue: set-based queries for any number of tables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from dataclasses import replace
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Part, Relation, Table
 from ...schema.sql import text_literal
-from . import usertypes
+from . import traits, usertypes
+from .session import USERS
 
-USERS = (
-    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
-    "AND n.nspname NOT LIKE 'pg_temp%'"
-)
 _TABLES = f"""
 SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        CASE c.relkind WHEN 'p' THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::float8 FROM
@@ -27,6 +24,17 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS}
 ORDER BY 2, 3"""
+# What CREATE SEQUENCE would not take by itself, beside the step.
+_MOST = (
+    "CASE q.seqtypid WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647 ELSE 2^63::numeric - 1 END"
+)
+_COUNTS = f"""concat_ws(' ',
+    CASE WHEN q.seqstart <> CASE WHEN q.seqincrement > 0 THEN q.seqmin ELSE q.seqmax END
+         THEN 'START WITH ' || q.seqstart END,
+    CASE WHEN q.seqmin <> CASE WHEN q.seqincrement > 0 THEN 1 ELSE -({_MOST}) - 1 END
+         THEN 'MINVALUE ' || q.seqmin END,
+    CASE WHEN q.seqmax <> CASE WHEN q.seqincrement > 0 THEN {_MOST} ELSE -1 END THEN 'MAXVALUE ' || q.seqmax END,
+    CASE WHEN q.seqcycle THEN 'CYCLE' END, CASE WHEN q.seqcache <> 1 THEN 'CACHE ' || q.seqcache END)"""
 _COLUMN_ROWS = f"""
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN u.oid IS NULL THEN format_type(a.atttypid, a.atttypmod)
@@ -56,7 +64,10 @@ SELECT a.attrelid::int8, a.attname::text,
         AND CASE WHEN s.relkind = 'S' THEN has_sequence_privilege(s.oid, 'USAGE, SELECT') END),
        (SELECT max(q.seqincrement) FROM pg_depend o JOIN pg_sequence q ON q.seqrelid = o.objid
         WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
-        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i'))
+        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')),
+       coalesce((SELECT max({_COUNTS}) FROM pg_depend o JOIN pg_sequence q ON q.seqrelid = o.objid
+        WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
+        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')), '')
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type u ON (u.typtype IN ('e', 'd', 'c')
@@ -105,12 +116,14 @@ SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.c
              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.place),
        concat_ws(' ', CASE k.confmatchtype WHEN 'f' THEN 'MATCH FULL' END,
                  CASE WHEN k.condeferrable THEN 'DEFERRABLE' END,
-                 CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END), {_STATE}
+                 CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END), {_STATE},
+       coalesce((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+                 WHERE a.attrelid = k.conrelid AND to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(a.attnum)), '')
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
 _CHECKS = f"""
-SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid), {_STATE}
+SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid), {_STATE}, k.connoinherit
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'c' AND {USERS} ORDER BY 1, 2"""
 _OTHERS = f"""
@@ -122,7 +135,17 @@ SELECT i.inhrelid::int8, 'INHERITS, without which the parent no longer shows its
        || format('ALTER TABLE %I.%I INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname)
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
-WHERE c.relkind IN ('r', 'f') AND NOT c.relispartition AND {USERS}"""
+WHERE c.relkind IN ('r', 'f') AND NOT c.relispartition AND {USERS}
+UNION ALL
+SELECT c.oid::int8, 'UNLOGGED, as a crash would empty the table and keep the receipts: '
+       || format('ALTER TABLE %I.%I SET UNLOGGED', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'u' AND NOT c.relispartition AND {USERS}
+UNION ALL
+SELECT c.oid::int8, 'FORCE ROW LEVEL SECURITY, which would hide the rows from the proof: '
+       || format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relforcerowsecurity AND NOT c.relispartition AND {USERS}"""
 
 _OWN = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),
@@ -160,6 +183,7 @@ def tables(session: Session) -> list[Table]:
     foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
     parts, own = _parts(session), _grouped(session.ask(_OWN))
     checks, types = _grouped(session.ask(_CHECKS)), usertypes.known(session)
+    having = _grouped(session.ask(traits.TRAITS))
     return [
         replace(
             _table(row, [types.based(c) for c in columns[number]], indexes[number], foreign[number], others[number]),
@@ -167,7 +191,11 @@ def tables(session: Session) -> list[Table]:
             parts=parts.get(number, ()),
             own=tuple(Check(str(name), str(text)) for _, name, text, _ in own[number]),
             needs=tuple(need for _, _, _, needs in own[number] for need in needs),  # type: ignore[attr-defined]
-            checks=tuple(Check(str(name), str(condition), str(state)) for _, name, condition, state in checks[number]),
+            checks=tuple(
+                Check(str(name), str(condition), str(state), inherited=not alone)
+                for _, name, condition, state, alone in checks[number]
+            ),
+            traits=tuple(traits.trait(found) for found in having[number]),
         )
         for row in session.ask(_TABLES)
         for number in [_number(row[0])]
@@ -222,7 +250,7 @@ def _tail(definition: str) -> str:
 
 def _column(row: Row) -> Column:
     _, name, native, notnull, identity, default, generated, remark, base, _, collation, folds, always, *rest = row
-    numbers, last, step, labels = rest
+    numbers, last, step, counts, labels = rest
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
@@ -230,6 +258,7 @@ def _column(row: Row) -> Column:
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
         last=_number(last or 0), collation=str(collation), folds="some differences" if folds else "",
         always=bool(always), step=_number(step or 1),
+        counts=str(counts) if identity else "",
     )  # fmt: skip
 
 
@@ -242,10 +271,11 @@ def described(session: Session, view: str) -> Table:
 
 
 def _foreign_key(row: Row) -> ForeignKey:
-    _, name, schema, parent, on_delete, on_update, columns, referenced, options, state = row
+    _, name, schema, parent, on_delete, on_update, columns, referenced, options, state, some = row
+    action = _ACTIONS.get(str(on_delete), "")
     return ForeignKey(
         str(name), tuple(columns), Relation(str(schema), str(parent)), tuple(referenced),  # type: ignore[arg-type]
-        _ACTIONS.get(str(on_delete), ""), _ACTIONS.get(str(on_update), ""), str(options), str(state),
+        f"{action} ({some})" if some else action, _ACTIONS.get(str(on_update), ""), str(options), str(state),
     )  # fmt: skip
 
 

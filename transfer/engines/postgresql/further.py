@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...engine import Row, Session
 from ...schema.catalogue import Further, Grant, Listed, Numbers, Relation, View
-from .catalogue import USERS
+from .session import USERS
 
 # What an extension made comes with the extension.
 _OWN = "NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = {} AND e.deptype = 'e')"
@@ -48,7 +48,13 @@ SELECT n.nspname::text, c.relname::text, a.privilege_type::text, coalesce(r.roln
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
 LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT c.relispartition AND {USERS}
-ORDER BY 1, 2, 4, 3"""
+UNION ALL
+SELECT n.nspname::text, c.relname::text, a.privilege_type || ' (' || string_agg(quote_ident(m.attname), ', '
+       ORDER BY m.attnum) || ')', coalesce(r.rolname::text, 'PUBLIC')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute m ON m.attrelid = c.oid
+CROSS JOIN LATERAL aclexplode(m.attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE a.grantee <> c.relowner AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition AND {USERS}
+GROUP BY 1, 2, 4, a.privilege_type ORDER BY 1, 2, 4, 3"""
 
 
 def further(session: Session) -> Further:

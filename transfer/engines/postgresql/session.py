@@ -19,6 +19,11 @@ from ...schema.sql import double_quoted, text_literal
 from .copy import load
 from .raw import load_raw
 
+# Schemas that are a user's.
+USERS = (
+    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'ropeway') AND n.nspname NOT LIKE 'pg_toast%' "
+    "AND n.nspname NOT LIKE 'pg_temp%'"
+)
 WORDS = Words(
     literal=text_literal, prefix="ropeway.", create_schema="CREATE SCHEMA IF NOT EXISTS ropeway",
     schema_exists="SELECT 1 FROM pg_namespace WHERE nspname = 'ropeway'",
