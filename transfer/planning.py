@@ -244,7 +244,8 @@ def _column_plan(
             raise RequestError(
                 f"{table.name}.{column.name} is {meaning}, which {ends.target.name} cannot hold.",
                 table=str(table.name), column=column.name,
-                remedy=f"'ropeway types {ends.target.name}' lists what it can.",
+                remedy=f"Name a type that it can: types: {{{column.name}: text}}, or leave the column out. "
+                f"'ropeway types {ends.target.name}' lists them.",
             ) from None  # fmt: skip
         write, native = None, column.native
     # Inside one family the native words are kept: they say more than any Type.

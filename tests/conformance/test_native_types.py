@@ -155,6 +155,19 @@ def test_the_servers_types_arrive_in_files(engine: str, tmp_path: Path, servers:
     assert_as_documented(engine, "parquet", outcome.plan.hops[0].columns[1:], rows)
 
 
+@pytest.mark.parametrize("engine", ["postgresql", *MYSQL_FAMILY])
+def test_the_remedy_for_a_decimal_that_is_too_long_is_one(engine: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(engine, tmp_path, servers), spot("duckdb", tmp_path, servers)
+    source.ask("CREATE TABLE n (id int PRIMARY KEY, c decimal(60,20))")
+    source.ask("INSERT INTO n VALUES (1, -1234567890123456789012345678901234567890.5), (2, NULL)")
+    message = refusal(source, target)
+    for words in ("n.c is decimal(60,20), which duckdb cannot hold", "types: {c: text}", "leave the column out"):
+        assert words in message
+    moved(source, target, choices=(Choice("n", types=(("c", "text"),)),))
+    held = f"-1234567890123456789012345678901234567890.5{'0' * 19}"
+    assert target.ask("SELECT c FROM n ORDER BY id") == [(held,), (None,)]
+
+
 DATES = "CREATE TABLE d (id int PRIMARY KEY, day date NOT NULL, at datetime(3) NOT NULL, stamp timestamp NULL)"
 ZEROS = (
     "(1, '0000-00-00', '2024-01-01 10:00:00.5', '2024-01-01 10:00:00')",
