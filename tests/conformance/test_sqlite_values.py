@@ -66,7 +66,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], str, tuple[str | None, ...]]] = {
     "json": ("JSON", ("""'{"a": [1, null]}'""",), "JSON", ("""{"a": [1, null]}""",)),
     "no json": ("JSON", ("""'{"a": 1}'""", "'{a: 1}'"), "VARCHAR", ("""{"a": 1}""", "{a: 1}")),
     "nothing at all": ("", ("NULL",), "VARCHAR", (None,)),
-    "no numbers": ("NUMERIC", ("NULL",), "DOUBLE", (None,)),
+    "no numbers": ("NUMERIC", ("NULL",), "DECIMAL(38,10)", (None,)),
     "texts with U+0000": ("TEXT", ("'a' || char(0) || 'b'",), "VARCHAR", ("a\x00b",)),
     "nothing declared": ("", ("1", "'x'", "2.5"), "VARCHAR", ("1", "x", "2.5")),
     "large integers and reals": ("NUMERIC", ("9007199254740993", "0.5"), "VARCHAR", ("9007199254740993", "0.5")),

@@ -55,7 +55,7 @@ def test_blockers_come_first() -> None:
 
 
 def test_a_plan_names_them(tmp_path: Path) -> None:
-    write(tmp_path / "in.sqlite", "CREATE TABLE t (a TEXT, b GENERATED ALWAYS AS (a || 'x'))")
+    write(tmp_path / "in.sqlite", "CREATE TABLE t (a TEXT, b GENERATED ALWAYS AS (printf('%s', a)))")
     job = ropeway.job(source=f"sqlite:///{tmp_path}/in.sqlite", target=f"sqlite:///{tmp_path}/out.sqlite")
     names = [finding.name for finding in ropeway.plan(job.request, job.secrets).findings]
     assert {"no-key", "generated-column"} <= set(names)

@@ -177,7 +177,10 @@ def _word_of_texts(kind: str, seen: _Seen) -> str:
 def _word_of_nothing(column: Column) -> str:
     """What SQLite's own rules make of a declaration; what they take for a number of any kind may be a text as well."""
     declared = column.native.upper()
-    words = ((("INT",), "INTEGER"), (("BLOB",), "BLOB"), (("REAL", "FLOA", "DOUB", "NUM", "DEC"), "NUMBER"))
+    words = (
+        (("INT",), "INTEGER"), (("BLOB",), "BLOB"), (("REAL", "FLOA", "DOUB"), "NUMBER"),
+        (("NUM", "DEC"), "DECIMAL(38,10)"),
+    )  # fmt: skip
     return next((word for parts, word in words if any(part in declared for part in parts)), "TEXT")
 
 
