@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..plan import Cut, Hop, Slice
-from .catalogue import Column, Index, Relation, Table
+from .catalogue import Column, ForeignKey, Index, Relation, Table
 
 
 class Quoting(Protocol):
@@ -133,14 +133,20 @@ def comments(engine: Quoting, table: Table, on: Relation) -> list[tuple[str, str
 
 def foreign_key_clauses(engine: Quoting, table: Table) -> list[str]:
     """FOREIGN KEY table constraints with their actions."""
-    return [
+    return [_foreign_key_clause(engine, fk) for fk in table.foreign_keys]
+
+
+def _foreign_key_clause(engine: Quoting, fk: ForeignKey) -> str:
+    """How it matches stands before the actions, when it is checked behind them."""
+    words = (
         f"CONSTRAINT {engine.quote(fk.name)} FOREIGN KEY ({names(engine, fk.columns)}) "
-        f"REFERENCES {engine.relation(fk.references)} ({names(engine, fk.referenced)})"
-        + (f" ON DELETE {fk.on_delete}" if fk.on_delete else "")
-        + (f" ON UPDATE {fk.on_update}" if fk.on_update else "")
-        + (f" {fk.options}" if fk.options else "")
-        for fk in table.foreign_keys
-    ]
+        f"REFERENCES {engine.relation(fk.references)} ({names(engine, fk.referenced)})",
+        "MATCH FULL" if fk.options.startswith("MATCH FULL") else "",
+        f"ON DELETE {fk.on_delete}" if fk.on_delete else "",
+        f"ON UPDATE {fk.on_update}" if fk.on_update else "",
+        fk.options.removeprefix("MATCH FULL").strip(),
+    )
+    return " ".join(filter(None, words))
 
 
 def create_index(engine: Quoting, index: Index, on: Relation, name: str = "") -> str:
