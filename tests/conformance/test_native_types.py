@@ -11,11 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 
 from moves import moved, natives, refusal, requested
-from native_cases import MYSQL, POSTGRESQL, REFUSED, WIDE, Kind
+from native_cases import MYSQL, POSTGRESQL, REFUSED, WIDE, Kind, Printed
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import DataError
@@ -80,7 +81,7 @@ def expected(value: object) -> object:
     return value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value
 
 
-def shown(target: Spot, kind: Kind, table: str, column: str) -> str:
+def shown(target: Spot, kind: Kind | Printed, table: str, column: str) -> str:
     """The SQL that lets a driver show a column as it is: six digits of a float, a session's zone are not."""
     if target.engine == "postgresql":
         return f"{column}::text" if kind.reads == "json" else column
@@ -96,15 +97,24 @@ def shown(target: Spot, kind: Kind, table: str, column: str) -> str:
 
 def assert_same(target: Spot, table: str, kinds: Sequence[Kind], meant: Sequence[Sequence[object]]) -> None:
     for n, kind in enumerate(kinds):
-        held = [row[0] for row in target.ask(f"SELECT {shown(target, kind, table, f'c{n}')} FROM {table} ORDER BY id")]
-        assert len(held) == len(meant)
-        for value, row in zip(held, meant, strict=True):
-            got = meaning(value, row[n])
-            if kind.reads == "float32" and got is not None:
-                got = struct.unpack("f", struct.pack("f", got))[0]
-            if kind.reads.startswith("padded"):
-                got = got and str(got).rstrip(" ")
-            assert got == expected(row[n]), (target.engine, kind.native)
+        assert_column(target, table, n, kind, [row[n] for row in meant])
+
+
+def assert_column(target: Spot, table: str, n: int, kind: Kind | Printed, meant: Sequence[object]) -> None:
+    """What the target's own driver shows of a column, each value in the kind of value that is meant.
+
+    Integers, decimals and booleans are numbers, instants are in UTC, durations are so long, a float32 is the nearest
+    one, blanks that pad mean nothing.
+    """
+    held = [row[0] for row in target.ask(f"SELECT {shown(target, kind, table, f'c{n}')} FROM {table} ORDER BY id")]
+    assert len(held) == len(meant)
+    for value, wanted in zip(held, meant, strict=True):
+        pair = [meaning(value, wanted), expected(wanted)]
+        if kind.reads == "float32" and wanted is not None:
+            pair = [struct.unpack("f", struct.pack("f", one))[0] for one in pair]
+        if kind.reads.startswith("padded"):
+            pair = [one and str(one).rstrip(" ") for one in pair]
+        assert pair[0] == pair[1], (target.engine, kind.native)
 
 
 def kinds_of(engine: str) -> list[Kind]:
@@ -149,10 +159,27 @@ def test_the_servers_types_arrive_in_files(engine: str, tmp_path: Path, servers:
         printed(source)
         rows = [Row(kind.native, kind.reads) for kind in POSTGRESQL]
     else:
-        filled(source, "t", kinds_of(engine))
+        meant = filled(source, "t", kinds_of(engine))
         rows = [declared(kind) for kind in kinds_of(engine)]
-    outcome = moved(source, Spot("parquet", f"parquet:///{tmp_path / 'files'}", lambda _sql: []))
+    files = tmp_path / "files"
+    outcome = moved(source, Spot("parquet", f"parquet:///{files}", lambda _sql: []))
     assert_as_documented(engine, "parquet", outcome.plan.hops[0].columns[1:], rows)
+    if engine == "postgresql":
+        assert_printed(source, read_by_duckdb(files))
+    else:
+        assert_same(read_by_duckdb(files), "t", kinds_of(engine), meant)
+
+
+def read_by_duckdb(folder: Path) -> Spot:
+    """The files of a folder's table t, as DuckDB reads them."""
+    (file,) = [one for one in folder.rglob("*.parquet") if one.stem == "t" or one.parent.name.endswith("t")]
+
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect() as connection:
+            connection.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet('{file}')")
+            return connection.execute(sql).fetchall()
+
+    return Spot("duckdb", "", ask)
 
 
 @pytest.mark.parametrize("engine", ["postgresql", *MYSQL_FAMILY])
@@ -306,6 +333,25 @@ def texts(place: Spot) -> list[tuple[Any, ...]]:
     return asked(place, f"SELECT {columns} FROM t ORDER BY id")
 
 
+def values(source: Spot, column: str) -> list[object]:
+    """A column as PostgreSQL's own driver shows it."""
+    with psycopg.connect(source.url) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        return [row[0] for row in connection.execute(f"SELECT {column} FROM t ORDER BY id".encode()).fetchall()]
+
+
+def assert_printed(source: Spot, target: Spot) -> None:
+    """Each column of PostgreSQL's types as it is elsewhere: texts as the server prints them, others as values."""
+    for n, (kind, wanted) in enumerate(zip(POSTGRESQL, zip(*texts(source), strict=True), strict=True)):
+        if kind.reads not in ("text", "json", "uuid"):
+            assert_column(target, "t", n, kind, values(source, f"c{n}{'::numeric' if kind.native == 'money' else ''}"))
+            continue
+        held = tuple(row[0] for row in target.ask(f"SELECT c{n} FROM t ORDER BY id"))
+        if kind.native.startswith("bit(") and target.engine in MYSQL_FAMILY and kind.native != "bit(65)":
+            held = tuple(value and _text(value, kind.values[0]) for value in held)
+        assert tuple(value if value is None else str(value) for value in held) == wanted, kind.native
+
+
 @pytest.mark.parametrize("raw", [True, False])
 def test_postgresqls_types_arrive_in_another(raw: bool, tmp_path: Path, servers: Servers) -> None:
     source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
@@ -329,12 +375,7 @@ def test_postgresqls_types_arrive_elsewhere(other: str, tmp_path: Path, servers:
     assert_as_documented("postgresql", other, hop.columns[1:], [Row(kind.native, kind.reads) for kind in POSTGRESQL])
     read = {column.source: str(column.type) for column in hop.columns}
     assert {kind.native: read[f"c{n}"] for n, kind in enumerate(POSTGRESQL)} == {k.native: k.reads for k in POSTGRESQL}
-    for n, (kind, wanted) in enumerate(zip(POSTGRESQL, zip(*texts(source), strict=True), strict=True)):
-        if kind.reads in ("text", "json", "uuid"):
-            held = tuple(row[0] for row in target.ask(f"SELECT c{n} FROM t ORDER BY id"))
-            if kind.native.startswith("bit(") and other in MYSQL_FAMILY and kind.native != "bit(65)":
-                held = tuple(value and _text(value, kind.values[0]) for value in held)
-            assert tuple(value if value is None else str(value) for value in held) == wanted, kind.native
+    assert_printed(source, target)
 
 
 def test_every_type_of_the_server_is_a_case(tmp_path: Path, servers: Servers) -> None:
