@@ -69,7 +69,7 @@ def _column(
     comment = column.comment if there.comments else ""
     column = replace(column, default="", comment=comment, collation=_collation(own, here, there), folds="")
     column = _worded_column(column, own, source, here, there, findings)
-    column = _numbered(_refreshed(column, own, source, here, there, findings), own, source, there, findings)
+    column = _refreshed(column, own, source, here, there, findings)
     column = _counted(column, own, source, there, findings)
     if own.generated:
         return _generated(column, source, columns, here, there, findings)
@@ -105,27 +105,6 @@ def _refreshed(
     remedy = "Make a trigger in the target, if the application counts on that."
     findings.append(Finding("warning", f"{source.name}.{own.name}", said, "refresh-lost", remedy))
     return replace(column, refreshed="")
-
-
-def _numbered(column: Column, own: Column, source: Table, there: Wording, findings: list[Finding]) -> Column:
-    """The column as one that counts by itself, as far as the target has room for that."""
-    if not own.identity or own.name in _counters(source, there):
-        return column
-    only = "one column of a table" if there.numbered == "one" else "a key of a single column"
-    said = f"its numbers are not carried: it counts by itself in the source, and in the target only {only} does"
-    remedy = "Have the application or a trigger give them, where new rows come without."
-    findings.append(Finding("note", f"{source.name}.{own.name}", said, "default-lost", remedy))
-    return replace(column, identity=False, last=0)
-
-
-def _counters(source: Table, there: Wording) -> list[str]:
-    """The columns that count by themselves in the target, too."""
-    counting = [column.name for column in source.columns if column.identity]
-    if there.numbered == "key":
-        return [name for name in counting if source.key == (name,)]
-    if there.numbered == "one":
-        return sorted(counting, key=lambda name: name not in source.key)[:1]
-    return counting
 
 
 def _counted(column: Column, own: Column, source: Table, there: Wording, findings: list[Finding]) -> Column:

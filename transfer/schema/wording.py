@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,8 @@ class Wording:
     `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
     given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
     others than one, `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their
-    columns' collations, `numbered` which columns of a table may count by themselves: `any`, `one`, or a `key` of one
-    column. `unproven` are the words for constraints that rows may break, `words` further ones of columns. `versions`
-    says that a table may keep the rows that are gone.
+    columns' collations. `unproven` are the words for constraints that rows may break, `words` further ones of columns.
+    `versions` says that a table may keep the rows that are gone.
     """
 
     dialect: str = ""
@@ -60,7 +58,6 @@ class Wording:
     steps: bool = False
     always: bool = False
     keys_fold: bool = True
-    numbered: Literal["any", "one", "key"] = "any"
     unproven: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     versions: bool = False

@@ -28,7 +28,7 @@ from .types import DECIMALS, EXACT_DIGITS, READS, WRITES
 _WORDS = Wording(
     "sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0", partial=True,
     generated=("STORED", "VIRTUAL"), exact=False, folds=False, expressions=True,
-    collations=frozenset({"NOCASE", "RTRIM"}), deferrable=True, numbered="key",
+    collations=frozenset({"NOCASE", "RTRIM"}), deferrable=True,
 )  # fmt: skip
 
 
