@@ -27,8 +27,9 @@ class Readable:
     findings: tuple[Finding, ...]
 
     @classmethod
-    def of(cls, request: Request, ends: Ends, tables: Sequence[Table]) -> Readable:
+    def of(cls, request: Request, ends: Ends, selected: Sequence[Selected]) -> Readable:
         """Ask the catalogue for all tables at once."""
+        tables = [_read(item) for item in selected]
         source, session, address = ends.source, ends.source_session, ends.source_address
         modes = {request.mode, *(choice.mode for choice in request.choices)}
         objects = bool(modes & {"create", "replace"})
@@ -55,6 +56,14 @@ class Readable:
             return {}, []
         ends = self.ends
         return profiled(self.request, item.choice, ends.source, ends.source_session, ends.target, item.table, raw=raw)
+
+
+def _read(item: Selected) -> Table:
+    """The table with the columns that are read of it; a condition may name others."""
+    if not item.choice.columns or item.choice.where:
+        return item.table
+    read = {*item.choice.columns, *item.table.key}
+    return replace(item.table, columns=tuple(column for column in item.table.columns if column.name in read))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,6 +19,7 @@ from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan, from_json, to_json
+from ropeway.transfer.request import Choice
 from spots import MYSQL_FAMILY, Servers, Spot, spot
 
 NOBODY = 65534
@@ -284,3 +286,28 @@ def test_a_source_with_a_log_beside_it_needs_its_folder(tmp_path: Path, servers:
         connection.execute("PRAGMA journal_mode = WAL")
     plan = planned(source, target)
     assert not lacking(plan)
+
+
+@pytest.mark.parametrize("key", [True, False])
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_grant_on_the_columns_that_are_moved_is_enough(
+    key: bool, raw: bool, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask(f'CREATE TABLE staff (id int {"PRIMARY KEY" if key else ""}, "Word" text, n numeric(9,2), wage int)')
+    source.ask("INSERT INTO staff SELECT x, 'w' || x, x / 4.0, 9 FROM generate_series(1, 900) AS x")
+    source.ask("ANALYZE staff")
+    reader = account(source)
+    source.ask(f'GRANT SELECT (id, "Word", n) ON staff TO {name_of(reader)}')
+    source.ask(f"GRANT USAGE ON SCHEMA public TO {name_of(reader)}")
+    assert lacking(planned(reader, target)) == ["this account lacks SELECT on public.staff"]
+    choice = Choice("staff", columns=("id", "Word", "n"))
+    assert lacking(planned(reader, target, choices=(replace(choice, where="wage > 1"),)))
+    outcome = moved(reader, target, choices=(choice,), raw=raw, slice_rows=100)
+    assert (len(outcome.plan.hops[0].slices) > 1) == key
+    assert target.ask('SELECT count(*), sum(n), max("Word") FROM staff') == source.ask(
+        'SELECT count(*), sum(n), max("Word") FROM staff'
+    )
+    other = spot("duckdb", tmp_path, servers)
+    moved(reader, other, choices=(choice,))
+    assert other.ask("SELECT count(*) FROM staff") == [(900,)]

@@ -175,8 +175,12 @@ class PostgreSql:
         pages = int(table.physical.get("pages", 0))
         if wanted < 2:
             return (Cut(),)
-        version = int(str(session.ask("SELECT current_setting('server_version_num')")[0][0]))
-        if pages and version >= 140_000:
+        name = text_literal(qualified(table.name))
+        ((version, whole),) = session.ask(
+            f"SELECT current_setting('server_version_num'), has_table_privilege({name}, 'SELECT')"
+        )
+        # Who may read single columns only is not shown where a row lies.
+        if pages and whole and int(str(version)) >= 140_000:
             bounds = sorted({pages * n // wanted for n in range(1, wanted)} - {0})
             return _ranges("physical", "ctid", bounds)
         if not table.key:
@@ -294,7 +298,7 @@ class PostgreSql:
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
     ) -> list[Right]:
         del address, consistency
-        return rights.to_read(session, [table.name for table in tables], objects=objects)
+        return rights.to_read(session, tables, objects=objects)
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
         return rights.hidden(session, [table.name for table in tables])

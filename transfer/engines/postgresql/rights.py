@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ...engine import Session
 from ...plan import Finding, Hop
 from ...rights import Right
-from ...schema.catalogue import Relation
+from ...schema.catalogue import Relation, Table
 from ...schema.sql import double_quoted, text_literal
 from .session import qualified
 
@@ -24,22 +24,35 @@ _BEYOND = {
 _OWNING = {"replace": "it is renamed", "fill": "its keys, indexes and triggers are put aside"}
 
 
-def to_read(session: Session, tables: Sequence[Relation], *, objects: bool) -> list[Right]:
-    """USAGE on the schemas, SELECT on the tables; with `objects` on the sequences too, whose last numbers are read."""
+def to_read(session: Session, read: Sequence[Table], *, objects: bool) -> list[Right]:
+    """USAGE on the schemas, SELECT on the tables or on all columns that are read of one.
+
+    With `objects` on the sequences too, whose last numbers are read.
+    """
     role, database = _who(session)
     rights = [database]
+    tables = [table.name for table in read]
+    columns = {table.name: [column.name for column in table.columns] for table in read}
     found = list(_tables(session, tables))
     uses = {str(schema): bool(may) for schema, _, may, *_ in found}
     rights += [_usage(schema, role, held=may) for schema, may in uses.items()]
-    for schema, table, _, may, _, _ in found:
+    for schema, table, seen, may, _, _ in found:
         relation = Relation(str(schema), str(table))
+        held = bool(may or (seen and _may_read(session, relation, columns[relation])))
         rights.append(Right(
             str(relation), f"SELECT on {relation}", f"GRANT SELECT ON TABLE {qualified(relation)} TO {role};",
-            held=bool(may),
+            held=held,
         ))  # fmt: skip
     if objects:
         rights += _sequences(session, role, tables)
     return rights
+
+
+def _may_read(session: Session, table: Relation, columns: Sequence[str]) -> bool:
+    """Whether each of these columns may be read, where the table may not."""
+    name = text_literal(qualified(table))
+    asked = [f"has_column_privilege({name}, {text_literal(column)}, 'SELECT')" for column in columns]
+    return bool(asked) and bool(session.ask(f"SELECT {' AND '.join(asked)}")[0][0])
 
 
 def hidden(session: Session, tables: Sequence[Relation]) -> list[Finding]:
