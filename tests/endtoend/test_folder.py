@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -18,15 +19,23 @@ FILES = (
 EDITABLE = [name for name in FILES if name not in ("plan.json", "plan.sum")]
 
 
-@pytest.fixture
-def folder(shell: Shell) -> Path:
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a source and its plan, which a command wrote; each test works on a copy."""
+    there = tmp_path_factory.mktemp("planned")
     write(
-        shell.folder / "in.sqlite",
+        there / "in.sqlite",
         "CREATE TABLE p (id INTEGER PRIMARY KEY, n VARCHAR(20) NOT NULL);"
         "CREATE TABLE t (id INTEGER PRIMARY KEY, p_id INTEGER REFERENCES p (id)); CREATE INDEX t_p ON t (p_id);"
         "INSERT INTO p VALUES (1, 'a'), (2, 'b'); INSERT INTO t VALUES (1, 1), (2, 1), (3, 2)",
     )
-    shell("plan", "--source", "sqlite:///in.sqlite", "--target", "duckdb:///out.duckdb", "--out", "p")
+    Shell(there)("plan", "--source", "sqlite:///in.sqlite", "--target", "duckdb:///out.duckdb", "--out", "p")
+    return there
+
+
+@pytest.fixture
+def folder(shell: Shell, planned: Path) -> Path:
+    shutil.copytree(planned, shell.folder, dirs_exist_ok=True)
     return shell.folder / "p"
 
 
@@ -62,7 +71,6 @@ def test_a_changed_byte_is_refused_by_the_files_name(shell: Shell, folder: Path,
     (folder / name).write_bytes(bytes(content))
     said = shell.refused("run", "p")
     assert f"p/{name} was changed" in said
-    assert f"p/{name} was changed" in shell.refused("verify", "p")
     assert ("--seal" in said) == (name in EDITABLE)
     assert not (shell.folder / "out.duckdb").exists()
 
