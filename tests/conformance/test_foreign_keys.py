@@ -8,7 +8,11 @@ import pytest
 
 from moves import moved, requested
 from ropeway.cli import wire
-from spots import SQL_ENGINES, Servers, spot
+from ropeway.transfer.engines import engine_of
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.schema.catalogue import ForeignKey, Relation
+from ropeway.transfer.schema.violations import orphans
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 
 @pytest.mark.parametrize("there", SQL_ENGINES)
@@ -63,3 +67,50 @@ def test_decimals_of_a_group_have_the_same_digits(there: str, tmp_path: Path, se
     keys = {table.name.table: table.foreign_keys for table in wire.inspect(target.url)}
     assert keys["c"]
     assert keys["d"]
+
+
+def folded(engine: str, tmp_path: Path, servers: Servers) -> Spot:
+    """Children that are spelt as their parents are, and otherwise, where equality takes no notice of case."""
+    source = spot(engine, tmp_path, servers)
+    suffix = "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+    source.ask(f"CREATE TABLE p (code varchar(9) NOT NULL, n integer NOT NULL, PRIMARY KEY (code, n)) {suffix}")
+    source.ask(
+        "CREATE TABLE c (id integer PRIMARY KEY, code varchar(9), n integer, "
+        f"FOREIGN KEY (code, n) REFERENCES p (code, n)) {suffix}"
+    )
+    source.ask("INSERT INTO p VALUES ('a', 1), ('b', 1)")
+    source.ask("INSERT INTO c VALUES (1, 'a', 1), (2, NULL, 1), (3, 'A', 1), (4, 'b', 1), (5, 'A', 1)")
+    return source
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_references_that_are_spelt_otherwise(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = folded(here, tmp_path, servers), spot(there, tmp_path, servers)
+    if there in MYSQL_FAMILY:
+        moved(source, target)  # the collation comes along
+        return
+    plan = wire.plan(*requested(source, target))
+    (found,) = [finding for finding in plan.findings if finding.name == "orphans"]
+    assert found.grade == "blocker"
+    assert "1 reference breaks the foreign key on code, n to " in found.message
+    assert "(code takes texts for equal that the target does not), as ('A', 1, 2)" in found.message
+    query = found.remedy.partition("lists them: ")[2].partition(". Where it")[0].rstrip(".")
+    assert source.ask(query) == [("A", 1, 2)]
+    with pytest.raises(RequestError, match="orphans at "):
+        wire.run(*requested(source, target))
+    source.ask("UPDATE c SET code = 'a' WHERE id IN (3, 5)")
+    moved(source, target)
+
+
+def test_postgresql_tells_texts_apart(tmp_path: Path, servers: Servers) -> None:
+    """By the query alone: the wheel's server is built without ICU, and so has no collation that folds. citext does."""
+    source, engine = spot("postgresql", tmp_path, servers), engine_of("postgresql")
+    source.ask("CREATE EXTENSION citext")
+    source.ask("CREATE TABLE p (code citext PRIMARY KEY)")
+    source.ask("CREATE TABLE c (code citext REFERENCES p)")
+    source.ask("INSERT INTO p VALUES ('a')")
+    source.ask("INSERT INTO c VALUES ('a'), ('A'), (NULL)")
+    key = ForeignKey("k", ("code",), Relation("public", "p"), ("code",))
+    assert source.ask(orphans(engine, "c", key, "p")) == []
+    assert source.ask(orphans(engine, "c", key, "p", {"code": engine.words(None).exactly})) == [("A", 1)]

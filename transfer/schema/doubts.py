@@ -83,7 +83,10 @@ def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: T
             if own and not fk.state and _doubtful(ends, own, entry, sources[own.references]):
                 parent = selected(ends, sources[own.references])
                 words = f"foreign key on {', '.join(own.columns)} to {own.references}"
-                yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent)
+                apart = _apart(ends, own, entry)
+                if apart:
+                    words += f" ({', '.join(apart)} takes texts for equal that the target does not)"
+                yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent, apart)
         for check in entry.source.checks:
             if check.state and _is_proven(check, entry.table):
                 yield "check", "broken-check", (check.name,), f"check {check.name}", breaking(listed, check.condition)
@@ -107,7 +110,18 @@ def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> Foreig
 
 
 def _doubtful(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> bool:
-    return bool(not ends.source.proves_references or own.state or entry.choice.where or parent.choice.where)
+    filtered = entry.choice.where or parent.choice.where
+    return bool(not ends.source.proves_references or own.state or filtered or _apart(ends, own, entry))
+
+
+def _apart(ends: Ends, own: ForeignKey, entry: Entry) -> dict[str, str]:
+    """Columns of a foreign key whose equality folds in the source only, and SQL by which it does not."""
+    goal = {column.source: column.target for column in entry.columns}
+    return {
+        name: ends.source_words.exactly
+        for name in own.columns
+        if entry.source.column(name).folds and not entry.table.column(goal[name]).collation
+    }
 
 
 def _is_proven(check: Check, table: Table) -> bool:

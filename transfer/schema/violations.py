@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import RequestError
@@ -27,13 +27,20 @@ def _shared(on: str, keys: Sequence[str], where: str, *, nulls: bool) -> str:
     return f"FROM {on}{clause} GROUP BY {', '.join(keys)} HAVING count(*) > 1"
 
 
-def orphans(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
+def orphans(
+    engine: Quoting, child: str, foreign: ForeignKey, parent: str, exactly: Mapping[str, str] | None = None
+) -> str:
     """References to rows that are not there, and how many: with a NULL in it, it is none.
 
-    Where MATCH FULL is among the key's options, NULLs beside values break it too.
+    Where MATCH FULL is among the key's options, NULLs beside values break it too. `exactly` has SQL for those of its
+    columns whose values are to be equal in more than the engine's sense.
     """
     shown = _referring(engine, foreign)
-    return f"SELECT {shown}, count(*) {_lost(engine, child, foreign, parent)} GROUP BY {shown}"
+    lost = _lost(engine, child, foreign, parent)
+    if exactly:
+        lost = _lost_exactly(engine, child, foreign, parent, exactly)
+    alike = [exactly[name].format(f"c.{engine.quote(name)}") for name in foreign.columns if exactly and name in exactly]
+    return f"SELECT {shown}, count(*) {lost} GROUP BY {', '.join([shown, *alike])}"  # or 'a' and 'A' were one reference
 
 
 def _referring(engine: Quoting, foreign: ForeignKey) -> str:
@@ -41,15 +48,35 @@ def _referring(engine: Quoting, foreign: ForeignKey) -> str:
 
 
 def _lost(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
-    same = " AND ".join(
+    missing = f"NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {_same(engine, foreign)})"
+    return f"FROM {child} AS c WHERE {_breaking(engine, foreign, missing)}"
+
+
+def _lost_exactly(engine: Quoting, child: str, foreign: ForeignKey, parent: str, exactly: Mapping[str, str]) -> str:
+    """By a join: MariaDB keeps what a subquery gave for 'a', and takes it for 'A', too."""
+    pairs = zip(foreign.columns, foreign.referenced, strict=True)
+    alike = [
+        f"{exactly[c].format(f'p.{engine.quote(r)}')} = {exactly[c].format(f'c.{engine.quote(c)}')}"
+        for c, r in pairs
+        if c in exactly
+    ]
+    joined = " AND ".join([_same(engine, foreign), *alike])  # the engine's own sense comes first, for that has an index
+    missing = f"p.{engine.quote(foreign.referenced[0])} IS NULL"
+    return f"FROM {child} AS c LEFT JOIN {parent} AS p ON {joined} WHERE {_breaking(engine, foreign, missing)}"
+
+
+def _same(engine: Quoting, foreign: ForeignKey) -> str:
+    return " AND ".join(
         f"p.{engine.quote(r)} = c.{engine.quote(c)}" for c, r in zip(foreign.columns, foreign.referenced, strict=True)
     )
+
+
+def _breaking(engine: Quoting, foreign: ForeignKey, missing: str) -> str:
     filled = " AND ".join(f"c.{engine.quote(name)} IS NOT NULL" for name in foreign.columns)
-    lost = f"{filled} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"
-    if "MATCH FULL" in foreign.options:
-        empty = " AND ".join(f"c.{engine.quote(name)} IS NULL" for name in foreign.columns)
-        lost = f"(({lost}) OR NOT ({filled}) AND NOT ({empty}))"
-    return f"FROM {child} AS c WHERE {lost}"
+    if "MATCH FULL" not in foreign.options:
+        return f"{filled} AND {missing}"
+    empty = " AND ".join(f"c.{engine.quote(name)} IS NULL" for name in foreign.columns)
+    return f"(({filled} AND {missing}) OR NOT ({filled}) AND NOT ({empty}))"
 
 
 def _among(keys: Sequence[str], listed: str) -> str:

@@ -27,7 +27,8 @@ class Wording:
     given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
     others than one, `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their
     columns' collations. `unproven` are the words for constraints that rows may break, `words` further ones of columns.
-    `versions` says that a table may keep the rows that are gone.
+    `versions` says that a table may keep the rows that are gone, `exactly` makes of a text what
+    is equal to another's only where all characters are.
     """
 
     dialect: str = ""
@@ -61,3 +62,4 @@ class Wording:
     unproven: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     versions: bool = False
+    exactly: str = "{}"

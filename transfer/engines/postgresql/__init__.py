@@ -43,6 +43,7 @@ _BINARY = "postgresql copy binary"
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
+    exactly='(({})::text COLLATE "C")',
     next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}", deferrable=True,
     steps=True, always=True, unproven=("NOT VALID",),
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
