@@ -147,7 +147,8 @@ _OWN_TEXTS = {
         "SELECT tgrelid::regclass::text, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger "
         "WHERE NOT tgisinternal ORDER BY 1, 2",
     ),
-    "sqlite": ("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'ropeway%' AND tbl_name NOT LIKE "
+    "sqlite": ("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'ropeway%' "
+               "AND name NOT LIKE 'sqlite_stat%' AND tbl_name NOT LIKE "
                "'ropeway%' ORDER BY 1, 2",),
     "duckdb": (
         "SELECT table_name, sql FROM duckdb_tables() WHERE schema_name = 'main' ORDER BY 1",

@@ -30,7 +30,7 @@ from .schema.entry import Ends, Entry
 from .schema.fitting import fitted, numbered, ordered
 from .schema.further import Around
 from .schema.groups import unify
-from .schema.modes import Move, is_reference, statements_of
+from .schema.modes import Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
@@ -414,7 +414,8 @@ def _assemble(
     before, after = before + opening, closing + after
     after += beyond.views.statements
     owned = belongings.owned(around, [*before, *after]).statements
-    return hops, _numbered([*before, *after, *beyond.grants.statements, *owned, *_own("after", request.after, "")])
+    after += [*beyond.grants.statements, *owned, *statistics(ends.target, hops)]
+    return hops, _numbered([*before, *after, *_own("after", request.after, "")])
 
 
 def _types(ends: Ends, entries: Sequence[Entry]) -> list[Statement]:

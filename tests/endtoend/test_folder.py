@@ -116,10 +116,10 @@ def test_a_sealed_index_is_there_and_goes_with_down(shell: Shell, folder: Path) 
     assert found["edited"] == ["after.sql", "before.sql", "down.sql", "mapping.md"]
     (seal,) = found["sealed"]
     assert seal["by"].startswith(f"{getpass.getuser()}@")
-    assert (seal["changed"], seal["added"]) == (["1 create table main.p"], ["6 create index p_n"])
+    assert (seal["changed"], seal["added"]) == (["1 create table main.p"], ["8 create index p_n"])
     assert (folder / "mapping.md").read_text().startswith("Read by Ann.")
     assert "Edited by hand and sealed" in (folder / "risks.md").read_text()
-    assert "-- [6] create index p_n" in (folder / "after.sql").read_text()
+    assert "-- [8] create index p_n" in (folder / "after.sql").read_text()
     assert "nothing to seal" in shell("plan", "--seal", "p").stderr
 
     done = shell("run", "p")
@@ -132,7 +132,7 @@ def test_a_sealed_index_is_there_and_goes_with_down(shell: Shell, folder: Path) 
         ((stored,),) = connection.execute("SELECT plan FROM ropeway.ropeway_run").fetchall()
         assert json.loads(stored)["sealed"] == [seal]
         down = (folder / "down.sql").read_text()
-        index = down[down.index("-- [6]") : down.index("-- [4]")]
+        index = down[down.index("-- [8]") : down.index("-- [4]")]
         connection.execute(index)
     assert indexes(shell) == ["t_p"]
 

@@ -157,14 +157,14 @@ def test_an_added_statement_is_done_where_it_stands(plan: Plan) -> None:
         down=lambda text: text.replace("-- [5]", f"{down}-- [5]"),
     )
     names = [s.name for s in made.statements]
-    assert names.index("6 create index p_n") < names.index("5 create index t_p")
-    new = made.statements[names.index("6 create index p_n")]
+    assert names.index("8 create index p_n") < names.index("5 create index t_p")
+    new = made.statements[names.index("8 create index p_n")]
     assert (new.forward, new.back, new.phase) == (
         'CREATE INDEX p_n ON "main"."p" ("n")',
         "DROP INDEX main.p_n",
         "after",
     )
-    assert made.sealed[0].added == ("6 create index p_n",)
+    assert made.sealed[0].added == ("8 create index p_n",)
     again = edited(made, after=lambda text: text.replace('("n")', '("n", "id")'))
     assert [len(seal.changed) for seal in again.sealed] == [0, 1]
 

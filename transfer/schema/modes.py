@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..engine import Build, Engine, Session
@@ -52,6 +53,20 @@ def statements_of(move: Move) -> Made:
     if move.hop.mode == "replace" and not move.existing:
         return _create(move)
     return _MODES[move.hop.mode](move)
+
+
+def statistics(engine: Engine, hops: Sequence[Hop]) -> list[Statement]:
+    """Statistics of the tables that rows went to, last of all; where an account may not, the run goes on."""
+    analyze = getattr(engine, "analyze", None)
+    if analyze is None:
+        return []
+    return [
+        Statement(
+            f"analyze {hop.writes}", "swap" if hop.mode == "replace" else "after", analyze(hop.writes), after=("*",),
+            atomic=engine.atomic_ddl, spare=True,
+        )
+        for hop in hops
+    ]  # fmt: skip
 
 
 def _create_statement(move: Move, into: Relation, *, bare: bool = False) -> Statement:

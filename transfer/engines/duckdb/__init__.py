@@ -178,6 +178,10 @@ class DuckDb:
         """A foreign key as it can be made beside its parent, and what is lost of it in words."""
         return ddl.reference(foreign, table, parent, swapped=swapped)
 
+    def analyze(self, relation: Relation) -> str:
+        """The numbers of distinct values, from a sample: 0.15 s for three million rows."""
+        return f"ANALYZE {self.relation(relation)}"
+
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)
 

@@ -218,6 +218,10 @@ class MySql:
     def finish(self, build: Build) -> list[Statement]:
         return [*ddl.indexes(self, build), *ddl.numbers(build), *ddl.foreign_keys(self, build)]
 
+    def analyze(self, relation: Relation) -> str:
+        """A few pages of each index, which InnoDB would look at by itself after a while."""
+        return f"ANALYZE TABLE {qualified(relation)}"
+
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)
 

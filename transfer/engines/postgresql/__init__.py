@@ -252,9 +252,12 @@ class PostgreSql:
         return [
             *ddl.keys(self, build), *ddl.identities(self, build), *ddl.always(self, build), *ddl.checks(self, build),
             *ddl.own(self, build),
-            *ddl.remarks(self, build), ddl.analyze(self, build), *ddl.foreign_keys(self, build),
-            *ddl.traits(self, build),
+            *ddl.remarks(self, build), *ddl.foreign_keys(self, build), *ddl.traits(self, build),
         ]  # fmt: skip
+
+    def analyze(self, relation: Relation) -> str:
+        """Without statistics the first queries get poor plans."""
+        return f"ANALYZE {self.relation(relation)}"
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)

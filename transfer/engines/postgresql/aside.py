@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ...engine import Build, Row, Session
+from ...engine import Row, Session
 from ...errors import RequestError
 from ...plan import Constraint, Hop, Statement
 from ...schema.aside import Aside
 from ...schema.catalogue import Index, Relation, Table
 from ...schema.sql import double_quoted, text_literal
 from ...schema.violations import reference, unique
-from . import ddl
 from .fit import form, parsed
 from .session import qualified
 
@@ -91,8 +90,6 @@ def aside(engine: PostgreSql, session: Session, hops: Sequence[Hop]) -> tuple[li
         closing = [_sequence(row, home) for row in ask(_SEQUENCES)]
     finally:
         session.execute("RESET search_path")
-    for on, name in home.items():
-        closing.append(ddl.analyze(engine, Build(name, Table(on, ()), on)))
     return found, closing
 
 

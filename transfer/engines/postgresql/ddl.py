@@ -246,11 +246,6 @@ def foreign_keys(engine: PostgreSql, build: Build) -> list[Statement]:
     return made
 
 
-def analyze(engine: PostgreSql, build: Build) -> Statement:
-    """Without statistics the first queries get poor plans."""
-    return _after(build, f"analyze {build.into}", f"ANALYZE {engine.relation(build.into)}")
-
-
 def swap(engine: PostgreSql, relation: Relation, shadow: Relation, kept: Relation) -> str:
     """Two renames in one transaction."""
     return (

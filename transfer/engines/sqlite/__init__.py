@@ -164,6 +164,10 @@ class Sqlite:
     def finish(self, build: Build) -> list[Statement]:
         return ddl.numbers(build) + ddl.indexes(self, build) + ddl.check_foreign_keys(self, build)
 
+    def analyze(self, relation: Relation) -> str:
+        """By the first thousand entries of each index: a fifth of the time of all for a million rows."""
+        return f"PRAGMA analysis_limit = 1000;\nANALYZE {self.relation(relation)}"
+
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)
 
