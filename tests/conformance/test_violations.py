@@ -218,6 +218,9 @@ def test_planning_finds_orphans(here: str, there: str, tmp_path: Path, servers: 
     assert "as (77, 1)" in said
     with pytest.raises(RequestError, match="orphans at "):
         wire.run(*requested(source, target))
+    (remedy,) = [f.remedy for f in wire.plan(*requested(source, target)).findings if f.name == "orphans"]
+    helps = "duckdb refuses such rows as they come, whatever" if there == "duckdb" else "Or --on-violation leave-out,"
+    assert f" {helps}" in remedy
     # DuckDB refuses the row itself, so there is nothing to leave out.
     left = "blocker" if there == "duckdb" else "warning"
     assert planned(source, target, on_violation="leave-out")["orphans"][0] == left
@@ -246,6 +249,8 @@ def test_planning_finds_nulls_in_a_key_of_sqlite(there: str, tmp_path: Path, ser
     grade, _, said = planned(source, target, on_violation="leave-out")["nulls"]
     assert grade == "blocker"
     assert "1 row breaks the primary key on code, as (NULL, 2)" in said
+    (remedy,) = [f.remedy for f in wire.plan(*requested(source, target)).findings if f.name == "nulls"]
+    assert "refuses such rows as they come" in remedy
 
 
 @pytest.mark.parametrize("there", ["postgresql", "mariadb"])
@@ -289,6 +294,10 @@ def test_texts_that_the_target_takes_for_equal(there: str, tmp_path: Path, serve
     grade, _, said = planned(source, target, mode="fill")["duplicates"]
     assert grade == "blocker"
     assert "2 keys break the unique key on word of t, which does not tell texts apart by case and padding" in said
+    (remedy,) = [
+        f.remedy for f in wire.plan(*requested(source, target, mode="fill")).findings if f.name == "duplicates"
+    ]
+    assert "--on-violation leave-out" not in remedy
     source.ask("DELETE FROM t WHERE id IN (2, 4)")
     assert "duplicates" not in planned(source, target, mode="append")
 

@@ -53,9 +53,9 @@ def doubts(
         if entry.hop.limit:
             continue
         for kind, name, columns, words, listing in _looks(ends, entry, sources, existing.get(entry.table.name)):
-            stops = rules.get((entry.hop.name, kind, columns), "stop") == "stop"
+            choice = rules.get((entry.hop.name, kind, columns), "")
             with permitted(ends.source):
-                found += _finding(ends, entry, listing, name, words, stops=stops)
+                found += _finding(ends, entry, listing, name, words, choice)
     return found
 
 
@@ -158,7 +158,8 @@ def _folded(column: ColumnPlan, ways: Sequence[str]) -> str:
     return text
 
 
-def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, *, stops: bool) -> list[Finding]:
+def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, choice: str) -> list[Finding]:
+    """What the rows say; `choice` is what becomes of the constraint, '' where no statement makes it after the rows."""
     where = str(entry.source.name)
     if entry.source.rows > _LOOKED:
         said = f"nobody looked for rows that break the {words}: the table is large"
@@ -172,6 +173,8 @@ def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, *, s
     example = ", ".join("NULL" if value is None else repr(value) for value in rows[0][:4])
     said = f"{most}{min(len(rows), _COUNTED):,} {what}{'s break' if several else ' breaks'} the {words}, as ({example})"
     remedy = f"Mend them in the source; this query lists them: {listing}."
-    if stops:
-        remedy += " Where it is made after the rows, --on-violation leave-out does without it, quarantine without them."
-    return [Finding("blocker" if stops else "warning", where, said, name, remedy)]
+    if not choice:
+        remedy += f" {ends.target.name} refuses such rows as they come, whatever --on-violation says."
+    elif choice == "stop" and entry.mode != "fill":  # which puts back what was there
+        remedy += " Or --on-violation leave-out, which does without it, or quarantine, which moves such rows aside."
+    return [Finding("blocker" if choice in ("", "stop") else "warning", where, said, name, remedy)]
