@@ -155,3 +155,19 @@ def test_probe_tries_and_leaves_nothing(make: Callable[[str, Rows], str], target
     assert rows(target) == FIRST
     assert [table.name.table for table in wire.inspect(target.url)] == before
     assert tried.plan.run not in [known.run for known in wire.status(target.url)]
+
+
+@pytest.mark.parametrize("here", SQL_ENGINES)
+@pytest.mark.parametrize("mode", ["append", "merge", "truncate", "fill"])
+def test_into_a_numeric_without_precision(here: str, mode: str, tmp_path: Path, servers: Servers) -> None:
+    """It holds what comes, digit for digit; COPY has to know how many."""
+    source, target = spot(here, tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, price decimal(10,2), many bigint)")
+    source.ask("INSERT INTO t VALUES (1, 12345678.90, 9223372036854775807), (2, NULL, -1), (3, -0.05, NULL)")
+    target.ask("CREATE TABLE t (id numeric PRIMARY KEY, price numeric, many numeric)")
+    (one, own), (other, secret) = parse(source.url), parse(target.url)
+    outcome = wire.run(Request(one, other, mode=mode), wire.Secrets(own, secret))
+    assert outcome.report
+    assert outcome.report.equal
+    found = target.ask("SELECT id::text, price::text, many::text FROM t ORDER BY 1")
+    assert found == [("1", "12345678.90", "9223372036854775807"), ("2", None, "-1"), ("3", "-0.05", None)]

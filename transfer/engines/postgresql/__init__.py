@@ -16,6 +16,7 @@ from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...rights import Right
+from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
@@ -254,6 +255,12 @@ class PostgreSql:
             *ddl.own(self, build),
             *ddl.remarks(self, build), *ddl.foreign_keys(self, build), *ddl.traits(self, build),
         ]  # fmt: skip
+
+    def held_as(self, native: str, planned: str) -> str:
+        """A numeric without precision holds what a numeric of any precision does, and each integer."""
+        if split(planned).name in ("smallint", "integer", "bigint"):
+            planned = "numeric(20,0)"
+        return planned if native == "numeric" and split(planned).name == "numeric" else ""
 
     def analyze(self, relation: Relation) -> str:
         """Without statistics the first queries get poor plans."""
