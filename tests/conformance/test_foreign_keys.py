@@ -10,6 +10,7 @@ from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import RequestError
+from ropeway.transfer.request import Choice
 from ropeway.transfer.schema.catalogue import ForeignKey, Relation
 from ropeway.transfer.schema.violations import orphans
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
@@ -114,3 +115,12 @@ def test_postgresql_tells_texts_apart(tmp_path: Path, servers: Servers) -> None:
     key = ForeignKey("k", ("code",), Relation("public", "p"), ("code",))
     assert source.ask(orphans(engine, "c", key, "p")) == []
     assert source.ask(orphans(engine, "c", key, "p", {"code": engine.words(None).exactly})) == [("A", 1)]
+
+
+def test_a_key_of_a_column_that_is_left_out(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY, code VARCHAR(9) UNIQUE)")
+    source.ask("CREATE TABLE c (id INTEGER PRIMARY KEY, code VARCHAR(9) REFERENCES p (code))")
+    plan = moved(source, target, choices=(Choice("*"), Choice("p", columns=("id",)))).plan
+    (found,) = [finding for finding in plan.findings if finding.name == "foreign-key-lost"]
+    assert found.message == "its foreign key on code to main.p: code is not moved"

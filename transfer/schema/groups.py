@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from ..canonical import canon_of
 from ..errors import RequestError
-from ..plan import ColumnPlan
+from ..plan import ColumnPlan, Finding
 from ..rules import Use, write_rule
 from ..types import Type
-from .catalogue import Column, Relation
+from .catalogue import Column, ForeignKey, Relation
 from .entry import Ends, Entry
 
 Typed = TypeVar("Typed", Column, ColumnPlan)
@@ -21,7 +21,7 @@ Place = tuple[Relation, str]
 
 def unify(entries: Sequence[Entry], ends: Ends) -> list[Entry]:
     """Give the columns of a foreign key the native types of the key they refer to, wide enough for them all."""
-    by_name = {entry.table.name: entry for entry in _widened(entries, ends)}
+    by_name = {entry.table.name: entry for entry in _widened(_anchored(entries), ends)}
     for _ in entries:
         changed = False
         for name, entry in list(by_name.items()):
@@ -39,6 +39,27 @@ def unify(entries: Sequence[Entry], ends: Ends) -> list[Entry]:
         if not changed:
             break
     return [by_name[entry.table.name] for entry in entries]
+
+
+def _anchored(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without foreign keys to columns that `columns` leaves out; that these go is said."""
+    moved = {entry.table.name: {column.target for column in entry.columns} for entry in entries}
+    made = []
+    for entry in entries:
+        lost = [fk for fk in entry.table.foreign_keys if not set(fk.referenced) <= moved.get(fk.references, set())]
+        if lost and entry.mode in ("create", "replace"):
+            kept = tuple(fk for fk in entry.table.foreign_keys if fk not in lost)
+            said = tuple(_unanchored(entry, fk) for fk in lost)
+            entry = replace(entry, table=replace(entry.table, foreign_keys=kept), findings=(*entry.findings, *said))  # noqa: PLW2901
+        made.append(entry)
+    return made
+
+
+def _unanchored(entry: Entry, fk: ForeignKey) -> Finding:
+    where = f"its foreign key on {', '.join(fk.columns)} to {fk.references}"
+    return Finding(
+        "note", str(entry.source.name), f"{where}: {', '.join(fk.referenced)} is not moved", "foreign-key-lost"
+    )
 
 
 def _planned(entry: Entry, name: str) -> ColumnPlan:
