@@ -182,8 +182,10 @@ def test_postgresql_keeps_what_its_constraints_say(tmp_path: Path, servers: Serv
     assert target.ask("INSERT INTO c (p) VALUES (NULL) RETURNING id") == [(11,)]
     other = spot("mariadb", tmp_path, servers)
     findings = moved(source, other).plan.findings
-    said = "its identity counts in steps of 5 in the source, of 1 in the target; its identity is ALWAYS given in the "
-    assert f"{said}source; the target takes other numbers, too" in {finding.message for finding in findings}
+    assert {finding.message for finding in findings} >= {
+        "its identity counts in steps of 5 in the source, of 1 in the target",
+        "its identity is ALWAYS given in the source; the target takes other numbers, too",
+    }
     told = {finding.name for finding in findings}
     assert {"foreign-key-changed", "constraint-lost", "index-changed", "identity-changed"} <= told
 

@@ -45,7 +45,8 @@ def test_a_slice_that_is_refused_halfway(there: str, tmp_path: Path, servers: Se
     target.ask("CREATE TABLE t (id integer PRIMARY KEY, n integer NOT NULL UNIQUE, CHECK (n < 9))")
     if there == "mysql":  # before 8.0.16 it takes CHECK and forgets it
         source.ask("UPDATE t SET n = 2 WHERE id = 3")
-    request, secrets = requested(source, target, mode="truncate")
+    known = {"sqlite": ("broken-check",), "mysql": ("duplicates",)}.get(there, ())  # found while planning already
+    request, secrets = requested(source, target, mode="truncate", waive=known)
     with pytest.raises(DataError) as caught:
         wire.run(request, secrets)
     assert caught.value.key == "id=3", caught.value

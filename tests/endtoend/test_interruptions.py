@@ -23,7 +23,7 @@ def big(shell: Shell) -> tuple[str, ...]:
         f"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {ROWS}) "
         "INSERT INTO t SELECT x, 'row number ' || x, x / 100.0 FROM c;",
     )
-    return ("--source", "sqlite:///big.sqlite", *TARGET, "--slice-rows", "5000")
+    return ("--source", "sqlite:///big.sqlite", *TARGET, "--slice-rows", "2500")
 
 
 def stopped(shell: Shell, stop: Callable[[subprocess.Popen[str]], None], *words: str) -> tuple[int, str]:

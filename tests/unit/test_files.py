@@ -21,10 +21,11 @@ from ropeway.transfer.engine import Receipt
 from ropeway.transfer.engines import memory
 from ropeway.transfer.engines.files import ENGINES
 from ropeway.transfer.errors import DataError, EngineError, RequestError
-from ropeway.transfer.place import parse
+from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice, Request
+from ropeway.transfer.run import Job, Limits, execute
 
 FORMATS = ("parquet", "csv", "arrow")
 
@@ -223,12 +224,15 @@ def test_a_changed_part_is_another_instant(tmp_path: Path) -> None:
 
 
 def test_a_part_that_came_later_is_noticed(tmp_path: Path) -> None:
+    """Between planning and the run it is read, too; under a run that goes on it stops it."""
     (tmp_path / "in" / "t").mkdir(parents=True)
     pq.write_table(NUMBERS, tmp_path / "in" / "t" / "1.parquet")
-    planned = wire.plan(request(f"parquet:///{tmp_path}/in", "discard:///"))
+    planned, again = (wire.plan(request(f"parquet:///{tmp_path}/in", "discard:///")) for _ in range(2))
     pq.write_table(NUMBERS, tmp_path / "in" / "t" / "2.parquet")
+    source, target = (resolve(one) for one in (planned.source, planned.target))
     with pytest.raises(EngineError, match=r"read 20 rows, and count\(\*\) at the same instant is 40"):
-        wire.run(planned)
+        execute(Job.of(planned, source, target, Limits(), Progress()))
+    assert sum(receipt.read for receipt in wire.run(again, fresh=True).receipts) == 40
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
@@ -237,7 +241,7 @@ def test_a_second_run_is_refused(tmp_path: Path) -> None:
     lines = f"""
         from ropeway.cli import wire
         from ropeway.transfer.errors import EngineError
-        from ropeway.transfer.place import parse
+        from ropeway.transfer.place import parse, resolve
         from ropeway.transfer.request import Request
         try:
             wire.run(Request(parse("parquet:///{tmp_path}")[0], parse("parquet:///{tmp_path}")[0], mode="append"))
@@ -264,7 +268,7 @@ def test_killed_and_resumed(hook: str, tmp_path: Path) -> None:
     lines = f"""
         import os, signal
         from ropeway.cli import wire
-        from ropeway.transfer.place import parse
+        from ropeway.transfer.place import parse, resolve
         from ropeway.transfer.progress import Progress
         from ropeway.transfer.request import Request
         calls = []

@@ -90,7 +90,7 @@ def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: T
         for check in entry.source.checks:
             if check.state and _is_proven(check, entry.table):
                 yield "check", "broken-check", (check.name,), f"check {check.name}", breaking(listed, check.condition)
-    elif existing:
+    elif existing and ends.source.landing == "transaction":  # files take no SQL
         yield from expected(ends, entry, sources, on)
     yield from _coarser(ends, entry, existing, listed)
 

@@ -117,12 +117,16 @@ def _identity(engine: DuckDb, build: Build, column: Column) -> Statement:
     name = f"{build.table.name.table}_{column.name}_seq{build.suffix}"
     sequence = engine.relation(Relation(build.into.schema, name))
     last = f"greatest(max(CAST({quoted} AS BIGINT)), {column.last})"
+    begun = f"coalesce(greatest({last}, 1), 1), coalesce({last} >= 1, false)"
     step = f" INCREMENT BY {column.step}" if column.step != 1 else ""
+    if column.step < 0:  # it begins at -1, and its usual limit above is that
+        begun = f"least(min(CAST({quoted} AS BIGINT)), {min(column.last, 0)}), true"
+        step += " MAXVALUE 0"
     return Statement(
         name=f"number {build.table.name}.{column.name} by a sequence", phase="after", hop=build.hop, atomic=True,
         forward=f"CREATE SEQUENCE {sequence}{step};\n"
-        f"SELECT setval({text_literal(sequence)}, coalesce(greatest({last}, 1), 1), coalesce({last} >= 1, false)) "
-        f"FROM {into};\nALTER TABLE {into} ALTER COLUMN {quoted} SET DEFAULT nextval({text_literal(sequence)})",
+        f"SELECT setval({text_literal(sequence)}, {begun}) FROM {into};\n"
+        f"ALTER TABLE {into} ALTER COLUMN {quoted} SET DEFAULT nextval({text_literal(sequence)})",
         back=f"ALTER TABLE {into} ALTER COLUMN {quoted} DROP DEFAULT;\nDROP SEQUENCE {sequence}",
         after=(build.hop,),
     )  # fmt: skip
