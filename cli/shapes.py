@@ -103,9 +103,10 @@ def verify_shape(report: Report) -> dict[str, Any]:
                 "claim": table.claim,
                 "rows_source": table.rows_source,
                 "rows_target": table.rows_target,
-                "partitions": None,
-                "differing_partitions": None,
-                "differences": [],
+                "partitions": table.segments if table.segments >= 0 else None,
+                "differing_partitions": table.differing_segments if table.segments >= 0 else None,
+                "differences": [asdict(one) for one in table.found.first] if table.found else [],
+                "found": _found_shape(table),
                 "reason": table.reason,
                 "how": table.how,
                 "left_out": list(table.left_out),
@@ -113,6 +114,14 @@ def verify_shape(report: Report) -> dict[str, Any]:
             for table in report.tables
         ],
     }
+
+
+def _found_shape(table: TableReport) -> dict[str, Any] | None:
+    """What the rows of differing segments showed: of so many segments, so many rows of each kind."""
+    if table.found is None:
+        return None
+    kinds = {kind: getattr(table.found, kind) for kind in ("missing", "extra", "changed")}
+    return {"segments": table.looked_at, "rows": table.found.rows, **kinds, "columns": dict(table.found.columns)}
 
 
 def plan_shape(plan: Plan) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..transfer.clean import remove as _remove
 from ..transfer.cutting import cut_anew
 from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
-from ..transfer.errors import BlockedPlan, RequestError, UnfinishedRun
+from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
 from ..transfer.flow import flow
 from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
@@ -288,11 +288,38 @@ def verify(
     level: str = "",
     secrets: Secrets | None = None,
 ) -> Report:
-    """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target."""
-    target = resolve(what.target, (secrets or Secrets()).target)
+    """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target.
+
+    Without a run of the job, and at level `full`, both places are compared as they are now.
+    """
+    secrets = secrets or Secrets()
+    target, level = resolve(what.target, secrets.target), level or what.level
+    if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
+        return _compare_now(_as_they_are(what, secrets), level, secrets)
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
-    return _compare(what, receipts, level or what.level, target)
+    if level == "full" and not any(hop.mode in ("append", "merge") for hop in what.hops):
+        return _compare_now(what, level, secrets)
+    return _compare(what, receipts, level, target)
+
+
+def _as_they_are(request: Request, secrets: Secrets) -> Plan:
+    """A plan that pairs tables and columns of two places, neither of which it would change."""
+    choices = tuple(replace(choice, mode="append", before=(), after=()) for choice in request.choices)
+    try:
+        return plan(replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=()), secrets)
+    except MissingTable as error:
+        raise RequestError(
+            f"No run of this job is in the target, nor is {error.table}, so there is nothing to verify.",
+            table=error.table,
+            remedy="Name tables that both places have with --table, or pair them in a job file with 'to:'.",
+        ) from error
+
+
+def _compare_now(plan: Plan, level: str, secrets: Secrets) -> Report:
+    from ..verify.full import full  # as below
+
+    return full(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
 
 
 def _compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address) -> Report:

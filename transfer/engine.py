@@ -16,6 +16,7 @@ from .rules import Read, Write
 from .schema.aside import Aside
 from .schema.catalogue import Column, Further, Relation, Table
 from .schema.wording import Wording
+from .segments import Division
 
 Row = tuple[object, ...]
 Failure = Literal["transient", "data", "schema", "login", "space", "other"]
@@ -363,9 +364,10 @@ class Engine(Protocol):
         ...
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
-    ) -> str:
-        """SQL giving (count, high, low, unchecksummed); '' where the engine cannot."""
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        division: Division | None = None,
+    ) -> str:  # fmt: skip
+        """SQL giving (count, high, low, unchecksummed), of each segment behind its name; '' where the engine cannot."""
         ...
 
     def rights_to_read(

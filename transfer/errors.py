@@ -51,6 +51,10 @@ class RequestError(RopewayError):
     exit_status = 2
 
 
+class MissingTable(RequestError):
+    """A table that is to be there in the target is not."""
+
+
 class UnfinishedRun(RequestError):
     """The target holds a run of the same job that did not end."""
 

@@ -13,7 +13,7 @@ from .calls import call
 from .canonical import canon_of
 from .cutting import WHOLE, slices
 from .engine import Engine
-from .errors import RequestError
+from .errors import MissingTable, RequestError
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import may_pass, shared
 from .request import Request, job_of
@@ -362,7 +362,7 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
             )
         return entry
     if existing is None:
-        raise RequestError(
+        raise MissingTable(
             f"{entry.table.name} is not in the target, and mode {entry.mode} fills a table that is there.",
             table=str(entry.table.name), remedy="Use --mode create.",
         )  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+
+import pyarrow as pa
 
 from .calls import function_of
 from .engine import Engine, Row, Session
@@ -50,6 +53,25 @@ def sum_text(count: int, high: int, low: int) -> str:
 
 def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str:
     """The checksum of a hop's target, read by the target's own mapping rules through Ropeway's driver."""
+    add, canons = function_of(checksum), [column.canon for column in hop.columns]
+    total = None
+    for batch in rows_of(engine, address, backwards(engine, hop)):
+        one = add(batch, canons)
+        total = one if total is None else total + one
+    return str(total.text()) if total else sum_text(0, 0, 0)
+
+
+def rows_of(engine: Engine, address: Address, hop: Hop) -> Iterator[pa.RecordBatch]:
+    """All rows of a hop, in one stream of its own."""
+    source = engine.open(address, [hop], "none", 1)
+    try:
+        yield from flow(hop, Slice(1, Cut()), source.readers()[0], _BATCH_BYTES)
+    finally:
+        source.close()
+
+
+def backwards(engine: Engine, hop: Hop) -> Hop:
+    """The hop that reads what a hop wrote, by the target's own mapping rules, under the same names."""
     columns = []
     for column in hop.columns:
         # Where the profile decided for another kind than the declaration's, the same word brings it back.
@@ -61,14 +83,4 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str
         meaning = rule.type(split(column.stored))
         columns.append(replace(column, source=column.target, project=project, type=meaning, zone=""))
     whole = (Slice(1, Cut()),)
-    back = replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")
-    add, canons = function_of(checksum), [column.canon for column in hop.columns]
-    source = engine.open(address, [back], "none", 1)
-    try:
-        total = None
-        for batch in flow(back, whole[0], source.readers()[0], _BATCH_BYTES):
-            one = add(batch, canons)
-            total = one if total is None else total + one
-        return str(total.text()) if total else sum_text(0, 0, 0)
-    finally:
-        source.close()
+    return replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")

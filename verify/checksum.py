@@ -81,11 +81,22 @@ def of_batch(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Sum:
     return total
 
 
-def _of_texts(texts: pl.Series) -> Sum:
+def row_words(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The high and the low word of each row's SHA-256."""
+    hexed = _hexed(texts)
+    high, low = (hexed.str.slice(start, 16).str.to_integer(base=16, dtype=pl.UInt64) for start in (0, 16))
+    return high, low
+
+
+def _hexed(texts: pl.Series) -> pl.Series:
     hexed = pl.DataFrame({"row": texts}).select(plh.col("row").chash.sha2_256()).to_series()
     if hexed.null_count():
         raise AssertionError("a row has no canonical text")  # never skip a row
-    digits = hexed.to_arrow(compat_level=_OLDEST)
+    return hexed
+
+
+def _of_texts(texts: pl.Series) -> Sum:
+    digits = _hexed(texts).to_arrow(compat_level=_OLDEST)
     total = Sum(len(texts), 0, 0)
     for start in range(0, len(texts), _WORD_ROWS):
         total += Sum(0, *_words(digits.slice(start, _WORD_ROWS)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 COUNTS_EQUAL = "counts equal"
 EQUALS_READ = "target equals what was read"
@@ -11,9 +13,48 @@ DIFFERENT = "different"
 NOT_VERIFIED = "not verified"
 
 
+Kind = Literal["missing", "extra", "changed"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row that one side lacks, or a cell that is another one. Values are as people read them, NULL is None.
+
+    A row is `missing` or `extra` in the target; `column` and the values are then empty. Where a table has no key, `key`
+    is the whole row.
+    """
+
+    kind: Kind
+    key: Mapping[str, str | None]
+    column: str = ""
+    source: str | None = None
+    target: str | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison of rows found: how many of each kind, in which columns, and the first of them."""
+
+    missing: int = 0
+    extra: int = 0
+    changed: int = 0
+    rows: int = 0
+    columns: tuple[tuple[str, int], ...] = ()
+    first: tuple[Difference, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Rows that differ in any way."""
+        return self.missing + self.extra + self.changed
+
+
 @dataclass(frozen=True)
 class TableReport:
-    """One table's claim. `how` says who computed the target's side; rows are -1 where not counted."""
+    """One table's claim. `how` says who computed the target's side; rows are -1 where not counted.
+
+    Where segments were compared, `found` is what the rows of `looked_at` differing ones showed.
+    """
 
     source: str
     target: str
@@ -26,6 +67,10 @@ class TableReport:
     checksum_source: str = ""
     checksum_target: str = ""
     left_out: tuple[str, ...] = ()
+    segments: int = -1
+    differing_segments: int = -1
+    looked_at: int = 0
+    found: Compared | None = None
 
     @property
     def equal(self) -> bool:

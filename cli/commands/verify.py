@@ -13,6 +13,8 @@ from ..options import Asked, Manner, one_of
 if TYPE_CHECKING:
     from ...verify.report import Report
 
+_SHOWN = 20  # differences; --json has more
+
 
 def verify(
     *,
@@ -29,11 +31,12 @@ def verify(
     ] = "",
     manner: Manner,
 ) -> None:
-    """Compare what a finished run read with what the target holds now. Writes nothing.
+    """Compare what a finished run read with what the target holds now, or two places as they are. Writes nothing.
 
     The run is the latest one of the same job; its plan and receipts are in the target, so this works from any
     machine. A claim says what was compared: 'target equals what was read' says nothing of what the source holds
-    today.
+    today. At level full, and where no run of the job is known, both places are compared as they are now, segment by
+    segment; of those that differ, rows and cells are named.
 
     Examples:
 
@@ -42,6 +45,8 @@ def verify(
       ropeway verify plan-monday --level count
 
       ropeway verify --source sqlite:///shop.sqlite --target duckdb:///shop.duckdb --json
+
+      ropeway verify --source mariadb://app@old/shop --target postgresql://app@new/shop --table orders --level full
     """  # fmt: skip
     from ...transfer.errors import DifferenceFound, RequestError
     from ..overlay import wanted_of
@@ -61,7 +66,7 @@ def verify(
     differing = [table for table in shape["tables"] if table["claim"] == "different"]
     if differing:
         names = ", ".join(table["target"] for table in differing)
-        raise DifferenceFound(f"{len(differing)} of {len(shape['tables'])} tables differ from what was read: {names}.")
+        raise DifferenceFound(f"{len(differing)} of {len(shape['tables'])} tables differ: {names}.")
     if not shape["equal"]:
         raise RequestError(_unproven(report))
 
@@ -82,5 +87,31 @@ def show(shape: dict[str, Any]) -> None:
         ],
     )  # fmt: skip
     for table in shape["tables"]:
+        _show_found(table)
         for what in table["left_out"]:
             say.out(f"{table['target']}: not compared: {what}")
+
+
+def _show_found(table: dict[str, Any]) -> None:
+    """The rows and cells that differ, as far as they were looked at."""
+    found = table["found"]
+    if not found:
+        return
+    parts = [f"{found[kind]:,} {kind}" for kind in ("missing", "extra", "changed") if found[kind]]
+    where = f"{table['differing_partitions']:,} of {table['partitions']:,} segments differ"
+    say.out(f"{table['target']}: {where}. In {found['segments']:,} of them: {', '.join(parts)}.")
+    if found["columns"]:
+        counts = (f"{column} ({rows:,})" for column, rows in found["columns"].items())
+        say.out(f"  columns that differ, with their rows: {', '.join(counts)}")
+    say.table(
+        ("row", "key", "column", "source", "target", "cause"),
+        [
+            (one["kind"], ", ".join(f"{k}={_value(v)}" for k, v in one["key"].items()), one["column"],
+             *(_value(one[side]) if one["column"] else "" for side in ("source", "target")), one["cause"])
+            for one in table["differences"][:_SHOWN]
+        ],
+    )  # fmt: skip
+
+
+def _value(text: str | None) -> str:
+    return "NULL" if text is None else repr(text)

@@ -20,6 +20,7 @@ from ..schema.aside import Aside
 from ..schema.catalogue import Column, Further, Relation, Table
 from ..schema.sql import double_quoted, text_literal
 from ..schema.wording import Wording
+from ..segments import Division
 from .alphabet import READS, WRITES, meaning_of
 from .exact import Values, check_column
 
@@ -125,8 +126,9 @@ class WithoutSql:
         return ()
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
-    ) -> str:
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        division: Division | None = None,
+    ) -> str:  # fmt: skip
         return ""
 
     def rights_to_read(

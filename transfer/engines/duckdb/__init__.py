@@ -20,6 +20,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
+from ...segments import Division
 from .. import permissions
 from ..exact import check_column
 from . import aside, catalogue, ddl, further
@@ -208,10 +209,11 @@ class DuckDb:
         return merge(self, hop, staging, preimages, MergeWords())
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
-    ) -> str:
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        division: Division | None = None,
+    ) -> str:  # fmt: skip
         try:
-            return checksum_sql(self.relation(relation), columns, where)
+            return checksum_sql(self.relation(relation), columns, where, division)
         except RequestError:
             return ""  # a form that SQL cannot write of this type is checked by reading back
 

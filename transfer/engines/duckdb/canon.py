@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
+from ...segments import Division
 from .nested import as_json, nested
 
 _SHORT = "u?(tinyint|smallint|integer)"
@@ -22,21 +23,32 @@ _FINE = "timestamp_ns|timestamptz_ns"
 _WIDEST = 38  # digits of a DECIMAL
 
 
-def checksum_sql(table: str, columns: Sequence[tuple[str, Canon, str]], where: str = "") -> str:
+def checksum_sql(
+    table: str, columns: Sequence[tuple[str, Canon, str]], where: str = "", division: Division | None = None
+) -> str:
     """A query for (rows, sum of high words, sum of low words, rows without checksum) of a table.
 
     `table` and the names in `columns` are quoted; each column brings its form and its native type.
-    `where` is a condition without its keyword. The sums are to be reduced modulo 2^64. RequestError
-    if a native type has no canonical text in its form.
+    `where` is a condition without its keyword. The sums are to be reduced modulo 2^64. With a `division` there is a
+    row for each segment, whose name comes first. RequestError if a native type has no canonical text in its form.
     """
     fields = [_field(name, canon, split(native)) for name, canon, native in columns]
     row = f"concat_ws('|', {', '.join(fields)})" if fields else "''"
     condition = f" WHERE {where}" if where else ""
     high, low = (f"('0x' || substr(h, {start}, 16))::UBIGINT" for start in (1, 17))
+    first, last = ("g, ", " GROUP BY g") if division else ("", "")
+    named = f", {_segment(columns, fields, division)} AS g" if division else ""
     return (
-        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
-        f"FROM (SELECT sha256({row}) AS h FROM {table}{condition}) AS s"
+        f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
+        f"FROM (SELECT sha256({row}) AS h{named} FROM {table}{condition}) AS s{last}"
     )
+
+
+def _segment(columns: Sequence[tuple[str, Canon, str]], fields: Sequence[str], division: Division) -> str:
+    if division.step:
+        return f"(({columns[division.places[0]][0]}::BIGINT - {division.low}) // {division.step})::VARCHAR"
+    key = ", ".join([fields[place] for place in division.places] if division.places else fields)
+    return f"left(sha256(concat_ws('|', {key})), {division.digits})"
 
 
 def _is(native: Native, names: str) -> bool:

@@ -21,7 +21,9 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
+from ...segments import Division
 from . import aside, catalogue, cuts, ddl, further, rights, room
+from .canon import checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
@@ -242,10 +244,16 @@ class MySql:
         return merge(self, hop, staging, preimages, MergeWords("NOT ({t} <=> {s})", joined_update=True))
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
-    ) -> str:
-        del session, relation, columns, where
-        return ""
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        division: Division | None = None,
+    ) -> str:  # fmt: skip
+        """Segments alone: a whole table is read back in two thirds of the time that the server's SHA-256 takes."""
+        if division is None:
+            return ""
+        try:
+            return checksum_sql(qualified(relation), columns, where, division)
+        except RequestError:
+            return ""
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool

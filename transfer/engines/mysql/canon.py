@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
+from ...segments import Division
 
 _NUMBERED = "( unsigned)?( zerofill)?"
 _SHORT = f"(tinyint|smallint|mediumint|int|integer){_NUMBERED}"
@@ -27,14 +28,17 @@ _BINARY = "binary|varbinary|tinyblob|blob|mediumblob|longblob"
 _STAMP = "datetime|timestamp"
 
 
-def checksum_sql(table: str, columns: Sequence[tuple[str, Canon, str]], where: str = "", *, utf8: bool = False) -> str:
+def checksum_sql(
+    table: str, columns: Sequence[tuple[str, Canon, str]], where: str = "", division: Division | None = None, *,
+    utf8: bool = False,
+) -> str:  # fmt: skip
     """A query for (rows, sum of high words, sum of low words, rows without checksum) of a table.
 
     `table` and the names in `columns` are quoted; each column brings its form and its native type, as
     COLUMN_TYPE has it. `where` is a condition without its keyword. `utf8` says that all text columns
     have the character set utf8mb4, which saves 0.05 us a value. The sums are to be reduced modulo 2^64.
-    A row whose text is longer than max_allowed_packet has no checksum. RequestError if a native type
-    has no canonical text in its form.
+    A row whose text is longer than max_allowed_packet has no checksum. With a `division` there is a row for each
+    segment, whose name comes first. RequestError if a native type has no canonical text in its form.
     """
     fields = [_field(name, canon, split(native), utf8=utf8) for name, canon, native in columns]
     row = f"concat_ws('|', {', '.join(fields)})" if fields else "''"
@@ -42,10 +46,19 @@ def checksum_sql(table: str, columns: Sequence[tuple[str, Canon, str]], where: s
     # Without the cast a sum of conv() is one of doubles.
     high, low = (f"cast(conv(substr(h, {start}, 16), 16, 10) AS unsigned)" for start in (1, 17))
     # Without a limit the derived table is merged, and SHA-256 computed once for each use.
+    first, last = ("g, ", " GROUP BY g") if division else ("", "")
+    named = f", {_segment(columns, fields, division)} AS g" if division else ""
     return (
-        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
-        f"FROM (SELECT sha2({row}, 256) AS h FROM {table}{condition} LIMIT 18446744073709551615) AS s"
+        f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
+        f"FROM (SELECT sha2({row}, 256) AS h{named} FROM {table}{condition} LIMIT 18446744073709551615) AS s{last}"
     )
+
+
+def _segment(columns: Sequence[tuple[str, Canon, str]], fields: Sequence[str], division: Division) -> str:
+    if division.step:
+        return f"cast((cast({columns[division.places[0]][0]} AS signed) - {division.low}) DIV {division.step} AS char)"
+    key = ", ".join([fields[place] for place in division.places] if division.places else fields)
+    return f"left(sha2(concat_ws('|', {key}), 256), {division.digits})"
 
 
 def _is(native: Native, names: str) -> bool:

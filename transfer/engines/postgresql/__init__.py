@@ -21,6 +21,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
+from ...segments import Division
 from ...types import Fidelity
 from . import aside, catalogue, ddl, further, rights
 from .canon import checksum_sql
@@ -292,13 +293,15 @@ class PostgreSql:
         return merge(self, hop, staging, preimages, MergeWords())
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
-    ) -> str:
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        division: Division | None = None,
+    ) -> str:  # fmt: skip
         ((version, encoding),) = session.ask(
             "SELECT current_setting('server_version_num'), current_setting('server_encoding')"
         )
         utf8 = encoding == "UTF8"
-        return checksum_sql(alone(session, relation), columns, where, server_version=int(str(version)), utf8=utf8)
+        on = alone(session, relation)
+        return checksum_sql(on, columns, where, division=division, server_version=int(str(version)), utf8=utf8)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         """Of tables that are there: row level security hides rows from the proof too, others may inherit from them."""

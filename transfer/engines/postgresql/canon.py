@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
+from ...segments import Division
 
 _ARGUMENTS = 90  # a function takes 100
 _BYTES_TO_INTEGERS = 180000  # the first version that casts bytea to bigint
@@ -35,6 +36,7 @@ def checksum_sql(
     columns: Sequence[tuple[str, Canon, str]],
     where: str = "",
     *,
+    division: Division | None = None,
     server_version: int = 130000,
     utf8: bool = True,
 ) -> str:
@@ -42,8 +44,8 @@ def checksum_sql(
 
     `table` and the names in `columns` are quoted; each column brings its form and its native type.
     `where` is a condition without its keyword. `server_version` is libpq's number; `utf8` says that
-    the database is encoded in UTF-8. The sums are to be reduced modulo 2^64. RequestError if a native
-    type has no canonical text in its form.
+    the database is encoded in UTF-8. The sums are to be reduced modulo 2^64. With a `division` there is a row
+    for each segment, whose name comes first. RequestError if a native type has no canonical text in its form.
     """
     plain, fields = [], []
     for place, (name, canon, native) in enumerate(columns):
@@ -54,11 +56,21 @@ def checksum_sql(
     # is used. '0' is a bigint at once; 0 still needs a cast, for which the planner gives up parallel sums.
     rows = f"SELECT {', '.join(plain)} FROM {table}{condition} OFFSET '0'"
     words, high, low = _words(server_version)
-    checksums = f"SELECT {words} AS h FROM (SELECT {_row(fields)} AS r FROM ({rows}) AS p) AS t OFFSET '0'"
+    named = f", {_segment(fields, division)} AS g" if division else ""
+    texts = f"SELECT {_row(fields)} AS r{named} FROM ({rows}) AS p"
+    checksums = f"SELECT {words} AS h{', g' if division else ''} FROM ({texts}) AS t OFFSET '0'"
+    first, last = ("g, ", " GROUP BY g") if division else ("", "")
     return (
-        f"SELECT count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
-        f"FROM ({checksums}) AS s"
+        f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
+        f"FROM ({checksums}) AS s{last}"
     )
+
+
+def _segment(fields: Sequence[str], division: Division) -> str:
+    if division.step:
+        return f"((c{division.places[0]}::bigint - {division.low}) / {division.step})::text"
+    key = _row([fields[place] for place in division.places] if division.places else fields)
+    return f"left(encode(sha256(convert_to({key}, 'UTF8')), 'hex'), {division.digits})"
 
 
 def _words(server_version: int) -> tuple[str, str, str]:

@@ -17,6 +17,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
+from ...segments import Division
 from .. import permissions
 from . import aside, catalogue, ddl, further
 from .loader import SqliteLoader, SqliteSession
@@ -202,9 +203,9 @@ class Sqlite:
         return merge(self, hop, staging, preimages, MergeWords("{t} IS NOT {s}"))
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str
-    ) -> str:
-        del session, relation, columns, where
+        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        division: Division | None = None,
+    ) -> str:  # fmt: skip
         return ""
 
     def rights_to_read(

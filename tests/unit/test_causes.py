@@ -1,0 +1,94 @@
+"""What two values look like beside each other."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from ropeway.transfer.canonical import Canon
+from ropeway.transfer.segments import Division, by_digits, by_range
+from ropeway.verify.causes import cause
+from ropeway.verify.cells import compare_rows
+from ropeway.verify.checksum import Sum, of_batch
+from ropeway.verify.segments import by_client, differing
+
+NOON = datetime(2024, 3, 1, 12, 0, 0, 123456)
+CASES = [
+    ("", None, "NULL for empty"),
+    (None, "", "empty for NULL"),
+    ("a", None, "NULL for a value"),
+    (None, 7, "a value for NULL"),
+    ("a", "", "empty for a value"),
+    ("a", "a  ", "trailing space"),
+    (" a", "a", "space at the ends"),
+    ("é", "e\u0301", "Unicode normal form"),
+    ("Straße", "STRASSE", "case"),
+    ("a\r\nb", "a\nb", "line ends"),
+    ("é", "Ã©", "mojibake"),
+    ("Ã©", "é", "mojibake"),
+    ("€", "â‚¬", "mojibake"),
+    ("日本", "??", "characters replaced"),
+    ("a\0b", "a", "cut at U+0000"),
+    ("abc", "ab", "cut"),
+    ("abc", "xyz", ""),
+    (NOON, NOON.replace(hour=13), "time-zone shift"),
+    (NOON, NOON.replace(hour=17, minute=30), "time-zone shift"),
+    (NOON, NOON.replace(microsecond=123000), "precision cut"),
+    (NOON, NOON.replace(microsecond=0), "precision cut"),
+    (NOON.replace(microsecond=999_700), NOON.replace(second=1, microsecond=0), "rounding"),
+    (NOON, NOON.replace(microsecond=123457), ""),
+    (NOON, NOON.replace(day=9), ""),
+    (NOON, NOON.replace(tzinfo=UTC), "another type"),
+    (date(2024, 3, 1), date(2024, 2, 29), "time-zone shift"),
+    (Decimal("1.239"), Decimal("1.23"), "precision cut"),
+    (Decimal("1.235"), Decimal("1.24"), "rounding"),
+    (Decimal("-1.5"), Decimal("1.5"), "sign"),
+    (Decimal("1.5"), Decimal("2.5"), ""),
+    (1.5, 1.5000000000000002, "one ulp"),
+    (0.1, 0.10000000149011612, "precision cut"),
+    (2.0, 3.0, ""),
+    (9007199254740993, 9007199254740992, "precision cut"),
+    (300, 44, "wrapped around"),
+    (7, -7, "sign"),
+    (True, False, ""),
+    (b"ab\0\0", b"ab", "trailing zero bytes"),
+    ("1", 1, "another type"),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "said"), CASES, ids=lambda value: repr(value)[:24])
+def test_causes(source: object, target: object, said: str) -> None:
+    assert cause(source, target) == said
+
+
+CANONS = (Canon("integer"), Canon("text"))
+TABLE = pa.table({"k": range(-7, 50_000), "w": [None if n % 5 == 0 else f"w{n}" for n in range(50_007)]})
+
+
+@pytest.mark.parametrize(
+    "division", [by_range(0, -7, 49_999, 50_007), by_digits((0,), 50_007), by_digits((), 50_007), Division()]
+)
+def test_segments_add_up_to_the_whole(division: Division) -> None:
+    batches = TABLE.to_batches(max_chunksize=7_001)
+    found = by_client(batches, CANONS, division)
+    whole = sum((of_batch(batch, CANONS) for batch in batches), Sum.zero())
+    assert sum(found.values(), Sum.zero()) == whole
+    other = by_client(TABLE.slice(1).to_batches(), CANONS, division)
+    assert len(differing(found, other)) == 1
+    if division.step or division.digits:
+        assert max(part.count for part in found.values()) < 15_000
+
+
+def test_a_key_that_spans_too_much_has_no_ranges() -> None:
+    assert by_range(0, -(1 << 63), (1 << 63) - 1, 10) is None
+
+
+def test_twins_are_compared_as_multisets() -> None:
+    one = pa.table({"k": [1, 1, 1, 2], "w": ["a", "a", "b", None]})
+    other = pa.table({"k": [1, 1, 1, 2], "w": ["a", "b", "b", None]})
+    found = compare_rows(one, other, CANONS, (0,), 10)
+    assert (found.missing, found.extra, found.changed) == (1, 1, 0)
+    assert [one_.kind for one_ in found.first] == ["missing", "extra"]

@@ -1,0 +1,44 @@
+"""Segments: what of a table one comparison covers, the same rows on both sides whatever the engines are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ROWS = 10_000  # of a segment, about: small enough to be read again, and a thousand of them for ten million rows
+_SPAN = 1 << 62  # beyond it a difference of two keys may not fit into 64 bits
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the rows of a table are divided; `places` are those of the key among its columns.
+
+    With a `step`: ranges of a key of one integer, from `low` upwards; a segment is called by its number. Else by the
+    first `digits` of the hexadecimal SHA-256 of the key's canonical text, or of the whole row's where there is no key:
+    independent of collations, and of how keys are distributed. Without digits there is one segment, called ''.
+    """
+
+    places: tuple[int, ...] = ()
+    low: int = 0
+    step: int = 0
+    digits: int = 0
+
+    def bounds(self, segment: str) -> tuple[int, int]:
+        """The first key of a range, and the first behind it."""
+        first = self.low + int(segment) * self.step
+        return first, first + self.step
+
+
+def by_range(place: int, low: int, high: int, rows: int) -> Division | None:
+    """Ranges of a key of one integer; None where it spans too much."""
+    if high - low >= _SPAN or not -_SPAN < low <= high < _SPAN:
+        return None
+    wanted = max(1, -(-rows // ROWS))
+    return Division((place,), low, -(-(high - low + 1) // wanted))
+
+
+def by_digits(places: tuple[int, ...], rows: int) -> Division:
+    """By the SHA-256 of the key."""
+    digits = 0
+    while rows > ROWS * 16**digits:
+        digits += 1
+    return Division(places, digits=digits)

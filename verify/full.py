@@ -1,0 +1,204 @@
+"""Comparing what both places hold now: every segment, then the rows of those that differ. Never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from ..transfer.engine import Engine, Session
+from ..transfer.engines import engine_of
+from ..transfer.place import Address
+from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
+from ..transfer.schema.catalogue import Relation, Table
+from ..transfer.segments import Division, by_digits, by_range
+from ..transfer.types import INTEGERS, Fidelity
+from ..transfer.verification import backwards, rows_of
+from .cells import compare_rows
+from .checksum import Sum
+from .compare import left_out
+from .report import (
+    COUNTS_EQUAL,
+    DIFFERENT,
+    EQUALS_READ,
+    EQUALS_SOURCE,
+    NOT_VERIFIED,
+    Compared,
+    Report,
+    TableReport,
+)  # fmt: skip
+from .segments import Segments, by_client, by_server, differing, segment_names
+
+_READ_AGAIN = 20  # segments whose rows are read again
+_TOLD = 100  # differences that are told one by one
+_MOST_BYTES = 128 << 20  # of the rows that a side reads again
+_WHOLE = (Slice(1, Cut()),)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One place's rows of a hop: `hop` reads them, and `columns` are what its server can make a checksum of."""
+
+    engine: Engine
+    session: Session
+    address: Address
+    hop: Hop
+    relation: Relation
+    columns: tuple[tuple[str, ColumnPlan, str], ...]
+
+    def names(self, places: Sequence[int]) -> list[str]:
+        """The columns at these places as this side's SQL calls them."""
+        return [self.engine.quote(self.hop.columns[place].source) for place in places]
+
+
+def full(plan: Plan, source: Address, target: Address, level: str) -> Report:
+    """Compare each table of a plan as both places hold it now.
+
+    At level `full` both servers compute their side as far as they can. At `standard` the source's rows are read through
+    Ropeway's driver, as a run reads them; at `count` rows are counted.
+    """
+    ends = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
+    with ExitStack() as stack:
+        sessions = []
+        for engine, address in zip(ends, (source, target), strict=True):
+            sessions.append(engine.connect(address))
+            stack.callback(sessions[-1].close)
+        tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
+        made = []
+        for hop in plan.hops:
+            back = backwards(ends[1], hop)
+            one = _side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads))
+            other = _side(ends[1], sessions[1], target, back, tables[1].get(hop.writes))
+            made.append(_table(hop, one, other, level))
+        return Report(level, tuple(made))
+
+
+def _side(engine: Engine, session: Session, address: Address, hop: Hop, table: Table | None) -> _Side:
+    hop = replace(hop, slices=_WHOLE, raw="")
+    plain = table and not hop.query and not any(c.zone or c.fidelity is Fidelity.LOSSY for c in hop.columns)
+    columns = [(engine.quote(c.source), c, _native(table, c.source)) for c in hop.columns] if table and plain else []
+    return _Side(engine, session, address, hop, hop.reads, tuple(columns))
+
+
+def _native(table: Table, name: str) -> str:
+    column = table.column(name)
+    return column.base or column.native
+
+
+def _table(hop: Hop, one: _Side, other: _Side, level: str) -> TableReport:
+    empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
+    if hop.limit:
+        return replace(empty, reason="a rehearsal moved a part of the rows")
+    if level == "count":
+        rows = [_count(side) for side in (one, other)]
+        claim = COUNTS_EQUAL if rows[0] == rows[1] else DIFFERENT
+        return replace(empty, claim=claim, rows_source=rows[0], rows_target=rows[1], how="counted on both sides")
+    division = _division(hop, one, other)
+    with ThreadPoolExecutor(2) as pool:
+        expected, held = pool.map(
+            lambda side: _segments(side, division, asked=level == "full" or side is other), (one, other)
+        )
+    return _judged(hop, (one, other), division, expected, held, empty)
+
+
+def _count(side: _Side) -> int:
+    source = side.engine.open(side.address, [side.hop], "none", 1)
+    try:
+        return source.readers()[0].count(side.hop)
+    finally:
+        source.close()
+
+
+def _division(hop: Hop, one: _Side, other: _Side) -> Division:
+    names = [column.target for column in hop.columns]
+    places = tuple(names.index(name) for name in hop.key) if set(hop.key) <= set(names) else ()
+    sides = [side for side in (one, other) if side.engine.landing == "transaction" and not side.hop.query]
+    numbers = len(places) == 1 and hop.columns[places[0]].type.kind in INTEGERS
+    found = [_extent(side, places[0] if numbers else None) for side in sides]
+    rows = max([count for _, _, count in found] or [hop.rows, 0])
+    lows, highs = [low for low, _, _ in found if low is not None], [high for _, high, _ in found if high is not None]
+    ranged = by_range(places[0], min(lows), max(highs), rows) if numbers and len(sides) == 2 and lows else None
+    return ranged or by_digits(places, rows)
+
+
+def _extent(side: _Side, place: int | None) -> tuple[int | None, int | None, int]:
+    key = side.names([place])[0] if place is not None else "NULL"
+    clause = f" WHERE ({side.hop.where})" if side.hop.where else ""
+    on = side.engine.relation(side.relation)
+    ((low, high, rows),) = side.session.ask(f"SELECT min({key}), max({key}), count(*) FROM {on}{clause}")
+    return (None if low is None else int(str(low))), (None if high is None else int(str(high))), int(str(rows))
+
+
+@dataclass(frozen=True)
+class _Computed:
+    sums: Segments
+    how: str
+    served: bool
+
+
+def _segments(side: _Side, division: Division, *, asked: bool) -> _Computed:
+    """The segments of a side, by its server if that is `asked`; else, or where it cannot, of the rows as read."""
+    canons = [column.canon for column in side.hop.columns]
+    if asked and side.columns:
+        columns = [(name, column.canon, native) for name, column, native in side.columns]
+        sums = by_server(side.engine, side.session, side.relation, columns, side.hop.where, division)
+        if sums is not None:
+            inside = side.engine.writers == "one"  # its library runs in this process
+            return _Computed(
+                sums, f"{side.engine.name} in SQL" + (", a second, independent read" if inside else ""), True
+            )
+    sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division)
+    return _Computed(sums, f"of what Ropeway's driver reads from {side.engine.name}", False)
+
+
+def _judged(
+    hop: Hop, sides: tuple[_Side, _Side], division: Division, expected: _Computed, held: _Computed, empty: TableReport
+) -> TableReport:
+    bad = differing(expected.sums, held.sums)
+    total, there = (sum(one.sums.values(), Sum.zero()) for one in (expected, held))
+    claim = DIFFERENT if bad else EQUALS_SOURCE if expected.served else EQUALS_READ
+    found = _looked_at(hop, sides, division, bad[:_READ_AGAIN]) if bad else None
+    reason = "" if found or not bad else "the rows of the differing segments are too large to be read again"
+    return replace(
+        empty, claim=claim, reason=reason, rows_source=total.count, rows_target=there.count, left_out=left_out(hop),
+        how=f"source: {expected.how}; target: {held.how}", checksum_source=total.text(), checksum_target=there.text(),
+        segments=len({**expected.sums, **held.sums}), differing_segments=len(bad), found=found,
+        looked_at=min(len(bad), _READ_AGAIN),
+    )  # fmt: skip
+
+
+def _looked_at(hop: Hop, sides: tuple[_Side, _Side], division: Division, segments: Sequence[str]) -> Compared | None:
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda side: _rows(side, division, segments), sides)
+    if one is None or other is None:
+        return None
+    return compare_rows(one, other, [column.canon for column in hop.columns], division.places, _TOLD)
+
+
+def _rows(side: _Side, division: Division, segments: Sequence[str]) -> pa.Table | None:
+    """The rows of some segments, by a range of the key or one more pass over the table; None if they are too many."""
+    hop, canons, wanted = side.hop, [column.canon for column in side.hop.columns], list(segments)
+    if division.step:
+        within = " OR ".join(_range(side, division, segment) for segment in segments)
+        hop = replace(hop, where=f"({hop.where}) AND ({within})" if hop.where else within)
+    keep: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda batch: batch.filter(  # noqa: E731 - one use
+        segment_names(batch, canons, division).is_in(wanted).to_arrow()
+    )
+    batches: Iterator[pa.RecordBatch] = map(keep, rows_of(side.engine, side.address, hop))
+    schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+    held, size = [], 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size > _MOST_BYTES:
+            return None
+    return pa.Table.from_batches(held, schema)
+
+
+def _range(side: _Side, division: Division, segment: str) -> str:
+    first, end = division.bounds(segment)
+    (key,) = side.names(division.places)
+    return f"({key} >= {first} AND {key} < {end})"

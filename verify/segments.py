@@ -1,0 +1,75 @@
+"""The checksums of a table's segments, computed by a server in one scan or in the client on Arrow batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+import polars_hash as plh
+import pyarrow as pa
+
+from ..transfer.canonical import Canon
+from ..transfer.engine import Engine, Session
+from ..transfer.schema.catalogue import Relation
+from ..transfer.segments import Division
+from ..transfer.verification import server_sum
+from .checksum import Sum, row_words
+from .rowtext import row_texts
+
+Segments = dict[str, Sum]
+
+
+def by_server(
+    engine: Engine, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+    division: Division,
+) -> Segments | None:  # fmt: skip
+    """What the server computes; None where it cannot, be it of one row: MariaDB's is NULL above max_allowed_packet."""
+    sql = engine.checksum(session, relation, columns, where, division)
+    rows = session.ask(sql) if sql else []
+    if not sql or any(int(str(row[-1])) for row in rows):
+        return None
+    return {str(row[0]): Sum.parse(server_sum(row[1:])) for row in rows}
+
+
+def by_client(batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], division: Division) -> Segments:
+    """What the client computes of the rows that it is given."""
+    found: Segments = {}
+    for batch in batches:
+        for name, part in _of_batch(batch, canons, division).items():
+            found[name] = found.get(name, Sum.zero()) + part
+    return found
+
+
+def _of_batch(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> Segments:
+    high, low = row_words(row_texts(batch, canons))
+    half = pl.lit(1 << 32, dtype=pl.UInt64)  # sums of halves do not overflow
+    frame = pl.DataFrame({"segment": segment_names(batch, canons, division), "high": high, "low": low})
+    sums = frame.group_by("segment").agg(
+        pl.len(),
+        (pl.col("high") // half).sum().alias("a"), (pl.col("high") % half).sum().alias("b"),
+        (pl.col("low") // half).sum().alias("c"), (pl.col("low") % half).sum().alias("d"),
+    )  # fmt: skip
+    return {
+        name: Sum(rows, 0, 0) + Sum(0, (a << 32) + b, (c << 32) + d)
+        for name, rows, a, b, c, d in sums.select("segment", "len", "a", "b", "c", "d").iter_rows()
+    }
+
+
+def segment_names(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> pl.Series:
+    """The segment of each row."""
+    places = division.places or tuple(range(batch.num_columns))
+    if division.step:
+        keys = pl.Series(batch.column(places[0])).cast(pl.Int64)
+        return ((keys - division.low) // division.step).cast(pl.String)
+    if not division.digits:
+        return pl.repeat("", batch.num_rows, dtype=pl.String, eager=True)
+    names = [batch.schema.names[place] for place in places]
+    texts = row_texts(batch.select(names), [canons[place] for place in places])
+    hexed = pl.DataFrame({"k": texts}).select(plh.col("k").chash.sha2_256()).to_series()
+    return hexed.str.slice(0, division.digits)
+
+
+def differing(one: Mapping[str, Sum], other: Mapping[str, Sum]) -> list[str]:
+    """The segments that are not the same on both sides, in order."""
+    names = [name for name in {**one, **other} if one.get(name, Sum.zero()) != other.get(name, Sum.zero())]
+    return sorted(names, key=lambda name: (len(name), name))
