@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .cli.wire import status as status
     from .cli.wire import types as types
     from .cli.wire import verify as verify
+    from .cli.wire import verify_against as verify_against
     from .transfer.errors import DataError as DataError
     from .transfer.errors import DifferenceFound as DifferenceFound
     from .transfer.errors import EngineError as EngineError
@@ -48,7 +49,7 @@ _HOMES = {
     "cli.job": ("Wanted", "job", "load"),
     "cli.wire": (
         *("Left", "Outcome", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"),
-        *("sample", "status", "types", "verify"),
+        *("sample", "status", "types", "verify", "verify_against"),
     ),
     "transfer.errors": (
         *("DataError", "DifferenceFound", "EngineError", "RequestError", "RopewayError", "UnfinishedRun"),

@@ -287,19 +287,23 @@ def verify(
     receipts: Sequence[Receipt] | None = None,
     level: str = "",
     secrets: Secrets | None = None,
+    manifest: Path | None = None,
 ) -> Report:
     """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target.
 
-    Without a run of the job, and at level `full`, both places are compared as they are now.
+    Without a run of the job, and at level `full`, both places are compared as they are now; `manifest` is a file that
+    then takes what was found.
     """
     secrets = secrets or Secrets()
     target, level = resolve(what.target, secrets.target), level or what.level
     if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
-        return _compare_now(_as_they_are(what, secrets), level, secrets)
+        return _compare_now(_as_they_are(what, secrets), level, secrets, manifest)
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
     if level == "full" and not any(hop.mode in ("append", "merge") for hop in what.hops):
-        return _compare_now(what, level, secrets)
+        return _compare_now(what, level, secrets, manifest)
+    if manifest:
+        raise RequestError("A manifest holds the segments of two places.", remedy="Ask for --level full.")
     return _compare(what, receipts, level, target)
 
 
@@ -316,10 +320,32 @@ def _as_they_are(request: Request, secrets: Secrets) -> Plan:
         ) from error
 
 
-def _compare_now(plan: Plan, level: str, secrets: Secrets) -> Report:
+def _compare_now(plan: Plan, level: str, secrets: Secrets, manifest: Path | None) -> Report:
     from ..verify.full import full  # as below
+    from ..verify.manifest import text_of
+    from . import version
+    from .record import now
 
-    return full(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
+    if manifest and level == "count":
+        raise RequestError("A manifest holds checksums of segments.", remedy="Ask for --level standard or full.")
+    report, proofs = full(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
+    if manifest:
+        manifest.write_text(text_of(plan, report, proofs, now(), version()), encoding="utf-8")
+    return report
+
+
+def verify_against(manifest: Path, url: str = "", secret: str = "") -> Report:
+    """Compare a target, by default the manifest's own, with what a manifest says that it held."""
+    from ..verify.full import against
+    from ..verify.manifest import parsed
+
+    try:
+        known = parsed(manifest.read_text(encoding="utf-8"), str(manifest))
+    except OSError as error:
+        raise RequestError(f"{manifest} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{manifest} is no manifest.") from error
+    return against(known, _address(url, secret) if url else resolve(known.plan.target, secret))
 
 
 def _compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address) -> Report:
@@ -381,4 +407,4 @@ def report(run: str = "") -> dict[str, Any]:
 
 
 __all__ = ["Left", "Outcome", "Place", "Recorded", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"]
-__all__ += ["sample", "status", "types", "verify"]
+__all__ += ["sample", "status", "types", "verify", "verify_against"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from ..transfer.verification import backwards, rows_of
 from .cells import compare_rows
 from .checksum import Sum
 from .compare import left_out
+from .manifest import Manifest, Proof
 from .report import (
     COUNTS_EQUAL,
     DIFFERENT,
@@ -34,6 +35,7 @@ from .segments import Segments, by_client, by_server, differing, segment_names
 
 _READ_AGAIN = 20  # segments whose rows are read again
 _TOLD = 100  # differences that are told one by one
+_WORDED = 5  # segments that a reason names
 _MOST_BYTES = 128 << 20  # of the rows that a side reads again
 _WHOLE = (Slice(1, Cut()),)
 
@@ -54,8 +56,8 @@ class _Side:
         return [self.engine.quote(self.hop.columns[place].source) for place in places]
 
 
-def full(plan: Plan, source: Address, target: Address, level: str) -> Report:
-    """Compare each table of a plan as both places hold it now.
+def full(plan: Plan, source: Address, target: Address, level: str) -> tuple[Report, tuple[Proof, ...]]:
+    """Compare each table of a plan as both places hold it now; and each one's segments, where there are any.
 
     At level `full` both servers compute their side as far as they can. At `standard` the source's rows are read through
     Ropeway's driver, as a run reads them; at `count` rows are counted.
@@ -73,7 +75,40 @@ def full(plan: Plan, source: Address, target: Address, level: str) -> Report:
             one = _side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads))
             other = _side(ends[1], sessions[1], target, back, tables[1].get(hop.writes))
             made.append(_table(hop, one, other, level))
-        return Report(level, tuple(made))
+        return Report(level, tuple(one for one, _ in made)), tuple(proof for _, proof in made if proof)
+
+
+def against(manifest: Manifest, target: Address) -> Report:
+    """Compare a target with what a manifest says that it held."""
+    engine, made = engine_of(target.place.scheme), []
+    with closing(engine.connect(target)) as session:
+        tables = {table.name: table for table in engine.tables(session)}
+        for proof in manifest.proofs:
+            hop = manifest.plan.hop(proof.hop)
+            side = _side(engine, session, target, backwards(engine, hop), tables.get(hop.writes))
+            made.append(_held_against(hop, side, proof, manifest.written))
+    return Report("full", tuple(made))
+
+
+def _held_against(hop: Hop, side: _Side, proof: Proof, written: str) -> TableReport:
+    held = _segments(side, proof.division, asked=True)
+    bad = differing(proof.target, held.sums)
+    then, now = (sum(sums.values(), Sum.zero()) for sums in (proof.target, held.sums))
+    where = "; ".join(_words(hop, proof.division, segment) for segment in bad[:_WORDED])
+    reason = f"against the manifest of {written}" + (f": it differs where {where}" if bad else "")
+    return TableReport(
+        str(hop.reads), str(hop.writes), "full", DIFFERENT if bad else EQUALS_READ, reason, how=held.how,
+        rows_source=then.count, rows_target=now.count, checksum_source=then.text(), checksum_target=now.text(),
+        left_out=left_out(hop), segments=len({**proof.target, **held.sums}), differing_segments=len(bad),
+    )  # fmt: skip
+
+
+def _words(hop: Hop, division: Division, segment: str) -> str:
+    if division.step:
+        first, end = division.bounds(segment)
+        return f"{hop.columns[division.places[0]].target} is from {first} to {end - 1}"
+    key = ", ".join(hop.columns[place].target for place in division.places) or "the row"
+    return f"SHA-256 of {key} begins with {segment}" if segment else "any row is"
 
 
 def _side(engine: Engine, session: Session, address: Address, hop: Hop, table: Table | None) -> _Side:
@@ -88,20 +123,22 @@ def _native(table: Table, name: str) -> str:
     return column.base or column.native
 
 
-def _table(hop: Hop, one: _Side, other: _Side, level: str) -> TableReport:
+def _table(hop: Hop, one: _Side, other: _Side, level: str) -> tuple[TableReport, Proof | None]:
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
     if hop.limit:
-        return replace(empty, reason="a rehearsal moved a part of the rows")
+        return replace(empty, reason="a rehearsal moved a part of the rows"), None
     if level == "count":
         rows = [_count(side) for side in (one, other)]
         claim = COUNTS_EQUAL if rows[0] == rows[1] else DIFFERENT
-        return replace(empty, claim=claim, rows_source=rows[0], rows_target=rows[1], how="counted on both sides")
+        how = "counted on both sides"
+        return replace(empty, claim=claim, rows_source=rows[0], rows_target=rows[1], how=how), None
     division = _division(hop, one, other)
     with ThreadPoolExecutor(2) as pool:
         expected, held = pool.map(
             lambda side: _segments(side, division, asked=level == "full" or side is other), (one, other)
         )
-    return _judged(hop, (one, other), division, expected, held, empty)
+    proof = Proof(hop.name, division, expected.sums, held.sums)
+    return _judged(hop, (one, other), division, expected, held, empty), proof
 
 
 def _count(side: _Side) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +30,24 @@ def verify(
             help="How deep to compare: count, standard or full. Default: as in the run.",
         ),
     ] = "",
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            metavar="FILE",
+            show_default=False,
+            help="Write what was found into a file, by which the target can be checked without its source.",
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="FILE",
+            show_default=False,
+            help="Compare the target with a manifest, by default the target that it names.",
+        ),
+    ] = None,
     manner: Manner,
 ) -> None:
     """Compare what a finished run read with what the target holds now, or two places as they are. Writes nothing.
@@ -47,19 +66,15 @@ def verify(
       ropeway verify --source sqlite:///shop.sqlite --target duckdb:///shop.duckdb --json
 
       ropeway verify --source mariadb://app@old/shop --target postgresql://app@new/shop --table orders --level full
+
+      ropeway verify job.yaml --level full --manifest shop.json
+
+      ropeway verify --against shop.json
     """  # fmt: skip
     from ...transfer.errors import DifferenceFound, RequestError
-    from ..overlay import wanted_of
     from ..shapes import verify_shape
-    from ..wire import verify as compare
-    from ..written import is_written, written_of
 
-    if is_written(asked):
-        plan, wanted = written_of(asked)
-        report = compare(plan, level=level or asked.verify, secrets=wanted.secrets)
-    else:
-        wanted = wanted_of(asked)
-        report = compare(wanted.request, level=level or asked.verify, secrets=wanted.secrets)
+    report = _against(against, asked) if against else _compared(asked, level or asked.verify, manifest)
     shape = verify_shape(report)
     say.data(shape)
     show(shape)
@@ -69,6 +84,23 @@ def verify(
         raise DifferenceFound(f"{len(differing)} of {len(shape['tables'])} tables differ: {names}.")
     if not shape["equal"]:
         raise RequestError(_unproven(report))
+
+
+def _compared(asked: Asked, level: str, manifest: Path | None) -> Report:
+    from ..overlay import wanted_of
+    from ..wire import verify as compare
+    from ..written import is_written, written_of
+
+    plan, wanted = written_of(asked) if is_written(asked) else (None, wanted_of(asked))
+    return compare(plan or wanted.request, level=level, secrets=wanted.secrets, manifest=manifest)
+
+
+def _against(manifest: Path, asked: Asked) -> Report:
+    from ..job import place
+    from ..wire import verify_against
+
+    say.hide(place(asked.target)[1] if asked.target else "")
+    return verify_against(manifest, asked.target)
 
 
 def _unproven(report: Report) -> str:

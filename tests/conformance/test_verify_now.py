@@ -8,6 +8,7 @@ import pytest
 
 from moves import moved, requested
 from ropeway.cli import wire
+from ropeway.transfer.errors import RequestError
 from ropeway.transfer.request import Choice
 from ropeway.verify.report import DIFFERENT, EQUALS_READ, EQUALS_SOURCE, Report, TableReport
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
@@ -172,8 +173,9 @@ def test_places_that_ropeway_never_loaded(there: str, tmp_path: Path, servers: S
 
 
 def test_rows_above_what_a_server_hashes(tmp_path: Path, servers: Servers) -> None:
-    """MariaDB's SHA-256 of a text above max_allowed_packet, by default 16 MB, is NULL: a silent all-clear."""
+    """MariaDB's SHA-256 of a text above max_allowed_packet is NULL: a silent all-clear."""
     one, other = spot("mariadb", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    one.ask("SET GLOBAL max_allowed_packet = 16777216")  # the default, which other tests may have raised
     one.ask("CREATE TABLE t (id integer PRIMARY KEY, a longtext, b longtext)")
     one.ask("INSERT INTO t VALUES (1, REPEAT('x', 9000000), REPEAT('y', 9000000)), (2, 'a', 'b')")
     moved(one, other)
@@ -184,3 +186,31 @@ def test_rows_above_what_a_server_hashes(tmp_path: Path, servers: Servers) -> No
     found = verified(one, other).tables[0].found
     assert found
     assert [(one_.key["id"], one_.column) for one_ in found.first] == [("1", "b")]
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_a_manifest_stands_for_the_source(there: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot(there, tmp_path, servers)
+    moved(source, target)
+    request, secrets = requested(source, target)
+    file = tmp_path / "shop.json"
+    assert wire.verify(request, level="full", secrets=secrets, manifest=file).equal
+    text = file.read_text()
+    assert secrets.target not in text or not secrets.target
+    assert wire.verify_against(file, target.url).equal
+    target.ask("UPDATE t SET word = 'other' WHERE id = 60000")
+    target.ask("DELETE FROM named WHERE code = 'code 7'")
+    report = wire.verify_against(file, target.url)
+    of_t, named, loose = (of_table(report, name) for name in ("t", "named", "loose"))
+    assert (of_t.claim, named.claim, loose.claim) == (DIFFERENT, DIFFERENT, EQUALS_READ)
+    assert of_t.differing_segments == 1
+    low, high = (int(word) for word in of_t.reason.partition("id is from ")[2].split(" to "))
+    assert low <= 60000 <= high
+    assert high - low < 30_000
+    assert (named.rows_source, named.rows_target) == (300, 299)
+    file.write_text(text.replace("target equals what was read", "target equals source"))
+    with pytest.raises(RequestError, match="was changed after it was written"):
+        wire.verify_against(file, target.url)
+    file.write_text("[]")
+    with pytest.raises(RequestError, match="is no manifest"):
+        wire.verify_against(file, target.url)

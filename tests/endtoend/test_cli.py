@@ -485,5 +485,13 @@ def test_verify_names_the_cell_that_differs(shell: Shell) -> None:
         {"kind": "missing", "key": {"id": "3"}, "column": "", "source": None, "target": None, "cause": ""},
     ]
     write(shell.folder / "out.sqlite", "UPDATE t SET w = NULL WHERE id = 2; INSERT INTO t VALUES (3, 'x')")
-    assert shell.json(*words)["tables"][0]["claim"] == "target equals what was read"
+    found = shell.json(*words, "--manifest", "shop.json")
+    assert found["tables"][0]["claim"] == "target equals what was read"
+    (shell.folder / "one.sqlite").unlink()
+    assert shell.json("verify", "--against", "shop.json")["equal"]
+    write(shell.folder / "out.sqlite", "UPDATE t SET w = 'b' WHERE id = 2")
+    found = shell.json("verify", "--against", "shop.json", status=5)
+    assert found["tables"][0]["reason"].endswith("it differs where id is from 1 to 3")
+    assert "no manifest" in shell.refused("verify", "--against", "out.sqlite")
+    assert "cannot be read" in shell.refused("verify", "--against", "missing.json")
     assert not list(shell.folder.glob(".ropeway*"))

@@ -1,0 +1,106 @@
+"""A manifest: what a comparison found, in a file that lets a target be checked years later without its source.
+
+It holds the plan (how the target's columns are read and written in canonical form), and each segment's checksums of
+both sides. Its own SHA-256 guards against accidents; whoever can write the file can write a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..transfer.errors import RequestError
+from ..transfer.plan import Plan, from_json, to_json
+from ..transfer.segments import Division
+from .checksum import Sum
+from .report import Report
+
+VERSION = 1
+SPECIFICATION = "docs/checksum.md, version 1"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The segments of one hop's table, on both sides."""
+
+    hop: str
+    division: Division
+    source: Mapping[str, Sum]
+    target: Mapping[str, Sum]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a file says, for who compares a target with it."""
+
+    plan: Plan
+    proofs: tuple[Proof, ...]
+    written: str
+
+
+def text_of(plan: Plan, report: Report, proofs: Sequence[Proof], written: str, ropeway: str) -> str:
+    """The text of a manifest; equal comparisons give equal text but for the moment."""
+    tables = {one.target: one for one in report.tables}
+    found = {
+        "manifest": VERSION, "specification": SPECIFICATION, "ropeway": ropeway, "written": written,
+        "source": str(plan.source), "target": str(plan.target), "level": report.level,
+        "tables": [
+            {**_claims(tables[str(hop.writes)]), "columns": [_column(c) for c in hop.columns], **_segments(proof)}
+            for proof in proofs
+            for hop in [plan.hop(proof.hop)]
+        ],
+        "plan": json.loads(to_json(plan)),
+    }  # fmt: skip
+    return json.dumps({**found, "sha256": _sum(found)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _claims(table: Any) -> dict[str, Any]:
+    names = ("source", "target", "claim", "how", "reason", "rows_source", "rows_target", "left_out")
+    return {name: getattr(table, name) for name in names}
+
+
+def _column(column: Any) -> dict[str, Any]:
+    return {
+        "source": column.source, "target": column.target, "type": str(column.type), "native": column.native,
+        "form": column.canon.form, "digits": column.canon.digits, "fidelity": str(column.fidelity),
+    }  # fmt: skip
+
+
+def _segments(proof: Proof) -> dict[str, Any]:
+    names = sorted({**proof.source, **proof.target}, key=lambda name: (len(name), name))
+    empty = Sum.zero()
+    return {
+        "hop": proof.hop,
+        "division": asdict(proof.division),
+        "segments": {n: [proof.source.get(n, empty).text(), proof.target.get(n, empty).text()] for n in names},
+    }
+
+
+def _sum(found: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(found, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def parsed(text: str, name: str) -> Manifest:
+    """A manifest from its text. RequestError if it is none, or was changed after it was written."""
+    try:
+        found = json.loads(text)
+        told = found.pop("sha256")
+        version = found["manifest"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(f"{name} is no manifest.", remedy="'ropeway verify --manifest FILE' writes one.") from error
+    if version != VERSION:
+        raise RequestError(f"{name} is a manifest of version {version}, and this Ropeway reads version {VERSION}.")
+    if told != _sum(found):
+        raise RequestError(f"{name} was changed after it was written: it has another checksum of itself.")
+    proofs = tuple(_proof(table) for table in found["tables"])
+    return Manifest(from_json(json.dumps(found["plan"])), proofs, found["written"])
+
+
+def _proof(table: Mapping[str, Any]) -> Proof:
+    division = Division(**{**table["division"], "places": tuple(table["division"]["places"])})
+    sums = {name: [Sum.parse(text) for text in pair] for name, pair in table["segments"].items()}
+    one, other = ({name: pair[side] for name, pair in sums.items() if pair[side].count} for side in (0, 1))
+    return Proof(table["hop"], division, one, other)
