@@ -33,6 +33,7 @@ def connect(mariadb: Mariadb) -> Iterator[Any]:
     name = mariadb.database().rsplit("/", 1)[1]
     pins = "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'"
     opened = [mariadb.connect()]
+    ((before,),) = ask(opened[0], "SELECT @@GLOBAL.max_allowed_packet")
     ask(opened[0], "SET GLOBAL max_allowed_packet = 64 * 1024 * 1024")
 
     def open_one(**more: Any) -> Any:
@@ -40,6 +41,8 @@ def connect(mariadb: Mariadb) -> Iterator[Any]:
         return opened[-1]
 
     yield open_one
+    with mariadb.connect() as connection:  # other tests count on the server's own
+        ask(connection, f"SET GLOBAL max_allowed_packet = {before}")
     for connection in filter(lambda each: each.open, opened):
         connection.close()
 
