@@ -16,38 +16,35 @@ if TYPE_CHECKING:
 
 _SHOWN = 20  # differences; --json has more
 
+Level = Annotated[
+    str,
+    typer.Option(
+        "--level", metavar="LEVEL", callback=one_of(LEVELS[1:]), show_default=False,
+        help="How deep to compare: count, standard or full. Default: as in the run.",
+    ),
+]  # fmt: skip
+Written = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest", metavar="FILE", show_default=False,
+        help="Write what was found into a file, by which the target can be checked without its source.",
+    ),
+]  # fmt: skip
+Known = Annotated[
+    Path | None,
+    typer.Option(
+        "--against", metavar="FILE", show_default=False,
+        help="Compare the target with a manifest, by default the target that it names.",
+    ),
+]  # fmt: skip
+
 
 def verify(
     *,
     asked: Asked,
-    level: Annotated[
-        str,
-        typer.Option(
-            "--level",
-            metavar="LEVEL",
-            callback=one_of(LEVELS[1:]),
-            show_default=False,
-            help="How deep to compare: count, standard or full. Default: as in the run.",
-        ),
-    ] = "",
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest",
-            metavar="FILE",
-            show_default=False,
-            help="Write what was found into a file, by which the target can be checked without its source.",
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            "--against",
-            metavar="FILE",
-            show_default=False,
-            help="Compare the target with a manifest, by default the target that it names.",
-        ),
-    ] = None,
+    level: Level = "",
+    manifest: Written = None,
+    against: Known = None,
     manner: Manner,
 ) -> None:
     """Compare what a finished run read with what the target holds now, or two places as they are. Writes nothing.
