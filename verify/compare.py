@@ -57,17 +57,17 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
     if level in ("standard", "full") and plan.checksum and summed:
         return _by_checksum(plan, hop, mine, before, target)
     why = "" if level == "count" else "the run computed no checksum of what it read"
-    aside, said = _aside(plan, hop, target)
-    held = sum(target_sum(target.engine, target.session, one, want_sum=False)[0] for one in (hop, *aside))
+    others, said = aside(plan, hop, target.session, target.engine)
+    held = sum(target_sum(target.engine, target.session, one, want_sum=False)[0] for one in (hop, *others))
     held -= before.loaded if before else 0
     claim = COUNTS_EQUAL if held == read else DIFFERENT
     return replace(empty, level="count", claim=claim, reason="; ".join(filter(None, (why, said))), rows_target=held,
                    how=f"counted by {target.engine.name}")  # fmt: skip
 
 
-def _aside(plan: Plan, hop: Hop, target: _Target) -> tuple[tuple[Hop, ...], str]:
+def aside(plan: Plan, hop: Hop, session: Session, engine: Engine) -> tuple[tuple[Hop, ...], str]:
     """Where rows of a hop lie that broke a constraint, as if it had written there, and a word on them."""
-    found = quarantined(plan, [hop], target.session, target.engine)
+    found = quarantined(plan, [hop], session, engine)
     if not found:
         return (), ""
     rows = sum(one.rows for one in found)
@@ -79,9 +79,9 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
     # Both servers, segment by segment: full.py, for what both places hold by then.
     empty = TableReport(str(hop.reads), str(hop.writes), "standard", NOT_VERIFIED)
     expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
-    aside, said = _aside(plan, hop, target)
+    others, said = aside(plan, hop, target.session, target.engine)
     held, how = Sum.zero(), ""
-    for one in (hop, *aside):
+    for one in (hop, *others):
         part, how = _held(plan, one, target)
         held += part
     if before and before.checksum:

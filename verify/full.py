@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_of
 from .cells import compare_rows
 from .checksum import Sum
-from .compare import left_out
+from .compare import aside, left_out
 from .manifest import Manifest, Proof
 from .report import (
     COUNTS_EQUAL,
@@ -71,10 +71,10 @@ def full(plan: Plan, source: Address, target: Address, level: str) -> tuple[Repo
         tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
         made = []
         for hop in plan.hops:
-            back = backwards(ends[1], hop)
             one = _side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads))
-            other = _side(ends[1], sessions[1], target, back, tables[1].get(hop.writes))
-            made.append(_table(hop, one, other, level))
+            others, said = _held_by(plan, hop, ends[1], sessions[1], target, tables[1])
+            report, proof = _table(hop, one, others, level)
+            made.append((replace(report, reason="; ".join(filter(None, (report.reason, said)))), proof))
         return Report(level, tuple(one for one, _ in made)), tuple(proof for _, proof in made if proof)
 
 
@@ -85,13 +85,23 @@ def against(manifest: Manifest, target: Address) -> Report:
         tables = {table.name: table for table in engine.tables(session)}
         for proof in manifest.proofs:
             hop = manifest.plan.hop(proof.hop)
-            side = _side(engine, session, target, backwards(engine, hop), tables.get(hop.writes))
-            made.append(_held_against(hop, side, proof, manifest.written))
+            sides, _ = _held_by(manifest.plan, hop, engine, session, target, tables)
+            made.append(_held_against(hop, sides, proof, manifest.written))
     return Report("full", tuple(made))
 
 
-def _held_against(hop: Hop, side: _Side, proof: Proof, written: str) -> TableReport:
-    held = _segments(side, proof.division, asked=True)
+def _held_by(
+    plan: Plan, hop: Hop, engine: Engine, session: Session, address: Address, tables: Mapping[Relation, Table]
+) -> tuple[tuple[_Side, ...], str]:
+    """Where a hop's rows lie in the target: its table, and what a run put into quarantine; a word on that."""
+    others, said = aside(plan, hop, session, engine)
+    return tuple(
+        _side(engine, session, address, backwards(engine, one), tables.get(one.writes)) for one in (hop, *others)
+    ), said
+
+
+def _held_against(hop: Hop, sides: Sequence[_Side], proof: Proof, written: str) -> TableReport:
+    held = _together([_segments(side, proof.division, asked=True) for side in sides])
     bad = differing(proof.target, held.sums)
     then, now = (sum(sums.values(), Sum.zero()) for sums in (proof.target, held.sums))
     where = "; ".join(_words(hop, proof.division, segment) for segment in bad[:_WORDED])
@@ -123,22 +133,22 @@ def _native(table: Table, name: str) -> str:
     return column.base or column.native
 
 
-def _table(hop: Hop, one: _Side, other: _Side, level: str) -> tuple[TableReport, Proof | None]:
+def _table(hop: Hop, one: _Side, others: tuple[_Side, ...], level: str) -> tuple[TableReport, Proof | None]:
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
     if hop.limit:
         return replace(empty, reason="a rehearsal moved a part of the rows"), None
     if level == "count":
-        rows = [_count(side) for side in (one, other)]
+        rows = [_count(one), sum(map(_count, others))]
         claim = COUNTS_EQUAL if rows[0] == rows[1] else DIFFERENT
         how = "counted on both sides"
         return replace(empty, claim=claim, rows_source=rows[0], rows_target=rows[1], how=how), None
-    division = _division(hop, one, other)
-    with ThreadPoolExecutor(2) as pool:
-        expected, held = pool.map(
-            lambda side: _segments(side, division, asked=level == "full" or side is other), (one, other)
-        )
+    division = _division(hop, one, others[0])
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_segments, one, division, asked=level == "full")
+        held = _together([_segments(side, division, asked=True) for side in others])
+        expected = first.result()
     proof = Proof(hop.name, division, expected.sums, held.sums)
-    return _judged(hop, (one, other), division, expected, held, empty), proof
+    return _judged(hop, one, others, division, expected, held, empty), proof
 
 
 def _count(side: _Side) -> int:
@@ -176,6 +186,15 @@ class _Computed:
     served: bool
 
 
+def _together(parts: Sequence[_Computed]) -> _Computed:
+    """The segments of rows that lie in several tables of one place."""
+    sums = dict(parts[0].sums)
+    for part in parts[1:]:
+        for name, one in part.sums.items():
+            sums[name] = sums.get(name, Sum.zero()) + one
+    return replace(parts[0], sums=sums)
+
+
 def _segments(side: _Side, division: Division, *, asked: bool) -> _Computed:
     """The segments of a side, by its server if that is `asked`; else, or where it cannot, of the rows as read."""
     canons = [column.canon for column in side.hop.columns]
@@ -192,12 +211,13 @@ def _segments(side: _Side, division: Division, *, asked: bool) -> _Computed:
 
 
 def _judged(
-    hop: Hop, sides: tuple[_Side, _Side], division: Division, expected: _Computed, held: _Computed, empty: TableReport
-) -> TableReport:
+    hop: Hop, one: _Side, others: Sequence[_Side], division: Division, expected: _Computed, held: _Computed,
+    empty: TableReport,
+) -> TableReport:  # fmt: skip
     bad = differing(expected.sums, held.sums)
-    total, there = (sum(one.sums.values(), Sum.zero()) for one in (expected, held))
+    total, there = (sum(computed.sums.values(), Sum.zero()) for computed in (expected, held))
     claim = DIFFERENT if bad else EQUALS_SOURCE if expected.served else EQUALS_READ
-    found = _looked_at(hop, sides, division, bad[:_READ_AGAIN]) if bad else None
+    found = _looked_at(hop, one, others, division, bad[:_READ_AGAIN]) if bad else None
     reason = "" if found or not bad else "the rows of the differing segments are too large to be read again"
     return replace(
         empty, claim=claim, reason=reason, rows_source=total.count, rows_target=there.count, left_out=left_out(hop),
@@ -207,12 +227,18 @@ def _judged(
     )  # fmt: skip
 
 
-def _looked_at(hop: Hop, sides: tuple[_Side, _Side], division: Division, segments: Sequence[str]) -> Compared | None:
-    with ThreadPoolExecutor(2) as pool:
-        one, other = pool.map(lambda side: _rows(side, division, segments), sides)
-    if one is None or other is None:
+def _looked_at(
+    hop: Hop, one: _Side, others: Sequence[_Side], division: Division, segments: Sequence[str]
+) -> Compared | None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_rows, one, division, segments)
+        there = [_rows(side, division, segments) for side in others]
+        here = first.result()
+    tables = [table for table in there if table is not None]
+    if here is None or len(tables) < len(there):
         return None
-    return compare_rows(one, other, [column.canon for column in hop.columns], division.places, _TOLD)
+    canons = [column.canon for column in hop.columns]
+    return compare_rows(here, pa.concat_tables(tables), canons, division.places, _TOLD)
 
 
 def _rows(side: _Side, division: Division, segments: Sequence[str]) -> pa.Table | None:

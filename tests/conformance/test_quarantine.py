@@ -75,6 +75,9 @@ def test_all_rows_of_a_key_that_stands_twice(there: str, tmp_path: Path, servers
     assert shape["left_out_constraints"] == []
     again, _ = requested(source, target, on_violation="quarantine")
     assert wire.verify(again, secrets=requested(source, target)[1]).equal
+    now = wire.verify(again, level="full", secrets=requested(source, target)[1])
+    assert now.equal, now  # its quarantine belongs to it
+    assert now.tables[0].reason == claim["reason"]
     name = ".".join(target.quote(part) for part in found["lie_in"].split("."))
     target.ask(f"UPDATE {name} SET word = 'other' WHERE id = 1")
     assert not wire.verify(again, secrets=requested(source, target)[1]).equal
