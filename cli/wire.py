@@ -311,7 +311,8 @@ def _as_they_are(request: Request, secrets: Secrets) -> Plan:
     """A plan that pairs tables and columns of two places, neither of which it would change."""
     choices = tuple(replace(choice, mode="append", before=(), after=()) for choice in request.choices)
     try:
-        return plan(replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=()), secrets)
+        paired = replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=(), moves=False)
+        return plan(paired, secrets)
     except MissingTable as error:
         raise RequestError(
             f"No run of this job is in the target, nor is {error.table}, so there is nothing to verify.",

@@ -71,7 +71,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
-    findings += [*readable.findings, *doubts(ends, entries, statements, existing)]
+    findings += [*readable.findings, *(doubts(ends, entries, statements, existing) if request.moves else ())]
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
     writing = writable(ends, hops, statements, there)
@@ -322,7 +322,7 @@ def _there(ends: Ends, names: Sequence[Relation]) -> list[Table]:
 
 
 def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing: dict[Relation, Table]) -> Entry:
-    entry = _onto(entry, ends, existing.get(entry.table.name))
+    entry = _onto(entry, ends, existing.get(entry.table.name), moves=request.moves)
     known = [finding for c in entry.columns for finding in of_column(entry.source, entry.source.column(c.source), c)]
     keyed = of_key(entry.source.name, entry.table, entry.mode) if ends.target.landing == "transaction" else []
     entry = replace(entry, findings=(*entry.findings, *known, *keyed))
@@ -351,7 +351,7 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     return form if able else ""
 
 
-def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
+def _onto(entry: Entry, ends: Ends, existing: Table | None, *, moves: bool) -> Entry:
     """For modes that fill a table which is there: take its types, and refuse what cannot fit."""
     if entry.mode in ("create", "replace"):
         if existing and entry.mode == "create":
@@ -370,7 +370,7 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None) -> Entry:
     if entry.mode == "fill":
         with permitted(ends.target):
             findings += filling.check_fillable(existing, entry.source.name, ends.target, ends.target_session)
-    columns, renamed = filling.matched(entry.columns, existing, entry.mode, ends.target)
+    columns, renamed = filling.matched(entry.columns, existing, entry.mode, ends.target, moves=moves)
     return replace(entry, table=existing, columns=columns, findings=(*entry.findings, *findings, *renamed))
 
 

@@ -39,7 +39,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Request:
-    """A whole job as asked for. `slice_rows` is how many rows a slice should hold, by estimate."""
+    """A whole job as asked for. `slice_rows` is how many rows a slice should hold, by estimate.
+
+    One that does not move anything only pairs the tables and columns of two places.
+    """
 
     source: Place
     target: Place
@@ -59,13 +62,14 @@ class Request:
     target_owner: str = ""
     partitions: str = "keep"
     on_violation: str = "stop"
+    moves: bool = True
 
 
 def job_of(request: Request) -> str:
     """A name for the job that is equal for equal requests, so that an unfinished run is recognised."""
     content = asdict(request)
     # How a run is verified, or what is put up with, does not make it another job.
-    for name in ("level", "waive", "on_violation"):
+    for name in ("level", "waive", "on_violation", "moves"):
         content.pop(name)
     for choice in content["choices"]:
         choice.pop("on_violation")

@@ -75,7 +75,7 @@ def _missing(name: Relation, there: Sequence[str]) -> RequestError:
 
 
 def matched(
-    columns: Sequence[ColumnPlan], existing: Table, mode: str, engine: Engine
+    columns: Sequence[ColumnPlan], existing: Table, mode: str, engine: Engine, *, moves: bool
 ) -> tuple[tuple[ColumnPlan, ...], list[Finding]]:
     """The columns as the table that is there has them. RequestError for what it lacks, or needs and does not get."""
     where, there = str(existing.name), {column.name: column for column in existing.columns}
@@ -102,7 +102,7 @@ def matched(
         computed = bool(found.generated)
         made.append(replace(column, target=found.name, native=found.native, base=base, computed=computed))
     needed = [c.name for c in there.values() if not (c.nullable or c.default or c.identity or c.generated)]
-    if needed:
+    if needed and moves:
         raise RequestError(
             f"{where} needs a value in {', '.join(needed)}, which the source has not.", table=where, column=needed[0],
             remedy="Give the column a default there, or move a 'query:' that has it.",
