@@ -329,6 +329,8 @@ def _compare_now(plan: Plan, level: str, secrets: Secrets, manifest: Path | None
 
     if manifest and level == "count":
         raise RequestError("A manifest holds checksums of segments.", remedy="Ask for --level standard or full.")
+    if manifest and not manifest.absolute().parent.is_dir():  # said before hours of work, not after them
+        raise RequestError(f"There is no folder {manifest.absolute().parent} for the manifest.")
     report, proofs = full(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
     if manifest:
         manifest.write_text(text_of(plan, report, proofs, now(), version()), encoding="utf-8")

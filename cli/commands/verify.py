@@ -71,6 +71,8 @@ def verify(
     from ...transfer.errors import DifferenceFound, RequestError
     from ..shapes import verify_shape
 
+    if against and manifest:
+        raise typer.BadParameter("--manifest and --against exclude each other.")
     report = _against(against, asked) if against else _compared(asked, level or asked.verify, manifest)
     shape = verify_shape(report)
     say.data(shape)

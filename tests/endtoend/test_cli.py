@@ -487,6 +487,7 @@ def test_verify_names_the_cell_that_differs(shell: Shell) -> None:
     write(shell.folder / "out.sqlite", "UPDATE t SET w = NULL WHERE id = 2; INSERT INTO t VALUES (3, 'x')")
     found = shell.json(*words, "--manifest", "shop.json")
     assert found["tables"][0]["claim"] == "target equals what was read"
+    assert "There is no folder" in shell.refused(*words, "--manifest", "nowhere/shop.json")
     (shell.folder / "one.sqlite").unlink()
     assert shell.json("verify", "--against", "shop.json")["equal"]
     write(shell.folder / "out.sqlite", "UPDATE t SET w = 'b' WHERE id = 2")
