@@ -28,6 +28,11 @@ class Division:
         return first, first + self.step
 
 
+def grouped(division: Division | None) -> tuple[str, str]:
+    """What a query of checksums begins and ends with where the segment's name is its column g; nothing without one."""
+    return ("g, ", " GROUP BY g") if division else ("", "")
+
+
 def by_range(place: int, low: int, high: int, rows: int) -> Division | None:
     """Ranges of a key of one integer; None where it spans too much."""
     if high - low >= _SPAN or not -_SPAN < low <= high < _SPAN:

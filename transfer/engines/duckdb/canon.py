@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
-from ...segments import Division
+from ...segments import Division, grouped
 from .nested import as_json, nested
 
 _SHORT = "u?(tinyint|smallint|integer)"
@@ -36,7 +36,7 @@ def checksum_sql(
     row = f"concat_ws('|', {', '.join(fields)})" if fields else "''"
     condition = f" WHERE {where}" if where else ""
     high, low = (f"('0x' || substr(h, {start}, 16))::UBIGINT" for start in (1, 17))
-    first, last = ("g, ", " GROUP BY g") if division else ("", "")
+    first, last = grouped(division)
     named = f", {_segment(columns, fields, division)} AS g" if division else ""
     return (
         f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "

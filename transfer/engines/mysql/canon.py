@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
-from ...segments import Division
+from ...segments import Division, grouped
 
 _NUMBERED = "( unsigned)?( zerofill)?"
 _SHORT = f"(tinyint|smallint|mediumint|int|integer){_NUMBERED}"
@@ -46,7 +46,7 @@ def checksum_sql(
     # Without the cast a sum of conv() is one of doubles.
     high, low = (f"cast(conv(substr(h, {start}, 16), 16, 10) AS unsigned)" for start in (1, 17))
     # Without a limit the derived table is merged, and SHA-256 computed once for each use.
-    first, last = ("g, ", " GROUP BY g") if division else ("", "")
+    first, last = grouped(division)
     named = f", {_segment(columns, fields, division)} AS g" if division else ""
     return (
         f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
-from ...segments import Division
+from ...segments import Division, grouped
 
 _ARGUMENTS = 90  # a function takes 100
 _BYTES_TO_INTEGERS = 180000  # the first version that casts bytea to bigint
@@ -59,7 +59,7 @@ def checksum_sql(
     named = f", {_segment(fields, division)} AS g" if division else ""
     texts = f"SELECT {_row(fields)} AS r{named} FROM ({rows}) AS p"
     checksums = f"SELECT {words} AS h{', g' if division else ''} FROM ({texts}) AS t OFFSET '0'"
-    first, last = ("g, ", " GROUP BY g") if division else ("", "")
+    first, last = grouped(division)
     return (
         f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
         f"FROM ({checksums}) AS s{last}"
