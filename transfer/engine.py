@@ -370,6 +370,10 @@ class Engine(Protocol):
         """SQL giving (count, high, low, unchecksummed), of each segment behind its name; '' where the engine cannot."""
         ...
 
+    def specimen(self, session: Session, canon: Canon) -> str:
+        """As `checksum`, of the specimen of a form (transfer/specimen.py); '' where this place cannot hold it."""
+        ...
+
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
     ) -> list[Right]:

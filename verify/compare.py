@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..transfer.engine import Engine, Receipt, Session
@@ -14,6 +14,7 @@ from ..transfer.schema.quarantine import quarantine
 from ..transfer.verification import read_back, target_sum
 from .checksum import Sum
 from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, NOT_VERIFIED, Report, TableReport
+from .selftest import check_forms
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address
     session = engine.connect(target)
     try:
         place = _Target(engine, session, target)
+        if level != "count":
+            check_forms(engine, session, forms_of(plan.hops))
         return Report(level, tuple(_table(plan, hop, receipts, level, place) for hop in plan.hops))
     finally:
         session.close()
@@ -105,6 +108,11 @@ def _held(plan: Plan, hop: Hop, target: _Target) -> tuple[Sum, str]:
         return Sum.parse(text), f"computed by {target.engine.name} in SQL"
     back = read_back(target.engine, target.address, hop, plan.checksum)
     return Sum.parse(back), f"by reading {target.engine.name} back through Ropeway's driver"
+
+
+def forms_of(hops: Iterable[Hop]) -> set[str]:
+    """The canonical forms that the checksums of some hops are made of."""
+    return {column.canon.form for hop in hops for column in hop.columns}
 
 
 def left_out(hop: Hop) -> tuple[str, ...]:

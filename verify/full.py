@@ -19,7 +19,7 @@ from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_of
 from .cells import compare_rows
 from .checksum import Sum
-from .compare import aside, left_out
+from .compare import aside, forms_of, left_out
 from .manifest import Manifest, Proof
 from .report import (
     COUNTS_EQUAL,
@@ -32,6 +32,7 @@ from .report import (
     TableReport,
 )  # fmt: skip
 from .segments import Segments, by_client, by_server, differing, segment_names
+from .selftest import check_forms
 
 _READ_AGAIN = 20  # segments whose rows are read again
 _TOLD = 100  # differences that are told one by one
@@ -68,6 +69,8 @@ def full(plan: Plan, source: Address, target: Address, level: str) -> tuple[Repo
         for engine, address in zip(ends, (source, target), strict=True):
             sessions.append(engine.connect(address))
             stack.callback(sessions[-1].close)
+            if level != "count":
+                check_forms(engine, sessions[-1], forms_of(plan.hops))
         tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
         made = []
         for hop in plan.hops:
@@ -82,6 +85,7 @@ def against(manifest: Manifest, target: Address) -> Report:
     """Compare a target with what a manifest says that it held."""
     engine, made = engine_of(target.place.scheme), []
     with closing(engine.connect(target)) as session:
+        check_forms(engine, session, forms_of(manifest.plan.hops))
         tables = {table.name: table for table in engine.tables(session)}
         for proof in manifest.proofs:
             hop = manifest.plan.hop(proof.hop)

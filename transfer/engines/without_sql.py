@@ -131,6 +131,9 @@ class WithoutSql:
     ) -> str:  # fmt: skip
         return ""
 
+    def specimen(self, session: Session, canon: Canon) -> str:
+        return ""
+
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
     ) -> list[Right]:

@@ -21,10 +21,11 @@ from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
+from ...specimen import as_table
 from .. import permissions
 from ..exact import check_column
 from . import aside, catalogue, ddl, further
-from .canon import checksum_sql
+from .canon import SPECIMENS, checksum_sql
 from .connection import DuckSession, is_short_of_memory, limit_memory, qualified
 from .loader import DuckLoader
 from .profile import profile
@@ -216,6 +217,10 @@ class DuckDb:
             return checksum_sql(self.relation(relation), columns, where, division)
         except RequestError:
             return ""  # a form that SQL cannot write of this type is checked by reading back
+
+    def specimen(self, session: Session, canon: Canon) -> str:
+        del session
+        return checksum_sql(*as_table(SPECIMENS, canon))
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool

@@ -13,6 +13,7 @@ from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
 from ...segments import Division, grouped
+from ...specimen import TEXT, Natives
 from .nested import as_json, nested
 
 _SHORT = "u?(tinyint|smallint|integer)"
@@ -21,6 +22,23 @@ _LOCAL = "timestamp|timestamp_s|timestamp_ms|timestamp_ns|datetime"
 _ZONED = "timestamp with time zone|timestamptz|timestamptz_ns"
 _FINE = "timestamp_ns|timestamptz_ns"
 _WIDEST = 38  # digits of a DECIMAL
+
+SPECIMENS: Natives = {
+    "integer": ("(-9007199254740993)::BIGINT", "BIGINT"),
+    "decimal": ("(-1234567.80)::DECIMAL(12,2)", "DECIMAL(12,2)"),
+    "number": ("1.50::DECIMAL(12,2)", "DECIMAL(12,2)"),
+    "float": ("(-0.1)::DOUBLE", "DOUBLE"),
+    "boolean": ("true", "BOOLEAN"),
+    "date": ("'2024-02-29'::DATE", "DATE"),
+    "timestamp": ("'2024-02-29 07:20:00.12'::TIMESTAMP", "TIMESTAMP"),
+    "instant": ("'2024-02-29 07:20:00.12+00'::TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"),
+    "time": ("'07:05:09.5'::TIME", "TIME"),
+    "duration": ("to_microseconds(-90061000001)", "INTERVAL"),
+    "text": (f"'{TEXT}'", "VARCHAR"),
+    "padded": ("'a '", "VARCHAR"),
+    "binary": ("unhex('00AB')", "BLOB"),
+    "uuid": ("'6F9619FF-8B86-D011-B42D-00C04FC964FF'::UUID", "UUID"),
+}  # fmt: skip
 
 
 def checksum_sql(

@@ -22,8 +22,9 @@ from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
 from ...segments import Division
+from ...specimen import as_table
 from . import aside, catalogue, cuts, ddl, further, rights, room
-from .canon import checksum_sql
+from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
 from .source import MySqlSource
@@ -254,6 +255,10 @@ class MySql:
             return checksum_sql(qualified(relation), columns, where, division)
         except RequestError:
             return ""
+
+    def specimen(self, session: Session, canon: Canon) -> str:
+        del session
+        return checksum_sql(*as_table(SPECIMENS, canon))
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool

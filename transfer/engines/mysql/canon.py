@@ -16,6 +16,7 @@ from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
 from ...segments import Division, grouped
+from ...specimen import TEXT, Natives
 
 _NUMBERED = "( unsigned)?( zerofill)?"
 _SHORT = f"(tinyint|smallint|mediumint|int|integer){_NUMBERED}"
@@ -26,6 +27,23 @@ _BLANKED = "char|character"
 _TEXT = r"varchar|tinytext|text|mediumtext|longtext|(enum|set)\b.*"
 _BINARY = "binary|varbinary|tinyblob|blob|mediumblob|longblob"
 _STAMP = "datetime|timestamp"
+
+SPECIMENS: Natives = {
+    "integer": ("-9007199254740993", "bigint"),
+    "decimal": ("cast('-1234567.80' AS decimal(12,2))", "decimal(12,2)"),
+    "number": ("cast('1.50' AS decimal(12,2))", "decimal(12,2)"),
+    "float": ("-0.1e0", "double"),
+    "boolean": ("true", "tinyint(1)"),
+    "date": ("cast('2024-02-29' AS date)", "date"),
+    "timestamp": ("cast('2024-02-29 07:20:00.12' AS datetime(6))", "datetime(6)"),
+    "instant": ("cast(from_unixtime(1709191200.12) AS datetime(6))", "datetime(6)"),  # in the session's time zone
+    "time": ("cast('07:05:09.5' AS time(6))", "time(6)"),
+    "duration": ("cast('-25:01:01.000001' AS time(6))", "time(6)"),
+    "text": (f"'{TEXT}'", "varchar(9)"),
+    "padded": ("'a '", "varchar(9)"),
+    "binary": ("cast(X'00AB' AS binary)", "varbinary(2)"),
+    "uuid": ("'6F9619FF-8B86-D011-B42D-00C04FC964FF'", "varchar(36)"),
+}  # fmt: skip
 
 
 def checksum_sql(

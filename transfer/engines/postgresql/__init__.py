@@ -22,9 +22,10 @@ from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
+from ...specimen import as_table
 from ...types import Fidelity
 from . import aside, catalogue, ddl, further, rights
-from .canon import checksum_sql
+from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, alone, qualified
 from .source import PostgreSqlSource
@@ -296,12 +297,15 @@ class PostgreSql:
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
-        ((version, encoding),) = session.ask(
-            "SELECT current_setting('server_version_num'), current_setting('server_encoding')"
-        )
-        utf8 = encoding == "UTF8"
+        version, utf8 = _writes(session)
         on = alone(session, relation)
-        return checksum_sql(on, columns, where, division=division, server_version=int(str(version)), utf8=utf8)
+        return checksum_sql(on, columns, where, division=division, server_version=version, utf8=utf8)
+
+    def specimen(self, session: Session, canon: Canon) -> str:
+        version, utf8 = _writes(session)
+        if canon.form == "text" and not utf8:
+            return ""  # not every letter of it is in the database's encoding
+        return checksum_sql(*as_table(SPECIMENS, canon), server_version=version, utf8=utf8)
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         """Of tables that are there: row level security hides rows from the proof too, others may inherit from them."""
@@ -345,6 +349,14 @@ class PostgreSql:
         if state in _TRANSIENT or (isinstance(error, psycopg.OperationalError) and not state):
             return "transient"
         return next((kind for prefix, kind in _STATES if state.startswith(prefix)), "other")
+
+
+def _writes(session: Session) -> tuple[int, bool]:
+    """The server's version, and whether the database is encoded in UTF-8."""
+    ((version, encoding),) = session.ask(
+        "SELECT current_setting('server_version_num'), current_setting('server_encoding')"
+    )
+    return int(str(version)), encoding == "UTF8"
 
 
 def _ranges(kind: str, column: str, bounds: Sequence[int | str]) -> tuple[Cut, ...]:

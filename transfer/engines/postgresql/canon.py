@@ -16,6 +16,7 @@ from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
 from ...segments import Division, grouped
+from ...specimen import TEXT, Natives
 
 _ARGUMENTS = 90  # a function takes 100
 _BYTES_TO_INTEGERS = 180000  # the first version that casts bytea to bigint
@@ -29,6 +30,23 @@ _BLANKED = "character|char|bpchar"  # their cast to text drops the blanks, which
 _LOCAL = "timestamp( without time zone)?"
 _ZONED = "timestamp with time zone|timestamptz"
 _CLOCK = "time( without time zone)?"
+
+SPECIMENS: Natives = {
+    "integer": ("(-9007199254740993)::bigint", "bigint"),
+    "decimal": ("(-1234567.80)::numeric(12,2)", "numeric(12,2)"),
+    "number": ("1.50::numeric", "numeric"),
+    "float": ("(-0.1)::float8", "double precision"),
+    "boolean": ("true", "boolean"),
+    "date": ("'2024-02-29'::date", "date"),
+    "timestamp": ("'2024-02-29 07:20:00.12'::timestamp", "timestamp without time zone"),
+    "instant": ("'2024-02-29 07:20:00.12+00'::timestamptz", "timestamp with time zone"),
+    "time": ("'07:05:09.5'::time", "time without time zone"),
+    "duration": ("'-25:01:01.000001'::interval", "interval"),
+    "text": (f"'{TEXT}'::text", "text"),
+    "padded": ("'a '::char(3)", "character(3)"),
+    "binary": (r"'\x00ab'::bytea", "bytea"),
+    "uuid": ("'6F9619FF-8B86-D011-B42D-00C04FC964FF'::uuid", "uuid"),
+}  # fmt: skip
 
 
 def checksum_sql(

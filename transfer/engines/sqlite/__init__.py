@@ -208,6 +208,10 @@ class Sqlite:
     ) -> str:  # fmt: skip
         return ""
 
+    def specimen(self, session: Session, canon: Canon) -> str:
+        del session, canon
+        return ""
+
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
     ) -> list[Right]:
