@@ -29,6 +29,16 @@ def one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
     return checked
 
 
+def all_of(allowed: tuple[str, ...]) -> Callable[[list[str]], list[str]]:
+    """The same for an option that repeats."""
+    check = one_of(allowed)
+
+    def checked(values: list[str]) -> list[str]:
+        return [check(value) for value in values]
+
+    return checked
+
+
 def _or(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 

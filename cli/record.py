@@ -180,6 +180,11 @@ def folder_of(run: str, base: Path | None = None) -> Path:
     return found[0]
 
 
+def repair_folder(base: Path | None = None) -> Path:
+    """A folder of its own for the rows that a repair changes; nothing is made yet."""
+    return (base or Path(FOLDER)) / "repairs" / datetime.now(UTC).strftime("%y%m%d%H%M%S%f")
+
+
 def read_report(run: str = "", base: Path | None = None) -> dict[str, Any]:
     """A run's report. RequestError if the run has not ended."""
     folder = folder_of(run, base)

@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..transfer.engine import Receipt
 from ..transfer.plan import Hop, Plan, hash_of, to_json
@@ -16,6 +16,9 @@ from ..transfer.schema.rollback import Ways
 from ..transfer.violation import LeftOut, described
 from ..verify.report import NOT_VERIFIED, Report, TableReport
 from .wire import Outcome
+
+if TYPE_CHECKING:
+    from .mending import Repair
 
 
 def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -114,6 +117,19 @@ def verify_shape(report: Report) -> dict[str, Any]:
             for table in report.tables
         ],
     }
+
+
+def repair_shape(found: Repair, *, done: bool) -> dict[str, Any]:
+    """What would set the target right, and whether that was done."""
+    tables = [
+        {
+            "target": one.target, "insert": one.tasks.insert, "update": one.tasks.update, "delete": one.tasks.delete,
+            "columns": list(one.tasks.columns), "statements": list(one.statements),
+            "reaches": [asdict(reach) for reach in one.reaches],
+        }
+        for one in found.tables
+    ]  # fmt: skip
+    return {"done": done, "tables": tables}
 
 
 def _found_shape(table: TableReport) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -36,6 +36,9 @@ from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
+
+if TYPE_CHECKING:
+    from .mending import Repair
 
 
 @dataclass(frozen=True)
@@ -296,15 +299,55 @@ def verify(
     """
     secrets = secrets or Secrets()
     target, level = resolve(what.target, secrets.target), level or what.level
-    if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
-        return _compare_now(_as_they_are(what, secrets), level, secrets, manifest)
+    now = _comparable(what, level, secrets)
+    if now:
+        return _compare_now(now, level, secrets, manifest)
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
-    if level == "full" and not any(hop.mode in ("append", "merge") for hop in what.hops):
-        return _compare_now(what, level, secrets, manifest)
     if manifest:
         raise RequestError("A manifest holds the segments of two places.", remedy="Ask for --level full.")
     return _compare(what, receipts, level, target)
+
+
+def _comparable(what: Request | Plan, level: str, secrets: Secrets) -> Plan | None:
+    """The plan by which both places are compared as they are now; None where it is the run that is to be proven."""
+    target = resolve(what.target, secrets.target)
+    if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
+        return _as_they_are(what, secrets)
+    if level != "full":
+        return None
+    finished, _ = _finished(what, target)
+    return None if any(hop.mode in ("append", "merge") for hop in finished.hops) else finished
+
+
+def repairs(what: Request | Plan, level: str = "", secrets: Secrets | None = None) -> Repair:
+    """Compare two places as they are now, and see what would set the target right. Writes nothing."""
+    from .mending import look
+
+    secrets, level = secrets or Secrets(), level or what.level
+    level = level if level in ("standard", "full") else "standard"
+    plan = _comparable(what, "full", secrets)
+    if plan is None:
+        raise RequestError(
+            "The run's rows stand among others in the target (mode append or merge), so what is too much there is not "
+            "known.",
+            remedy="Compare the whole tables: name both places with --source, --target and --table, without the job.",
+        )
+    return look(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
+
+
+def repair(
+    found: Repair, allow: Sequence[str] = (), secrets: Secrets | None = None, kept: Path | None = None
+) -> Report:  # fmt: skip
+    """Carry out what `repairs` found, and compare again. `kept` is a folder for the rows as they were.
+
+    RequestError where it would reach other rows, by a word that is not in `allow`.
+    """
+    from .mending import carry_out
+
+    secrets = secrets or Secrets()
+    plan = found.plan
+    return carry_out(found, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), allow, kept)
 
 
 def _as_they_are(request: Request, secrets: Secrets) -> Plan:
@@ -409,5 +452,18 @@ def report(run: str = "") -> dict[str, Any]:
     return read_report(run)
 
 
-__all__ = ["Left", "Outcome", "Place", "Recorded", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"]
-__all__ += ["sample", "status", "types", "verify", "verify_against"]
+__all__ = [
+    "Left",
+    "Outcome",
+    "Place",
+    "Recorded",
+    "Secrets",
+    "clean",
+    "inspect",
+    "leftovers",
+    "plan",
+    "repair",
+    "repairs",
+    "report",
+]
+__all__ += ["run", "sample", "status", "types", "verify", "verify_against"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -173,6 +173,17 @@ def _atomically(run: str, statement: Statement, loader: Loader, state: str = "do
         for sql in parts(statement.forward):
             loader.execute(sql)
         loader.ledger.journal(run, statement.name, state)
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+
+
+def together(work: Callable[[], None], loader: Loader) -> None:
+    """Do some work on a loader's connection in one transaction, all of it or nothing."""
+    loader.begin()
+    try:
+        work()
         loader.commit()
     except BaseException:
         _roll_back(loader)

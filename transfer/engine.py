@@ -15,6 +15,7 @@ from .rights import Right
 from .rules import Read, Write
 from .schema.aside import Aside
 from .schema.catalogue import Column, Further, Relation, Table
+from .schema.correction import Correction
 from .schema.wording import Wording
 from .segments import Division
 
@@ -361,6 +362,10 @@ class Engine(Protocol):
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         """The statements of one merged slice; see schema/sql.py for their order."""
+        ...
+
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        """The statements that set rows of the hop's target right; an update changes these columns."""
         ...
 
     def checksum(

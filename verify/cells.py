@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from ..transfer.canonical import Canon
+from ..transfer.repair import Wrong
 from .causes import cause
 from .report import Compared, Difference
 from .rowtext import row_texts
@@ -33,19 +34,54 @@ def compare_rows(
 
     Both tables have the same columns in the same order. At most `most` differences are told one by one.
     """
-    one, other = _side(source, canons, places), _side(target, canons, places)
-    keyed = places and not (_has_twins(one) or _has_twins(other))
-    joined = _by_key(one, other) if keyed else _by_count(one, other)
-    changed = joined.filter(pl.col("kind") == "changed")
-    told, columns = _changes(one, other, canons, places, changed, most)
-    lost = {kind: joined.filter(pl.col("kind") == kind) for kind in ("missing", "extra")}
-    for kind, side, place in (("missing", one, "place"), ("extra", other, "there")):
+    joined = _join(source, target, canons, places)
+    changed = joined.of("changed")
+    told, columns = _changes(joined, canons, places, changed, most)
+    lost = {kind: joined.of(kind) for kind in ("missing", "extra")}
+    for kind, side, place in (("missing", joined.one, "place"), ("extra", joined.other, "there")):
         for row in lost[kind][place].head(max(0, most - len(told))):
             told.append(Difference(kind, _key(side, row, places)))  # type: ignore[arg-type]  # one of the two
     return Compared(
-        len(lost["missing"]), len(lost["extra"]), len(changed), max(one.table.num_rows, other.table.num_rows),
+        len(lost["missing"]), len(lost["extra"]), len(changed), max(source.num_rows, target.num_rows),
         tuple(columns.most_common()), tuple(told),
     )  # fmt: skip
+
+
+def wrong_rows(source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> Wrong:
+    """The rows by which the target is not the source, told apart as `compare_rows` does."""
+    joined = _join(source, target, canons, places)
+    changed = joined.of("changed")
+    _, columns = _changes(joined, canons, places, changed, 0)
+    extra = (
+        joined.of("extra")
+        .group_by("key" if joined.keyed else "row", maintain_order=True)
+        .agg(pl.col("there").first(), pl.len())
+    )
+    rows = [
+        (joined.one, joined.of("missing")["place"]), (joined.one, changed["place"]),
+        (joined.other, changed["there"]), (joined.other, extra["there"]),
+    ]  # fmt: skip
+    missing, now, before, gone = (side.batch.take(pa.array(places_.to_list(), pa.int64())) for side, places_ in rows)
+    return Wrong(missing, now, before, gone, tuple(extra["len"]), tuple(columns), joined.keyed)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """Two sides and the places of their rows that differ, each with its kind."""
+
+    one: _Side
+    other: _Side
+    frame: pl.DataFrame
+    keyed: bool
+
+    def of(self, kind: str) -> pl.DataFrame:
+        return self.frame.filter(pl.col("kind") == kind)
+
+
+def _join(source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> _Joined:
+    one, other = _side(source, canons, places), _side(target, canons, places)
+    keyed = bool(places) and not (_has_twins(one) or _has_twins(other))
+    return _Joined(one, other, _by_key(one, other) if keyed else _by_count(one, other), keyed)
 
 
 def _side(table: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> _Side:
@@ -94,11 +130,11 @@ def _by_count(one: _Side, other: _Side) -> pl.DataFrame:
 
 
 def _changes(
-    one: _Side, other: _Side, canons: Sequence[Canon], places: Sequence[int], changed: pl.DataFrame, most: int
+    joined: _Joined, canons: Sequence[Canon], places: Sequence[int], changed: pl.DataFrame, most: int
 ) -> tuple[list[Difference], Counter[str]]:
     """The cells of changed rows that differ: the first of them, and how many in each column."""
-    here = one.batch.take(pa.array(changed["place"].to_list(), pa.int64()))
-    there = other.batch.take(pa.array(changed["there"].to_list(), pa.int64()))
+    here = joined.one.batch.take(pa.array(changed["place"].to_list(), pa.int64()))
+    there = joined.other.batch.take(pa.array(changed["there"].to_list(), pa.int64()))
     found: dict[int, list[int]] = {}
     columns: Counter[str] = Counter()
     for place, (name, canon) in enumerate(zip(here.schema.names, canons, strict=True)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +11,14 @@ import typer
 
 from ...transfer.request import LEVELS
 from .. import say
-from ..options import Asked, Manner, one_of
+from ..options import Asked, Manner, all_of, one_of
 
 if TYPE_CHECKING:
+    from ...transfer.plan import Plan
+    from ...transfer.request import Request
     from ...verify.report import Report
+    from ..mending import Repair
+    from ..wire import Secrets
 
 _SHOWN = 20  # differences; --json has more
 
@@ -30,6 +36,17 @@ Written = Annotated[
         help="Write what was found into a file, by which the target can be checked without its source.",
     ),
 ]  # fmt: skip
+Repairing = Annotated[
+    bool,
+    typer.Option("--repair", help="Show what would set the target right; do it if you agree; compare again."),
+]
+Allowed = Annotated[
+    list[str],
+    typer.Option(
+        "--allow", metavar="WORD", default_factory=list, show_default=False, callback=all_of(("cascade", "triggers")),
+        help="Let a repair reach other rows: cascade (foreign keys that act), triggers.",
+    ),
+]  # fmt: skip
 Known = Annotated[
     Path | None,
     typer.Option(
@@ -45,9 +62,15 @@ def verify(
     level: Level = "",
     manifest: Written = None,
     against: Known = None,
+    repair: Repairing = False,
+    allow: Allowed,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a repair.")] = False,
     manner: Manner,
 ) -> None:
-    """Compare what a finished run read with what the target holds now, or two places as they are. Writes nothing.
+    """Compare what a finished run read with what the target holds now, or two places as they are.
+
+    Writes nothing, but for --repair: that inserts rows that the target lacks, updates changed ones in place, deletes
+    those too many, a transaction a slice, and compares again. With --json and without --yes it is only shown.
 
     The run is the latest one of the same job; its plan and receipts are in the target, so this works from any
     machine. A claim says what was compared: 'target equals what was read' says nothing of what the source holds
@@ -67,16 +90,24 @@ def verify(
       ropeway verify job.yaml --level full --manifest shop.json
 
       ropeway verify --against shop.json
+
+      ropeway verify job.yaml --level full --repair
     """  # fmt: skip
     from ...transfer.errors import DifferenceFound, RequestError
     from ..shapes import verify_shape
 
     if against and manifest:
         raise typer.BadParameter("--manifest and --against exclude each other.")
-    report = _against(against, asked) if against else _compared(asked, level or asked.verify, manifest)
-    shape = verify_shape(report)
+    if repair and (against or manifest):
+        raise typer.BadParameter("--repair compares two places; --manifest and --against exclude it.")
+    level = level or asked.verify
+    if repair:
+        report, shape = _repaired(asked, level, allow, yes=yes)
+    else:
+        report = _against(against, asked) if against else _compared(asked, level, manifest)
+        shape = verify_shape(report)
+        show(shape)
     say.data(shape)
-    show(shape)
     differing = [table for table in shape["tables"] if table["claim"] == "different"]
     if differing:
         names = ", ".join(table["target"] for table in differing)
@@ -85,13 +116,65 @@ def verify(
         raise RequestError(_unproven(report))
 
 
-def _compared(asked: Asked, level: str, manifest: Path | None) -> Report:
+def _repaired(asked: Asked, level: str, allow: Sequence[str], *, yes: bool) -> tuple[Report, dict[str, Any]]:
+    """The comparison after a repair, or before one that was not agreed to."""
+    from ..record import repair_folder
+    from ..shapes import repair_shape, verify_shape
+    from ..wire import repair, repairs
+
+    what, secrets = _wanted(asked)
+    found = repairs(what, level, secrets)
+    shape = verify_shape(found.report)
+    show(shape)
+    if not found.tables:
+        return found.report, shape
+    _show_repair(found)
+    if not yes and not _agreed(found):
+        return found.report, {**shape, "repair": repair_shape(found, done=False)}
+    kept = repair_folder()
+    report = repair(found, allow, secrets, kept)
+    say.out(f"Repaired. The rows as they were are in {kept}." if kept.is_dir() else "Repaired.")
+    shape = verify_shape(report)
+    show(shape)
+    return report, {**shape, "repair": repair_shape(found, done=True)}
+
+
+def _wanted(asked: Asked) -> tuple[Request | Plan, Secrets]:
     from ..overlay import wanted_of
-    from ..wire import verify as compare
     from ..written import is_written, written_of
 
     plan, wanted = written_of(asked) if is_written(asked) else (None, wanted_of(asked))
-    return compare(plan or wanted.request, level=level, secrets=wanted.secrets, manifest=manifest)
+    return plan or wanted.request, wanted.secrets
+
+
+def _show_repair(found: Repair) -> None:
+    say.table(
+        ("table", "insert", "update", "delete", "columns"),
+        [(one.target, one.tasks.insert, one.tasks.update, one.tasks.delete, ", ".join(one.tasks.columns))
+         for one in found.tables],
+        title="Repair",
+    )  # fmt: skip
+    for one in found.tables:
+        for statement in one.statements:
+            say.out(f"  {statement}")
+        for reach in one.reaches:
+            say.warn(f"{reach.message}: --allow {reach.allow}")
+
+
+def _agreed(found: Repair) -> bool:
+    """Ask, where there is somebody to be asked."""
+    if say.voice().json or not sys.stdin.isatty():
+        say.note("Nothing was changed: --yes carries the repair out.")
+        return False
+    rows = sum(one.tasks.insert + one.tasks.update + one.tasks.delete for one in found.tables)
+    return typer.confirm(f"Change {say.count(rows, 'row')} of {found.plan.target}?", err=True)
+
+
+def _compared(asked: Asked, level: str, manifest: Path | None) -> Report:
+    from ..wire import verify as compare
+
+    what, secrets = _wanted(asked)
+    return compare(what, level=level, secrets=secrets, manifest=manifest)
 
 
 def _against(manifest: Path, asked: Asked) -> Report:

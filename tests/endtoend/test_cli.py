@@ -468,31 +468,3 @@ def test_the_library_says_the_same_words(source: tuple[str, str], tmp_path: Path
     assert len(ropeway.inspect(url)) == 2
     assert len(ropeway.clean(plan.run, url, undo=True).statements) == 3
     assert ropeway.inspect(url) == []
-
-
-def test_verify_names_the_cell_that_differs(shell: Shell) -> None:
-    rows = "CREATE TABLE t (id INTEGER PRIMARY KEY, w VARCHAR(9)); INSERT INTO t VALUES (1, 'a'), (2, NULL), (3, 'x')"
-    write(shell.folder / "one.sqlite", rows)
-    write(shell.folder / "out.sqlite", f"{rows}; UPDATE t SET w = '' WHERE id = 2; DELETE FROM t WHERE id = 3")
-    words = ("verify", "--source", "sqlite:///one.sqlite", *TARGET, "--level", "full")
-    done = shell(*words, status=5)
-    assert "1 of 1 segments differ. In 1 of them: 1 missing, 1 changed." in done.stdout
-    assert "empty for NULL" in done.stdout
-    found = json.loads(shell(*words, "--json", status=5).stdout)["tables"][0]
-    assert (found["partitions"], found["differing_partitions"]) == (1, 1)
-    assert found["differences"] == [
-        {"kind": "changed", "key": {"id": "2"}, "column": "w", "source": None, "target": "", "cause": "empty for NULL"},
-        {"kind": "missing", "key": {"id": "3"}, "column": "", "source": None, "target": None, "cause": ""},
-    ]
-    write(shell.folder / "out.sqlite", "UPDATE t SET w = NULL WHERE id = 2; INSERT INTO t VALUES (3, 'x')")
-    found = shell.json(*words, "--manifest", "shop.json")
-    assert found["tables"][0]["claim"] == "target equals what was read"
-    assert "There is no folder" in shell.refused(*words, "--manifest", "nowhere/shop.json")
-    (shell.folder / "one.sqlite").unlink()
-    assert shell.json("verify", "--against", "shop.json")["equal"]
-    write(shell.folder / "out.sqlite", "UPDATE t SET w = 'b' WHERE id = 2")
-    found = shell.json("verify", "--against", "shop.json", status=5)
-    assert found["tables"][0]["reason"].endswith("it differs where id is from 1 to 3")
-    assert "no manifest" in shell.refused("verify", "--against", "out.sqlite")
-    assert "cannot be read" in shell.refused("verify", "--against", "missing.json")
-    assert not list(shell.folder.glob(".ropeway*"))

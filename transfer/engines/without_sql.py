@@ -18,6 +18,7 @@ from ..rights import Right
 from ..rules import Read, Write
 from ..schema.aside import Aside
 from ..schema.catalogue import Column, Further, Relation, Table
+from ..schema.correction import Correction
 from ..schema.sql import double_quoted, text_literal
 from ..schema.wording import Wording
 from ..segments import Division
@@ -124,6 +125,9 @@ class WithoutSql:
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         return ()
+
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        return Correction("", "", "", "")
 
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

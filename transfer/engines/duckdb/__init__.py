@@ -18,6 +18,7 @@ from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...rights import Right
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
+from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
@@ -208,6 +209,9 @@ class DuckDb:
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         return merge(self, hop, staging, preimages, MergeWords())
+
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        return correction(self, hop, staging, columns, CorrectWords(row="{t}.rowid"))
 
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

@@ -19,6 +19,7 @@ from ...rights import Right
 from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
+from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
 from ...segments import Division
@@ -244,6 +245,9 @@ class MySql:
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         return merge(self, hop, staging, preimages, MergeWords("NOT ({t} <=> {s})", joined_update=True))
 
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        return correction(self, hop, staging, columns, _CORRECT)
+
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
@@ -362,6 +366,7 @@ class MySql:
 
 _NOW = "CURRENT_TIMESTAMP({digits})"
 _OCTETS = "CAST(CONVERT({} USING utf8mb4) AS BINARY)"
+_CORRECT = CorrectWords("{t} <=> {s}", _OCTETS, joined_update=True, heed="SET foreign_key_checks = 1")
 ENGINES = {
     # PAD SPACE collations take 'a' and 'a ' for equal keys; MariaDB has one that does not.
     # Before MySQL 8.0.13 a default is a constant or the moment, and long types have none.

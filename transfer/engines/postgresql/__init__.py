@@ -19,6 +19,7 @@ from ...rights import Right
 from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
+from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
@@ -43,6 +44,7 @@ _STATES: tuple[tuple[str, Failure], ...] = (
 _BINARY = "postgresql copy binary"
 
 
+_CORRECT = CorrectWords(octets='{}::text COLLATE "C"', row="{t}.tableoid, {t}.ctid")
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
@@ -292,6 +294,9 @@ class PostgreSql:
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         return merge(self, hop, staging, preimages, MergeWords())
+
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        return correction(self, hop, staging, columns, _CORRECT)
 
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

@@ -15,6 +15,7 @@ from ...rights import Right
 from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
+from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
@@ -31,6 +32,7 @@ _WORDS = Wording(
     generated=("STORED", "VIRTUAL"), exact=False, folds=False, expressions=True,
     collations=frozenset({"NOCASE", "RTRIM"}), deferrable=True,
 )  # fmt: skip
+_CORRECT = CorrectWords("{t} IS {s}", "CAST({} AS BLOB)", "{t}.rowid", heed="PRAGMA foreign_keys = ON")
 
 
 class Sqlite:
@@ -201,6 +203,9 @@ class Sqlite:
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         return merge(self, hop, staging, preimages, MergeWords("{t} IS NOT {s}"))
+
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        return correction(self, hop, staging, columns, _CORRECT)
 
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

@@ -1,0 +1,160 @@
+"""`ropeway verify --repair`: what would set the target right, and doing it.
+
+Here what verify finds meets what transfer can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from ..transfer.engine import Engine, Loader
+from ..transfer.engines import engine_of
+from ..transfer.errors import EngineError, RequestError
+from ..transfer.place import Address
+from ..transfer.plan import Hop, Plan
+from ..transfer.repair import Mender, Reach, Tasks, reaches, staging_of, triggers_of
+from ..transfer.schema.catalogue import Relation, Table
+from ..transfer.schema.order import in_families
+from ..verify.full import full
+from ..verify.manifest import Proof
+from ..verify.report import DIFFERENT, Report
+from ..verify.sides import Pair, paired
+from ..verify.wrong import wrong_slices
+
+_STAGING = "ropeway_repair_staging"
+
+
+@dataclass(frozen=True)
+class TableRepair:
+    """What would set one table right, what it reaches beyond that, and the statements it is done by."""
+
+    hop: str
+    target: str
+    tasks: Tasks
+    reaches: tuple[Reach, ...]
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A comparison, and what would set its target right."""
+
+    plan: Plan
+    level: str
+    report: Report
+    proofs: tuple[Proof, ...]
+    tables: tuple[TableRepair, ...]
+
+
+def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
+    """Compare, and read the differing segments again for what is to be done. Writes nothing."""
+    report, proofs = full(plan, source, target, level)
+    known = {proof.hop: proof for proof in proofs}
+    wrong = [hop for hop, one in zip(plan.hops, report.tables, strict=True) if one.claim == DIFFERENT]
+    engine = engine_of(plan.target.scheme)
+    made = []
+    if wrong:
+        _check(engine, wrong)
+        with paired(plan, source, target, level) as pairs, closing(engine.connect(target)) as session:
+            tables = {table.name: table for table in engine.tables(session)}
+            for pair in pairs:
+                if pair.hop not in wrong:
+                    continue
+                _check_alone(pair)
+                tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
+                reached = reaches(pair.hop, tasks, list(tables.values()), triggers_of(engine, session, pair.hop.writes))
+                made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, tuple(reached)))
+    return Repair(plan, level, report, proofs, tuple(made))
+
+
+def _check(engine: Engine, hops: Sequence[Hop]) -> None:
+    if engine.landing != "transaction":
+        raise RequestError(
+            f"A repair is one transaction a slice, which {engine.name} has not.", table=str(hops[0].writes),
+            remedy="Load the table anew: ropeway run --mode replace.",
+        )  # fmt: skip
+
+
+def _check_alone(pair: Pair) -> None:
+    if len(pair.others) > 1:
+        raise RequestError(
+            f"Rows of {pair.hop.writes} lie in quarantine, and where a row belongs is not for a repair to say.",
+            table=str(pair.hop.writes), remedy="Settle the quarantine first.",
+        )  # fmt: skip
+
+
+def _repair_of(engine: Engine, hop: Hop, table: Table, tasks: Tasks, reached: tuple[Reach, ...]) -> TableRepair:
+    staged, making = staging_of(engine, hop, table, _STAGING)
+    found = engine.correct(staged, staged.into, tasks.columns)
+    delete = found.delete if tasks.keyed else found.surplus.format(rows="n")
+    wanted = ((making, tasks.update or tasks.delete), (delete, tasks.delete), (found.update, tasks.update))
+    loaded = (f"-- {tasks.insert:,} rows are loaded into {engine.relation(hop.writes)}",) if tasks.insert else ()
+    return TableRepair(hop.name, str(hop.writes), tasks, reached, (*(sql for sql, rows in wanted if rows), *loaded))
+
+
+def carry_out(found: Repair, source: Address, target: Address, allow: Sequence[str], kept: Path | None) -> Report:
+    """Set each table right, a transaction a slice, and compare again."""
+    refused = [reach for table in found.tables for reach in table.reaches if reach.allow not in allow]
+    if refused:
+        words = " ".join(f"--allow {word}" for word in dict.fromkeys(reach.allow for reach in refused))
+        raise RequestError(
+            f"The repair reaches more than its own rows: {'; '.join(reach.message for reach in refused)}.",
+            remedy=f"Nothing was changed. If that is meant: {words}",
+        )
+    _carry_out(found, source, target, kept)
+    report, _ = full(found.plan, source, target, found.level)
+    return report
+
+
+def _carry_out(found: Repair, source: Address, target: Address, kept: Path | None) -> None:
+    """Extra rows of children go before their parents', and missing rows of parents come before their children's."""
+    engine = engine_of(found.plan.target.scheme)
+    hops = {found.plan.hop(table.hop).writes: found.plan.hop(table.hop) for table in found.tables}
+    with closing(engine.connect(target)) as session:
+        tables = {table.name: table for table in engine.tables(session) if table.name in hops}
+    order = list(in_families(tables))
+    linked = _linked(tables)
+    proofs = {proof.hop: proof for proof in found.proofs}
+    # DuckDB opens a file for readers once it is open for a writer, and not the other way about.
+    with closing(engine.loader(target)) as loader, paired(found.plan, source, target, found.level) as pairs:
+        sides = {pair.hop.writes: pair for pair in pairs if pair.hop.writes in hops}
+        for deleting, names in ((True, reversed(order)), (False, [name for name in order if name in linked])):
+            for name in names:
+                staged, making = staging_of(engine, hops[name], tables[name], _STAGING)
+                _hold(loader, name)
+                with _kept(kept, hops[name]) as keep:
+                    mender = Mender(engine, loader, staged, keep)
+                    with mender.staging(making):
+                        for wrong in wrong_slices(sides[name], proofs[hops[name].name]):
+                            mender.mend(wrong, deleting=deleting, writing=name not in linked or not deleting)
+
+
+def _linked(tables: Mapping[Relation, Table]) -> set[Relation]:
+    """The tables of which one refers to another."""
+    pairs = [(table.name, fk.references) for table in tables.values() for fk in table.foreign_keys]
+    return {name for pair in pairs if pair[0] != pair[1] and pair[1] in tables for name in pair}
+
+
+def _hold(loader: Loader, name: Relation) -> None:
+    if not loader.hold(str(name)):
+        raise EngineError(f"A run of Ropeway is moving rows into {name}.", table=str(name))
+
+
+@contextmanager
+def _kept(folder: Path | None, hop: Hop) -> Iterator[Callable[[pa.RecordBatch], None]]:
+    """Where rows of a table go before they are changed or deleted: an Arrow file of its name."""
+    if folder is None:
+        yield lambda rows: None
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+    file = next(f for n in count() if not (f := folder / f"{quote(str(hop.writes), safe=' ')}{n or ''}.arrow").exists())
+    with pa.ipc.new_file(str(file), schema) as writer:
+        yield lambda rows: writer.write_batch(rows.cast(schema))

@@ -1,0 +1,145 @@
+"""A repair sets the target right by the fewest changes: in place, never by deleting a row that stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from moves import moved, requested
+from ropeway.cli import wire
+from ropeway.cli.mending import Repair
+from ropeway.transfer import segments
+from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.request import Choice
+from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+
+TABLES = ("loose", "parent", "child", "named")
+TRIGGERS = {
+    "sqlite": "CREATE TRIGGER noted AFTER UPDATE ON parent BEGIN INSERT INTO notes VALUES ('fired'); END",
+    "mariadb": "CREATE TRIGGER noted AFTER UPDATE ON parent FOR EACH ROW INSERT INTO notes VALUES ('fired')",
+    "postgresql": (
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN INSERT INTO notes VALUES ('fired'); RETURN NEW; END$$;"
+        "CREATE TRIGGER noted AFTER UPDATE ON parent FOR EACH ROW EXECUTE FUNCTION note()"
+    ),
+}
+TRIGGERS["mysql"] = TRIGGERS["mariadb"]
+
+
+@pytest.fixture(autouse=True)
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "ROWS", 100)
+
+
+def filled(place: Spot, cascade: str = "") -> None:
+    """A parent with its child, a table by a text, and one without a key."""
+    place.ask("CREATE TABLE parent (id INTEGER NOT NULL PRIMARY KEY, word VARCHAR(40), price DECIMAL(12,2))")
+    place.ask(
+        "CREATE TABLE child (id INTEGER NOT NULL PRIMARY KEY, parent INTEGER, seen TIMESTAMP, "
+        f"CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES parent (id){cascade})"
+    )
+    place.ask("CREATE TABLE named (code VARCHAR(40) NOT NULL PRIMARY KEY, n INTEGER)")
+    place.ask("CREATE TABLE loose (n INTEGER, word VARCHAR(40))")
+    place.ask("INSERT INTO parent VALUES " + ", ".join(f"({n}, 'wörd {n}', {n}.25)" for n in range(400)))
+    place.ask("INSERT INTO child VALUES " + ", ".join(f"({n}, {n}, '2024-03-01 10:00:00.5')" for n in range(400)))
+    place.ask("INSERT INTO named VALUES " + ", ".join(f"('code {n}', {n})" for n in range(300)))
+    place.ask("INSERT INTO loose VALUES (1, 'a'), (1, 'a'), (2, NULL), (3, ''), (4, 'x')")
+
+
+def looked(source: Spot, target: Spot, *tables: str) -> tuple[Repair, wire.Secrets]:
+    choices = tuple(Choice(name) for name in tables or TABLES)
+    request, secrets = requested(source, target, choices=choices)
+    return wire.repairs(request, "full", secrets), secrets
+
+
+def counts(found: Repair) -> dict[str, tuple[int, int, int]]:
+    return {
+        one.target.rpartition(".")[2]: (one.tasks.insert, one.tasks.update, one.tasks.delete) for one in found.tables
+    }
+
+
+def spoilt(target: Spot) -> None:
+    for sql in (
+        "UPDATE parent SET word = 'wörd 7 ' WHERE id = 7",
+        "UPDATE parent SET price = 0, word = NULL WHERE id = 350",
+        "DELETE FROM child WHERE id IN (3, 4)",
+        "DELETE FROM parent WHERE id = 3",
+        "INSERT INTO parent VALUES (900, 'x', 1)",
+        "INSERT INTO child VALUES (901, 900, NULL)",
+        "UPDATE child SET seen = NULL WHERE id = 399",
+        "DELETE FROM named WHERE code = 'code 1'",
+        "INSERT INTO named VALUES ('Code 2', 2)",
+        "INSERT INTO loose VALUES (1, 'a'), (1, 'a'), (1, 'A'), (9, NULL)",
+        "DELETE FROM loose WHERE n = 4",
+    ):
+        target.ask(sql)
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_a_repair_sets_right(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    filled(source)
+    moved(source, target)
+    before = {name: sorted(map(repr, target.ask(f"SELECT * FROM {name}"))) for name in TABLES}
+    assert not looked(source, target)[0].tables
+    spoilt(target)
+    found, secrets = looked(source, target)
+    assert counts(found) == {"parent": (1, 2, 1), "child": (2, 1, 1), "named": (1, 0, 1), "loose": (1, 0, 4)}
+    assert {reach.allow for one in found.tables for reach in one.reaches} == set()
+    assert wire.repair(found, (), secrets, tmp_path / "kept").equal
+    assert {name: sorted(map(repr, target.ask(f"SELECT * FROM {name}"))) for name in TABLES} == before
+    assert not [name for (name,) in _tables(target) if "repair" in name]
+    kept = {
+        file.stem.rpartition(".")[2].split("0")[0]: pa.ipc.open_file(str(file)).read_all()
+        for file in tmp_path.glob("kept/*")
+    }
+    assert {"id": 900, "word": "x"}.items() <= kept["parent"].to_pylist()[0].items()
+    assert not looked(source, target)[0].tables
+
+
+def _tables(place: Spot) -> list[tuple[str, ...]]:
+    if place.engine == "sqlite":
+        return place.ask("SELECT name FROM sqlite_schema")
+    return place.ask("SELECT table_name FROM information_schema.tables")
+
+
+@pytest.mark.parametrize("there", [name for name in SQL_ENGINES if name != "duckdb"])
+def test_what_reaches_other_rows_needs_a_word(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    filled(source, " ON DELETE CASCADE")
+    moved(source, target)
+    target.ask("CREATE TABLE notes (word VARCHAR(9))")
+    target.ask(TRIGGERS[there])
+    target.ask("INSERT INTO parent VALUES (900, 'x', 1)")
+    target.ask("INSERT INTO child VALUES (5000, 900, NULL)")
+    target.ask("UPDATE parent SET word = 'y' WHERE id = 1")
+    target.ask("DELETE FROM notes")
+    found, secrets = looked(source, target, "parent")
+    (table,) = found.tables
+    assert [reach.allow for reach in table.reaches] == ["cascade", "triggers"]
+    for words, missing in (((), "--allow cascade --allow triggers"), (("cascade",), "--allow triggers")):
+        with pytest.raises(RequestError) as error:
+            wire.repair(found, words, secrets)
+        assert error.value.remedy.endswith(missing)
+    assert target.ask("SELECT count(*) FROM parent WHERE id = 900 OR word = 'y'") == [(2,)]
+    assert wire.repair(found, ("cascade", "triggers"), secrets).equal
+    assert target.ask("SELECT count(*) FROM child WHERE id = 5000") == [(0,)]
+    assert target.ask("SELECT word FROM notes") == [("fired",)]
+
+
+@pytest.mark.parametrize("there", ["postgresql", "mariadb", "sqlite"])
+def test_a_slice_that_is_refused_leaves_all_as_it_was(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    filled(source)
+    moved(source, target)
+    target.ask("INSERT INTO parent VALUES (900, 'x', 1)")
+    target.ask("INSERT INTO child VALUES (5000, 900, NULL)")  # stays, for it is not asked for
+    target.ask("DELETE FROM named WHERE code = 'code 9'")
+    target.ask("UPDATE parent SET word = 'y' WHERE id = 899 - 500")
+    found, secrets = looked(source, target, "parent")
+    with pytest.raises(EngineError, match=r"refused to set .*parent right"):
+        wire.repair(found, (), secrets)
+    assert target.ask("SELECT count(*) FROM parent WHERE id = 900 OR word = 'y'") == [(2,)]
+    assert there in MYSQL_FAMILY or not [name for (name,) in _tables(target) if "repair" in name]

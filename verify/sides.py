@@ -1,0 +1,187 @@
+"""One place's rows of a hop: its segments, by its server or of what is read, and the rows of some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from ..transfer.canonical import Canon
+from ..transfer.engine import Engine, Session
+from ..transfer.engines import engine_of
+from ..transfer.place import Address
+from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
+from ..transfer.schema.catalogue import Relation, Table
+from ..transfer.segments import Division, by_digits, by_range
+from ..transfer.types import INTEGERS, Fidelity
+from ..transfer.verification import backwards, rows_of
+from .checksum import Sum
+from .compare import aside, forms_of
+from .segments import Segments, by_client, by_server, segment_names
+from .selftest import check_forms
+
+_MOST_BYTES = 128 << 20  # of the rows that a side reads again
+READ_AGAIN = 20  # segments whose rows are read again at a time
+_WHOLE = (Slice(1, Cut()),)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One place's rows of a hop: `hop` reads them, and `columns` are what its server can make a checksum of."""
+
+    engine: Engine
+    session: Session
+    address: Address
+    hop: Hop
+    relation: Relation
+    columns: tuple[tuple[str, ColumnPlan, str], ...]
+
+    def names(self, places: Sequence[int]) -> list[str]:
+        """The columns at these places as this side's SQL calls them."""
+        return [self.engine.quote(self.hop.columns[place].source) for place in places]
+
+
+def side(engine: Engine, session: Session, address: Address, hop: Hop, table: Table | None) -> Side:
+    hop = replace(hop, slices=_WHOLE, raw="")
+    plain = table and not hop.query and not any(c.zone or c.fidelity is Fidelity.LOSSY for c in hop.columns)
+    columns = [(engine.quote(c.source), c, _native(table, c.source)) for c in hop.columns] if table and plain else []
+    return Side(engine, session, address, hop, hop.reads, tuple(columns))
+
+
+def _native(table: Table, name: str) -> str:
+    column = table.column(name)
+    return column.base or column.native
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A hop's rows in both places. In the target they may lie in several tables, of which `said` tells."""
+
+    hop: Hop
+    one: Side
+    others: tuple[Side, ...]
+    said: str
+
+    @property
+    def canons(self) -> list[Canon]:
+        return [column.canon for column in self.hop.columns]
+
+    def rows_in(self, division: Division, segments: Sequence[str]) -> tuple[pa.Table, pa.Table] | None:
+        """The source's and the target's rows of some segments; None if they are too many to be held."""
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(rows_in, self.one, division, segments)
+            there = [rows_in(side, division, segments) for side in self.others]
+            here = first.result()
+        tables = [table for table in there if table is not None]
+        return None if here is None or len(tables) < len(there) else (here, pa.concat_tables(tables))
+
+
+@contextmanager
+def paired(plan: Plan, source: Address, target: Address, level: str) -> Iterator[Iterator[Pair]]:
+    """The hops of a plan with their sides, on connections of their own."""
+    ends = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
+    with ExitStack() as stack:
+        sessions = []
+        for engine, address in zip(ends, (source, target), strict=True):
+            sessions.append(engine.connect(address))
+            stack.callback(sessions[-1].close)
+            if level != "count":
+                check_forms(engine, sessions[-1], forms_of(plan.hops))
+        tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
+        yield (
+            Pair(
+                hop, side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads)),
+                *held_by(plan, hop, ends[1], sessions[1], target, tables[1]),
+            )
+            for hop in plan.hops
+        )  # fmt: skip
+
+
+def held_by(
+    plan: Plan, hop: Hop, engine: Engine, session: Session, address: Address, tables: Mapping[Relation, Table]
+) -> tuple[tuple[Side, ...], str]:
+    """Where a hop's rows lie in the target: its table, and what a run put into quarantine; a word on that."""
+    others, said = aside(plan, hop, session, engine)
+    return tuple(
+        side(engine, session, address, backwards(engine, one), tables.get(one.writes)) for one in (hop, *others)
+    ), said
+
+
+def division_of(hop: Hop, one: Side, other: Side) -> Division:
+    names = [column.target for column in hop.columns]
+    places = tuple(names.index(name) for name in hop.key) if set(hop.key) <= set(names) else ()
+    sides = [side for side in (one, other) if side.engine.landing == "transaction" and not side.hop.query]
+    numbers = len(places) == 1 and hop.columns[places[0]].type.kind in INTEGERS
+    found = [_extent(side, places[0] if numbers else None) for side in sides]
+    rows = max([count for _, _, count in found] or [hop.rows, 0])
+    lows, highs = [low for low, _, _ in found if low is not None], [high for _, high, _ in found if high is not None]
+    ranged = by_range(places[0], min(lows), max(highs), rows) if numbers and len(sides) == 2 and lows else None
+    return ranged or by_digits(places, rows)
+
+
+def _extent(side: Side, place: int | None) -> tuple[int | None, int | None, int]:
+    key = side.names([place])[0] if place is not None else "NULL"
+    clause = f" WHERE ({side.hop.where})" if side.hop.where else ""
+    on = side.engine.relation(side.relation)
+    ((low, high, rows),) = side.session.ask(f"SELECT min({key}), max({key}), count(*) FROM {on}{clause}")
+    return (None if low is None else int(str(low))), (None if high is None else int(str(high))), int(str(rows))
+
+
+@dataclass(frozen=True)
+class Computed:
+    sums: Segments
+    how: str
+    served: bool
+
+
+def together(parts: Sequence[Computed]) -> Computed:
+    """The segments of rows that lie in several tables of one place."""
+    sums = dict(parts[0].sums)
+    for part in parts[1:]:
+        for name, one in part.sums.items():
+            sums[name] = sums.get(name, Sum.zero()) + one
+    return replace(parts[0], sums=sums)
+
+
+def segments_of(side: Side, division: Division, *, asked: bool) -> Computed:
+    """The segments of a side, by its server if that is `asked`; else, or where it cannot, of the rows as read."""
+    canons = [column.canon for column in side.hop.columns]
+    if asked and side.columns:
+        columns = [(name, column.canon, native) for name, column, native in side.columns]
+        sums = by_server(side.engine, side.session, side.relation, columns, side.hop.where, division)
+        if sums is not None:
+            inside = side.engine.writers == "one"  # its library runs in this process
+            return Computed(
+                sums, f"{side.engine.name} in SQL" + (", a second, independent read" if inside else ""), True
+            )
+    sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division)
+    return Computed(sums, f"of what Ropeway's driver reads from {side.engine.name}", False)
+
+
+def rows_in(side: Side, division: Division, segments: Sequence[str]) -> pa.Table | None:
+    """The rows of some segments, by a range of the key or one more pass over the table; None if they are too many."""
+    hop, canons, wanted = side.hop, [column.canon for column in side.hop.columns], list(segments)
+    if division.step:
+        within = " OR ".join(_range(side, division, segment) for segment in segments)
+        hop = replace(hop, where=f"({hop.where}) AND ({within})" if hop.where else within)
+    keep: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda batch: batch.filter(  # noqa: E731 - one use
+        segment_names(batch, canons, division).is_in(wanted).to_arrow()
+    )
+    batches: Iterator[pa.RecordBatch] = map(keep, rows_of(side.engine, side.address, hop))
+    schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+    held, size = [], 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size > _MOST_BYTES:
+            return None
+    return pa.Table.from_batches(held, schema)
+
+
+def _range(side: Side, division: Division, segment: str) -> str:
+    first, end = division.bounds(segment)
+    (key,) = side.names(division.places)
+    return f"({key} >= {first} AND {key} < {end})"
