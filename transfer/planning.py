@@ -202,7 +202,7 @@ def _shaped(
     table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
     table, behind = traits.kept(table, unzoned, ends)
     untold += [*unsaid, *behind]
-    if ends.source.family == ends.target.family and not zones:  # bounds of partitions mean the wall clock
+    if ends.source.family == ends.target.family:
         table = _divided(table, source, item, request, ends)
     untold += told(table, source)
     mode = item.choice.mode or request.mode
@@ -304,6 +304,7 @@ def _divided(table: Table, source: Table, item: Selected, request: Request, ends
     """The table with the source's partitions and tablespace, where the target's words for them are the same."""
     space = source.space if source.space in ends.target_words.spaces else ""
     keeps = request.partitions == "keep" and (item.choice.mode or request.mode) == "create" and not request.limit
+    keeps = keeps and not item.choice.zones  # bounds of partitions mean the wall clock
     if not keeps or any(column.name not in {c.name for c in table.columns} for column in source.columns):
         return replace(table, space=space, storage=source.storage)
     homes = {part.name: Relation(table.name.schema, part.name.table) for part in source.parts} | {

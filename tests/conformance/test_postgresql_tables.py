@@ -118,6 +118,7 @@ RICH = (
     "ALTER TABLE c ALTER COLUMN other SET STORAGE EXTERNAL",
     "ALTER TABLE c ALTER COLUMN part SET STATISTICS 500",
     "ALTER TABLE c ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE c SET (fillfactor = 70, toast.autovacuum_enabled = false)",
     *(
         f"COMMENT ON CONSTRAINT {name} ON c IS 'it''s {{{name}}}'"
         for name in ("to_p", "above", "one", "apart", "c_pkey")
@@ -136,7 +137,8 @@ SHAPES = (
     "SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxname = 'together'",
     "SELECT attname::text, attstorage::text, attstattarget FROM pg_attribute WHERE attrelid = 'c'::regclass "
     "AND attnum > 0 ORDER BY attnum",
-    "SELECT relname::text, relrowsecurity FROM pg_class WHERE relname IN ('p', 'c') ORDER BY 1",
+    "SELECT relname::text, relrowsecurity, reloptions FROM pg_class WHERE relname IN ('p', 'c') ORDER BY 1",
+    "SELECT t.reloptions FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid WHERE c.relname = 'c'",
 )
 
 
@@ -161,6 +163,7 @@ def test_what_no_other_engine_says_of_a_table_is_named(tmp_path: Path, servers: 
     told = "\n".join(said(moved(source, target).plan))
     for words in (
         "row level security, without which", "storage of other: EXTERNAL", "statistics together:",
+        "fillfactor=70, toast.autovacuum_enabled=false",
         "comment on constraint to_p", "comment on index by_part", "arrives without ON DELETE SET NULL (p)",
     ):  # fmt: skip
         assert words in told, words

@@ -101,7 +101,7 @@ def test_what_means_the_wall_clock_is_not_carried(tmp_path: Path, servers: Serve
     source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
     source.ask(
         "CREATE TABLE t (id int PRIMARY KEY, c6 timestamp DEFAULT '2024-07-01 12:00', other int CHECK (other > 0), "
-        "CONSTRAINT late CHECK (c6 > '2000-01-01'))"
+        "CONSTRAINT late CHECK (c6 > '2000-01-01')) WITH (fillfactor=70)"
     )
     source.ask("CREATE INDEX few ON t (id) WHERE c6 > '2024-01-01'")
     source.ask("CREATE INDEX plain ON t (c6)")
@@ -110,6 +110,17 @@ def test_what_means_the_wall_clock_is_not_carried(tmp_path: Path, servers: Serve
     assert [one[:20] for one in lost] == ["check late", "index few", "the default of c6: '"]
     names = target.ask("SELECT indexname FROM pg_indexes WHERE tablename = 't' ORDER BY 1")
     assert names == [("plain",), ("t_pkey",)]
+    assert target.ask("SELECT reloptions FROM pg_class WHERE relname = 't'") == [(["fillfactor=70"],)]
+
+
+def test_what_stands_behind_the_columns_stays(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (id TEXT PRIMARY KEY, c0 timestamp) WITHOUT ROWID")
+    source.ask("CREATE TABLE s (id TEXT PRIMARY KEY, c0 TEXT) STRICT")
+    zones, types = (("c0", "Europe/Paris"),), (("c0", "timestamp"),)
+    moved(source, target, choices=(Choice("t", zones=zones),))
+    assert target.ask("SELECT wr FROM pragma_table_list WHERE name = 't'") == [(1,)]
+    assert "s is STRICT, and its column c0" in refusal(source, target, choices=(Choice("s", types=types, zones=zones),))
 
 
 def test_partitions_by_the_wall_clock_are_not_carried(tmp_path: Path, servers: Servers) -> None:

@@ -13,6 +13,9 @@ from ...schema.sql import text_literal
 from . import traits, usertypes
 from .session import USERS
 
+# Of a table, and of the one beside it where its long values lie.
+_OPTIONS = """array_to_string({0}.reloptions || ARRAY(SELECT 'toast.' || o FROM pg_class e, unnest(e.reloptions) o
+       WHERE e.oid = {0}.reltoastrelid), ', ')"""
 _TABLES = f"""
 SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        CASE c.relkind WHEN 'p' THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::float8 FROM
@@ -20,7 +23,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int,
        coalesce(obj_description(c.oid, 'pg_class'), ''),
        CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END,
-       coalesce(quote_ident(s.spcname), ''), coalesce(array_to_string(c.reloptions, ', '), '')
+       coalesce(quote_ident(s.spcname), ''), {_OPTIONS.format("c")}
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS}
 ORDER BY 2, 3"""
