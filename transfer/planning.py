@@ -200,11 +200,10 @@ def _shaped(
         check_spelt(source.name, goals, ends.target)
     table = _target_table(unzoned, tuple(made), columns, names, ends)
     table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
-    table, behind = traits.kept(table, unzoned, ends)
-    untold += [*unsaid, *behind]
     if ends.source.family == ends.target.family:
         table = _divided(table, source, item, request, ends)
-    untold += told(table, source)
+    table, behind = traits.kept(table, unzoned, ends)
+    untold += [*unsaid, *behind, *told(table, source)]
     mode = item.choice.mode or request.mode
     untold += unmoved(source, columns, names)
     untold += [Finding("note", str(source.name), f"not carried: {what}", "object-lost") for what in source.left_out]

@@ -116,7 +116,10 @@ RICH = (
     "CREATE STATISTICS together (ndistinct, mcv) ON p, part FROM c",
     "CREATE STATISTICS joined ON lower(word), part FROM c",
     "ALTER TABLE c ALTER COLUMN other SET STORAGE EXTERNAL",
-    "ALTER TABLE c ALTER COLUMN part SET STATISTICS 500",
+    "ALTER TABLE c ALTER COLUMN other SET COMPRESSION pglz",
+    "ALTER TABLE c ALTER COLUMN part SET STATISTICS 500, ALTER COLUMN part SET (n_distinct = -0.5)",
+    "ALTER TABLE c REPLICA IDENTITY FULL, CLUSTER ON by_part",
+    "ALTER TABLE p REPLICA IDENTITY USING INDEX p_key",
     "ALTER TABLE c ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE c SET (fillfactor = 70, toast.autovacuum_enabled = false)",
     *(
@@ -135,9 +138,14 @@ SHAPES = (
     "AND contype = 'p'",
     "SELECT relname::text, obj_description(oid) FROM pg_class WHERE relname IN ('by_part', 'one', 'apart') ORDER BY 1",
     "SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxname = 'together'",
-    "SELECT attname::text, attstorage::text, attstattarget FROM pg_attribute WHERE attrelid = 'c'::regclass "
+    "SELECT attname::text, attstorage::text, attstattarget, attcompression::text, attoptions FROM pg_attribute "
+    "WHERE attrelid = 'c'::regclass "
     "AND attnum > 0 ORDER BY attnum",
-    "SELECT relname::text, relrowsecurity, reloptions FROM pg_class WHERE relname IN ('p', 'c') ORDER BY 1",
+    "SELECT c.relname::text, indisclustered, indisreplident FROM pg_index JOIN pg_class c ON c.oid = indexrelid "
+    "WHERE indrelid IN ('p'::regclass, 'c'::regclass) AND NOT indisprimary ORDER BY 1",
+    "SELECT indisreplident FROM pg_index WHERE indrelid = 'p'::regclass",
+    "SELECT relname::text, relrowsecurity, relreplident::text, reloptions FROM pg_class "
+    "WHERE relname IN ('p', 'c') ORDER BY 1",
     "SELECT t.reloptions FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid WHERE c.relname = 'c'",
 )
 
@@ -163,8 +171,10 @@ def test_what_no_other_engine_says_of_a_table_is_named(tmp_path: Path, servers: 
     told = "\n".join(said(moved(source, target).plan))
     for words in (
         "row level security, without which", "storage of other: EXTERNAL", "statistics together:",
-        "fillfactor=70, toast.autovacuum_enabled=false",
-        "comment on constraint to_p", "comment on index by_part", "arrives without ON DELETE SET NULL (p)",
+        "fillfactor=70, toast.autovacuum_enabled=false", "compression of other: pglz",
+        "options of part: n_distinct=-0.5", "REPLICA IDENTITY FULL", "REPLICA IDENTITY USING INDEX p_key",
+        "CLUSTER ON by_part", "comment on constraint to_p", "comment on index by_part",
+        "arrives without ON DELETE SET NULL (p)",
     ):  # fmt: skip
         assert words in told, words
 
@@ -189,6 +199,54 @@ def test_what_would_endanger_the_proof_is_named(tmp_path: Path, servers: Servers
         assert any(one.endswith(sql) for one in said(plan))
         target.ask(sql)
     assert target.ask("SELECT relpersistence::text FROM pg_class WHERE relname = 't'") == [("u",)]
+
+
+PARTED = (
+    "CREATE TABLE log (id integer NOT NULL, word text COMPRESSION pglz, n integer DEFAULT 0) PARTITION BY LIST (id)",
+    "ALTER TABLE log ALTER COLUMN word SET STORAGE EXTERNAL",
+    "CREATE TABLE one PARTITION OF log FOR VALUES IN (1) WITH (fillfactor = 60, toast.autovacuum_enabled = false)",
+    "CREATE TABLE two PARTITION OF log FOR VALUES IN (2)",
+    "CREATE TABLE three PARTITION OF log (n CHECK (n < 9) DEFAULT 3) DEFAULT",
+    "ALTER TABLE one ENABLE ROW LEVEL SECURITY, REPLICA IDENTITY FULL, ALTER COLUMN n SET STATISTICS 7, "
+    "ALTER COLUMN word SET STORAGE MAIN, ALTER COLUMN word SET COMPRESSION default",
+    "CREATE POLICY mine ON one USING (n > 0)",
+    "COMMENT ON TABLE one IS 'the {first}'",
+    "COMMENT ON COLUMN one.n IS 'a number'",
+    "ALTER TABLE two FORCE ROW LEVEL SECURITY, SET UNLOGGED",
+    "CREATE UNIQUE INDEX alone ON two (n)",
+    "GRANT SELECT ON two TO PUBLIC",
+    "INSERT INTO log VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)",
+)
+ALONE = (
+    "constraint three_n_check, which holds there alone: CHECK ((n < 9))", "default of n: 3",
+    "index alone, which is there alone: CREATE UNIQUE INDEX alone ON public.two USING btree (n)",
+    "grants: SELECT to PUBLIC", "policy public.log.mine of one", "ALTER TABLE public.two SET UNLOGGED",
+    "ALTER TABLE public.two FORCE ROW LEVEL SECURITY",
+)  # fmt: skip
+
+
+def test_what_a_partition_has_by_itself(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    for sql in PARTED:
+        source.ask(sql)
+    plan = moved(source, target).plan
+    told = "\n".join(said(plan))
+    assert [one.text for one in plan.listed] == [
+        "CREATE POLICY mine ON public.one AS PERMISSIVE FOR ALL TO PUBLIC USING ((n > 0))"
+    ]
+    assert all(words in told for words in ALONE), told
+    assert len([one for one in told.splitlines() if "not carried" in one]) == len(ALONE), told
+    for asked in (
+        "SELECT relname::text, relrowsecurity, relreplident::text, reloptions, obj_description(oid), "
+        "col_description(oid, 3) FROM pg_class WHERE relname IN ('log', 'one', 'two', 'three') ORDER BY 1",
+        "SELECT attrelid::regclass::text, attname::text, attstorage::text, attcompression::text, attstattarget "
+        "FROM pg_attribute WHERE attrelid IN ('log'::regclass, 'one'::regclass, 'two'::regclass) AND attnum > 0 "
+        "ORDER BY 1, 2",
+    ):
+        assert target.ask(asked) == source.ask(asked), asked
+    told = "\n".join(said(moved(source, spot("duckdb", tmp_path, servers)).plan))
+    for words in (*ALONE, "(of partition one): row level security", "(of partition one): REPLICA IDENTITY FULL"):
+        assert words in told, words
 
 
 def test_grants_on_columns_arrive(tmp_path: Path, servers: Servers) -> None:

@@ -27,7 +27,7 @@ class Column:
     gave, 0 if that is not known. `collation` is one that is not the type's usual, in the engine's SQL; by it `folds`
     says what equality takes no notice of, as `case`. An identity is `always` given, in steps of `step`; `counts` are
     further clauses of it in its engine's words. `refreshed` is the SQL that an update of the row puts in. `words` are
-    further ones of its engine, as INVISIBLE.
+    further ones of its engine, as INVISIBLE. `native` is a `domain`, or an array of one, which may check its values.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Column:
     refreshed: str = ""
     words: tuple[str, ...] = ()
     counts: str = ""
+    domain: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ class Trait:
 
     In `forward` and `back` stand `{table}`, `{schema}` with its point, and `{name}`, which is that of the index or
     constraint that it is `on`, or of what it makes. `columns` are those that it names, `early` says that rows have to
-    find it. The `grade` is that of the finding where it stays behind.
+    find it. The `grade` is that of the finding where it stays behind. `part` is the name of the partition that alone
+    has it, which then is the `{table}`.
     """
 
     what: str
@@ -194,6 +196,7 @@ class Trait:
     columns: tuple[str, ...] = ()
     early: bool = False
     grade: Literal["note", "warning"] = "note"
+    part: str = ""
 
 
 @dataclass(frozen=True)

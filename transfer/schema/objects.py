@@ -12,8 +12,6 @@ from ..plan import ColumnPlan, Finding
 from .catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .wording import Wording
 
-_PRINTED = ("enum", "composite", "range", "array", "array of a user type")
-
 
 def carried(
     table: Table, source: Table, columns: Sequence[ColumnPlan], here: Wording, there: Wording
@@ -61,8 +59,7 @@ def _column(
     findings: list[Finding],
 ) -> Column:  # fmt: skip
     own = source.column(planned.source)
-    printed = own.base in _PRINTED and (own.native.endswith("]") or not own.base.startswith("array"))
-    if own.base and here.dialect != there.dialect and not printed:
+    if own.domain and planned.native != own.native:
         said = f"its domain {own.native} becomes {planned.native}; what the domain checks is not carried"
         findings.append(Finding("note", f"{source.name}.{planned.source}", said, "domain-check-lost"))
     text = own.default

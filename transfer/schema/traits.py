@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..plan import Finding
-from .catalogue import Column, ForeignKey, Table
+from ..plan import Finding, Grade
+from .catalogue import Column, ForeignKey, Table, Trait
 
 if TYPE_CHECKING:
     from .entry import Ends
+
+_SHOWN = 5  # partitions by name
 
 
 def kept(table: Table, source: Table, ends: Ends) -> tuple[Table, list[Finding]]:
@@ -21,13 +24,27 @@ def kept(table: Table, source: Table, ends: Ends) -> tuple[Table, list[Finding]]
     columns = tuple(_counted(column, source, findings, same=same) for column in table.columns)
     whole = same and natives.keys() <= {column.name for column in table.columns}
     foreign = tuple(_acting(fk, source, findings, kept=whole) for fk in table.foreign_keys)
-    traits = []
-    for trait in source.traits:
-        if same and trait.forward and set(trait.columns) <= there:
-            traits.append(replace(trait, on=ends.name(trait.on) if trait.on else ""))
-        else:
-            findings.append(Finding(trait.grade, str(source.name), f"not carried: {trait.what}", "object-lost"))
-    return replace(table, columns=columns, foreign_keys=foreign, traits=tuple(traits)), findings
+    held = [t for t in source.traits if same and t.forward and set(t.columns) <= there and (table.parts or not t.part)]
+    findings += _lost(source, [trait for trait in source.traits if trait not in held])
+    traits = tuple(replace(trait, on=ends.name(trait.on) if trait.on else "") for trait in held)
+    return replace(table, columns=columns, foreign_keys=foreign, traits=traits), findings
+
+
+def _lost(source: Table, traits: Sequence[Trait]) -> list[Finding]:
+    """A finding for each, or one for all partitions that have the same."""
+    found: dict[tuple[Grade, str, bool], list[str]] = {}
+    for trait in traits:
+        found.setdefault((trait.grade, trait.what, bool(trait.part)), []).append(trait.part)
+    return [
+        Finding(grade, str(source.name), f"not carried{f' (of {_listed(parts)})' if single else ''}: {what}",
+                "object-lost")
+        for (grade, what, single), parts in found.items()
+    ]  # fmt: skip
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return f"partition{'s' if len(parts) > 1 else ''} {', '.join(parts[:_SHOWN])}{more}"
 
 
 def _counted(column: Column, source: Table, findings: list[Finding], *, same: bool) -> Column:

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...engine import Row, Session
-from ...schema.catalogue import Check, Column, ForeignKey, Index, Part, Relation, Table
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
-from . import traits, usertypes
+from . import partitions, traits, usertypes
 from .session import USERS
 
-# Of a table, and of the one beside it where its long values lie.
-_OPTIONS = """array_to_string({0}.reloptions || ARRAY(SELECT 'toast.' || o FROM pg_class e, unnest(e.reloptions) o
-       WHERE e.oid = {0}.reltoastrelid), ', ')"""
 _TABLES = f"""
 SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        CASE c.relkind WHEN 'p' THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::float8 FROM
@@ -23,7 +20,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        pg_table_size(c.oid), pg_relation_size(c.oid) / current_setting('block_size')::int,
        coalesce(obj_description(c.oid, 'pg_class'), ''),
        CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END,
-       coalesce(quote_ident(s.spcname), ''), {_OPTIONS.format("c")}
+       coalesce(quote_ident(s.spcname), ''), {partitions.OPTIONS.format("c")}
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS}
 ORDER BY 2, 3"""
@@ -70,7 +67,7 @@ SELECT a.attrelid::int8, a.attname::text,
         AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')),
        coalesce((SELECT max({_COUNTS}) FROM pg_depend o JOIN pg_sequence q ON q.seqrelid = o.objid
         WHERE o.classid = 'pg_class'::regclass AND o.refclassid = 'pg_class'::regclass AND o.refobjid = a.attrelid
-        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')), '')
+        AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')), ''), coalesce(u.typtype = 'd', false)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type u ON (u.typtype IN ('e', 'd', 'c')
@@ -129,10 +126,12 @@ _CHECKS = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid), {_STATE}, k.connoinherit
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'c' AND {USERS} ORDER BY 1, 2"""
+# What a partition has is told of the whole.
+_ROOT = "coalesce(pg_partition_root(c.oid)::oid, c.oid)::int8"
 _OTHERS = f"""
-SELECT t.tgrelid::int8, 'trigger ' || t.tgname::text FROM pg_trigger t
+SELECT {_ROOT}, 'trigger ' || t.tgname::text FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND {USERS}
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {USERS}
 UNION ALL
 SELECT i.inhrelid::int8, 'INHERITS, without which the parent no longer shows its rows: '
        || format('ALTER TABLE %I.%I INHERIT %I.%I', n.nspname, c.relname, pn.nspname, p.relname)
@@ -140,15 +139,15 @@ FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON 
 JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
 WHERE c.relkind IN ('r', 'f') AND NOT c.relispartition AND {USERS}
 UNION ALL
-SELECT c.oid::int8, 'UNLOGGED, as a crash would empty the table and keep the receipts: '
+SELECT {_ROOT}, 'UNLOGGED, as a crash would empty the table and keep the receipts: '
        || format('ALTER TABLE %I.%I SET UNLOGGED', n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'u' AND NOT c.relispartition AND {USERS}
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'u' AND {USERS}
 UNION ALL
-SELECT c.oid::int8, 'FORCE ROW LEVEL SECURITY, which would hide the rows from the proof: '
+SELECT {_ROOT}, 'FORCE ROW LEVEL SECURITY, which would hide the rows from the proof: '
        || format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND c.relforcerowsecurity AND NOT c.relispartition AND {USERS}"""
+WHERE c.relkind IN ('r', 'p') AND c.relforcerowsecurity AND {USERS}"""
 
 _OWN = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),
@@ -162,29 +161,11 @@ _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "fore
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
 
 
-_PARTS = f"""
-SELECT t.relid::oid::int8, r.oid::int8, n.nspname::text, l.relname::text, pn.nspname::text, p.relname::text,
-       pg_get_expr(l.relpartbound, l.oid)
-       || CASE l.relkind WHEN 'p' THEN ' PARTITION BY ' || pg_get_partkeydef(l.oid) ELSE '' END
-FROM pg_class r CROSS JOIN LATERAL pg_partition_tree(r.oid) t JOIN pg_class l ON l.oid = t.relid
-JOIN pg_namespace n ON n.oid = l.relnamespace JOIN pg_class p ON p.oid = t.parentrelid
-JOIN pg_namespace pn ON pn.oid = p.relnamespace
-WHERE r.relkind = 'p' AND NOT r.relispartition AND t.level > 0 AND {USERS} ORDER BY r.oid, t.level, l.oid"""
-
-
-def _parts(session: Session) -> dict[int, tuple[Part, ...]]:
-    found: defaultdict[int, list[Part]] = defaultdict(list)
-    for _, root, schema, name, owners, owner, clause in session.ask(_PARTS):
-        part = Part(Relation(str(schema), str(name)), Relation(str(owners), str(owner)), str(clause))
-        found[_number(root)].append(part)
-    return {root: tuple(parts) for root, parts in found.items()}
-
-
 def tables(session: Session) -> list[Table]:
     """Every table and view outside the system's schemas; leaves of partitioned tables are not listed."""
     columns, indexes = _grouped(session.ask(_COLUMNS)), _grouped(session.ask(_INDEXES))
     foreign, others = _grouped(session.ask(_FOREIGN_KEYS)), _grouped(session.ask(_OTHERS))
-    parts, own = _parts(session), _grouped(session.ask(_OWN))
+    parts, own = partitions.parts(session), _grouped(session.ask(_OWN))
     checks, types = _grouped(session.ask(_CHECKS)), usertypes.known(session)
     having = _grouped(session.ask(traits.TRAITS))
     return [
@@ -253,7 +234,7 @@ def _tail(definition: str) -> str:
 
 def _column(row: Row) -> Column:
     _, name, native, notnull, identity, default, generated, remark, base, _, collation, folds, always, *rest = row
-    numbers, last, step, counts, labels = rest
+    numbers, last, step, counts, domain, labels = rest
     return Column(
         str(name), str(native), nullable=not notnull, identity=bool(identity),
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
@@ -261,7 +242,7 @@ def _column(row: Row) -> Column:
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
         last=_number(last or 0), collation=str(collation), folds="some differences" if folds else "",
         always=bool(always), step=_number(step or 1),
-        counts=str(counts) if identity else "",
+        counts=str(counts) if identity else "", domain=bool(domain),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Column, Index, Relation, Table
+from ...schema.catalogue import Column, Index, Relation, Table, Trait
 from ...schema.sql import (
     column_clause,
     comments,
@@ -38,8 +38,16 @@ def create(engine: PostgreSql, table: Table, into: Relation) -> str:
         f"CREATE TABLE {engine.relation(part.name)} PARTITION OF {engine.relation(part.owner)} {part.clause}"
         for part in table.parts
     ]
-    early = [trait.forward.format(table=engine.relation(into)) for trait in table.traits if trait.early]
-    return ";\n".join([create_table(engine, into, clauses, suffix), *parts, *early])
+    # Partitions are made with the storage and the compression that their parent's columns have.
+    whole, single = (
+        [t.forward.format(table=engine.relation(_on(t, into))) for t in table.traits if t.early and bool(t.part) == is_]
+        for is_ in (False, True)
+    )
+    return ";\n".join([create_table(engine, into, clauses, suffix), *whole, *parts, *single])
+
+
+def _on(trait: Trait, into: Relation) -> Relation:
+    return Relation(into.schema, trait.part) if trait.part else into
 
 
 def _identity(column: Column) -> str:
@@ -201,10 +209,11 @@ def traits(engine: PostgreSql, build: Build) -> list[Statement]:
         named = {
             "name": engine.quote(engine.name_of(trait.on + kept.get(trait.on, build.suffix))),
             "schema": f"{engine.quote(build.into.schema)}." if build.into.schema else "",
-            "table": engine.relation(build.into),
+            "table": engine.relation(_on(trait, build.into)),
         }
         forward, back = trait.forward.format_map(named), trait.back.format_map(named)
-        made.append(_after(build, f"set {re.split('[,:]', trait.what)[0]} of {build.into}", forward, back, last=True))
+        name = f"set {re.split('[,:]', trait.what)[0]} of {_on(trait, build.into)}"
+        made.append(_after(build, name, forward, back, last=True))
     return made
 
 

@@ -22,23 +22,39 @@ FROM pg_sequences s JOIN pg_namespace n ON n.nspname = s.schemaname
 JOIN pg_class c ON c.relname = s.sequencename AND c.relnamespace = n.oid
 WHERE {USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) ORDER BY c.oid"""
+# What a partition has is listed with the whole, `w`.
+_WHOLE = (
+    "JOIN pg_class w ON w.oid = coalesce(pg_partition_root(c.oid)::oid, c.oid) "
+    "JOIN pg_namespace m ON m.oid = w.relnamespace"
+)
+_PART = "CASE WHEN c.relispartition THEN ' of ' || c.relname ELSE '' END"
 _LISTED = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname::text,
        p.proname::text, CASE p.prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {USERS} AND {_OWN.format("p.oid")}
 AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')
 UNION ALL
-SELECT 'trigger', n.nspname::text, c.relname::text || '.' || t.tgname::text, pg_get_triggerdef(t.oid) FROM pg_trigger t
-JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT 'trigger', m.nspname::text, w.relname || '.' || t.tgname || {_PART}, pg_get_triggerdef(t.oid) FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {USERS}
 UNION ALL
-SELECT 'policy', n.nspname::text, c.relname::text || '.' || p.polname::text,
-       'USING (' || coalesce(pg_get_expr(p.polqual, p.polrelid), '') || ')' FROM pg_policy p
-JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USERS}
+SELECT 'policy', m.nspname::text, w.relname || '.' || p.polname || {_PART},
+       format('CREATE POLICY %I ON %I.%I AS %s FOR %s TO %s', p.polname, n.nspname, c.relname,
+              CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+              CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE'
+              ELSE 'ALL' END, (SELECT string_agg(CASE o WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(o)::text)
+              END, ', ') FROM unnest(p.polroles) o))
+       || coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
+       || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '') FROM pg_policy p
+JOIN pg_class c ON c.oid = p.polrelid {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USERS}
 UNION ALL
-SELECT 'rule', n.nspname::text, c.relname::text || '.' || r.rulename::text, pg_get_ruledef(r.oid) FROM pg_rewrite r
-JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT 'rule', m.nspname::text, w.relname || '.' || r.rulename || {_PART}, pg_get_ruledef(r.oid) FROM pg_rewrite r
+JOIN pg_class c ON c.oid = r.ev_class {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE r.rulename <> '_RETURN' AND {USERS}
+UNION ALL
+SELECT 'publication', '', pubname::text, '' FROM pg_publication
+UNION ALL
+SELECT 'event trigger', '', evtname::text, '' FROM pg_event_trigger
 UNION ALL
 SELECT 'extension', '', extname::text, '' FROM pg_extension WHERE extname <> 'plpgsql'
 ORDER BY 1, 2, 3"""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from ...engine import Row
 from ...schema.catalogue import Trait
+from . import partitions
 from .session import USERS
 
 _ON = (
     "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace "
-    f"WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {USERS}"
+    f"WHERE c.relkind IN ('r', 'p') AND {USERS}"
 )
+_WHOLE = f"{_ON} AND NOT c.relispartition"
 _KINDS = "CASE {} WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END"
+# Before version 14 there is no column attcompression.
+_PACKED = "nullif(to_jsonb({}) ->> 'attcompression', '')"
+_METHODS = "CASE {} WHEN 'l' THEN 'lz4' WHEN 'p' THEN 'pglz' ELSE 'default' END"
 
 
 def _braced(sql: str) -> str:
@@ -18,27 +23,70 @@ def _braced(sql: str) -> str:
     return f"replace(replace({sql}, '{{', '{{{{'), '}}', '}}}}')"
 
 
+def _whole(sql: str) -> str:
+    """What the whole has, of whose column `r` this is, where a column is a partition's."""
+    return (
+        f"(SELECT {sql} FROM pg_attribute r WHERE c.relispartition AND r.attrelid = pg_partition_root(c.oid) "
+        "AND r.attname = a.attname)"
+    )
+
+
 _COLUMN = f"'ALTER TABLE {{table}} ALTER COLUMN ' || {_braced('quote_ident(a.attname)')} || "
+_SHOWN = f"{_ON.format('a.attrelid')} AND a.attnum > 0 AND NOT a.attisdropped"
 _REMARK = f"|| {_braced('quote_literal(d.description)')}"
-# Of each: table, in words, the statement, its way back, what it is on, its columns, if rows have to find it, grade.
-# A statistic over expressions may call what a user made, and is only named.
-TRAITS = f"""
-SELECT c.oid::int8, 'row level security, without which who may read the table sees all rows: ENABLE ROW LEVEL SECURITY',
+_INDEX = "CASE WHEN i.indisprimary THEN '' ELSE x.relname::text END"
+# A statistic over expressions may call what a user made, and is only named; so is what is on a partition's index,
+# whose name the target chooses.
+_KNOWN = f"""
+SELECT c.oid, 'row level security, without which who may read the table sees all rows: ENABLE ROW LEVEL SECURITY',
        'ALTER TABLE {{table}} ENABLE ROW LEVEL SECURITY', 'ALTER TABLE {{table}} DISABLE ROW LEVEL SECURITY', '',
        ARRAY[]::text[], false, 'warning' FROM pg_class r {_ON.format("r.oid")} AND c.relrowsecurity
 UNION ALL
-SELECT c.oid::int8, 'storage of ' || a.attname || ': ' || {_KINDS.format("a.attstorage")},
+SELECT c.oid, 'storage of ' || a.attname || ': ' || {_KINDS.format("a.attstorage")},
        {_COLUMN} ' SET STORAGE ' || {_KINDS.format("a.attstorage")},
        {_COLUMN} ' SET STORAGE ' || {_KINDS.format("t.typstorage")}, '', ARRAY[a.attname::text], true, 'note'
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid AND t.typstorage <> a.attstorage {_ON.format("a.attrelid")}
-AND a.attnum > 0 AND NOT a.attisdropped
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid {_SHOWN}
+AND a.attstorage <> coalesce({_whole("r.attstorage")}, t.typstorage)
 UNION ALL
-SELECT c.oid::int8, 'statistics target of ' || a.attname || ': ' || a.attstattarget,
+SELECT c.oid, 'compression of ' || a.attname || ': ' || {_METHODS.format(_PACKED.format("a"))},
+       {_COLUMN} ' SET COMPRESSION ' || {_METHODS.format(_PACKED.format("a"))},
+       {_COLUMN} ' SET COMPRESSION default', '', ARRAY[a.attname::text], true, 'note'
+FROM pg_attribute a {_SHOWN}
+AND coalesce({_PACKED.format("a")}, '') <> coalesce({_whole(_PACKED.format("r"))}, '')
+UNION ALL
+SELECT c.oid, 'statistics target of ' || a.attname || ': ' || a.attstattarget,
        {_COLUMN} ' SET STATISTICS ' || a.attstattarget, {_COLUMN} ' SET STATISTICS -1', '',
-       ARRAY[a.attname::text], true, 'note'
-FROM pg_attribute a {_ON.format("a.attrelid")} AND a.attnum > 0 AND NOT a.attisdropped AND a.attstattarget >= 0
+       ARRAY[a.attname::text], false, 'note'
+FROM pg_attribute a {_SHOWN} AND a.attstattarget >= 0
+AND a.attstattarget <> coalesce({_whole("r.attstattarget")}, -1)
 UNION ALL
-SELECT c.oid::int8, 'statistics ' || s.stxname || ': ' || pg_get_statisticsobjdef(s.oid),
+SELECT c.oid, 'options of ' || a.attname || ': ' || array_to_string(a.attoptions, ', '),
+       {_COLUMN} ' SET (' || array_to_string(a.attoptions, ', ') || ')', {_COLUMN} ' RESET (n_distinct,
+       n_distinct_inherited)', '', ARRAY[a.attname::text], false, 'note'
+FROM pg_attribute a {_SHOWN} AND a.attoptions <> '{{{{}}}}'
+UNION ALL
+SELECT c.oid, 'REPLICA IDENTITY ' || CASE c.relreplident WHEN 'n' THEN 'NOTHING' WHEN 'f' THEN 'FULL'
+       ELSE 'USING INDEX ' || x.relname END,
+       CASE c.relreplident WHEN 'n' THEN 'ALTER TABLE {{table}} REPLICA IDENTITY NOTHING'
+       WHEN 'f' THEN 'ALTER TABLE {{table}} REPLICA IDENTITY FULL'
+       ELSE CASE WHEN c.relispartition THEN '' ELSE 'ALTER TABLE {{table}} REPLICA IDENTITY USING INDEX {{name}}' END
+       END, 'ALTER TABLE {{table}} REPLICA IDENTITY DEFAULT', {_INDEX}, ARRAY[]::text[], false, 'note'
+FROM pg_class r LEFT JOIN pg_index i ON i.indrelid = r.oid AND i.indisreplident AND r.relreplident = 'i'
+LEFT JOIN pg_class x ON x.oid = i.indexrelid {_ON.format("r.oid")}
+AND (c.relreplident IN ('n', 'f') OR c.relreplident = 'i' AND x.oid IS NOT NULL)
+UNION ALL
+SELECT c.oid, 'CLUSTER ON ' || x.relname,
+       CASE WHEN c.relispartition THEN '' ELSE 'ALTER TABLE {{table}} CLUSTER ON {{name}}' END,
+       'ALTER TABLE {{table}} SET WITHOUT CLUSTER', {_INDEX}, ARRAY[]::text[], false, 'note'
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid {_ON.format("i.indrelid")} AND i.indisclustered
+UNION ALL
+SELECT c.oid, 'that it is OF ' || format_type(c.reloftype, NULL), '', '', '', ARRAY[]::text[], false, 'note'
+FROM pg_class r {_ON.format("r.oid")} AND c.reloftype <> 0
+UNION ALL
+SELECT c.oid, 'access method ' || m.amname, '', '', '', ARRAY[]::text[], false, 'note'
+FROM pg_class r JOIN pg_am m ON m.oid = r.relam AND m.amname <> 'heap' {_ON.format("r.oid")}
+UNION ALL
+SELECT c.oid, 'statistics ' || s.stxname || ': ' || pg_get_statisticsobjdef(s.oid),
        CASE WHEN to_jsonb(s) ->> 'stxexprs' IS NULL THEN
        'CREATE STATISTICS {{schema}}{{name}} (' || (SELECT string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f'
        THEN 'dependencies' ELSE 'mcv' END, ', ') FROM unnest(s.stxkind) k) || ') ON '
@@ -48,27 +96,40 @@ SELECT c.oid::int8, 'statistics ' || s.stxname || ': ' || pg_get_statisticsobjde
        ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (s.stxkeys)), false,
        'note' FROM pg_statistic_ext s {_ON.format("s.stxrelid")}
 UNION ALL
-SELECT c.oid::int8, 'comment on constraint ' || k.conname,
+SELECT c.oid, 'comment on constraint ' || k.conname,
        CASE WHEN k.contype IN ('c', 'f', 'p', 'u', 'x') THEN 'COMMENT ON CONSTRAINT {{name}} ON {{table}} IS ' {_REMARK}
        ELSE '' END,
        'COMMENT ON CONSTRAINT {{name}} ON {{table}} IS NULL', CASE k.contype WHEN 'p' THEN '' ELSE k.conname::text END,
        ARRAY[]::text[], false, 'note'
 FROM pg_constraint k JOIN pg_description d ON d.objoid = k.oid AND d.classoid = 'pg_constraint'::regclass
-{_ON.format("k.conrelid")} AND k.conparentid = 0
+{_WHOLE.format("k.conrelid")} AND k.conparentid = 0
 UNION ALL
-SELECT c.oid::int8, 'comment on index ' || x.relname, 'COMMENT ON INDEX {{schema}}{{name}} IS ' {_REMARK},
-       'COMMENT ON INDEX {{schema}}{{name}} IS NULL', CASE WHEN i.indisprimary THEN '' ELSE x.relname::text END,
+SELECT c.oid, 'comment on index ' || x.relname, 'COMMENT ON INDEX {{schema}}{{name}} IS ' {_REMARK},
+       'COMMENT ON INDEX {{schema}}{{name}} IS NULL', {_INDEX},
        ARRAY[]::text[], false, 'note'
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_description d ON d.objoid = x.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-{_ON.format("i.indrelid")}
-ORDER BY 1, 2"""
+{_WHOLE.format("i.indrelid")}
+UNION ALL
+SELECT c.oid, 'comment on ' || coalesce('column ' || a.attname, 'the table'),
+       'COMMENT ON ' || coalesce('COLUMN {{table}}.' || {_braced("quote_ident(a.attname)")}, 'TABLE {{table}}')
+       || ' IS ' {_REMARK}, '', '', ARRAY[]::text[], false, 'note'
+FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = nullif(d.objsubid, 0)
+{_ON.format("d.objoid")} AND c.relispartition AND d.classoid = 'pg_class'::regclass"""
+# Of each: table, in words, the statement, its way back, what it is on, its columns, if rows have to find it, grade,
+# and the partition that alone has it.
+TRAITS = f"""
+SELECT coalesce(pg_partition_root(o.oid)::oid, o.oid)::int8, x.what, x.forward, x.back, x.named, x.columns, x.early,
+       x.grade, CASE WHEN o.relispartition THEN o.relname::text ELSE '' END
+FROM ({_KNOWN} UNION ALL {partitions.OWN}) AS x(made, what, forward, back, named, columns, early, grade)
+JOIN pg_class o ON o.oid = x.made ORDER BY 1, 9, 2"""
 
 
 def trait(row: Row) -> Trait:
     """A row of TRAITS."""
-    _, what, forward, back, on, columns, early, grade = row
+    _, what, forward, back, on, columns, early, grade, part = row
     named: tuple[str, ...] = tuple(columns)  # type: ignore[arg-type]  # psycopg gives text[] as a list
     return Trait(
-        str(what), str(forward), str(back), str(on), named, bool(early), "warning" if grade == "warning" else "note"
-    )
+        str(what), str(forward), str(back), str(on), named, bool(early), "warning" if grade == "warning" else "note",
+        str(part),
+    )  # fmt: skip
