@@ -37,7 +37,7 @@ def _values(ends: Ends, entry: Entry, bounds: Bounds) -> Iterator[Finding]:
     asked = [name for name in limits if sizes[name]]
     if not asked:
         return
-    table = ends.source.relation(entry.source.name)
+    table = ends.rows_of(entry.source)
     condition = f" WHERE {entry.choice.where}" if entry.choice.where else ""
     largest = ", ".join(f"max({sizes[name]})" for name in asked)
     (found,) = ends.source_session.ask(f"SELECT {largest} FROM {table}{condition}")
@@ -88,7 +88,7 @@ def _example(ends: Ends, entry: Entry, size: str, limit: int) -> str:
     quoted = ", ".join(ends.source.quote(name) for name in key)
     also = f" AND ({entry.choice.where})" if entry.choice.where else ""
     rows = ends.source_session.ask(
-        f"SELECT {quoted} FROM {ends.source.relation(entry.source.name)} WHERE {size} > {limit}{also} LIMIT 1"
+        f"SELECT {quoted} FROM {ends.rows_of(entry.source)} WHERE {size} > {limit}{also} LIMIT 1"
     )
     shown = [f"{name} = {_short(value)}" for row in rows for name, value in zip(key, row, strict=True)]
     return f" (the row with {', '.join(shown)})" if shown else ""

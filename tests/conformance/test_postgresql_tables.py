@@ -43,6 +43,21 @@ def test_rows_of_an_inheriting_table_are_moved_once(other: str, raw: bool, tmp_p
         assert target.ask("SELECT count(*) FROM being") == [(700,)]
 
 
+def test_what_children_hold_does_not_count_for_their_parent(tmp_path: Path, servers: Servers) -> None:
+    source = spot("postgresql", tmp_path, servers)
+    inheriting(source)
+    source.ask("CREATE UNIQUE INDEX by_name ON being (name)")
+    long = "SELECT string_agg(md5(n::text), '') FROM generate_series(1, 200) n"
+    source.ask(f"UPDATE plant SET name = ({long}) WHERE id = 1001")
+    source.ask("CREATE TABLE bite (id integer PRIMARY KEY, being integer)")
+    source.ask("INSERT INTO bite VALUES (1, 1), (2, 1001)")
+    source.ask("ALTER TABLE bite ADD FOREIGN KEY (being) REFERENCES being NOT VALID")
+    findings = planned(source, spot("postgresql", tmp_path, servers)).findings
+    assert "oversized" not in {finding.name for finding in findings}
+    (orphan,) = [f for f in planned(source, spot("mariadb", tmp_path, servers)).findings if f.name == "orphans"]
+    assert "1 reference breaks the foreign key on being to public.being, as (1001, 1)" in orphan.message
+
+
 def test_what_a_mode_does_to_a_parent_would_reach_its_children(tmp_path: Path, servers: Servers) -> None:
     source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
     inheriting(source, "numeric(9,2)")

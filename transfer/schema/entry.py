@@ -36,6 +36,11 @@ class Ends:
         home = name.schema in ("", self.source.default_schema) or not default
         return Relation(target_schema or (default if home else self.name(name.schema)), self.name(name.table))
 
+    def rows_of(self, table: Table) -> str:
+        """What a query of the source reads a table's rows from, as its reader does: without those of others."""
+        alone = getattr(self.source, "alone", None)  # where tables inherit from others
+        return alone(self.source_session, table.name) if alone else self.source.relation(table.name)
+
     @cached_property
     def source_words(self) -> Wording:
         """How the source words defaults and conditions."""

@@ -86,5 +86,5 @@ def _checks(ends: Ends, entry: Entry, names: Mapping[str, str], listed: str) -> 
 
 def selected(ends: Ends, entry: Entry) -> str:
     """The rows of the source that are moved, to select from."""
-    on = ends.source.relation(entry.source.name)
+    on = ends.rows_of(entry.source)
     return f"(SELECT * FROM {on} WHERE ({entry.choice.where}))" if entry.choice.where else on

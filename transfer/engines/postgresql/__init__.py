@@ -130,6 +130,9 @@ class PostgreSql:
     def relation(self, relation: Relation) -> str:
         return qualified(relation)
 
+    def alone(self, session: Session, relation: Relation) -> str:
+        return alone(session, relation)
+
     def name_of(self, name: str) -> str:
         """Names end at 63 bytes; longer ones keep 54 and a hash, so that none collide."""
         if len(name.encode()) <= _NAME_BYTES:
