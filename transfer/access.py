@@ -12,6 +12,7 @@ from .plan import Finding, Hop, Statement
 from .policies import profiled
 from .request import Request
 from .rights import Right, missing
+from .rules import read_rule
 from .schema.catalogue import Relation, Table
 from .schema.entry import Ends
 from .schema.selection import Selected
@@ -52,9 +53,10 @@ class Readable:
 
     def profile(self, item: Selected, *, raw: bool) -> tuple[dict[str, str], list[Finding]]:
         """What the rows say where declarations leave it open; `raw` says that their bytes are to pass undecoded."""
-        if not self.may(item.table):
-            return {}, []
         ends = self.ends
+        if not self.may(item.table):
+            words = {column.name: f"{column.base or column.native}, unread" for column in item.table.columns}
+            return {name: word for name, word in words.items() if read_rule(ends.source.reads, word)}, []
         return profiled(self.request, item.choice, ends.source, ends.source_session, ends.target, item.table, raw=raw)
 
 

@@ -211,6 +211,20 @@ def test_rows_that_row_level_security_hides_stop_the_run(tmp_path: Path, servers
     assert target.ask("SELECT count(*) FROM c") == [(9,)]
 
 
+def test_a_column_that_only_its_rows_tell_of(tmp_path: Path, servers: Servers) -> None:
+    """A numeric without digits is planned as a text, until its rows may be read."""
+    source, target = spot("postgresql", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, n numeric)")
+    source.ask("INSERT INTO t VALUES (1, 2.5)")
+    reader = account(source)
+    plan = planned(reader, target)
+    assert any("SELECT on public.t" in one for one in lacking(plan))
+    for sql in worded(plan.grants.source, "postgresql", reader):
+        source.ask(sql)
+    moved(reader, target)
+    assert target.ask("SELECT typeof(n) FROM t") == [("DECIMAL(38,1)",)]
+
+
 @pytest.mark.parametrize("engine", MYSQL_FAMILY)
 def test_a_privilege_on_some_columns_is_none_on_the_table(engine: str, tmp_path: Path, servers: Servers) -> None:
     """The catalogue shows such an account those columns only, so the others would be left behind without a word."""

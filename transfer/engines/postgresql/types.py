@@ -66,6 +66,8 @@ _DECIDED = (
     _no_number("real", fixed("float32"), NO_FLOAT), _no_number("double precision", fixed("float64"), NO_FLOAT),
     Read("interval.*, as duration", fixed("duration"), "interval_send({c})", when="no value counts months",
          fidelity=Fidelity.NORMALISED, why="a day is 24 hours"),
+    Read("numeric, unread", fixed("text"), "({c})::text", when="this account may not read the rows",
+         fidelity=_AS_TEXT, why="until its rows may be read and tell its digits"),
     Read("(date|timestamp with(out)? time zone|time without time zone|numeric|real|double precision), as text",
          fixed("text"), "({c})::text", fidelity=_AS_TEXT, why="as PostgreSQL prints it"),
 )  # fmt: skip
