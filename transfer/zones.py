@@ -73,11 +73,13 @@ def unworded(table: Table, zones: Mapping[str, str]) -> tuple[Table, list[Findin
     lost += [f"check {one.name}" for one in table.checks if one not in checks]
     indexes = tuple(i for i in table.indexes if not any(name in f"{i.where} {i.keys}" for name in zones))
     lost += [f"index {one.name}" for one in table.indexes if one not in indexes]
+    own = tuple(one for one in table.own if not any(name in one.condition for name in zones))
+    lost += [f"constraint {one.name}" for one in table.own if one not in own]
     lost += ["its partitioning"] if table.partitioned else []
     findings = [
         Finding("note", str(table.name), f"{one} is not carried: it means the wall clock", "zone-lost") for one in lost
     ]
-    return replace(table, columns=columns, checks=checks, indexes=indexes), findings
+    return replace(table, columns=columns, checks=checks, indexes=indexes, own=own), findings
 
 
 def as_read(hop: Hop) -> Hop:

@@ -322,3 +322,47 @@ def test_names_that_clash_only_in_the_target(there: str, tmp_path: Path, servers
     else:
         with pytest.raises(RequestError, match=r"public\.z: the columns a and A would both be A"):
             moved(source, target, choices=(Choice("z"),))
+
+
+SPANS = (
+    "CREATE TABLE t (id int, a date, b date, n int, word int, PERIOD FOR `it``s` (a, b), "
+    "PRIMARY KEY (id, `it``s` WITHOUT OVERLAPS), UNIQUE KEY u (n, `it``s` WITHOUT OVERLAPS), CHECK (word > 0))",
+    "CREATE TABLE s (id int PRIMARY KEY, a datetime(3), b datetime(3), PERIOD FOR p (a, b))",
+    "CREATE TABLE plain (a int, b int, CHECK (a < b))",
+    "CREATE UNIQUE INDEX other ON t (id, a)",
+    "INSERT INTO t VALUES (1, '2024-01-01', '2024-02-01', 1, 1), (1, '2024-02-01', '2024-03-01', 2, 1)",
+    "INSERT INTO s VALUES (1, '2024-01-01', '2024-02-01')",
+)
+
+
+@pytest.mark.parametrize("mode", ["create", "replace"])
+def test_periods_stay(mode: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    for sql in SPANS:
+        source.ask(sql)
+    plan = moved(source, target, mode=mode).plan
+    assert not [finding for finding in plan.findings if finding.name.endswith("-lost")]
+    text = str(target.ask("SHOW CREATE TABLE t")[0][1])
+    keys = ("PRIMARY KEY (`id`,`it``s` WITHOUT OVERLAPS)", "UNIQUE KEY `u` (`n`,`it``s` WITHOUT OVERLAPS)", "`other`")
+    for words in ("PERIOD FOR `it``s` (`a`, `b`)", *keys):
+        assert text.count(words) == 1, text
+    assert "PERIOD FOR `p` (`a`, `b`)" in str(target.ask("SHOW CREATE TABLE s")[0][1])
+    with pytest.raises(Exception, match="Duplicate"):
+        target.ask("INSERT INTO t VALUES (1, '2024-01-15', '2024-01-20', 9, 1)")
+    with pytest.raises(Exception, match="CONSTRAINT"):
+        target.ask("INSERT INTO t VALUES (2, '2024-01-15', '2024-01-10', 9, 1)")
+
+
+@pytest.mark.parametrize("there", ["mysql", "postgresql"])
+def test_periods_that_stay_behind_are_named(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot(there, tmp_path, servers)
+    for sql in SPANS:
+        source.ask(sql)
+    findings = moved(source, target).plan.findings
+    lost = [finding for finding in findings if finding.name == "constraint-lost"]
+    assert len(lost) == 4
+    assert any("UNIQUE KEY `u` (`n`,`it``s` WITHOUT OVERLAPS)" in finding.message for finding in lost)
+    assert all(("EXCLUDE USING gist" in finding.remedy) == (there == "postgresql") for finding in lost)
+    if there == "postgresql":  # what the catalogue shows beside them goes along
+        with pytest.raises(Exception, match="check"):
+            target.ask("INSERT INTO s VALUES (2, '2024-03-01', '2024-02-01')")

@@ -135,9 +135,10 @@ def _own(
     if here.dialect == there.dialect and not missing and all(column.name in kept for column in source.columns):
         return source.own
     for one in source.own:
-        why = f"an extension has to bring {', '.join(missing)} there" if missing else "nothing there forbids such rows"
+        why = f"{', '.join(missing)} is not known there" if missing else "nothing there forbids such rows"
         said = f"constraint {one.name} is not carried: {one.condition} ({why})"
-        findings.append(Finding("warning", str(source.name), said, "constraint-lost"))
+        remedy = f"Have a trigger forbid such rows{f', or {there.apart}' if there.apart else ''}."
+        findings.append(Finding("warning", str(source.name), said, "constraint-lost", remedy))
     return ()
 
 

@@ -19,16 +19,18 @@ class Wording:
     upper() know all letters.
 
     `routines` are the functions, in lower case, that users made or extensions brought: what else is called comes with
-    the engine. None if that is not known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}`
+    the engine. None if that is not known. `functions` are those that come with this server, where its kind has others
+    in each version, and that is known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}`
     the same as a literal, and `next` how a default asks it; '' if the engine has none. `stored_views` says that views
     may hold their rows, `common` that a query may begin with WITH, `expressions` that an index may be over them.
-    `extended` are the index methods and operator classes that extensions brought, `collations` those that are known,
-    `spaces` the tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is
-    given to a role. `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in
-    others than one, `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their
-    columns' collations. `unproven` are the words for constraints that rows may break, `words` further ones of columns.
-    `versions` says that a table may keep the rows that are gone, `exactly` makes of a text what
-    is equal to another's only where all characters are.
+    `extended` are the index methods and operator classes that extensions brought, and kinds of constraints that not
+    every server of the dialect has, `collations` those that are known, `spaces` the tablespaces, `accounts` the roles
+    by their names as GRANT writes them. `owner` says how a table is given to a role. `deferrable` says that a foreign
+    key may wait for the commit, `steps` that an identity may count in others than one, `always` that it may be the only
+    one to give numbers. `keys_fold` says that keys go by their columns' collations. `unproven` are the words for
+    constraints that rows may break, `words` further ones of columns. `versions` says that a table may keep the rows
+    that are gone, `apart` in words what keeps spans from overlapping, `exactly` makes of a text what is equal to
+    another's only where all characters are.
     """
 
     dialect: str = ""
@@ -45,6 +47,7 @@ class Wording:
     exact: bool = True
     folds: bool = True
     routines: frozenset[str] | None = None
+    functions: frozenset[str] = frozenset()
     numbers: str = ""
     next: str = ""
     stored_views: bool = False
@@ -62,4 +65,5 @@ class Wording:
     unproven: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     versions: bool = False
+    apart: str = ""
     exactly: str = "{}"

@@ -24,7 +24,7 @@ from ...schema.sql import MergeWords, merge, range_condition
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, cuts, ddl, further, rights, room
+from . import aside, catalogue, cuts, ddl, further, periods, rights, room
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
@@ -378,7 +378,7 @@ ENGINES = {
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
         generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))", versions=True, exactly=_OCTETS,
-        words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
+        extended=frozenset({periods.KNOWN}), words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
         numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     )),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ...engine import Row, Session
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
+from .periods import with_periods
 from .session import literal as quoted_text
 from .session import qualified, quoted
 
@@ -64,7 +65,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         )
         kept_checks = tuple(Check(str(n), str(c)) for _, n, c in kept)
         table = replace(table, columns=fields, checks=kept_checks, partitioned=divided.get(name, ""))
-        made.append(_versioned(table, str(row[1]), rows))
+        made.append(_versioned(with_periods(session, table) if mariadb else table, str(row[1]), rows))
     return made
 
 

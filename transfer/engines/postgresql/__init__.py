@@ -51,6 +51,7 @@ _WORDS = Wording(
     exactly='(({})::text COLLATE "C")',
     next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}", deferrable=True,
     steps=True, always=True, unproven=("NOT VALID",),
+    apart="EXCLUDE USING gist (key WITH =, daterange(first, last) WITH &&) with the extension btree_gist",
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
            "uuid": "gen_random_uuid()"},
 )  # fmt: skip
@@ -109,14 +110,14 @@ class PostgreSql:
         )
         new = int(str(version)) >= 180_000
         kinds = ("STORED", "VIRTUAL") if new else ("STORED",)
-        made = session.ask("SELECT DISTINCT lower(proname::text) FROM pg_proc WHERE oid >= 16384")  # from initdb on
-        routines = frozenset(str(row[0]) for row in made)
+        made = session.ask("SELECT DISTINCT lower(proname::text), oid >= 16384 FROM pg_proc")  # from initdb on
+        routines, functions = (frozenset(str(name) for name, own in made if own == is_own) for is_own in (True, False))
         brought = session.ask(
             "SELECT opcname::text FROM pg_opclass WHERE oid >= 16384 "
             "UNION SELECT amname::text FROM pg_am WHERE oid >= 16384"
         )
         return replace(
-            _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines,
+            _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines, functions=functions,
             extended=frozenset(str(row[0]) for row in brought), **_known(session),
             unproven=("NOT VALID", "NOT ENFORCED") if new else ("NOT VALID",),
         )  # fmt: skip
