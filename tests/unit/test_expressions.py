@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ropeway.transfer.engines import engine_of
-from ropeway.transfer.schema.expressions import Untranslatable, check, default
+from ropeway.transfer.schema.expressions import Untranslatable, check, default, generated
 from ropeway.transfer.types import Type
 
 INT, TEXT, BOOL, DAY = Type("int32"), Type("text"), Type("bool"), Type("date")
@@ -104,3 +105,15 @@ def test_checks(text: str, engine: str, there: dict[str, str]) -> None:
     for target, expected in there.items():
         made = said(check, text, engine_of(engine).words(None), engine_of(target).words(None), COLUMNS)
         assert made == expected or (made.startswith("no: ") and expected in made), target
+
+
+def test_a_function_that_an_older_server_lacks() -> None:
+    words = replace(engine_of("postgresql").words(None), routines=frozenset())
+    new, old = (replace(words, functions=frozenset(known)) for known in (("uuidv7", "abs"), ("abs",)))
+    assert default("uuidv7()", new, new, UUID, "uuid", "uuid") == "(uuidv7())"
+    with pytest.raises(Untranslatable, match=r"the server there knows no uuidv7\(\)"):
+        default("uuidv7()", new, old, UUID, "uuid", "uuid")
+    for translated in (check, generated):
+        assert translated("abs(n) > 1", new, old, {"n": ("n", INT)}) == 'ABS("n") > 1'
+        with pytest.raises(Untranslatable, match="knows no uuidv7"):
+            translated("uuidv7() = u", new, old, {"u": ("u", UUID)})

@@ -60,7 +60,7 @@ def default(text: str, source: Wording, target: Wording, meaning: Type, native: 
     try:
         return _worded(_unwrapped(tree), source, target, meaning, native)
     except Untranslatable:
-        called = {name.lower() for name in re.findall(r'(\w+)"?\s*\(', text)}
+        called = _calls(text)
         if not same or native in target.bare or called & _COUNTING:
             raise
         if meaning.kind == "binary" and isinstance(tree, exp.Literal) and not re.fullmatch("[ ->@-~]*", text):
@@ -92,6 +92,7 @@ def _allow_own(tree: exp.Expr, called: set[str], source: Wording, target: Wordin
     """Untranslatable for what another place of the same kind may not have: functions and types of users, columns."""
     for name in sorted(called & (source.routines or frozenset())):  # by name, as the tree takes some for others
         raise Untranslatable(f"{name}() is no function of the engine")
+    _allow_calls(called, source, target)
     for node in tree.walk():
         _allow(node, source, target, same=True)
         if isinstance(node, exp.Column):
@@ -99,6 +100,18 @@ def _allow_own(tree: exp.Expr, called: set[str], source: Wording, target: Wordin
         made = isinstance(node, exp.DataType) and node.this == exp.DType.USERDEFINED
         if made and not re.search(rf"(^|\W){re.escape(node.sql())}(\W|$)", native):
             raise Untranslatable(f"{node.sql()} is no type of the engine")
+
+
+def _calls(text: str) -> set[str]:
+    """What stands before a parenthesis: functions, among other words."""
+    return {name.lower() for name in re.findall(r'(\w+)"?\s*\(', text)}
+
+
+def _allow_calls(called: set[str], source: Wording, target: Wording) -> None:
+    """Untranslatable for a function that the source's server brings, and an older one of the same kind does not."""
+    newer = called & (source.functions - target.functions) if target.functions else set()
+    if newer and source.dialect == target.dialect:
+        raise Untranslatable(f"the server there knows no {' and no '.join(f'{name}()' for name in sorted(newer))}")
 
 
 def _bits(node: exp.Expr, target: Wording, meaning: Type, native: str) -> str:
@@ -179,11 +192,13 @@ def check(text: str, source: Wording, target: Wording, columns: Known) -> str:
     """A check's condition in the target's words. `columns` gives each name's new name and Type."""
     if not target.dialect:
         raise Untranslatable("nothing there has constraints")
+    _allow_calls(_calls(text), source, target)
     return translated(_parsed(text, source.dialect), source, target, columns)
 
 
 def generated(text: str, source: Wording, target: Wording, columns: Known) -> str:
     """What a generated column is computed by, in the target's words."""
+    _allow_calls(_calls(text), source, target)
     tree = _parsed(text, source.dialect)
     # DuckDB prints the cast to the column's own type, which each engine does by itself.
     return translated(_unwrapped(tree) if source.dialect != target.dialect else tree, source, target, columns)
