@@ -71,6 +71,41 @@ def test_decimals_of_a_group_have_the_same_digits(there: str, tmp_path: Path, se
     assert keys["d"]
 
 
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [("postgresql", "sqlite"), ("postgresql", "duckdb"), ("mariadb", "duckdb"), ("mysql", "sqlite"),
+     ("mysql", "postgresql")],
+)  # fmt: skip
+def test_blanks_that_a_key_overlooks(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    """Of a char(n), each as many as it is long; of a varchar that refers to one, those that it has."""
+    source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE p (code char(5) PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id integer PRIMARY KEY, code char(10), FOREIGN KEY (code) REFERENCES p (code))")
+    source.ask("CREATE TABLE d (id integer PRIMARY KEY, code varchar(9), FOREIGN KEY (code) REFERENCES p (code))")
+    source.ask("INSERT INTO p VALUES ('a'), (' b')")
+    source.ask("INSERT INTO c VALUES (1, 'a'), (2, ' b')")
+    source.ask("INSERT INTO d VALUES (1, 'a  '), (2, ' b')")
+    plan = moved(source, target).plan
+    joined = [target.ask(f"SELECT x.id FROM {name} x JOIN p ON p.code = x.code ORDER BY 1") for name in ("c", "d")]
+    assert joined == [[(1,), (2,)], [(1,), (2,)]]
+    natives = {hop.reads.table: next(c.native for c in hop.columns if c.source == "code") for hop in plan.hops}
+    assert len(set(natives.values())) == 1
+    said = [finding.where.rpartition(".")[0] for finding in plan.findings if finding.name == "normalised-type"]
+    assert [where.rpartition(".")[2] for where in said] == ["d"]
+
+
+def test_declarations_of_one_family_stay(tmp_path: Path, servers: Servers) -> None:
+    """'a' and 'A' refer to one parent, and are two keys of their own."""
+    source, target = spot("sqlite", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE p (code TEXT COLLATE NOCASE PRIMARY KEY)")
+    source.ask("CREATE TABLE c (code VARCHAR(9) PRIMARY KEY REFERENCES p)")
+    source.ask("INSERT INTO p VALUES ('a')")
+    source.ask("INSERT INTO c VALUES ('a'), ('A')")
+    moved(source, target)
+    columns = {t.name.table: (t.columns[0].native, t.columns[0].collation) for t in wire.inspect(target.url)}
+    assert columns == {"p": ("TEXT", "NOCASE"), "c": ("VARCHAR(9)", "")}
+
+
 def folded(engine: str, tmp_path: Path, servers: Servers) -> Spot:
     """Children that are spelt as their parents are, and otherwise, where equality takes no notice of case."""
     source = spot(engine, tmp_path, servers)
@@ -115,7 +150,9 @@ def test_postgresql_tells_texts_apart(tmp_path: Path, servers: Servers) -> None:
     source.ask("INSERT INTO c VALUES ('a'), ('A'), (NULL)")
     key = ForeignKey("k", ("code",), Relation("public", "p"), ("code",))
     assert source.ask(orphans(engine, "c", key, "p")) == []
-    assert source.ask(orphans(engine, "c", key, "p", {"code": engine.words(None).exactly})) == [("A", 1)]
+    exactly = engine.words(None).exactly
+    apart = {"code": (exactly.format("c.code"), exactly.format("p.code"))}
+    assert source.ask(orphans(engine, "c", key, "p", apart)) == [("A", 1)]
 
 
 def test_a_key_of_a_column_that_is_left_out(tmp_path: Path, servers: Servers) -> None:

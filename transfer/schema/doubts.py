@@ -14,7 +14,7 @@ from ..plan import ColumnPlan, Constraint, Finding, Statement
 from .catalogue import Check, ForeignKey, Relation, Table
 from .entry import Ends, Entry
 from .expectations import Look, expected, selected
-from .violations import breaking, duplicates, nulls, orphans
+from .violations import Pair, breaking, duplicates, nulls, orphans
 
 _LOOKED = 2_000_000  # rows of a table at most: 500,000 took up to 2.4 s
 _COUNTED = 1_000
@@ -83,7 +83,7 @@ def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: T
             if own and not fk.state and _doubtful(ends, own, entry, sources[own.references]):
                 parent = selected(ends, sources[own.references])
                 words = f"foreign key on {', '.join(own.columns)} to {own.references}"
-                apart = _apart(ends, own, entry)
+                apart = _apart(ends, own, entry, sources[own.references])
                 if apart:
                     words += f" ({', '.join(apart)} takes texts for equal that the target does not)"
                 yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent, apart)
@@ -111,17 +111,22 @@ def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> Foreig
 
 def _doubtful(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> bool:
     filtered = entry.choice.where or parent.choice.where
-    return bool(not ends.source.proves_references or own.state or filtered or _apart(ends, own, entry))
+    return bool(not ends.source.proves_references or own.state or filtered or _apart(ends, own, entry, parent))
 
 
-def _apart(ends: Ends, own: ForeignKey, entry: Entry) -> dict[str, str]:
-    """Columns of a foreign key whose equality folds in the source only, and SQL by which it does not."""
-    goal = {column.source: column.target for column in entry.columns}
+def _apart(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> dict[str, Pair]:
+    """Columns of a foreign key whose equality folds in the source only, and SQL of what is carried of them."""
+    child, other = ({column.source: column for column in one.columns} for one in (entry, parent))
     return {
-        name: ends.source_words.exactly
-        for name in own.columns
-        if entry.source.column(name).folds and not entry.table.column(goal[name]).collation
+        name: (_exactly(ends, child[name], "c"), _exactly(ends, other[there], "p"))
+        for name, there in zip(own.columns, own.referenced, strict=True)
+        if entry.source.column(name).folds and not entry.table.column(child[name].target).collation
     }
+
+
+def _exactly(ends: Ends, column: ColumnPlan, alias: str) -> str:
+    name = ends.source.quote(column.source)
+    return ends.source_words.exactly.format(column.project.replace(name, f"{alias}.{name}"))
 
 
 def _is_proven(check: Check, table: Table) -> bool:

@@ -10,6 +10,8 @@ from ..plan import Constraint, Statement
 from .catalogue import ForeignKey, Index, Relation
 from .sql import Quoting, names
 
+Pair = tuple[str, str]  # SQL of a value of a child, under the name c, and of its parent, under p
+
 
 def keys_of(engine: Quoting, index: Index) -> tuple[str, ...]:
     """What an index is over, in SQL: its columns, or its expressions."""
@@ -28,19 +30,17 @@ def _shared(on: str, keys: Sequence[str], where: str, *, nulls: bool) -> str:
 
 
 def orphans(
-    engine: Quoting, child: str, foreign: ForeignKey, parent: str, exactly: Mapping[str, str] | None = None
+    engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Pair] | None = None
 ) -> str:
     """References to rows that are not there, and how many: with a NULL in it, it is none.
 
-    Where MATCH FULL is among the key's options, NULLs beside values break it too. `exactly` has SQL for those of its
-    columns whose values are to be equal in more than the engine's sense.
+    Where MATCH FULL is among the key's options, NULLs beside values break it too. `apart` has SQL for those of its
+    columns whose values are to be equal in another than the engine's sense.
     """
     shown = _referring(engine, foreign)
-    lost = _lost(engine, child, foreign, parent)
-    if exactly:
-        lost = _lost_exactly(engine, child, foreign, parent, exactly)
-    alike = [exactly[name].format(f"c.{engine.quote(name)}") for name in foreign.columns if exactly and name in exactly]
-    return f"SELECT {shown}, count(*) {lost} GROUP BY {', '.join([shown, *alike])}"  # or 'a' and 'A' were one reference
+    lost = _lost_apart(engine, child, foreign, parent, apart) if apart else _lost(engine, child, foreign, parent)
+    grouped = ", ".join([shown, *(one for one, _ in apart.values())] if apart else [shown])  # or 'a' and 'A' were one
+    return f"SELECT {shown}, count(*) {lost} GROUP BY {grouped}"
 
 
 def _referring(engine: Quoting, foreign: ForeignKey) -> str:
@@ -52,14 +52,9 @@ def _lost(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
     return f"FROM {child} AS c WHERE {_breaking(engine, foreign, missing)}"
 
 
-def _lost_exactly(engine: Quoting, child: str, foreign: ForeignKey, parent: str, exactly: Mapping[str, str]) -> str:
+def _lost_apart(engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Pair]) -> str:
     """By a join: MariaDB keeps what a subquery gave for 'a', and takes it for 'A', too."""
-    pairs = zip(foreign.columns, foreign.referenced, strict=True)
-    alike = [
-        f"{exactly[c].format(f'p.{engine.quote(r)}')} = {exactly[c].format(f'c.{engine.quote(c)}')}"
-        for c, r in pairs
-        if c in exactly
-    ]
+    alike = [f"{other} = {one}" for one, other in apart.values()]
     joined = " AND ".join([_same(engine, foreign), *alike])  # the engine's own sense comes first, for that has an index
     missing = f"p.{engine.quote(foreign.referenced[0])} IS NULL"
     return f"FROM {child} AS c LEFT JOIN {parent} AS p ON {joined} WHERE {_breaking(engine, foreign, missing)}"

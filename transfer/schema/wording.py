@@ -30,7 +30,8 @@ class Wording:
     one to give numbers. `keys_fold` says that keys go by their columns' collations. `unproven` are the words for
     constraints that rows may break, `words` further ones of columns. `versions` says that a table may keep the rows
     that are gone, `apart` in words what keeps spans from overlapping, `exactly` makes of a text what is equal to
-    another's only where all characters are.
+    another's only where all characters are, `unpadded` what it is without the blanks that char(n) overlooks ('' where
+    it overlooks none).
     """
 
     dialect: str = ""
@@ -67,3 +68,4 @@ class Wording:
     versions: bool = False
     apart: str = ""
     exactly: str = "{}"
+    unpadded: str = ""

@@ -367,18 +367,20 @@ class MySql:
 _NOW = "CURRENT_TIMESTAMP({digits})"
 _OCTETS = "CAST(CONVERT({} USING utf8mb4) AS BINARY)"
 _CORRECT = CorrectWords("{t} <=> {s}", _OCTETS, joined_update=True, heed="SET foreign_key_checks = 1")
+_UNPADDED = "TRIM(TRAILING ' ' FROM {})"
 ENGINES = {
     # PAD SPACE collations take 'a' and 'a ' for equal keys; MariaDB has one that does not.
     # Before MySQL 8.0.13 a default is a constant or the moment, and long types have none.
     "mysql": MySql("mysql", "utf8mb4_bin", Wording(
         "mysql", {"timestamp": _NOW}, "1", "0", bare=("longtext", "longblob"), comments=True,
-        generated=("STORED", "VIRTUAL"), exactly=_OCTETS,
+        generated=("STORED", "VIRTUAL"), exactly=_OCTETS, unpadded=_UNPADDED,
     ), unlike=("uuid", "inet[46]", "json")),  # MariaDB's json keeps its text, MySQL's reorders it
     "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
         generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))", versions=True, exactly=_OCTETS,
         extended=frozenset({periods.KNOWN}), words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
+        unpadded=_UNPADDED,
         numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     )),
 }  # fmt: skip

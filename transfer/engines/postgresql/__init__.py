@@ -49,6 +49,7 @@ _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     exactly='(({})::text COLLATE "C")',
+    unpadded="rtrim(({})::text, ' ')",
     next="nextval({text})", expressions=True, owner="ALTER {kind} {name} OWNER TO {role}", deferrable=True,
     steps=True, always=True, unproven=("NOT VALID",),
     apart="EXCLUDE USING gist (key WITH =, daterange(first, last) WITH &&) with the extension btree_gist",
