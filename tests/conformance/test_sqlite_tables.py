@@ -10,6 +10,7 @@ import pytest
 
 from moves import moved, refusal
 from ropeway.cli import wire
+from ropeway.transfer.engines.sqlite import catalogue
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Choice
 from spots import Servers, Spot, spot
@@ -166,3 +167,21 @@ def test_unique_constraints_have_names(there: str, tmp_path: Path, servers: Serv
         (table,) = wire.inspect(place.url)
         if place is source or there != "duckdb":  # DuckDB gives no names of the user's back
             assert {index.name for index in table.indexes} == {"t_a_key", "t_a_key2", "both", "t_c_key"}
+
+
+def test_numbers_far_apart_make_no_large_table(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its first and last number alone such a table had 10,000 slices, and no disk had room for it."""
+    source, target = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    numbers = "WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 999)"
+    source.ask("CREATE TABLE even (id INTEGER PRIMARY KEY, word TEXT)")
+    source.ask(f"{numbers} INSERT INTO even SELECT (i - 300) * (1 << 50), 'x' FROM n")
+    source.ask("CREATE TABLE odd AS SELECT * FROM even")
+    source.ask("UPDATE odd SET rowid = 1 << 60 WHERE rowid = 1000")
+    plan = moved(source, target).plan
+    assert [(hop.rows, len(hop.slices)) for hop in plan.hops] == [(1000, 1), (1000, 1)]
+    monkeypatch.setattr(catalogue, "_LOOKED", 100)
+    even, odd = (table.rows for table in wire.inspect(source.url))
+    assert 980 < even < 1020
+    assert 100 < odd < 20_000

@@ -34,6 +34,9 @@ _FOREIGN_KEYS = (
     "FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f "
     "WHERE l.schema = 'main' ORDER BY l.name, f.id DESC, f.seq"
 )
+_SIZE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+_ROW = 5  # bytes, and one more for each column: the least that a row takes by SQLite's file format
+_LOOKED = 100_000  # rows whose numbers are looked at where they lie far apart: some milliseconds
 
 STRICT, WITHOUT_ROWID = "STRICT", "WITHOUT ROWID"
 _FOLDS = {"NOCASE": "case", "RTRIM": "blanks at the end"}  # by collation, of those that every SQLite has
@@ -91,8 +94,8 @@ def _table(session: Session, row: Row, columns: list[Row], indexes: list[Row]) -
     )
     rowid = _rowid_name(made) if kind == "table" and not without_rowid else ""
     return Table(
-        Relation("", name), made, key, _indexes(name, indexes, collations, told), rows=_rows(session, name, rowid),
-        kind=kind, checks=_checks(name, told), storage=_options(row),
+        Relation("", name), made, key, _indexes(name, indexes, collations, told),
+        rows=_rows(session, name, rowid, len(made)), kind=kind, checks=_checks(name, told), storage=_options(row),
         left_out=tuple(lost for clause in told if (lost := _conflict(clause))),
         physical={**({"rowid": rowid} if rowid else {}), **({"strict": 1} if row[4] else {})},
     )  # fmt: skip
@@ -135,11 +138,22 @@ def _rowid_name(columns: tuple[Column, ...]) -> str:
     return next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "")
 
 
-def _rows(session: Session, table: str, rowid: str) -> int:
+def _rows(session: Session, table: str, rowid: str, columns: int) -> int:
+    """By the first and the last rowid; where so many rows cannot be in the file, by how far the first ones reach."""
     if not rowid:
         return -1
-    ((low, high),) = session.ask(ends(rowid, double_quoted(table)))
-    return 0 if high is None else int(str(high)) - int(str(low)) + 1
+    relation = double_quoted(table)
+    ((low, high),) = session.ask(ends(rowid, relation))
+    if high is None:
+        return 0
+    span = int(str(high)) - int(str(low)) + 1
+    size = int(str(session.ask(_SIZE)[0][0]))
+    if span <= size // (_ROW + columns):
+        return span
+    first = f"SELECT {rowid} AS n FROM {relation} ORDER BY 1 LIMIT {_LOOKED}"
+    ((seen, last),) = session.ask(f"SELECT count(*), max(n) FROM ({first})")
+    reached = int(str(last)) - int(str(low)) + 1
+    return min(int(str(seen)) * span // reached, max(int(str(seen)), size // _ROW))
 
 
 def _last(session: Session, table: str) -> int:
