@@ -325,6 +325,14 @@ def test_extra_sql_and_17_megabytes(connection: Any, store: Any) -> None:
     assert ask(connection, f"SELECT a + 0, e, b, c, d FROM {name}") == want
 
 
+def test_the_number_zero_is_kept_beside_bytes(connection: Any, store: Any) -> None:
+    """LOAD DATA with SET took the 0 of an AUTO_INCREMENT for a number to be given, whatever the sql_mode."""
+    name = table(connection, "a INT AUTO_INCREMENT PRIMARY KEY, b BLOB")
+    batch = pa.record_batch({"a": pa.array([5, 0, -3], pa.int32()), "b": [b"x", b"y", None]})
+    assert store(connection, name, ["a", "b"], batch.schema, [batch]) == 3
+    assert ask(connection, f"SELECT a, b FROM {name} ORDER BY a") == [(-3, None), (0, b"y"), (5, b"x")]
+
+
 def bits(kind: pa.DataType, *values: int) -> pa.Array[Any]:
     return pa.array([None, *values], {32: pa.int32(), 64: pa.int64()}[kind.bit_width]).view(kind)
 

@@ -128,6 +128,9 @@ def _load_statement(table: str, columns: Sequence[str], schema: pa.Schema, extra
             place = column
         places.append(place)
     settings += [f"{column} = {sql}" for column, sql in extra.items() if column not in columns]
+    if settings:  # SET makes the server forget that an AUTO_INCREMENT was given, and a 0 becomes the next number
+        numbers = [c for c, field in zip(columns, schema, strict=True) if pa.types.is_integer(field.type)]
+        settings += [f"{column} = {column}" for column in numbers if column not in extra]
     return (
         f"LOAD DATA LOCAL INFILE 'ropeway' INTO TABLE {table} CHARACTER SET utf8mb4 "
         "FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C LINES TERMINATED BY 0x0A "
