@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 _QUARTER = timedelta(minutes=15)  # zones are whole quarters of an hour apart, since 1972 and but for history
@@ -13,10 +14,22 @@ _FURTHEST = timedelta(hours=26)
 _DAY = timedelta(days=1)
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """A value that Python has no object for, such as a date before Christ, as its canonical text."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def cause(source: object, target: object) -> str:
     """A word or two on what may have happened to a value on its way from `source` to `target`; '' if nothing fits."""
     if source is None or target is None:
         return _of_null(source, target)
+    if isinstance(source, Beyond) or isinstance(target, Beyond):
+        return ""
     for kinds, find in _FINDERS:
         if isinstance(source, kinds) and isinstance(target, kinds):
             return find(source, target)
@@ -90,6 +103,10 @@ def _of_dates(source: date, target: date) -> str:
     return "time-zone shift" if abs(target - source) == _DAY else ""
 
 
+def _of_times(source: time, target: time) -> str:
+    return _of_moments(datetime.combine(date.min, source), datetime.combine(date.min, target))
+
+
 def _of_decimals(source: Decimal, target: Decimal) -> str:
     if source == -target:
         return "sign"
@@ -128,6 +145,6 @@ def _of_bytes(source: bytes, target: bytes) -> str:
 
 # In this order: a datetime is a date, a bool an int.
 _FINDERS: tuple[tuple[type, Callable[..., str]], ...] = (
-    (str, _of_texts), (datetime, _of_moments), (date, _of_dates), (Decimal, _of_decimals), (bool, lambda _a, _b: ""),
-    (int, _of_numbers), (float, _of_floats), (bytes, _of_bytes),
+    (str, _of_texts), (datetime, _of_moments), (date, _of_dates), (time, _of_times), (Decimal, _of_decimals),
+    (bool, lambda _a, _b: ""), (int, _of_numbers), (float, _of_floats), (bytes, _of_bytes),
 )  # fmt: skip

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from ..transfer.canonical import Canon
 from ..transfer.repair import Wrong
-from .causes import cause
+from .causes import Beyond, cause
 from .report import Compared, Difference
 from .rowtext import row_texts
 
@@ -22,6 +26,7 @@ _SHOWN = 200  # characters of a value
 class _Side:
     """Rows with their keys and their canonical texts."""
 
+    canons: Sequence[Canon]
     table: pa.Table
     batch: pa.RecordBatch
     frame: pl.DataFrame
@@ -90,7 +95,7 @@ def _side(table: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> _S
     row = row_texts(batch, canons)
     key = row_texts(batch.select(names), [canons[place] for place in places]) if places else row
     frame = pl.DataFrame({"key": key, "row": row}).with_row_index("place")
-    return _Side(table, batch, frame)
+    return _Side(canons, table, batch, frame)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
@@ -143,23 +148,58 @@ def _changes(
         columns[name] += len(differs)
         for row in differs:
             found.setdefault(row, []).append(place)
-    told = [one_ for row in sorted(found)[:most] for one_ in _cells(here, there, row, found[row], places)]
+    told = [one_ for row in sorted(found)[:most] for one_ in _cells(here, there, row, found[row], places, canons)]
     return told[:most], +columns
 
 
 def _cells(
-    here: pa.RecordBatch, there: pa.RecordBatch, row: int, differing: Sequence[int], places: Sequence[int]
-) -> list[Difference]:
+    here: pa.RecordBatch, there: pa.RecordBatch, row: int, differing: Sequence[int], places: Sequence[int],
+    canons: Sequence[Canon],
+) -> list[Difference]:  # fmt: skip
     names = here.schema.names
-    key = {names[place]: _shown(here.column(place)[row].as_py()) for place in places}
-    values = {place: (here.column(place)[row].as_py(), there.column(place)[row].as_py()) for place in differing}
-    return [
-        Difference("changed", key, names[place], _shown(a), _shown(b), _swap(place, values, names) or cause(a, b))
-        for place, (a, b) in values.items()
-    ]
+    key = {names[place]: _shown(_value(here, place, row, canons[place])) for place in places}
+    values = {place: tuple(_value(side, place, row, canons[place]) for side in (here, there)) for place in differing}
+    made = []
+    for place, (a, b) in values.items():
+        why = _swap(place, values, names) or cause(a, b)
+        made.append(Difference("changed", key, names[place], *_beside(a, b), why))
+    return made
 
 
-def _swap(place: int, values: Mapping[int, tuple[object, object]], names: Sequence[str]) -> str:
+def _value(side: pa.RecordBatch, place: int, row: int, canon: Canon) -> object:
+    """A cell in the one Python type that stands for its form, whatever type a side keeps it in.
+
+    So neither a cause nor a row without a key tells of types. Where Python has no such value, its canonical text.
+    """
+    try:
+        value: object = side.column(place)[row].as_py()
+    except (OverflowError, ValueError):  # a year below 1 or above 9999, or nanoseconds
+        part = side.select([side.schema.names[place]]).slice(row, 1)
+        return Beyond(row_texts(part, [canon])[0])
+    alike = _ALIKE.get(canon.form)
+    return value if alike is None or value is None else alike(value)
+
+
+def _whole(value: Any) -> object:
+    return int(value) if isinstance(value, (bool, Decimal)) and value == int(value) else value
+
+
+_MICROSECOND = timedelta(microseconds=1)
+_ALIKE: Mapping[str, Callable[[Any], object]] = {
+    "integer": _whole,
+    "decimal": lambda value: Decimal(value) if isinstance(value, int) else value,
+    "number": lambda value: Decimal(value) if isinstance(value, int) else value,
+    "float": lambda value: float(value) if isinstance(value, int) else value,
+    "boolean": lambda value: bool(value) if value in (0, 1) else value,
+    "date": lambda value: value.date() if isinstance(value, datetime) and value.time() == time() else value,
+    "timestamp": lambda value: value if isinstance(value, datetime) else datetime.combine(value, time()),
+    "instant": lambda value: value if value.tzinfo else value.replace(tzinfo=UTC),
+    "padded": lambda value: value.rstrip(" "),
+    "duration": lambda value: value // _MICROSECOND if isinstance(value, timedelta) else value,
+}
+
+
+def _swap(place: int, values: Mapping[int, tuple[object, ...]], names: Sequence[str]) -> str:
     """Another column of the row that took this one's value and gave its own."""
     a, b = values[place]
     partner = next((other for other, pair in values.items() if other != place and pair == (b, a)), None)
@@ -168,11 +208,25 @@ def _swap(place: int, values: Mapping[int, tuple[object, object]], names: Sequen
 
 def _key(side: _Side, row: int, places: Sequence[int]) -> dict[str, str | None]:
     names = side.batch.schema.names
-    return {names[at]: _shown(side.batch.column(at)[row].as_py()) for at in (places or range(len(names)))}
+    return {names[at]: _shown(_value(side.batch, at, row, side.canons[at])) for at in (places or range(len(names)))}
 
 
-def _shown(value: object) -> str | None:
-    if value is None:
-        return None
-    text = value.hex() if isinstance(value, bytes) else str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+def _beside(one: object, other: object) -> tuple[str | None, str | None]:
+    """Two values for people to see how they differ: long ones from a little before that on."""
+    pairs = zip(_text(one), _text(other), strict=False)
+    first = next((at for at, (a, b) in enumerate(pairs) if a != b), 0)
+    start = max(0, first - _SHOWN // 4)
+    return _shown(one, start), _shown(other, start)
+
+
+def _shown(value: object, start: int = 0) -> str | None:
+    """A value for people. Of a long one a part, and its SHA-256, or two that differ elsewhere would look the same."""
+    text = _text(value)
+    if value is None or len(text) <= _SHOWN:
+        return None if value is None else text
+    part = f"{'...' if start else ''}{text[start : start + _SHOWN]}{'...' if start + _SHOWN < len(text) else ''}"
+    return f"{part} ({len(text)} characters, SHA-256 {sha256(text.encode()).hexdigest()[:8]})"
+
+
+def _text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

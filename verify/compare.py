@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..transfer.engine import Engine, Receipt, Session
 from ..transfer.engines import engine_of
+from ..transfer.errors import DataError
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
 from ..transfer.quarantine import quarantined
@@ -84,9 +85,12 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
     expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
     others, said = aside(plan, hop, target.session, target.engine)
     held, how = Sum.zero(), ""
-    for one in (hop, *others):
-        part, how = _held(plan, one, target)
-        held += part
+    try:
+        for one in (hop, *others):
+            part, how = _held(plan, one, target)
+            held += part
+    except DataError as error:
+        return replace(empty, rows_source=expected.count, claim=DIFFERENT, reason=told(error))
     if before and before.checksum:
         held -= Sum.parse(before.checksum)
     elif before and before.loaded:
@@ -113,6 +117,11 @@ def _held(plan: Plan, hop: Hop, target: _Target) -> tuple[Sum, str]:
 def forms_of(hops: Iterable[Hop]) -> set[str]:
     """The canonical forms that the checksums of some hops are made of."""
     return {column.canon.form for hop in hops for column in hop.columns}
+
+
+def told(error: DataError) -> str:
+    """A refusal of a value in one line, without the remedy, which is for moving it."""
+    return f"a value could not be read: {str(error).splitlines()[0]}"
 
 
 def left_out(hop: Hop) -> tuple[str, ...]:

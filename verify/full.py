@@ -8,12 +8,13 @@ from contextlib import closing
 from dataclasses import replace
 
 from ..transfer.engines import engine_of
+from ..transfer.errors import DataError
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
 from ..transfer.segments import Division
 from .cells import compare_rows
 from .checksum import Sum
-from .compare import forms_of, left_out
+from .compare import forms_of, left_out, told
 from .manifest import Manifest, Proof
 from .report import (
     COUNTS_EQUAL,
@@ -27,7 +28,7 @@ from .report import (
 )  # fmt: skip
 from .segments import differing
 from .selftest import check_forms
-from .sides import READ_AGAIN, Computed, Pair, Side, division_of, held_by, paired, segments_of, together
+from .sides import READ_AGAIN, Computed, Pair, Side, division_of, held_by, held_in, paired, segments_of
 
 _TOLD = 100  # differences that are told one by one
 _WORDED = 5  # segments that a reason names
@@ -61,13 +62,15 @@ def against(manifest: Manifest, target: Address) -> Report:
 
 
 def _held_against(hop: Hop, sides: Sequence[Side], proof: Proof, written: str) -> TableReport:
-    held = together([segments_of(side, proof.division, asked=True) for side in sides])
+    held = held_in(sides, proof.division)
     bad = differing(proof.target, held.sums)
+    claim = DIFFERENT if bad or held.refused else EQUALS_READ
     then, now = (sum(sums.values(), Sum.zero()) for sums in (proof.target, held.sums))
     where = "; ".join(_words(hop, proof.division, segment) for segment in bad[:_WORDED])
-    reason = f"against the manifest of {written}" + (f": it differs where {where}" if bad else "")
+    said = held.refused or (f"it differs where {where}" if bad else "")
+    reason = ": ".join(filter(None, (f"against the manifest of {written}", said)))
     return TableReport(
-        str(hop.reads), str(hop.writes), "full", DIFFERENT if bad else EQUALS_READ, reason, how=held.how,
+        str(hop.reads), str(hop.writes), "full", claim, reason, how=held.how,
         rows_source=then.count, rows_target=now.count, checksum_source=then.text(), checksum_target=now.text(),
         left_out=left_out(hop), segments=len({**proof.target, **held.sums}), differing_segments=len(bad),
     )  # fmt: skip
@@ -94,8 +97,10 @@ def _table(pair: Pair, level: str) -> tuple[TableReport, Proof | None]:
     division = division_of(hop, one, others[0])
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(segments_of, one, division, asked=level == "full")
-        held = together([segments_of(side, division, asked=True) for side in others])
+        held = held_in(others, division)
         expected = first.result()
+    if held.refused:
+        return replace(empty, claim=DIFFERENT, reason=held.refused), None
     proof = Proof(hop.name, division, expected.sums, held.sums)
     return _judged(pair, division, expected, held, empty), proof
 
@@ -112,8 +117,7 @@ def _judged(pair: Pair, division: Division, expected: Computed, held: Computed, 
     bad = differing(expected.sums, held.sums)
     total, there = (sum(computed.sums.values(), Sum.zero()) for computed in (expected, held))
     claim = DIFFERENT if bad else EQUALS_SOURCE if expected.served else EQUALS_READ
-    found = _looked_at(pair, division, bad[:READ_AGAIN]) if bad else None
-    reason = "" if found or not bad else "the rows of the differing segments are too large to be read again"
+    found, reason = _looked_at(pair, division, bad[:READ_AGAIN]) if bad else (None, "")
     return replace(
         empty, claim=claim, reason=reason, rows_source=total.count, rows_target=there.count,
         left_out=left_out(pair.hop), how=f"source: {expected.how}; target: {held.how}",
@@ -122,6 +126,12 @@ def _judged(pair: Pair, division: Division, expected: Computed, held: Computed, 
     )  # fmt: skip
 
 
-def _looked_at(pair: Pair, division: Division, segments: Sequence[str]) -> Compared | None:
-    rows = pair.rows_in(division, segments)
-    return rows and compare_rows(*rows, pair.canons, division.places, _TOLD)
+def _looked_at(pair: Pair, division: Division, segments: Sequence[str]) -> tuple[Compared | None, str]:
+    """What the rows of some segments show, or why they could not be held against each other."""
+    try:
+        rows = pair.rows_in(division, segments)
+    except DataError as error:
+        return None, told(error)
+    if rows is None:
+        return None, "the rows of the differing segments are too large to be read again"
+    return compare_rows(*rows, pair.canons, division.places, _TOLD), ""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ..transfer.canonical import Canon
 from ..transfer.engine import Engine, Session
 from ..transfer.engines import engine_of
+from ..transfer.errors import DataError
 from ..transfer.place import Address
 from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
 from ..transfer.schema.catalogue import Relation, Table
@@ -19,7 +20,7 @@ from ..transfer.segments import Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_of
 from .checksum import Sum
-from .compare import aside, forms_of
+from .compare import aside, forms_of, told
 from .segments import Segments, by_client, by_server, segment_names
 from .selftest import check_forms
 
@@ -132,9 +133,20 @@ def _extent(side: Side, place: int | None) -> tuple[int | None, int | None, int]
 
 @dataclass(frozen=True)
 class Computed:
+    """The segments of a side; or the reason why they could not be read, which is a difference if it is the target."""
+
     sums: Segments
     how: str
     served: bool
+    refused: str = ""
+
+
+def held_in(sides: Sequence[Side], division: Division) -> Computed:
+    """The target's segments. A value that its planned type does not have was not loaded, so it is no error here."""
+    try:
+        return together([segments_of(side, division, asked=True) for side in sides])
+    except DataError as error:
+        return Computed({}, "", served=False, refused=told(error))
 
 
 def together(parts: Sequence[Computed]) -> Computed:

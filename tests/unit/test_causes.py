@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from ropeway.transfer.canonical import Canon
 from ropeway.transfer.segments import Division, by_digits, by_range
-from ropeway.verify.causes import cause
+from ropeway.verify.causes import Beyond, cause
 from ropeway.verify.cells import compare_rows
 from ropeway.verify.checksum import Sum, of_batch
 from ropeway.verify.segments import by_client, differing
@@ -43,6 +44,9 @@ CASES = [
     (NOON, NOON.replace(day=9), ""),
     (NOON, NOON.replace(tzinfo=UTC), "another type"),
     (date(2024, 3, 1), date(2024, 2, 29), "time-zone shift"),
+    (time(10, 0, 0, 123456), time(10, 0, 0, 123000), "precision cut"),
+    (time(10, 0, 0, 123456), time(10, 0, 0, 123457), ""),
+    (date(44, 3, 15), Beyond("0044-03-15 BC"), ""),
     (Decimal("1.239"), Decimal("1.23"), "precision cut"),
     (Decimal("1.235"), Decimal("1.24"), "rounding"),
     (Decimal("-1.5"), Decimal("1.5"), "sign"),
@@ -92,3 +96,50 @@ def test_twins_are_compared_as_multisets() -> None:
     found = compare_rows(one, other, CANONS, (0,), 10)
     assert (found.missing, found.extra, found.changed) == (1, 1, 0)
     assert [one_.kind for one_ in found.first] == ["missing", "extra"]
+
+
+HOUR, DAY = 3_600_000_000, 86_400_000_000
+KEPT = [
+    (Canon("instant", 6), pa.array([0], pa.timestamp("us", "UTC")), pa.array([HOUR], pa.timestamp("us")),
+     "time-zone shift"),
+    (Canon("integer"), pa.array([7], pa.uint64()), pa.array([-7], pa.decimal128(20, 0)), "sign"),
+    (Canon("decimal", 2), pa.array([7], pa.int8()), pa.array([-7], pa.decimal128(20, 2)), "sign"),
+    (Canon("boolean"), pa.array([True]), pa.array([2], pa.int8()), ""),
+    (Canon("padded"), pa.array(["é  "]), pa.array(["e\u0301"]), "Unicode normal form"),
+    (Canon("timestamp", 6), pa.array([0], pa.date32()), pa.array([HOUR], pa.timestamp("us")), "time-zone shift"),
+    (Canon("date"), pa.array([0], pa.date32()), pa.array([DAY], pa.timestamp("us")), "time-zone shift"),
+    (Canon("duration"), pa.array([5], pa.duration("us")), pa.array([-5], pa.int64()), "sign"),
+    (Canon("float"), pa.array([5], pa.int32()), pa.array([-5.0]), "sign"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("canon", "source", "target", "said"), KEPT, ids=[str(kept[0].form) for kept in KEPT])
+def test_how_a_side_keeps_a_value_is_no_cause(canon: Canon, source: Any, target: Any, said: str) -> None:
+    one, other = (pa.table({"k": [1], "c": values}) for values in (source, target))
+    (found,) = compare_rows(one, other, (Canon("integer"), canon), (0,), 10).first
+    assert found.cause == said
+
+
+def test_values_beyond_pythons_are_told() -> None:
+    before, after = -719_163, 2_932_897  # days of 1 BC and of the year 10000
+    one = pa.table({"k": [1, 2], "d": pa.array([0, after], pa.date32())})
+    other = pa.table({"k": [1, 2], "d": pa.array([before, 0], pa.date32())})
+    found = compare_rows(one, other, (Canon("integer"), Canon("date")), (0,), 10)
+    assert [(d.source, d.target, d.cause) for d in found.first] == [
+        ("1970-01-01", "0001-12-31 BC", ""), ("10000-01-01", "1970-01-01", ""),
+    ]  # fmt: skip
+    one, other = (pa.table({"t": pa.array([n], pa.timestamp("ns"))}) for n in (1, 2))
+    found = compare_rows(one, other, (Canon("timestamp", 9),), (), 10)
+    assert [one_.key["t"] for one_ in found.first] == ["1970-01-01 00:00:00.000000001", "1970-01-01 00:00:00.000000002"]
+
+
+def test_long_values_are_shown_where_they_differ() -> None:
+    one = pa.table({"k": [1], "w": ["a" * 5_000 + "b" * 300]})
+    other = pa.table({"k": [1], "w": ["a" * 5_000 + "c" * 300]})
+    (found,) = compare_rows(one, other, CANONS, (0,), 10).first
+    assert found.source
+    assert found.target
+    assert found.source.startswith("..." + "a" * 50 + "b" * 150 + "... (5300 characters, SHA-256 ")
+    assert found.target.startswith("..." + "a" * 50 + "c" * 150 + "... (5300 characters, SHA-256 ")
+    rows = compare_rows(one, other, CANONS, (), 10).first  # whole rows, whose long texts begin the same
+    assert rows[0].key["w"] != rows[1].key["w"]
