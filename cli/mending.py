@@ -62,6 +62,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
     made = []
     if wrong:
         _check(engine, wrong)
+        _check_read(report)
         with paired(plan, source, target, level) as pairs, closing(engine.connect(target)) as session:
             tables = {table.name: table for table in engine.tables(session)}
             for pair in pairs:
@@ -79,6 +80,15 @@ def _check(engine: Engine, hops: Sequence[Hop]) -> None:
         raise RequestError(
             f"A repair is one transaction a slice, which {engine.name} has not.", table=str(hops[0].writes),
             remedy="Load the table anew: ropeway run --mode replace.",
+        )  # fmt: skip
+
+
+def _check_read(report: Report) -> None:
+    unread = next((one for one in report.tables if one.claim == DIFFERENT and one.segments < 0), None)
+    if unread:
+        raise RequestError(
+            f"{unread.target} cannot be repaired: {unread.reason}.", table=unread.target,
+            remedy="Mend that value by hand, or load the table anew.",
         )  # fmt: skip
 
 
