@@ -24,7 +24,7 @@ from .schema.catalogue import Relation, Table
 from .schema.modes import Move
 
 ENDED = ("loaded", "done", "different")
-_BESIDE = ("staging", "shadow", "preimages", "old")
+_BESIDE = ("staging", "shadow", "preimages", "keys", "old")
 
 
 @dataclass(frozen=True)

@@ -99,11 +99,11 @@ def _balance(hop: Hop, part: Slice, tally: Tally, loaded: int) -> None:
 
 
 def _merge(loader: Loader, hop: Hop, receipt: Receipt) -> Receipt:
-    """Run a merge's statements: keep pre-images, count, update, insert, and empty the staging again.
+    """Run a merge's statements: keep pre-images, count, update, insert, remember the keys, and empty the staging again.
 
     The staging is empty outside of transactions, so slices merge side by side without seeing each other.
     """
-    empty, twins, preimages, matched, changed, update, insert = hop.merge
+    empty, twins, preimages, matched, changed, update, insert, remember = hop.merge
     if loader.ask(twins):
         raise DataError(
             f"{hop.reads} holds a key ({', '.join(hop.key)}) more than once, so it cannot be merged.",
@@ -115,6 +115,7 @@ def _merge(loader: Loader, hop: Hop, receipt: Receipt) -> Receipt:
     loader.execute(preimages)
     loader.execute(update)
     loader.execute(insert)
+    loader.execute(remember)
     loader.execute(empty)
     return replace(receipt, inserted=receipt.loaded - known, updated=differs, unchanged=known - differs)
 

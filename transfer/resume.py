@@ -16,6 +16,7 @@ from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError
 from .flow import flow
 from .plan import Hop, Slice
+from .schema.modes import beside
 
 if TYPE_CHECKING:
     from .run import Job
@@ -81,7 +82,8 @@ def _sum(look: Standing, hop: Hop, part: Slice, add: object, canons: object) -> 
 def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
     target, loader = look.job.target, look.loader
     if hop.merge:
-        empty = ""  # merged rows are overwritten by the newer ones; merging twice changes nothing
+        # Merged rows are overwritten by the newer ones, and merging twice changes nothing; but the keys are others.
+        empty = target.empty(beside(hop, look.job.plan.run, "keys"))
     else:
         relation = target.relation(hop.into)
         landed = sum(receipt.loaded for receipt in mine.values())

@@ -20,12 +20,17 @@ MODULUS = 1 << 64
 _BATCH_BYTES = 2 << 20
 
 
-def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool) -> tuple[int, str]:
-    """(rows, checksum text) of a hop's target; the text is '' where the engine computes no checksum."""
+def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool, where: str = "") -> tuple[int, str]:
+    """(rows, checksum text) of a hop's target, or of its rows of which `where` is true.
+
+    The text is '' where the engine computes no checksum.
+    """
     relation = Relation(hop.writes.schema, hop.writes.table)
-    sql = _checksum_sql(engine, session, hop, relation) if want_sum else ""
+    sql = _checksum_sql(engine, session, hop, relation, where) if want_sum else ""
     if not sql:
-        return int(str(session.ask(f"SELECT count(*) FROM {engine.relation(relation)}")[0][0])), ""
+        clause = f" WHERE {where}" if where else ""
+        ((rows,),) = session.ask(f"SELECT count(*) FROM {engine.relation(relation)}{clause}")
+        return int(str(rows)), ""
     answer = session.ask(sql)[0]
     return int(str(answer[0])), server_sum(answer)
 
@@ -41,9 +46,9 @@ def server_sum(answer: Row) -> str:
     return sum_text(count, high, low)
 
 
-def _checksum_sql(engine: Engine, session: Session, hop: Hop, relation: Relation) -> str:
+def _checksum_sql(engine: Engine, session: Session, hop: Hop, relation: Relation, where: str) -> str:
     columns = [(engine.quote(c.target), c.canon, c.stored) for c in hop.columns]
-    return engine.checksum(session, relation, columns, "")
+    return engine.checksum(session, relation, columns, where)
 
 
 def sum_text(count: int, high: int, low: int) -> str:
@@ -51,11 +56,11 @@ def sum_text(count: int, high: int, low: int) -> str:
     return f"{count}:{high % MODULUS:016x}{low % MODULUS:016x}"
 
 
-def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call) -> str:
+def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call, where: str = "") -> str:
     """The checksum of a hop's target, read by the target's own mapping rules through Ropeway's driver."""
     add, canons = function_of(checksum), [column.canon for column in hop.columns]
     total = None
-    for batch in rows_of(engine, address, backwards(engine, hop)):
+    for batch in rows_of(engine, address, replace(backwards(engine, hop), where=where)):
         one = add(batch, canons)
         total = one if total is None else total + one
     return str(total.text()) if total else sum_text(0, 0, 0)

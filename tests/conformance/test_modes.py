@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
+from ropeway.verify.report import EQUALS_READ
 from spots import SQL_ENGINES, Servers, Spot, spot
 
 Rows = list[tuple[object, ...]]
@@ -115,6 +117,31 @@ def test_merge_counts(make: Callable[[str, Rows], str], target: Spot) -> None:
     assert rows(target) == merged(FIRST, SECOND)
     figures = [(r.inserted, r.updated, r.unchanged) for r in outcome.receipts if r.slice]
     assert tuple(map(sum, zip(*figures, strict=True))) == (1, 1, 1)
+
+
+def test_merged_rows_are_proven_among_others(make: Callable[[str, Rows], str], target: Spot) -> None:
+    run(make("first", FIRST), target, "create")
+    outcome = run(make("second", SECOND), target, "merge")
+    assert outcome.report
+    (table,) = outcome.report.tables
+    assert (table.claim, table.rows_target, table.level) == (EQUALS_READ, len(SECOND), "standard")
+    assert table.how.endswith("of the rows whose keys were merged")
+    others = {row[0] for row in FIRST} - {row[0] for row in SECOND}
+    target.ask(f"UPDATE item SET name = 'else' WHERE id IN ({', '.join(map(str, others))})")  # not of this run
+    _, secrets = job(make("none", []), target.url, "merge")
+    again = functools.partial(wire.verify, outcome.plan, outcome.receipts, secrets=secrets)
+    assert again().equal
+    target.ask(f"UPDATE item SET name = 'else' WHERE id = {SECOND[0][0]}")
+    assert not again().equal
+    assert again(level="count").equal
+    target.ask(f"DELETE FROM item WHERE id = {SECOND[0][0]}")
+    assert not again(level="count").equal
+    wire.clean(outcome.plan.run, target.url)
+    assert [name for name in _names(target) if "ropeway" in name and "_keys" in name] == []
+
+
+def _names(target: Spot) -> list[str]:
+    return [table.name.table for table in wire.inspect(target.url)]
 
 
 def test_two_runs_cannot_hold_one_table(make: Callable[[str, Rows], str], target: Spot) -> None:

@@ -7,7 +7,7 @@
 | replace | a shadow | the swap |
 | truncate | the table, emptied once | nothing more |
 | fill | the table, which is empty | nothing more; see filling.py for what is put aside and back |
-| merge | a staging table, slice by slice | an UPDATE and an INSERT inside the slice's transaction |
+| merge | a staging table, slice by slice | an UPDATE and an INSERT in the slice's transaction; its keys are kept |
 """
 
 from __future__ import annotations
@@ -100,9 +100,9 @@ def _append(move: Move) -> Made:
     return replace(move.hop, into=staging), [_create_statement(_only(move), staging, bare=True)], [publish]
 
 
-def _only(move: Move) -> Move:
-    """The move with just the columns that are loaded: a staging table needs no others."""
-    loaded = {column.target for column in move.hop.sent.columns}
+def _only(move: Move, names_: Sequence[str] = ()) -> Move:
+    """The move with just these columns, by default those that are loaded: a staging table needs no others."""
+    loaded = set(names_) or {column.target for column in move.hop.sent.columns}
     columns = tuple(Column(c.name, c.native) for c in move.table.columns if c.name in loaded)
     return replace(move, table=Table(move.table.name, columns))
 
@@ -190,10 +190,22 @@ def _merge(move: Move) -> Made:
             "merged.",
             table=str(move.hop.writes), remedy="Name one with 'key:', or add it there.",
         )  # fmt: skip
-    staging, preimages = move.beside("staging"), move.beside("preimages")
-    hop = replace(move.hop, into=staging, merge=move.engine.merge(move.hop.sent, staging, preimages))
-    slim = _only(move)
-    return hop, [_create_statement(slim, staging, bare=True), _create_statement(slim, preimages, bare=True)], []
+    staging, preimages, moved = (move.beside(what) for what in ("staging", "preimages", "keys"))
+    columns = names(move.engine, key)
+    remember = (
+        f"INSERT INTO {move.engine.relation(moved)} ({columns}) SELECT {columns} FROM {move.engine.relation(staging)}"
+    )
+    merge = (*move.engine.merge(move.hop.sent, staging, preimages), remember)
+    slim, keys = _only(move), _only(move, key)
+    made = [_create_statement(m, at, bare=True) for m, at in ((slim, staging), (slim, preimages), (keys, moved))]
+    return replace(move.hop, into=staging, merge=merge), made, []
+
+
+def moved_keys(engine: Engine, hop: Hop, run: str) -> str:
+    """The condition that is true of the target's rows whose keys a run merged."""
+    on = engine.relation(hop.writes)
+    same = " AND ".join(f"k.{engine.quote(name)} = {on}.{engine.quote(name)}" for name in hop.key)
+    return f"EXISTS (SELECT 1 FROM {engine.relation(beside(hop, run, 'keys'))} AS k WHERE {same})"
 
 
 def _fill(move: Move) -> Made:
