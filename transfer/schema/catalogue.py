@@ -207,8 +207,9 @@ class Table:
 
     `partitioned` is the clause behind its columns that says how it is, `parts` are its partitions where these are made
     one by one, each after its owner. `space` is a tablespace that is not the usual one, `storage` are its parameters.
-    `own` are constraints in the engine's own words, for another place of the same kind; `needs` what extensions must
-    have brought for them. `versioned` is the clause by which the engine keeps rows that are gone, or were otherwise.
+    `own` are constraints in the engine's own words, for another place of the same kind; `needs` what has to be known
+    there for them. `keyed` are further clauses of the key, in those words. `versioned` is the clause by which the
+    engine keeps rows that are gone, or were otherwise.
 
     `traits` are statements for another place of the same kind.
 
@@ -234,6 +235,7 @@ class Table:
     storage: str = ""
     own: tuple[Check, ...] = ()
     needs: tuple[str, ...] = ()
+    keyed: str = ""
     versioned: str = ""
     traits: tuple[Trait, ...] = ()
     physical: dict[str, int | str] = field(default_factory=dict)

@@ -262,4 +262,6 @@ def _concerns(name: Relation, kind: str, around: Around) -> bool:
 def _plural(word: str, count: int) -> str:
     if count == 1:
         return word
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    if word.endswith("y"):
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith("x") else f"{word}s"

@@ -65,6 +65,9 @@ def _column(
     text = own.default
     comment = column.comment if there.comments else ""
     column = replace(column, default="", comment=comment, collation=_collation(own, here, there), folds="")
+    if own.collation and here.dialect == there.dialect and not (column.collation or own.folds):
+        said = f"its collation {own.collation} is not known there: its texts are ordered otherwise"
+        findings.append(Finding("note", f"{source.name}.{planned.source}", said, "collation"))
     column = _worded_column(column, own, source, here, there, findings)
     column = _refreshed(column, own, source, here, there, findings)
     column = _counted(column, own, source, there, findings)
@@ -131,8 +134,9 @@ def _own(
 ) -> tuple[Check, ...]:
     """Constraints in the engine's own words, where these hold in the target."""
     kept = {column.source for column in columns if column.source == column.target}
-    missing = [one for one in source.needs if one not in there.extended]
-    if here.dialect == there.dialect and not missing and all(column.name in kept for column in source.columns):
+    same = here.dialect == there.dialect
+    missing = sorted({*source.needs} - there.extended) if same else []
+    if same and not missing and all(column.name in kept for column in source.columns):
         return source.own
     for one in source.own:
         why = f"{', '.join(missing)} is not known there" if missing else "nothing there forbids such rows"

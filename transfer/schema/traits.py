@@ -27,7 +27,11 @@ def kept(table: Table, source: Table, ends: Ends) -> tuple[Table, list[Finding]]
     held = [t for t in source.traits if same and t.forward and set(t.columns) <= there and (table.parts or not t.part)]
     findings += _lost(source, [trait for trait in source.traits if trait not in held])
     traits = tuple(replace(trait, on=ends.name(trait.on) if trait.on else "") for trait in held)
-    return replace(table, columns=columns, foreign_keys=foreign, traits=traits), findings
+    keyed = source.keyed if whole else ""
+    if keyed != source.keyed and table.key:
+        said = f"its primary key arrives without {source.keyed}"
+        findings.append(Finding("note", str(source.name), said, "index-changed"))
+    return replace(table, columns=columns, foreign_keys=foreign, keyed=keyed, traits=traits), findings
 
 
 def _lost(source: Table, traits: Sequence[Trait]) -> list[Finding]:

@@ -25,7 +25,7 @@ from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
 from ...types import Fidelity
-from . import aside, catalogue, ddl, further, rights
+from . import aside, catalogue, ddl, further, rights, traits
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, alone, qualified
@@ -103,7 +103,7 @@ class PostgreSql:
     writes = WRITES
 
     def words(self, session: Session | None) -> Wording:
-        """VIRTUAL columns and NOT ENFORCED are there from version 18 on, and the locale C folds ASCII only."""
+        """VIRTUAL, NOT ENFORCED and WITHOUT OVERLAPS are there from version 18 on; the locale C folds ASCII only."""
         if session is None:
             return _WORDS
         ((version, locale),) = session.ask(
@@ -119,7 +119,7 @@ class PostgreSql:
         )
         return replace(
             _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines, functions=functions,
-            extended=frozenset(str(row[0]) for row in brought), **_known(session),
+            extended=frozenset(str(row[0]) for row in brought) | ({traits.SPANS} if new else set()), **_known(session),
             unproven=("NOT VALID", "NOT ENFORCED") if new else ("NOT VALID",),
         )  # fmt: skip
 

@@ -39,7 +39,9 @@ _COLUMN_ROWS = f"""
 SELECT a.attrelid::int8, a.attname::text,
        CASE WHEN u.oid IS NULL THEN format_type(a.atttypid, a.atttypmod)
             ELSE format('%I.%I', un.nspname, u.typname) || CASE WHEN u.oid <> t.oid THEN '[]' ELSE '' END END,
-       a.attnotnull, a.attidentity <> '' OR EXISTS (SELECT 1 FROM pg_depend o WHERE o.refobjid = a.attrelid
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint v WHERE v.conrelid = a.attrelid AND v.contype = 'n'
+            AND NOT v.convalidated AND a.attnum = ANY (v.conkey)),
+       a.attidentity <> '' OR EXISTS (SELECT 1 FROM pg_depend o WHERE o.refobjid = a.attrelid
             AND o.refobjsubid = a.attnum AND o.refclassid = 'pg_class'::regclass AND o.deptype = 'a'
             AND o.classid = 'pg_class'::regclass AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%'
             AND EXISTS (SELECT 1 FROM pg_depend u WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid
@@ -95,6 +97,11 @@ SELECT i.indrelid::int8, x.relname::text, i.indisunique, i.indisprimary, k.conna
        CASE WHEN i.indexprs IS NOT NULL THEN
             ARRAY(SELECT pg_get_indexdef(i.indexrelid, g, true) FROM generate_series(1, i.indnkeyatts) g) END,
        coalesce(pg_get_constraintdef(k.oid), pg_get_indexdef(i.indexrelid)),
+       concat_ws(' ', (SELECT 'INCLUDE (' || string_agg(quote_ident(a.attname), ', ' ORDER BY u.place) || ')'
+                       FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, place) JOIN pg_attribute a
+                       ON a.attrelid = i.indrelid AND a.attnum = u.n WHERE u.place > i.indnkeyatts),
+                 CASE WHEN k.condeferrable THEN 'DEFERRABLE' END,
+                 CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END),
        ARRAY(SELECT o.opcname::text FROM pg_opclass o WHERE o.oid = ANY (i.indclass) AND o.oid >= 16384
              UNION SELECT m.amname::text WHERE m.oid >= 16384)
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
@@ -102,7 +109,8 @@ JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
 WHERE NOT i.indisexclusion AND {USERS} ORDER BY 1, 2"""
-# Before version 18 there is no column conenforced.
+# Before version 18 there are no columns conenforced and conperiod.
+_SPANS = "coalesce(to_jsonb(k) ->> 'conperiod' = 'true', false)"
 _STATE = (
     "CASE WHEN to_jsonb(k) ->> 'conenforced' = 'false' THEN 'NOT ENFORCED' WHEN NOT k.convalidated THEN 'NOT VALID' "
     "ELSE '' END"
@@ -121,7 +129,7 @@ SELECT k.conrelid::int8, k.conname::text, pn.nspname::text, p.relname::text, k.c
                  WHERE a.attrelid = k.conrelid AND to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(a.attnum)), '')
 FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
+WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT {_SPANS} AND {USERS} ORDER BY 1, 2"""
 _CHECKS = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_expr(k.conbin, k.conrelid), {_STATE}, k.connoinherit
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -152,9 +160,10 @@ WHERE c.relkind IN ('r', 'p') AND c.relforcerowsecurity AND {USERS}"""
 _OWN = f"""
 SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),
        ARRAY(SELECT o.opcname::text FROM pg_index i JOIN pg_opclass o ON o.oid = ANY (i.indclass)
-             WHERE i.indexrelid = k.conindid AND o.oid >= 16384)
+             WHERE i.indexrelid = k.conindid AND o.oid >= 16384
+             UNION SELECT '{traits.SPANS}' WHERE {_SPANS})
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'x' AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
+WHERE (k.contype = 'x' OR k.contype IN ('p', 'u') AND {_SPANS}) AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
 
 _STRICT = "NULLS NOT DISTINCT"
 _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
@@ -201,12 +210,13 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     _oid, schema, name, kind, estimate, size, pages, comment, partitioned, space, storage = row
     made = tuple(_column(one) for one in columns)
     key: tuple[str, ...] = ()
+    keyed = ""
     kept, left = [], [str(other[1]) for other in others]
     for _, index, unique, primary, constraint, *rest in indexes:
-        members, where, method, descending, include, keys, definition, needs = rest
+        members, where, method, descending, include, keys, definition, more, needs = rest
         names: tuple[str, ...] = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
         if primary:
-            key = names
+            key, keyed = names, str(more)
         else:
             kept.append(Index(
                 str(index), () if keys else names, bool(unique), bool(constraint), tuple(descending), str(where),  # type: ignore[arg-type]
@@ -219,7 +229,7 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     return Table(
         Relation(str(schema), str(name)), made, key, tuple(kept), tuple(_foreign_key(f) for f in foreign),
         rows=rows if kind in ("r", "p", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
-        left_out=tuple(left), comment=str(comment), partitioned=str(partitioned),
+        left_out=tuple(left), comment=str(comment), keyed=keyed, partitioned=str(partitioned),
         space=str(space), storage=str(storage), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
     )  # fmt: skip
 

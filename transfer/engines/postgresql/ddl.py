@@ -81,7 +81,7 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
         name = engine.quote(engine.name_of(f"{table.name.table}_pkey{build.suffix}"))
         made.append(_unique(engine, build, "primary key", Index(f"{table.name.table}_pkey", table.key), _after(
             build, f"add the primary key of {build.into}",
-            f"ALTER TABLE {on} ADD CONSTRAINT {name} PRIMARY KEY ({names(engine, table.key)})",
+            f"ALTER TABLE {on} ADD CONSTRAINT {name} PRIMARY KEY ({names(engine, table.key)}) {table.keyed}".rstrip(),
             f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {name}", lock,
         )))  # fmt: skip
     for index in table.indexes:

@@ -15,13 +15,14 @@ SELECT n.nspname::text, c.relname::text, pg_get_viewdef(c.oid), c.relkind = 'm',
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('v', 'm') AND {USERS} AND {_OWN.format("c.oid")} ORDER BY c.oid"""
 # Identities and serials own theirs, which follow their column.
+_SEQUENCES = f"""pg_sequences s JOIN pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_class c ON c.relname = s.sequencename AND c.relnamespace = n.oid
+WHERE {USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i'))"""
 _NUMBERS = f"""
 SELECT s.schemaname::text, s.sequencename::text, s.last_value, s.start_value, s.increment_by, s.min_value,
        s.max_value, s.cycle
-FROM pg_sequences s JOIN pg_namespace n ON n.nspname = s.schemaname
-JOIN pg_class c ON c.relname = s.sequencename AND c.relnamespace = n.oid
-WHERE {USERS} AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) ORDER BY c.oid"""
+FROM {_SEQUENCES} ORDER BY c.oid"""
 # What a partition has is listed with the whole, `w`.
 _WHOLE = (
     "JOIN pg_class w ON w.oid = coalesce(pg_partition_root(c.oid)::oid, c.oid) "
@@ -51,6 +52,24 @@ UNION ALL
 SELECT 'rule', m.nspname::text, w.relname || '.' || r.rulename || {_PART}, pg_get_ruledef(r.oid) FROM pg_rewrite r
 JOIN pg_class c ON c.oid = r.ev_class {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE r.rulename <> '_RETURN' AND {USERS}
+UNION ALL
+SELECT 'view option', n.nspname::text, c.relname || ' (' || array_to_string(c.reloptions, ', ') || ')',
+       format('ALTER VIEW %I.%I SET (%s)', n.nspname, c.relname, array_to_string(c.reloptions, ', '))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm') AND c.reloptions <> '{{}}' AND {USERS} AND {_OWN.format("c.oid")}
+UNION ALL
+SELECT 'view index', n.nspname::text, x.relname::text, pg_get_indexdef(x.oid) FROM pg_index i
+JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid AND c.relkind = 'm'
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USERS} AND {_OWN.format("c.oid")}
+UNION ALL
+SELECT 'sequence option', n.nspname::text, s.sequencename || ' (AS ' || s.data_type || ' CACHE ' || s.cache_size || ')',
+       format('ALTER SEQUENCE %I.%I AS %s CACHE %s', n.nspname, c.relname, s.data_type, s.cache_size)
+FROM {_SEQUENCES} AND (s.data_type <> 'bigint'::regtype OR s.cache_size <> 1)
+UNION ALL
+SELECT 'comment', '', pg_describe_object(d.classoid, d.objoid, d.objsubid), quote_literal(d.description)
+FROM pg_description d LEFT JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass
+WHERE d.objoid >= 16384 AND {_OWN.format("d.objoid")} AND (c.relkind IN ('v', 'm', 'S', 'c')
+OR d.classoid IN ('pg_type'::regclass, 'pg_namespace'::regclass, 'pg_proc'::regclass))
 UNION ALL
 SELECT 'publication', '', pubname::text, '' FROM pg_publication
 UNION ALL

@@ -7,6 +7,7 @@ from ...schema.catalogue import Trait
 from . import partitions
 from .session import USERS
 
+SPANS = "WITHOUT OVERLAPS"
 _ON = (
     "JOIN pg_class c ON c.oid = {} JOIN pg_namespace n ON n.oid = c.relnamespace "
     f"WHERE c.relkind IN ('r', 'p') AND {USERS}"
@@ -79,6 +80,23 @@ SELECT c.oid, 'CLUSTER ON ' || x.relname,
        CASE WHEN c.relispartition THEN '' ELSE 'ALTER TABLE {{table}} CLUSTER ON {{name}}' END,
        'ALTER TABLE {{table}} SET WITHOUT CLUSTER', {_INDEX}, ARRAY[]::text[], false, 'note'
 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid {_ON.format("i.indrelid")} AND i.indisclustered
+UNION ALL
+SELECT c.oid, 'options of index ' || x.relname || ': ' || array_to_string(x.reloptions, ', '),
+       'ALTER INDEX {{schema}}{{name}} SET (' || array_to_string(x.reloptions, ', ') || ')', '', {_INDEX},
+       ARRAY[]::text[], false, 'note'
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid {_WHOLE.format("i.indrelid")} AND x.relkind = 'i'
+AND x.reloptions <> '{{{{}}}}' AND EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = c.oid)
+UNION ALL
+SELECT c.oid, 'statistics target of index ' || x.relname || ': ' || a.attstattarget,
+       'ALTER INDEX {{schema}}{{name}} ALTER COLUMN ' || a.attnum || ' SET STATISTICS ' || a.attstattarget, '',
+       {_INDEX}, ARRAY[]::text[], false, 'note'
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_attribute a ON a.attrelid = x.oid
+AND a.attstattarget >= 0 {_WHOLE.format("i.indrelid")}
+UNION ALL
+SELECT c.oid, 'constraint ' || k.conname || ': ' || pg_get_constraintdef(k.oid), '', '', '', ARRAY[]::text[], false,
+       CASE k.contype WHEN 'f' THEN 'warning' ELSE 'note' END
+FROM pg_constraint k {_WHOLE.format("k.conrelid")} AND (k.contype = 'n' AND (k.connoinherit OR NOT k.convalidated)
+OR k.contype = 'f' AND to_jsonb(k) ->> 'conperiod' = 'true')
 UNION ALL
 SELECT c.oid, 'that it is OF ' || format_type(c.reloftype, NULL), '', '', '', ARRAY[]::text[], false, 'note'
 FROM pg_class r {_ON.format("r.oid")} AND c.reloftype <> 0
