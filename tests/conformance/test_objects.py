@@ -366,3 +366,31 @@ def test_periods_that_stay_behind_are_named(there: str, tmp_path: Path, servers:
     if there == "postgresql":  # what the catalogue shows beside them goes along
         with pytest.raises(Exception, match="check"):
             target.ask("INSERT INTO s VALUES (2, '2024-03-01', '2024-02-01')")
+
+
+def test_what_mariadb_says_of_indexes_and_tables(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("mariadb", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask(
+        "CREATE TABLE t (id int PRIMARY KEY, n int, long_one text, KEY d (n DESC, long_one(10)), "
+        "UNIQUE KEY u (long_one), KEY c (n) COMMENT 'why', KEY i (n, id) IGNORED) "
+        "ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=4 STATS_PERSISTENT=1"
+    )
+    source.ask("INSERT INTO t VALUES (1, 1, 'a')")
+    assert sorted(
+        finding.message for finding in moved(source, target).plan.findings if "not carried" in finding.message
+    ) == [
+        "not carried: comment on index c: why",
+        "not carried: options of the table: stats_persistent=1 row_format=COMPRESSED key_block_size=4",
+        "not carried: that index i is IGNORED",
+    ]
+    text = str(target.ask("SHOW CREATE TABLE t")[0][1])
+    assert "UNIQUE KEY `u` (`long_one`) USING HASH" in text
+    assert "KEY `d` (`n` DESC,`long_one`(10))" in text
+    for there in ("sqlite", "mysql"):
+        other = spot(there, tmp_path, servers)
+        lost = [finding for finding in moved(source, other).plan.findings if finding.name == "index-lost"]
+        if there == "mysql":  # which has none over a text as a whole
+            assert [finding.grade for finding in lost if "index u" in finding.message] == ["warning"]
+        else:
+            with pytest.raises(sqlite3.IntegrityError):
+                other.ask("INSERT INTO t VALUES (2, 2, 'a')")

@@ -249,7 +249,7 @@ def _index(
     from .expressions import Untranslatable
 
     try:
-        if index.native or index.keys or index.where or index.method:
+        if index.native or index.keys or index.where or index.method or index.needs:
             index = _worded(index, columns, here, there)
     except Untranslatable as reason:
         shape = index.native or ", ".join(index.keys) + (f" WHERE {index.where}" if index.where else "")
@@ -274,8 +274,8 @@ def _worded(index: Index, columns: Sequence[ColumnPlan], here: Wording, there: W
     if index.method and not same:
         raise Untranslatable(f"indexes there know no {index.method}")
     missing = [one for one in index.needs if one not in there.extended]
-    if missing:
-        raise Untranslatable(f"an extension has to bring {', '.join(missing)} there")
+    if missing and (index.native or here.dialect == there.dialect):
+        raise Untranslatable(f"{', '.join(missing)} is not known there")
     if index.keys and not there.expressions:
         raise Untranslatable("indexes there are over columns only")
     if index.where and not there.partial:

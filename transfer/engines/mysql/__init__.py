@@ -379,8 +379,8 @@ ENGINES = {
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
         generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))", versions=True, exactly=_OCTETS,
-        extended=frozenset({periods.KNOWN}), words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
-        unpadded=_UNPADDED,
+        extended=frozenset({periods.KNOWN, catalogue.HASH}), unpadded=_UNPADDED,
+        words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
         numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     )),
 }  # fmt: skip

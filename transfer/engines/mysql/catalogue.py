@@ -13,7 +13,9 @@ from .periods import with_periods
 from .session import literal as quoted_text
 from .session import qualified, quoted
 
-COMPRESSED = "COMPRESSED"
+COMPRESSED, HASH = "COMPRESSED", "HASH"
+# What says nothing that a table would not have by itself, or that its partitions do not say.
+_USUAL = re.compile(r"(?i)\bpartitioned\b|\brow_format=dynamic\b|`encrypted`='no'")
 _WORDS = ("INVISIBLE", "WITHOUT SYSTEM VERSIONING")
 _MOMENTS = ("ROW START", "ROW END")
 _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DEFAULT"}
@@ -29,20 +31,21 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         "ORDER BY TABLE_NAME, ORDINAL_POSITION"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
-        "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, COLLATION "
-        f"FROM information_schema.STATISTICS WHERE {where} ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
+        "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART, INDEX_TYPE, COLLATION, INDEX_COMMENT, "
+        f"{_unused(session)} FROM information_schema.STATISTICS WHERE {where} "
+        "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     ))  # fmt: skip
     foreign = foreign_keys(session, schema, literal)
     mariadb = "mariadb" in version(session).lower()
     conditions = _checks(session, literal, mariadb=mariadb)
-    documents = {(str(table), str(name)) for table, name, c in conditions if str(c) == f"json_valid(`{name}`)"}
+    documents = {(str(table), str(name)) for table, name, c, _ in conditions if str(c) == f"json_valid(`{name}`)"}
     checks = _grouped(conditions)
     triggers = _grouped(session.ask(
         "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS "
         f"WHERE TRIGGER_SCHEMA = {literal}"
     ))  # fmt: skip
     found = session.ask(
-        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE, TABLE_COMMENT, AUTO_INCREMENT "
+        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS, DATA_LENGTH, ENGINE, TABLE_COMMENT, AUTO_INCREMENT, CREATE_OPTIONS "
         "FROM information_schema.TABLES "
         f"WHERE {where} AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME"
     )
@@ -63,7 +66,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
             )
             for c, r in zip(table.columns, rows, strict=True)
         )
-        kept_checks = tuple(Check(str(n), str(c)) for _, n, c in kept)
+        kept_checks = tuple(Check(str(n), str(c), str(state)) for _, n, c, state in kept)
         table = replace(table, columns=fields, checks=kept_checks, partitioned=divided.get(name, ""))
         made.append(_versioned(with_periods(session, table) if mariadb else table, str(row[1]), rows))
     return made
@@ -146,7 +149,7 @@ def has_generated(session: Session) -> bool:
 
 
 def _checks(session: Session, literal: str, *, mariadb: bool) -> list[Row]:
-    """(table, name, condition) of each check; MySQL has some from 8.0.16 on. MariaDB's json is longtext with one."""
+    """(table, name, condition, state) of each; MySQL has some from 8.0.16 on. MariaDB's json is longtext with one."""
     known = session.ask(
         "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'information_schema' "
         "AND TABLE_NAME = 'CHECK_CONSTRAINTS'"
@@ -157,10 +160,24 @@ def _checks(session: Session, literal: str, *, mariadb: bool) -> list[Row]:
         " JOIN information_schema.TABLE_CONSTRAINTS t ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA "
         "AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME AND t.CONSTRAINT_TYPE = 'CHECK'"
     )  # fmt: skip
+    state = "''" if mariadb else "IF(t.ENFORCED = 'NO', 'NOT ENFORCED', '')"
     return session.ask(
-        f"SELECT TABLE_NAME, c.CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS c{joined} "
+        f"SELECT TABLE_NAME, c.CONSTRAINT_NAME, CHECK_CLAUSE, {state} "
+        f"FROM information_schema.CHECK_CONSTRAINTS c{joined} "
         f"WHERE c.CONSTRAINT_SCHEMA = {literal} ORDER BY TABLE_NAME, c.CONSTRAINT_NAME"
     )
+
+
+def _unused(session: Session) -> str:
+    """SQL for the word by which no query uses an index: MariaDB's from 10.6 on, or MySQL's from 8.0 on."""
+    rows = session.ask(
+        "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema' "
+        "AND TABLE_NAME = 'STATISTICS' AND COLUMN_NAME IN ('IGNORED', 'IS_VISIBLE')"
+    )
+    known = {str(row[0]) for row in rows}
+    if "IGNORED" in known:
+        return "IF(IGNORED = 'YES', 'IGNORED', '')"
+    return "IF(IS_VISIBLE = 'NO', 'INVISIBLE', '')" if known else "''"
 
 
 def _documented(columns: list[Row], documents: set[tuple[str, str]]) -> list[Row]:
@@ -177,10 +194,12 @@ def _grouped(rows: Sequence[Row]) -> defaultdict[str, list[Row]]:
 def _table(
     schema: str, row: Row, columns: list[Row], indexes: list[Row], foreign: list[ForeignKey], left: list[str]
 ) -> Table:
-    name, kind, rows, size, engine, comment, following = row
+    name, kind, rows, size, engine, comment, following, options = row
     made = tuple(_column(c, int(str(following or 1)) - 1) for c in columns)
     key, kept = _indexes(indexes, {fk.name for fk in foreign}, left)
     view = "VIEW" in str(kind)
+    if told := _USUAL.sub("", _text(options or "")).strip():
+        left.append(f"options of the table: {told}")
     if not view and engine != "InnoDB":
         left.append(f"engine {engine}: its rows are outside of snapshots")
     return Table(
@@ -236,10 +255,14 @@ def _indexes(rows: list[Row], foreign: set[str], left: list[str]) -> tuple[tuple
     for name, members in groups.items():
         columns = tuple(str(member[3]) for member in members)
         unique = int(str(members[0][2])) == 0
+        left += [f"comment on index {name}: {_text(members[0][7])}"] if members[0][7] else []
+        left += [f"that index {name} is {members[0][8]}"] if members[0][8] else []
         if name == "PRIMARY":
             key = columns
         elif any(member[3] is None for member in members):
             left.append(f"index {name}: over an expression")
+        elif unique and members[0][5] == HASH:  # which MariaDB makes by itself of a unique one that is long
+            kept.append(Index(name, columns, unique=True, needs=(HASH,)))
         elif members[0][5] != "BTREE":
             kept.append(Index(name, columns, native=_members(members), method=str(members[0][5])))
         elif any(member[4] for member in members):
@@ -260,7 +283,10 @@ def _refreshed(extra: str) -> str:
 def _members(rows: list[Row]) -> str:
     """The columns of an index as they stand in its definition, with the lengths of prefixes."""
     whole = rows[0][5] != "BTREE"  # a FULLTEXT or SPATIAL index has no prefixes, whatever the catalogue says
-    parts = [f"{quoted(str(row[3]))}{f'({row[4]})' if row[4] and not whole else ''}" for row in rows]
+    parts = [
+        f"{quoted(str(row[3]))}{f'({row[4]})' if row[4] and not whole else ''}{' DESC' if row[6] == 'D' else ''}"
+        for row in rows
+    ]
     return f"({', '.join(parts)})"
 
 
