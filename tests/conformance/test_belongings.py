@@ -137,7 +137,7 @@ def test_collations_that_fold_case(tmp_path: Path, servers: Servers) -> None:
     outcome = moved(source, other)
     (warned,) = [finding for finding in outcome.plan.findings if finding.name == "collation"]
     assert warned.grade == "warning"
-    assert "equality of code, old ignores case in the source" in warned.message
+    assert "equality of code, old ignores accents and case in the source" in warned.message
     assert "what code forbids there is allowed here" in warned.message
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,44 @@ def test_rows_that_would_be_refused(there: str, mode: str, tmp_path: Path, serve
     assert found(source, target, mode) == {}
     moved(source, target, mode=mode) if mode != "merge" else wire.run(*requested(source, target, mode=mode))
     assert target.ask("SELECT count(*) FROM c") == [(3,)]
+
+
+@pytest.mark.parametrize("mode", ["fill", "append", "merge", "truncate"])
+@pytest.mark.parametrize("here", ["sqlite", "postgresql", "duckdb", "mariadb"])
+def test_collations_of_a_table_that_is_there(here: str, mode: str, tmp_path: Path, servers: Servers) -> None:
+    """It overlooks what the source tells apart: case, accents, and blanks at the end."""
+    source, target = spot(here, tmp_path, servers), spot("mysql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, word varchar(9) UNIQUE)")
+    target.ask(
+        "CREATE TABLE t (id integer PRIMARY KEY, word varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci, "
+        "UNIQUE KEY (word))"
+    )
+    source.ask("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'ö')")
+    assert found(source, target, mode) == {}
+    binary = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"  # in place of what the server usually has
+    source.ask(f"ALTER TABLE t MODIFY word varchar(9) {binary}") if here == "mariadb" else None
+    source.ask("INSERT INTO t VALUES (4, 'É'), (5, 'e '), (6, 'A')")
+    (seen,) = found(source, target, mode).items()
+    assert seen[0] == ("duplicates", "t")
+    said = "2 keys break the unique key on word of t, which does not tell texts apart by accents, case and padding"
+    assert seen[1][1].startswith(said)
+
+
+def test_what_only_the_target_can_compare(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (word text PRIMARY KEY)")
+    with closing(sqlite3.connect(target.url.removeprefix("sqlite:///"))) as connection:
+        connection.create_collation("own", lambda one, other: (one > other) - (one < other))
+        connection.execute("CREATE TABLE t (word TEXT COLLATE own PRIMARY KEY)")
+    plan = wire.plan(*requested(source, target, mode="append"))
+    (note,) = [one for one in plan.findings if one.name == "not-looked-for"]
+    assert note.message.endswith("apart by what its collation overlooks: only the target can compare them")
+
+
+def test_a_table_that_is_there_and_ignores_case(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (word TEXT PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES ('a'), ('A')")
+    target.ask("CREATE EXTENSION citext")
+    target.ask("CREATE TABLE t (word citext PRIMARY KEY)")
+    assert "not tell texts apart by case, as ('A', 2)" in found(source, target, "append")["duplicates", "t"][1]

@@ -13,7 +13,7 @@ from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.request import Choice
 from ropeway.transfer.schema.catalogue import ForeignKey, Relation
-from ropeway.transfer.schema.violations import orphans
+from ropeway.transfer.schema.violations import Apart, orphans
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 
@@ -151,8 +151,44 @@ def test_postgresql_tells_texts_apart(tmp_path: Path, servers: Servers) -> None:
     key = ForeignKey("k", ("code",), Relation("public", "p"), ("code",))
     assert source.ask(orphans(engine, "c", key, "p")) == []
     exactly = engine.words(None).exactly
-    apart = {"code": (exactly.format("c.code"), exactly.format("p.code"))}
+    apart = {"code": Apart(exactly.format("c.code"), exactly.format("p.code"), ("what it overlooks",))}
     assert source.ask(orphans(engine, "c", key, "p", apart)) == [("A", 1)]
+
+
+@pytest.mark.parametrize("here", ["postgresql", "sqlite"])
+def test_columns_that_ignore_case(here: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot("duckdb", tmp_path, servers)
+    kind = "TEXT COLLATE NOCASE"
+    if here == "postgresql":
+        source.ask("CREATE EXTENSION citext")
+        kind = "citext"
+    source.ask(f"CREATE TABLE p (code {kind} PRIMARY KEY)")
+    source.ask(f"CREATE TABLE c (id integer PRIMARY KEY, code {kind} REFERENCES p)")
+    source.ask("INSERT INTO p VALUES ('a'), ('b')")
+    source.ask("INSERT INTO c VALUES (1, 'a'), (2, 'A'), (3, 'b'), (4, NULL)")
+    findings = {finding.name: finding for finding in wire.plan(*requested(source, target)).findings}
+    assert "equality of code ignores case in the source and not in the target" in findings["collation"].message
+    assert findings["orphans"].message.endswith("(code takes texts for equal that the target does not), as ('A', 1)")
+    source.ask("UPDATE c SET code = 'a' WHERE id = 2")
+    moved(source, target)
+    same = spot(here, tmp_path, servers)
+    if here == "postgresql":
+        same.ask("CREATE EXTENSION citext")
+    source.ask("UPDATE c SET code = 'A' WHERE id = 2")
+    plan = moved(source, same).plan
+    assert {finding.name for finding in plan.findings} & {"collation", "orphans"} == set()
+
+
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_blanks_that_only_the_source_overlooks(here: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot("postgresql", tmp_path, servers)
+    suffix = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    source.ask(f"CREATE TABLE p (code varchar(9) PRIMARY KEY) {suffix}")
+    source.ask(f"CREATE TABLE c (id int PRIMARY KEY, code varchar(9), FOREIGN KEY (code) REFERENCES p (code)) {suffix}")
+    source.ask("INSERT INTO p VALUES ('a')")
+    source.ask("INSERT INTO c VALUES (1, 'a'), (2, 'a ')")
+    (found,) = [one for one in wire.plan(*requested(source, target)).findings if one.name == "orphans"]
+    assert found.message.endswith("as ('a ', 1)")
 
 
 def test_a_key_of_a_column_that_is_left_out(tmp_path: Path, servers: Servers) -> None:

@@ -155,7 +155,7 @@ def test_a_run_that_stopped_goes_on_with_them_aside(there: str, tmp_path: Path, 
     source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
     family(source)
     twice(source)
-    request, secrets = requested(source, target, waive=("orphans",))
+    request, secrets = requested(source, target, waive=("orphans", "duplicates"))
     with pytest.raises(DataError):
         wire.run(request, secrets)
     request, secrets = requested(source, target, on_violation="quarantine")

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..access import permitted
-from ..plan import ColumnPlan, Constraint, Finding, Statement
+from ..plan import Constraint, Finding, Statement
 from .catalogue import Check, ForeignKey, Relation, Table
 from .entry import Ends, Entry
-from .expectations import Look, expected, selected
-from .violations import Pair, breaking, duplicates, nulls, orphans
+from .equality import Look, apart, coarser, selected
+from .expectations import expected
+from .violations import breaking, nulls, orphans
 
 _LOOKED = 2_000_000  # rows of a table at most: 500,000 took up to 2.4 s
 _COUNTED = 1_000
-_COARSER = {"case": "lower({})", "padding": "rtrim({})"}  # the same words in all engines
 
 
 def carried_as(entry: Entry, ends: Ends) -> Entry:
@@ -83,16 +83,17 @@ def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: T
             if own and not fk.state and _doubtful(ends, own, entry, sources[own.references]):
                 parent = selected(ends, sources[own.references])
                 words = f"foreign key on {', '.join(own.columns)} to {own.references}"
-                apart = _apart(ends, own, entry, sources[own.references])
-                if apart:
-                    words += f" ({', '.join(apart)} takes texts for equal that the target does not)"
-                yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent, apart)
+                otherwise = apart(ends, own, entry, sources[own.references])
+                finer = [name for name, one in otherwise.items() if one.finer]
+                if finer:
+                    words += f" ({', '.join(finer)} takes texts for equal that the target does not)"
+                yield "foreign", "orphans", fk.columns, words, orphans(ends.source, on, own, parent, otherwise)
         for check in entry.source.checks:
             if check.state and _is_proven(check, entry.table):
                 yield "check", "broken-check", (check.name,), f"check {check.name}", breaking(listed, check.condition)
     elif existing and ends.source.landing == "transaction":  # files take no SQL
         yield from expected(ends, entry, sources, on)
-    yield from _coarser(ends, entry, existing, listed)
+    yield from coarser(ends, entry, existing)
 
 
 def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> ForeignKey | None:
@@ -111,61 +112,20 @@ def _own(entry: Entry, fk: ForeignKey, sources: dict[Relation, Entry]) -> Foreig
 
 def _doubtful(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> bool:
     filtered = entry.choice.where or parent.choice.where
-    return bool(not ends.source.proves_references or own.state or filtered or _apart(ends, own, entry, parent))
-
-
-def _apart(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> dict[str, Pair]:
-    """Columns of a foreign key whose equality folds in the source only, and SQL of what is carried of them."""
-    child, other = ({column.source: column for column in one.columns} for one in (entry, parent))
-    return {
-        name: (_exactly(ends, child[name], "c"), _exactly(ends, other[there], "p"))
-        for name, there in zip(own.columns, own.referenced, strict=True)
-        if entry.source.column(name).folds and not entry.table.column(child[name].target).collation
-    }
-
-
-def _exactly(ends: Ends, column: ColumnPlan, alias: str) -> str:
-    name = ends.source.quote(column.source)
-    return ends.source_words.exactly.format(column.project.replace(name, f"{alias}.{name}"))
+    doubted = not ends.source.proves_references or own.state or filtered
+    return bool(doubted or any(one.finer for one in apart(ends, own, entry, parent).values()))
 
 
 def _is_proven(check: Check, table: Table) -> bool:
     return any(one.name == check.name and not one.state for one in table.checks)
 
 
-def _coarser(ends: Ends, entry: Entry, existing: Table | None, on: str) -> Iterator[Look]:
-    """Keys of the target under which several texts of the source are one."""
-    decide = getattr(ends.target, "coarser", None)
-    made = entry.mode in ("create", "replace")
-    if decide is None or (made and ends.source.name == ends.target.name):
-        return
-    table = entry.table if made else existing
-    if table is None:
-        return
-    coarse: dict[str, tuple[str, ...]] = decide(ends.target_session, table, there=not made)
-    plans = {column.target: column for column in entry.columns}
-    coarse = {name: ways for name, ways in coarse.items() if name in plans and plans[name].type.kind == "text"}
-    members = [("primary", table.key, "")] if table.key and entry.mode != "merge" else []
-    members += [("unique", i.columns, i.where) for i in table.indexes if i.unique and i.columns]
-    for kind, columns, where in members:
-        if where or not set(columns) <= set(plans) or not any(coarse.get(name) for name in columns):
-            continue
-        keys = [_folded(plans[name], coarse.get(name, ())) for name in columns]
-        why = " and ".join(sorted({word for name in columns for word in coarse.get(name, ())}))
-        words = f"unique key on {', '.join(columns)} of {table.name}, which does not tell texts apart by {why}"
-        yield kind, "duplicates", columns, words, duplicates(on, keys)
-
-
-def _folded(column: ColumnPlan, ways: Sequence[str]) -> str:
-    text = column.project
-    for way in ways:
-        text = _COARSER[way].format(text)
-    return text
-
-
 def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, choice: str) -> list[Finding]:
     """What the rows say; `choice` is what becomes of the constraint, '' where no statement makes it after the rows."""
     where = str(entry.source.name)
+    if not listing:
+        said = f"nobody looked for rows that break the {words}: only the target can compare them"
+        return [Finding("note", where, said, "not-looked-for")]
     if entry.source.rows > _LOOKED:
         said = f"nobody looked for rows that break the {words}: the table is large"
         return [Finding("note", where, said, "not-looked-for", f"This query lists them: {listing}")]

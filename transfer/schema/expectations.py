@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from .catalogue import ForeignKey, Relation
 from .entry import Ends, Entry
+from .equality import Look, apart, selected
 from .violations import breaking, duplicates, nulls, orphans
-
-Look = tuple[str, str, tuple[str, ...], str, str]  # kind, finding, the target's columns or check, words, query
 
 
 def expected(ends: Ends, entry: Entry, sources: Mapping[Relation, Entry], on: str) -> Iterator[Look]:
@@ -55,7 +54,7 @@ def _parents(ends: Ends, entry: Entry, sources: Mapping[Relation, Entry], on: st
         own = _own(fk, entry, parent) if parent else None
         if parent and own and not _vouched(ends, own, entry, parent):
             words = f"foreign key on {', '.join(fk.columns)} to {fk.references}"
-            listing = orphans(ends.source, on, own, selected(ends, parent))
+            listing = orphans(ends.source, on, own, selected(ends, parent), apart(ends, own, entry, parent))
             yield "foreign", "orphans", fk.columns, words, listing
 
 
@@ -71,6 +70,8 @@ def _own(fk: ForeignKey, entry: Entry, parent: Entry) -> ForeignKey | None:
 def _vouched(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> bool:
     known = [(fk.columns, fk.references, fk.referenced) for fk in entry.source.foreign_keys if not fk.state]
     there = (own.columns, own.references, own.referenced) in known
+    if any(one.finer for one in apart(ends, own, entry, parent).values()):
+        return False
     return there and ends.source.proves_references and not (entry.choice.where or parent.choice.where)
 
 
@@ -82,9 +83,3 @@ def _checks(ends: Ends, entry: Entry, names: Mapping[str, str], listed: str) -> 
     for check in entry.table.checks:
         if check.condition not in known and not check.state:
             yield "check", "broken-check", (check.name,), f"check {check.name}", breaking(listed, check.condition)
-
-
-def selected(ends: Ends, entry: Entry) -> str:
-    """The rows of the source that are moved, to select from."""
-    on = ends.rows_of(entry.source)
-    return f"(SELECT * FROM {on} WHERE ({entry.choice.where}))" if entry.choice.where else on

@@ -22,7 +22,7 @@ def carried(
         _column(column, source, planned, columns, here, there, findings)
         for column, planned in zip(table.columns, columns, strict=True)
     ]
-    findings += _folding(source, made, columns, here)
+    findings += _folding(source, made, columns, here, there)
     checks = [one for check in source.checks for one in _check(check, source, columns, here, there, findings)]
     checks += _labels(source, columns, checks, here, there)
     indexes = [one for index in table.indexes for one in _index(index, source, columns, here, there, findings)]
@@ -154,9 +154,13 @@ def _collation(own: Column, here: Wording, there: Wording) -> str:
     return next((name for name in (own.collation, f"utf8mb4_{rules}") if name in there.collations), "")
 
 
-def _folding(source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan], here: Wording) -> list[Finding]:
+def _folding(
+    source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan], here: Wording, there: Wording
+) -> list[Finding]:
     """Columns whose equality takes no notice of something in the source, and does in the target."""
-    kept = {column.name for column in made if column.collation}
+    natives = {c.target: source.column(c.source).native for c in columns if not source.column(c.source).collation}
+    same = here.dialect == there.dialect  # then a type that folds by itself does so there
+    kept = {column.name for column in made if column.collation or (same and natives.get(column.name) == column.native)}
     lost = {
         c.source: source.column(c.source).folds
         for c in columns
@@ -164,7 +168,7 @@ def _folding(source: Table, made: Sequence[Column], columns: Sequence[ColumnPlan
     }
     if not lost:
         return []
-    what = " and ".join(sorted(set(lost.values())))
+    what = " and ".join(sorted({word for folds in lost.values() for word in folds.split(" and ")}))
     unique = [index.name for index in source.indexes if index.unique and set(index.columns) & lost.keys()]
     unique += ["the primary key"] if set(source.key) & lost.keys() else []
     unique = unique if here.keys_fold else []

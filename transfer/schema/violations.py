@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..errors import RequestError
 from ..plan import Constraint, Statement
 from .catalogue import ForeignKey, Index, Relation
 from .sql import Quoting, names
 
-Pair = tuple[str, str]  # SQL of a value of a child, under the name c, and of its parent, under p
+
+@dataclass(frozen=True)
+class Apart:
+    """SQL of a value of a child, under the name c, and of its parent, under p, which are to be equal instead.
+
+    That is `finer` than the engine's own equality in these ways, and may be `coarser`, too.
+    """
+
+    child: str
+    parent: str
+    finer: tuple[str, ...] = ()
+    coarser: bool = False
 
 
 def keys_of(engine: Quoting, index: Index) -> tuple[str, ...]:
@@ -18,9 +29,12 @@ def keys_of(engine: Quoting, index: Index) -> tuple[str, ...]:
     return tuple(f"({key})" for key in index.keys) or tuple(engine.quote(column) for column in index.columns)
 
 
-def duplicates(on: str, keys: Sequence[str], where: str = "", *, nulls: bool = False) -> str:
-    """Keys (SQL) that several rows have, and how many. A NULL equals nothing, unless `nulls` are equal."""
-    return f"SELECT {', '.join(keys)}, count(*) {_shared(on, keys, where, nulls=nulls)}"
+def duplicates(on: str, keys: Sequence[str], where: str = "", *, nulls: bool = False, shown: Sequence[str] = ()) -> str:
+    """Keys (SQL) that several rows have, or what is `shown` of each, and how many they are.
+
+    A NULL equals nothing, unless `nulls` are equal.
+    """
+    return f"SELECT {', '.join(shown or keys)}, count(*) {_shared(on, keys, where, nulls=nulls)}"
 
 
 def _shared(on: str, keys: Sequence[str], where: str, *, nulls: bool) -> str:
@@ -30,16 +44,20 @@ def _shared(on: str, keys: Sequence[str], where: str, *, nulls: bool) -> str:
 
 
 def orphans(
-    engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Pair] | None = None
+    engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Apart] | None = None
 ) -> str:
     """References to rows that are not there, and how many: with a NULL in it, it is none.
 
-    Where MATCH FULL is among the key's options, NULLs beside values break it too. `apart` has SQL for those of its
-    columns whose values are to be equal in another than the engine's sense.
+    Where MATCH FULL is among the key's options, NULLs beside values break it too. `apart` are those of its columns
+    whose values are to be equal in another than the engine's sense.
     """
+    apart = apart or {}
+    finer = any(one.finer for one in apart.values())
+    lost = _lost_apart(engine, child, foreign, parent, apart) if finer else _lost(engine, child, foreign, parent)
+    if any(one.coarser for one in apart.values()):  # asked last, of the few that are left: no index helps
+        lost += f" AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {_same(engine, foreign, apart)})"
     shown = _referring(engine, foreign)
-    lost = _lost_apart(engine, child, foreign, parent, apart) if apart else _lost(engine, child, foreign, parent)
-    grouped = ", ".join([shown, *(one for one, _ in apart.values())] if apart else [shown])  # or 'a' and 'A' were one
+    grouped = ", ".join([shown, *(one.child for one in apart.values() if finer)])  # or 'a' and 'A' were one reference
     return f"SELECT {shown}, count(*) {lost} GROUP BY {grouped}"
 
 
@@ -52,17 +70,19 @@ def _lost(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
     return f"FROM {child} AS c WHERE {_breaking(engine, foreign, missing)}"
 
 
-def _lost_apart(engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Pair]) -> str:
+def _lost_apart(engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Apart]) -> str:
     """By a join: MariaDB keeps what a subquery gave for 'a', and takes it for 'A', too."""
-    alike = [f"{other} = {one}" for one, other in apart.values()]
+    alike = [f"{one.parent} = {one.child}" for one in apart.values()]
     joined = " AND ".join([_same(engine, foreign), *alike])  # the engine's own sense comes first, for that has an index
     missing = f"p.{engine.quote(foreign.referenced[0])} IS NULL"
     return f"FROM {child} AS c LEFT JOIN {parent} AS p ON {joined} WHERE {_breaking(engine, foreign, missing)}"
 
 
-def _same(engine: Quoting, foreign: ForeignKey) -> str:
+def _same(engine: Quoting, foreign: ForeignKey, apart: Mapping[str, Apart] | None = None) -> str:
+    apart = apart or {}
     return " AND ".join(
-        f"p.{engine.quote(r)} = c.{engine.quote(c)}" for c, r in zip(foreign.columns, foreign.referenced, strict=True)
+        f"{apart[c].parent} = {apart[c].child}" if c in apart else f"p.{engine.quote(r)} = c.{engine.quote(c)}"
+        for c, r in zip(foreign.columns, foreign.referenced, strict=True)
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ALIKE = {"case": "lower({})", "padding": "rtrim({})"}  # the same words in all engines
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -31,7 +33,7 @@ class Wording:
     constraints that rows may break, `words` further ones of columns. `versions` says that a table may keep the rows
     that are gone, `apart` in words what keeps spans from overlapping, `exactly` makes of a text what is equal to
     another's only where all characters are, `unpadded` what it is without the blanks that char(n) overlooks ('' where
-    it overlooks none).
+    it overlooks none), `alike` what it is without that in which texts differ that others take for equal.
     """
 
     dialect: str = ""
@@ -69,3 +71,4 @@ class Wording:
     apart: str = ""
     exactly: str = "{}"
     unpadded: str = ""
+    alike: Mapping[str, str] = field(default_factory=lambda: ALIKE)

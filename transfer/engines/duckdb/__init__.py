@@ -20,7 +20,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, ForeignKey, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
-from ...schema.wording import Wording
+from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
 from .. import permissions
@@ -50,6 +50,7 @@ _WORDS = Wording(
     next="nextval({text})", expressions=True, keys_fold=False, steps=True,
     calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",
            "uuid": "uuid()"},
+    alike={**ALIKE, "accents": "strip_accents({})"},
 )  # fmt: skip
 
 
@@ -89,6 +90,10 @@ class DuckDb:
             return words
         made = session.ask("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE NOT internal")
         return replace(words, routines=frozenset(str(row[0]) for row in made))
+
+    def overlooks(self, column: Column) -> tuple[str, ...]:
+        """In what values of a column may differ that a key takes for one: collations order and search only."""
+        return ("case",) if column.native == "UUID" else ()
 
     def refuses_name(self, name: str, kind: str) -> str:
         del kind

@@ -16,12 +16,11 @@ from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...rights import Right
-from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, merge, range_condition
-from ...schema.wording import Wording
+from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
 from . import aside, catalogue, cuts, ddl, further, periods, rights, room
@@ -208,13 +207,9 @@ class MySql:
         """The way back of a grant."""
         return ddl.revoke(privilege, on, account)
 
-    def coarser(self, session: Session | None, table: Table, *, there: bool) -> dict[str, tuple[str, ...]]:
-        """In what texts may differ that a key of the table takes for equal, by column."""
-        if there and session:
-            return catalogue.coarser(session, table.name)
-        words = catalogue.ways(self._collation)
-        texts = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum")
-        return {c.name: words for c in table.columns if words and split(c.native).name in texts}
+    def overlooks(self, column: Column) -> tuple[str, ...]:
+        """In what values of a column may differ that equality takes for one."""
+        return catalogue.overlooks(column, self._collation)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)
@@ -368,18 +363,19 @@ _NOW = "CURRENT_TIMESTAMP({digits})"
 _OCTETS = "CAST(CONVERT({} USING utf8mb4) AS BINARY)"
 _CORRECT = CorrectWords("{t} <=> {s}", _OCTETS, joined_update=True, heed="SET foreign_key_checks = 1")
 _UNPADDED = "TRIM(TRAILING ' ' FROM {})"
+_ALIKE = {**ALIKE, "accents": "(CONVERT({} USING utf8mb4) COLLATE utf8mb4_general_ci)"}
 ENGINES = {
     # PAD SPACE collations take 'a' and 'a ' for equal keys; MariaDB has one that does not.
     # Before MySQL 8.0.13 a default is a constant or the moment, and long types have none.
     "mysql": MySql("mysql", "utf8mb4_bin", Wording(
         "mysql", {"timestamp": _NOW}, "1", "0", bare=("longtext", "longblob"), comments=True,
-        generated=("STORED", "VIRTUAL"), exactly=_OCTETS, unpadded=_UNPADDED,
+        generated=("STORED", "VIRTUAL"), exactly=_OCTETS, unpadded=_UNPADDED, alike=_ALIKE,
     ), unlike=("uuid", "inet[46]", "json")),  # MariaDB's json keeps its text, MySQL's reorders it
     "mariadb": MySql("mariadb", "utf8mb4_nopad_bin", Wording(
         "mysql", {"timestamp": _NOW, "instant": "(UTC_TIMESTAMP({digits}))", "today": "(CURRENT_DATE)",
                   "uuid": "(UUID())"}, "1", "0", comments=True,
         generated=("STORED", "VIRTUAL"), next="(NEXTVAL({name}))", versions=True, exactly=_OCTETS,
-        extended=frozenset({periods.KNOWN, catalogue.HASH}), unpadded=_UNPADDED,
+        extended=frozenset({periods.KNOWN, catalogue.HASH}), unpadded=_UNPADDED, alike=_ALIKE,
         words=("INVISIBLE", "WITHOUT SYSTEM VERSIONING", "COMPRESSED"),
         numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     )),

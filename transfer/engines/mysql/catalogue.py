@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...engine import Row, Session
+from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .periods import with_periods
 from .session import literal as quoted_text
@@ -217,9 +218,13 @@ def _column(row: Row, last: int) -> Column:
         str(name), native, nullable == "YES", identity, generated=_text(generated or ""),
         comment=str(comment), virtual="VIRTUAL" in str(extra).upper(),
         last=last if identity else 0, collation=str(collation or ""),
-        refreshed=_refreshed(str(extra)), folds="case" if str(collation or "").endswith("_ci") else "",
+        refreshed=_refreshed(str(extra)), folds=_folds(str(collation or "")),
         labels=labels_of(native), words=packed + tuple(word for word in _WORDS if word in str(extra).upper()),
     )  # fmt: skip
+
+
+def _folds(collation: str) -> str:
+    return " and ".join(way for way in ways(collation) if way != "padding")
 
 
 def typed(declared: object) -> tuple[str, tuple[str, ...]]:
@@ -315,18 +320,24 @@ def foreign_keys(session: Session, schema: str, literal: str) -> defaultdict[str
     return made
 
 
-def coarser(session: Session, table: Relation) -> dict[str, tuple[str, ...]]:
-    """In what texts may differ that a key takes for equal, by column of a table that is there."""
-    schema = quoted_text(table.schema) if table.schema else "DATABASE()"
-    rows = session.ask(
-        "SELECT COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS WHERE COLLATION_NAME IS NOT NULL "
-        f"AND TABLE_SCHEMA = {schema} AND TABLE_NAME = {quoted_text(table.table)}"
-    )
-    return {str(name): found for name, collation in rows if (found := ways(str(collation)))}
+# Those of a language tell some letters apart and not others; latin1_general_ci tells all.
+_ANY_LETTER = re.compile(r"(?!latin1)\w+_(general|unicode(_520)?|0900|uca1400)(_nopad)?(_ai)?_ci")
+_TEXTS = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set")
+
+
+def overlooks(column: Column, usual: str) -> tuple[str, ...]:
+    """In what values of a column may differ that equality takes for one; `usual` is the collation of new tables."""
+    name = split(column.native).name
+    if name == "uuid":
+        return ("case",)
+    return ways(column.collation or usual) if name.startswith(_TEXTS) else ()
 
 
 def ways(collation: str) -> tuple[str, ...]:
-    """`case` and `padding` as a collation overlooks them. Those of Unicode 9 (MySQL 8) and `nopad` ones do not pad."""
-    made = ("case",) if "_ci" in collation else ()
-    pads = collation != "binary" and "nopad" not in collation and "_0900_" not in collation
-    return (*made, "padding") if pads else made
+    """What a collation overlooks. Those of Unicode 9 (MySQL 8) and `nopad` ones do not pad."""
+    found = {
+        "case": "_ci" in collation,
+        "accents": _ANY_LETTER.fullmatch(collation),
+        "padding": collation != "binary" and "nopad" not in collation and "_0900_" not in collation,
+    }
+    return tuple(way for way, holds in found.items() if holds)

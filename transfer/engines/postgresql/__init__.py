@@ -21,7 +21,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
-from ...schema.wording import Wording
+from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
 from ...types import Fidelity
@@ -45,6 +45,7 @@ _BINARY = "postgresql copy binary"
 
 
 _CORRECT = CorrectWords(octets='{}::text COLLATE "C"', row="{t}.tableoid, {t}.ctid")
+_ACCENTS = "regexp_replace(normalize({}, NFD), '[\u0300-\u036f]', '', 'g')"  # in UTF8 only
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
@@ -106,8 +107,9 @@ class PostgreSql:
         """VIRTUAL, NOT ENFORCED and WITHOUT OVERLAPS are there from version 18 on; the locale C folds ASCII only."""
         if session is None:
             return _WORDS
-        ((version, locale),) = session.ask(
-            "SELECT current_setting('server_version_num'), datctype FROM pg_database WHERE datname = current_database()"
+        ((version, locale, encoding),) = session.ask(
+            "SELECT current_setting('server_version_num'), datctype, pg_encoding_to_char(encoding) FROM pg_database "
+            "WHERE datname = current_database()"
         )
         new = int(str(version)) >= 180_000
         kinds = ("STORED", "VIRTUAL") if new else ("STORED",)
@@ -120,8 +122,13 @@ class PostgreSql:
         return replace(
             _WORDS, generated=kinds, folds=locale not in ("C", "POSIX"), routines=routines, functions=functions,
             extended=frozenset(str(row[0]) for row in brought) | ({traits.SPANS} if new else set()), **_known(session),
+            alike={**ALIKE, "accents": _ACCENTS} if encoding == "UTF8" else ALIKE,
             unproven=("NOT VALID", "NOT ENFORCED") if new else ("NOT VALID",),
         )  # fmt: skip
+
+    def overlooks(self, column: Column) -> tuple[str, ...]:
+        """In what values of a column may differ that equality takes for one."""
+        return catalogue.overlooks(column)
 
     def quote(self, name: str) -> str:
         return double_quoted(name)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...engine import Row, Session
+from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
 from . import partitions, traits, usertypes
@@ -165,6 +166,7 @@ SELECT k.conrelid::int8, k.conname::text, pg_get_constraintdef(k.oid),
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE (k.contype = 'x' OR k.contype IN ('p', 'u') AND {_SPANS}) AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
 
+_FOLDS = "some differences"  # by a collation that is not deterministic
 _STRICT = "NULLS NOT DISTINCT"
 _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
@@ -250,10 +252,26 @@ def _column(row: Row) -> Column:
         default="" if identity or generated else str(default), generated=str(default) if generated else "",
         comment=str(remark), base=str(base), virtual=generated == "v", labels=tuple(labels),  # type: ignore[arg-type]
         numbers=Relation(*numbers) if numbers and not identity else None,  # type: ignore[misc]  # a list of two texts
-        last=_number(last or 0), collation=str(collation), folds="some differences" if folds else "",
+        last=_number(last or 0), collation=str(collation),
+        folds=_FOLDS if folds else "case" if overlooks_case(native, base) else "",
         always=bool(always), step=_number(step or 1),
         counts=str(counts) if identity else "", domain=bool(domain),
     )  # fmt: skip
+
+
+def overlooks_case(native: object, base: object) -> bool:
+    """Whether it is citext, which an extension brings into any schema, or a domain of it."""
+    return split(str(base or native)).name.rpartition(".")[2] == "citext"
+
+
+def overlooks(column: Column) -> tuple[str, ...]:
+    """In what values of a column may differ that equality takes for one."""
+    name = split(column.base or column.native).name
+    if column.folds == _FOLDS:
+        return ("what its collation overlooks",)
+    if name in ("character", "char", "bpchar"):
+        return ("padding",)
+    return ("case",) if name == "uuid" or overlooks_case(column.native, column.base) else ()
 
 
 def described(session: Session, view: str) -> Table:

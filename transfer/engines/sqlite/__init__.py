@@ -17,10 +17,10 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
-from ...schema.wording import Wording
+from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from .. import permissions
-from . import aside, catalogue, ddl, further
+from . import aside, catalogue, ddl, further, spellings
 from .loader import SqliteLoader, SqliteSession
 from .profile import profile
 from .reader import SqliteSource
@@ -30,7 +30,8 @@ from .types import DECIMALS, EXACT_DIGITS, READS, WRITES
 _WORDS = Wording(
     "sqlite", calls={"today": "CURRENT_DATE", "timestamp": "CURRENT_TIMESTAMP"}, true="1", false="0", partial=True,
     generated=("STORED", "VIRTUAL"), exact=False, folds=False, expressions=True,
-    collations=frozenset({"NOCASE", "RTRIM"}), deferrable=True,
+    collations=frozenset({"NOCASE", "RTRIM"}), deferrable=True, exactly="({} COLLATE BINARY)",
+    alike={**ALIKE, "accents": spellings.WITHOUT_ACCENTS},
 )  # fmt: skip
 _CORRECT = CorrectWords("{t} IS {s}", "CAST({} AS BLOB)", "{t}.rowid", heed="PRAGMA foreign_keys = ON")
 
@@ -155,6 +156,14 @@ class Sqlite:
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
         return profile(session, table, where, policies)
+
+    def overlooks(self, column: Column) -> tuple[str, ...]:
+        """In what values of a column may differ that equality takes for one."""
+        return catalogue.overlooks(column)
+
+    def spelt(self, column: ColumnPlan) -> str:
+        """SQL of a value in one of the spellings that it may have; '' where it has one only."""
+        return spellings.spelt(column, double_quoted(column.source))
 
     def unnumbered(self, table: Table) -> dict[str, str]:
         """Identity columns that give no numbers here, and why."""

@@ -126,6 +126,12 @@ def _folds(collation: str) -> str:
     return _FOLDS.get(collation, f"what its collation {collation} overlooks") if collation else ""
 
 
+def overlooks(column: Column) -> tuple[str, ...]:
+    """In what values of a column may differ that equality takes for one."""
+    words = {"NOCASE": "case", "RTRIM": "padding"}
+    return (words.get(column.collation, "what its collation overlooks"),) if column.collation else ()
+
+
 def _checks(table: str, told: Sequence[Clause]) -> tuple[Check, ...]:
     """The checks of a CREATE TABLE, which is all that SQLite keeps of them."""
     found = [clause for clause in told if clause.kind == "CHECK"]
