@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from moves import requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import DataError, RequestError
 from ropeway.transfer.place import parse
@@ -193,3 +194,27 @@ def test_strict_tables_are_not_asked(tmp_path: Path, servers: Servers) -> None:
         (1, 2, 3.0, "4", b"\x05", "6"),
         (2, None, None, None, None, "7"),
     ]
+
+
+@pytest.mark.parametrize("there", ["mariadb", "mysql"])
+def test_infinite_reals_go_by_policy_where_the_target_has_none(there: str, tmp_path: Path, servers: Servers) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, r REAL, d DECIMAL(9,2))")
+    source.ask("INSERT INTO t VALUES (1, 0.1, 1), (2, 9e999, 2.5), (3, NULL, -9e999), (4, 1.0 / 3, 7)")
+    said = r"t\.r \(REAL\) holds 1 NaN or infinite numbers, the first at id=2"
+    with pytest.raises(RequestError, match=said) as caught:
+        wire.plan(*requested(source, spot(there, tmp_path, servers)))
+    assert "--policy nan=null|text" in str(caught.value.remedy)
+    target = spot(there, tmp_path, servers)
+    plan = moved(source, target, policies=(("nan", "null"),)).plan
+    assert target.ask("SELECT r, d FROM t ORDER BY id") == [(0.1, 1.0), (None, 2.5), (None, None), (1 / 3, 7.0)]
+    told = [(one.grade, one.message) for one in plan.findings if "nan=null" in one.message]
+    assert ("warning", "1 NaN or infinite numbers become NULL (nan=null)") in told
+    target = spot(there, tmp_path, servers)
+    moved(source, target, policies=(("nan", "text"),))
+    rows = target.ask("SELECT r, d FROM t ORDER BY id")
+    assert rows[:3] == [("0.1", "1"), ("Inf", "2.5"), (None, "-Inf")]
+    assert float(rows[3][0]) == 1 / 3
+    same = spot("sqlite", tmp_path, servers)
+    moved(source, same, policies=(("nan", "null"),))
+    assert same.ask("SELECT r FROM t WHERE id = 2") == [(float("inf"),)]

@@ -20,6 +20,7 @@ from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
 from ...types import Type
 from . import moments
+from .floats import floats
 from .texts import example, texts
 from .types import EXACT_INTEGER, READS, SURVIVES
 
@@ -99,7 +100,8 @@ def profile(
             at = f"{table.name}.{column.name}"
             findings.append(Finding("note", at, f"read as {word}: {why}", "profiled-type", remedy))
     chosen, told = texts(session, table, source, decided, policies)
-    return {**decided, **chosen}, [*findings, *told]
+    finite, lost = floats(session, table, source, decided, policies)
+    return {**decided, **chosen, **finite}, [*findings, *told, *lost]
 
 
 def _seen(session: Session, columns: Sequence[Column], source: str) -> list[tuple[Column, _Seen]]:

@@ -20,6 +20,7 @@ EXACT_INTEGER = 1 << 53  # up to which every integer is a double
 _NUMBER = f"CASE WHEN typeof({{c}}) = 'integer' AND abs({{c}}) > {EXACT_INTEGER} THEN {_STOP} ELSE {{c}} END"
 # CAST(real AS TEXT) prints 15 digits; a value that needs more would be changed by it.
 SURVIVES = "CAST(CAST({c} AS TEXT) AS REAL) = {c}"
+INFINITE = "(typeof({c}) = 'real' AND abs({c}) = 9e999)"
 _DIGITS = (
     f"CASE WHEN typeof({{c}}) = 'real' AND CAST(CAST({{c}} AS TEXT) AS REAL) <> {{c}} "
     f"THEN {_STOP} ELSE CAST({{c}} AS TEXT) END"
@@ -28,6 +29,10 @@ _DIGITS = (
 
 # Texts and numbers in one column, the numbers as their digits.
 _BOTH = f"CASE typeof({{c}}) WHEN 'blob' THEN {_STOP} WHEN 'real' THEN {_DIGITS} ELSE CAST({{c}} AS TEXT) END"
+# All digits, in an infinity's place 'Inf'.
+_PRINTED = (
+    f"CASE WHEN typeof({{c}}) = 'real' AND NOT {SURVIVES} THEN printf('%!.17g', {{c}}) ELSE CAST({{c}} AS TEXT) END"
+)
 _MOMENT = "strftime('%Y-%m-%d %H:%M:%S', {c}, 'unixepoch')"
 _PAST = "(({c} % 1000 + 1000) % 1000)"  # milliseconds behind the second, also before 1970
 _MILLIS = f"strftime('%Y-%m-%d %H:%M:%S', ({{c}} - {_PAST}) / 1000, 'unixepoch') || printf('.%03d', {_PAST})"
@@ -84,6 +89,7 @@ def _by_policy(names: str, meaning: Callable[[Native], Type], sql: str) -> tuple
     )  # fmt: skip
 
 
+_FLOATS = "real|double( precision)?|float[48]?"
 _TEXTS = "[a-z ]*(char|clob|text|string)[a-z ]*"
 
 READS = (
@@ -106,7 +112,11 @@ READS = (
     Read("[a-z0-9 ]*int[a-z0-9 ]*", fixed("int64"), why="SQLite stores 64 bits whatever the word"),
     Read(_TEXTS, _text, _TEXT),
     Read("(long ?)?blob|(var)?binary|bytea", fixed("binary"), _ONLY_BLOB),
-    Read("real|double( precision)?|float[48]?", fixed("float64")),
+    Read(_FLOATS, fixed("float64")),
+    Read(f"({_FLOATS}|number), nan as null", fixed("float64"), f"CASE WHEN NOT {INFINITE} THEN {_NUMBER} END",
+         fidelity=Fidelity.LOSSY, nulls=True, when="by policy", why="policy nan: infinities become NULL"),
+    Read(f"({_FLOATS}|number), nan as text", fixed("text"), _PRINTED, fidelity=Fidelity.TEXT, when="by policy",
+         why="policy nan: text"),
     Read("number", fixed("float64"), _NUMBER, why="integers and reals in one column"),
     Read(
         "decimal|numeric|dec|money", _decimal,
