@@ -174,6 +174,7 @@ CASES = {
     "enum": Case(
         Canon("text"), pa.string(), ("a(b", "é"), duckdb="ENUM('a(b', 'é')", mariadb="enum('a(b','é')"
     ),
+    "bits": Case(Canon("text"), pa.string(), ("00101", "00000", "11111"), "bit(5)", "BIT", "bit(5)"),
     "binary": Case(Canon("binary"), pa.binary(), OCTETS, "bytea", "BLOB", "varbinary(300)"),
     "padded binary": Case(Canon("binary"), pa.binary(), (b"ab\0\0", b"\0\0\0\0"), "bytea", "BLOB", "binary(4)"),
     "uuid": Case(Canon("uuid"), pa.string(), IDS, "uuid", "UUID", "uuid"),
@@ -191,6 +192,8 @@ def literal(case: Case, engine: str, value: Any) -> str:
     kind: Any = case.arrow
     if getattr(case, engine).lower() in ("uuid", "json"):
         return f"'{value}'"
+    if getattr(case, engine).lower().startswith("bit"):
+        return f"'{value}'" if engine == "duckdb" else f"b'{value}'"
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         return of_octets(engine, value)
     if pa.types.is_floating(kind):

@@ -109,7 +109,9 @@ def _field(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
 def _text(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
     """A value as UTF-8; other types than text print in the session's character set, which is that."""
     plain = name
-    if not _is(native, f"{_BLANKED}|{_TEXT}"):
+    if _is(native, "bit"):
+        plain = f"lpad(bin({name} + 0), {native.argument(0, 1)}, '0')"
+    elif not _is(native, f"{_BLANKED}|{_TEXT}"):
         plain = f"cast({name} AS char)"
     elif not utf8:
         plain = f"convert({name} USING utf8mb4)"
