@@ -189,7 +189,7 @@ _ALIKE: Mapping[str, Callable[[Any], object]] = {
     "integer": _whole,
     "decimal": lambda value: Decimal(value) if isinstance(value, int) else value,
     "number": lambda value: Decimal(value) if isinstance(value, int) else value,
-    "float": lambda value: float(value) if isinstance(value, int) else value,
+    "float": lambda value: float(value) + 0.0,  # and -0 is 0
     "boolean": lambda value: bool(value) if value in (0, 1) else value,
     "date": lambda value: value.date() if isinstance(value, datetime) and value.time() == time() else value,
     "timestamp": lambda value: value if isinstance(value, datetime) else datetime.combine(value, time()),

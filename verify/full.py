@@ -116,8 +116,10 @@ def _count(side: Side) -> int:
 def _judged(pair: Pair, division: Division, expected: Computed, held: Computed, empty: TableReport) -> TableReport:
     bad = differing(expected.sums, held.sums)
     total, there = (sum(computed.sums.values(), Sum.zero()) for computed in (expected, held))
-    claim = DIFFERENT if bad else EQUALS_SOURCE if expected.served else EQUALS_READ
+    claim = DIFFERENT if bad else EQUALS_SOURCE if expected.served and held.served else EQUALS_READ
     found, reason = _looked_at(pair, division, bad[:READ_AGAIN]) if bad else (None, "")
+    if found and not found.count:
+        reason = "the checksums differ, and not the rows as Ropeway's drivers read them: one of these may be at fault"
     return replace(
         empty, claim=claim, reason=reason, rows_source=total.count, rows_target=there.count,
         left_out=left_out(pair.hop), how=f"source: {expected.how}; target: {held.how}",
