@@ -98,6 +98,9 @@ def verify_shape(report: Report) -> dict[str, Any]:
     return {
         "equal": report.equal and all(table.equal for table in report.tables),
         "level": report.level,
+        "source": report.source,
+        "target": report.target,
+        "run": report.run,
         "tables": [
             {
                 "source": table.source,
@@ -108,11 +111,14 @@ def verify_shape(report: Report) -> dict[str, Any]:
                 "rows_target": table.rows_target,
                 "partitions": table.segments if table.segments >= 0 else None,
                 "differing_partitions": table.differing_segments if table.segments >= 0 else None,
+                "stretches": [asdict(one) for one in table.stretches],
                 "differences": [asdict(one) for one in table.found.first] if table.found else [],
                 "found": _found_shape(table),
                 "reason": table.reason,
                 "how": table.how,
                 "left_out": list(table.left_out),
+                "checksum_source": table.checksum_source,
+                "checksum_target": table.checksum_target,
             }
             for table in report.tables
         ],

@@ -301,7 +301,9 @@ def verify(
     target, level = resolve(what.target, secrets.target), level or what.level
     now = _comparable(what, level, secrets)
     if now:
-        return _compare_now(now, level, secrets, manifest)
+        found = _compare_now(now, level, secrets, manifest)
+        known = any(one.run == now.run for one in _known(target))
+        return found if known else replace(found, run="")
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
     if manifest:
@@ -377,7 +379,11 @@ def _compare_now(plan: Plan, level: str, secrets: Secrets, manifest: Path | None
     report, proofs = full(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
     if manifest:
         manifest.write_text(text_of(plan, report, proofs, now(), version()), encoding="utf-8")
-    return report
+    return _of_plan(report, plan)
+
+
+def _of_plan(report: Report, plan: Plan) -> Report:
+    return replace(report, source=str(plan.source), target=str(plan.target), run=plan.run)
 
 
 def verify_against(manifest: Path, url: str = "", secret: str = "") -> Report:
@@ -391,13 +397,14 @@ def verify_against(manifest: Path, url: str = "", secret: str = "") -> Report:
         raise RequestError(f"{manifest} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise RequestError(f"{manifest} is no manifest.") from error
-    return against(known, _address(url, secret) if url else resolve(known.plan.target, secret))
+    address = _address(url, secret) if url else resolve(known.plan.target, secret)
+    return replace(against(known, address), source=str(known.plan.source), target=str(address.place))
 
 
 def _compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address) -> Report:
     from ..verify.compare import compare  # Polars takes a quarter of a second to load, and only this needs it
 
-    return compare(plan, receipts, level, target)
+    return _of_plan(compare(plan, receipts, level, target), plan)
 
 
 def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt]]:

@@ -40,15 +40,21 @@ def compare_rows(
     Both tables have the same columns in the same order. At most `most` differences are told one by one.
     """
     joined = _join(source, target, canons, places)
-    changed = joined.of("changed")
-    told, columns = _changes(joined, canons, places, changed, most)
-    lost = {kind: joined.of(kind) for kind in ("missing", "extra")}
-    for kind, side, place in (("missing", joined.one, "place"), ("extra", joined.other, "there")):
-        for row in lost[kind][place].head(max(0, most - len(told))):
-            told.append(Difference(kind, _key(side, row, places)))  # type: ignore[arg-type]  # one of the two
+    changed, missing, extra = map(joined.of, ("changed", "missing", "extra"))
+    here, there = _at(joined.one, changed["place"]), _at(joined.other, changed["there"])
+    cells = _cells(here, there, canons)
+    shares = _shares([*map(len, cells.values()), len(missing), len(extra)], most)
+    told = [(row, at) for share, (at, rows) in zip(shares, cells.items(), strict=False) for row in rows[:share]]
+    lost, more = _at(joined.one, missing["place"].head(shares[-2])), _at(joined.other, extra["there"].head(shares[-1]))
+    first = [
+        *(_changed(here, there, row, at, places, canons) for row, at in sorted(told)),
+        *(Difference("missing", _key(lost, row, places, canons)) for row in range(len(lost))),
+        *(Difference("extra", _key(more, row, places, canons)) for row in range(len(more))),
+    ]
+    columns = Counter({here.schema.names[at]: len(rows) for at, rows in cells.items()})
     return Compared(
-        len(lost["missing"]), len(lost["extra"]), len(changed), max(source.num_rows, target.num_rows),
-        tuple(columns.most_common()), tuple(told),
+        len(missing), len(extra), len(changed), max(source.num_rows, target.num_rows), tuple(columns.most_common()),
+        tuple(first),
     )  # fmt: skip
 
 
@@ -56,7 +62,6 @@ def wrong_rows(source: pa.Table, target: pa.Table, canons: Sequence[Canon], plac
     """The rows by which the target is not the source, told apart as `compare_rows` does."""
     joined = _join(source, target, canons, places)
     changed = joined.of("changed")
-    _, columns = _changes(joined, canons, places, changed, 0)
     extra = (
         joined.of("extra")
         .group_by("key" if joined.keyed else "row", maintain_order=True)
@@ -66,8 +71,9 @@ def wrong_rows(source: pa.Table, target: pa.Table, canons: Sequence[Canon], plac
         (joined.one, joined.of("missing")["place"]), (joined.one, changed["place"]),
         (joined.other, changed["there"]), (joined.other, extra["there"]),
     ]  # fmt: skip
-    missing, now, before, gone = (side.batch.take(pa.array(places_.to_list(), pa.int64())) for side, places_ in rows)
-    return Wrong(missing, now, before, gone, tuple(extra["len"]), tuple(columns), joined.keyed)
+    missing, now, before, gone = (_at(side, places_) for side, places_ in rows)
+    columns = tuple(now.schema.names[at] for at in _cells(now, before, canons))
+    return Wrong(missing, now, before, gone, tuple(extra["len"]), columns, joined.keyed)
 
 
 @dataclass(frozen=True)
@@ -134,36 +140,36 @@ def _by_count(one: _Side, other: _Side) -> pl.DataFrame:
     return joined.with_columns(kind.otherwise(pl.lit("")).alias("kind")).filter(pl.col("kind") != "").sort("row")
 
 
-def _changes(
-    joined: _Joined, canons: Sequence[Canon], places: Sequence[int], changed: pl.DataFrame, most: int
-) -> tuple[list[Difference], Counter[str]]:
-    """The cells of changed rows that differ: the first of them, and how many in each column."""
-    here = joined.one.batch.take(pa.array(changed["place"].to_list(), pa.int64()))
-    there = joined.other.batch.take(pa.array(changed["there"].to_list(), pa.int64()))
-    found: dict[int, list[int]] = {}
-    columns: Counter[str] = Counter()
+def _at(side: _Side, rows: pl.Series) -> pa.RecordBatch:
+    return side.batch.take(pa.array(rows.to_list(), pa.int64()))
+
+
+def _cells(here: pa.RecordBatch, there: pa.RecordBatch, canons: Sequence[Canon]) -> dict[int, list[int]]:
+    """Of each column that differs, by its place, the rows in which it does."""
+    found = {}
     for place, (name, canon) in enumerate(zip(here.schema.names, canons, strict=True)):
         texts = (row_texts(batch.select([name]), [canon]) for batch in (here, there))
-        differs = [row for row, (a, b) in enumerate(zip(*texts, strict=True)) if a != b]
-        columns[name] += len(differs)
-        for row in differs:
-            found.setdefault(row, []).append(place)
-    told = [one_ for row in sorted(found)[:most] for one_ in _cells(here, there, row, found[row], places, canons)]
-    return told[:most], +columns
+        rows = [row for row, (a, b) in enumerate(zip(*texts, strict=True)) if a != b]
+        if rows:
+            found[place] = rows
+    return found
 
 
-def _cells(
-    here: pa.RecordBatch, there: pa.RecordBatch, row: int, differing: Sequence[int], places: Sequence[int],
-    canons: Sequence[Canon],
-) -> list[Difference]:  # fmt: skip
-    names = here.schema.names
-    key = {names[place]: _shown(_value(here, place, row, canons[place])) for place in places}
-    values = {place: tuple(_value(side, place, row, canons[place]) for side in (here, there)) for place in differing}
-    made = []
-    for place, (a, b) in values.items():
-        why = _swap(place, values, names) or cause(a, b)
-        made.append(Difference("changed", key, names[place], *_beside(a, b), why))
-    return made
+def _shares(counts: Sequence[int], most: int) -> list[int]:
+    """How many of each group are told: by turns, so that a column that is wrong everywhere hides no other."""
+    shares = [0] * len(counts)
+    for _ in range(min(most, sum(counts))):
+        left = [group for group, count in enumerate(counts) if shares[group] < count]
+        shares[min(left, key=lambda group: shares[group])] += 1
+    return shares
+
+
+def _changed(
+    here: pa.RecordBatch, there: pa.RecordBatch, row: int, place: int, places: Sequence[int], canons: Sequence[Canon]
+) -> Difference:
+    a, b = (_value(batch, place, row, canons[place]) for batch in (here, there))
+    why = _swap(here, there, row, place, canons) or cause(a, b)
+    return Difference("changed", _key(here, row, places, canons), here.schema.names[place], *_beside(a, b), why)
 
 
 def _value(side: pa.RecordBatch, place: int, row: int, canon: Canon) -> object:
@@ -199,16 +205,17 @@ _ALIKE: Mapping[str, Callable[[Any], object]] = {
 }
 
 
-def _swap(place: int, values: Mapping[int, tuple[object, ...]], names: Sequence[str]) -> str:
+def _swap(here: pa.RecordBatch, there: pa.RecordBatch, row: int, place: int, canons: Sequence[Canon]) -> str:
     """Another column of the row that took this one's value and gave its own."""
-    a, b = values[place]
-    partner = next((other for other, pair in values.items() if other != place and pair == (b, a)), None)
-    return "" if partner is None else f"swapped with {names[partner]}"
+    pairs = [tuple(_value(batch, at, row, canons[at]) for batch in (here, there)) for at in range(here.num_columns)]
+    a, b = pairs[place]
+    partner = next((at for at, pair in enumerate(pairs) if at != place and pair == (b, a)), None)
+    return "" if partner is None else f"swapped with {here.schema.names[partner]}"
 
 
-def _key(side: _Side, row: int, places: Sequence[int]) -> dict[str, str | None]:
-    names = side.batch.schema.names
-    return {names[at]: _shown(_value(side.batch, at, row, side.canons[at])) for at in (places or range(len(names)))}
+def _key(batch: pa.RecordBatch, row: int, places: Sequence[int], canons: Sequence[Canon]) -> dict[str, str | None]:
+    names = batch.schema.names
+    return {names[at]: _shown(_value(batch, at, row, canons[at])) for at in (places or range(len(names)))}
 
 
 def _beside(one: object, other: object) -> tuple[str | None, str | None]:

@@ -26,7 +26,7 @@ from .report import (
     Report,
     TableReport,
 )  # fmt: skip
-from .segments import differing
+from .segments import differing, stretches, whereabouts
 from .selftest import check_forms
 from .sides import READ_AGAIN, Computed, Pair, Side, division_of, held_by, held_in, paired, segments_of
 
@@ -66,22 +66,20 @@ def _held_against(hop: Hop, sides: Sequence[Side], proof: Proof, written: str) -
     bad = differing(proof.target, held.sums)
     claim = DIFFERENT if bad or held.refused else EQUALS_READ
     then, now = (sum(sums.values(), Sum.zero()) for sums in (proof.target, held.sums))
-    where = "; ".join(_words(hop, proof.division, segment) for segment in bad[:_WORDED])
+    key = _key(hop, proof.division)
+    where = "; ".join(whereabouts(proof.division, key, segment, segment) for segment in bad[:_WORDED])
     said = held.refused or (f"it differs where {where}" if bad else "")
     reason = ": ".join(filter(None, (f"against the manifest of {written}", said)))
     return TableReport(
         str(hop.reads), str(hop.writes), "full", claim, reason, how=held.how,
         rows_source=then.count, rows_target=now.count, checksum_source=then.text(), checksum_target=now.text(),
         left_out=left_out(hop), segments=len({**proof.target, **held.sums}), differing_segments=len(bad),
+        stretches=stretches(proof.division, key, proof.target, held.sums),
     )  # fmt: skip
 
 
-def _words(hop: Hop, division: Division, segment: str) -> str:
-    if division.step:
-        first, end = division.bounds(segment)
-        return f"{hop.columns[division.places[0]].target} is from {first} to {end - 1}"
-    key = ", ".join(hop.columns[place].target for place in division.places) or "the row"
-    return f"SHA-256 of {key} begins with {segment}" if segment else "any row is"
+def _key(hop: Hop, division: Division) -> list[str]:
+    return [hop.columns[place].target for place in division.places]
 
 
 def _table(pair: Pair, level: str) -> tuple[TableReport, Proof | None]:
@@ -125,6 +123,7 @@ def _judged(pair: Pair, division: Division, expected: Computed, held: Computed, 
         left_out=left_out(pair.hop), how=f"source: {expected.how}; target: {held.how}",
         checksum_source=total.text(), checksum_target=there.text(), segments=len({**expected.sums, **held.sums}),
         differing_segments=len(bad), found=found, looked_at=min(len(bad), READ_AGAIN),
+        stretches=stretches(division, _key(pair.hop, division), expected.sums, held.sums),
     )  # fmt: skip
 
 

@@ -50,10 +50,25 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Neighbouring segments of which some differ: how many, and the rows that those have on both sides.
+
+    `place` is that of the first one among the table's segments, and `where` says which rows lie in the stretch.
+    """
+
+    place: int
+    segments: int
+    differing: int
+    rows_source: int
+    rows_target: int
+    where: str
+
+
+@dataclass(frozen=True)
 class TableReport:
     """One table's claim. `how` says who computed the target's side; rows are -1 where not counted.
 
-    Where segments were compared, `found` is what the rows of `looked_at` differing ones showed.
+    Where segments were compared, `stretches` says which differ, and `found` what the rows of `looked_at` ones showed.
     """
 
     source: str
@@ -69,6 +84,7 @@ class TableReport:
     left_out: tuple[str, ...] = ()
     segments: int = -1
     differing_segments: int = -1
+    stretches: tuple[Stretch, ...] = ()
     looked_at: int = 0
     found: Compared | None = None
 
@@ -80,10 +96,13 @@ class TableReport:
 
 @dataclass(frozen=True)
 class Report:
-    """All tables of a plan."""
+    """All tables of a plan, and the places that were compared; `run` is empty where no run loaded the target."""
 
     level: str
     tables: tuple[TableReport, ...]
+    source: str = ""
+    target: str = ""
+    run: str = ""
 
     @property
     def equal(self) -> bool:

@@ -14,9 +14,11 @@ from ..transfer.schema.catalogue import Relation
 from ..transfer.segments import Division
 from ..transfer.verification import server_sum
 from .checksum import Sum, row_words
+from .report import Stretch
 from .rowtext import row_texts
 
 Segments = dict[str, Sum]
+_STRETCHES = 120  # of a table, at most: what a page draws as a strip
 
 
 def by_server(
@@ -73,3 +75,31 @@ def differing(one: Mapping[str, Sum], other: Mapping[str, Sum]) -> list[str]:
     """The segments that are not the same on both sides, in order."""
     names = [name for name in {**one, **other} if one.get(name, Sum.zero()) != other.get(name, Sum.zero())]
     return sorted(names, key=lambda name: (len(name), name))
+
+
+def stretches(
+    division: Division, key: Sequence[str], one: Mapping[str, Sum], other: Mapping[str, Sum]
+) -> tuple[Stretch, ...]:
+    """Where the segments that differ lie; `key` names the columns by which the table is divided."""
+    names = sorted({**one, **other}, key=int if division.step else str)
+    size = max(1, -(-len(names) // _STRETCHES))
+    bad = set(differing(one, other))
+    found = []
+    for place in range(0, len(names), size):
+        part = names[place : place + size]
+        differ = [name for name in part if name in bad]
+        if differ:
+            read, held = (sum(sums[name].count for name in differ if name in sums) for sums in (one, other))
+            where = whereabouts(division, key, part[0], part[-1])
+            found.append(Stretch(place, len(part), len(differ), read, held, where))
+    return tuple(found)
+
+
+def whereabouts(division: Division, key: Sequence[str], first: str, last: str) -> str:
+    """Which rows lie in these segments and those between them, in words."""
+    if division.step:
+        return f"{key[0]} is from {division.bounds(first)[0]} to {division.bounds(last)[1] - 1}"
+    if not first:
+        return "any row is"
+    begins = f"begins with {first}" if first == last else f"is from {first}... to {last}..."
+    return f"SHA-256 of {', '.join(key) or 'the row'} {begins}"

@@ -104,6 +104,10 @@ def test_each_fault_is_found(there: str, source: Spot, tmp_path: Path, servers: 
         found = of_table(verified(source, target, "t"), "t")
         assert found.claim == DIFFERENT, name
         assert found.differing_segments == 1, name
+        (stretch,) = found.stretches
+        assert stretch.rows_target - stretch.rows_source == {"missing": -1, "extra": 1}.get(kind, 0), name
+        low, high = (int(word) for word in stretch.where.removeprefix("id is from ").split(" to "))
+        assert low <= int(key) <= high, name
         assert found.found, name
         told = [one for one in found.found.first if one.column == column]
         assert [(one.kind, one.key["id"]) for one in told] == [(kind, key)], name

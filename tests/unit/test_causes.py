@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,8 @@ from ropeway.transfer.segments import Division, by_digits, by_range
 from ropeway.verify.causes import Beyond, cause
 from ropeway.verify.cells import compare_rows
 from ropeway.verify.checksum import Sum, of_batch
-from ropeway.verify.segments import by_client, differing
+from ropeway.verify.report import Stretch
+from ropeway.verify.segments import by_client, differing, stretches
 
 NOON = datetime(2024, 3, 1, 12, 0, 0, 123456)
 CASES = [
@@ -144,3 +146,25 @@ def test_long_values_are_shown_where_they_differ() -> None:
     assert found.target.startswith("..." + "a" * 50 + "c" * 150 + "... (5300 characters, SHA-256 ")
     rows = compare_rows(one, other, CANONS, (), 10).first  # whole rows, whose long texts begin the same
     assert rows[0].key["w"] != rows[1].key["w"]
+
+
+def test_a_column_that_is_wrong_everywhere_hides_no_other() -> None:
+    keys = list(range(50))
+    one = pa.table({"k": keys, "w": [f"{n}" for n in keys], "x": ["a"] * 50})
+    other = pa.table({"k": [*keys[:48], 50], "w": [f"{n}!" for n in [*keys[:48], 50]], "x": ["a"] * 40 + ["b"] * 9})
+    found = compare_rows(one, other, [*CANONS, CANONS[-1]], (0,), 10)
+    told = Counter(one_.column or one_.kind for one_ in found.first)
+    assert told == {"w": 4, "x": 3, "missing": 2, "extra": 1}
+    assert dict(found.columns) == {"w": 48, "x": 8}
+
+
+def test_many_segments_are_told_in_stretches() -> None:
+    one = {str(n): Sum(10, n, 0) for n in range(1_000)}
+    found = stretches(Division((0,), low=1, step=10), ["id"], one, {**one, "5": Sum(9, 5, 0), "999": Sum.zero()})
+    assert found == (
+        Stretch(0, 9, 1, 10, 9, "id is from 1 to 90"),
+        Stretch(999, 1, 1, 10, 0, "id is from 9991 to 10000"),
+    )
+    hexed = {f"{n:02x}": Sum(10, n, 0) for n in range(256)}
+    words = [each.where for each in stretches(Division((0,), digits=2), ["id"], hexed, {})]
+    assert (len(words), words[0]) == (86, "SHA-256 of id is from 00... to 02...")
