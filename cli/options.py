@@ -39,6 +39,22 @@ def all_of(allowed: tuple[str, ...]) -> Callable[[list[str]], list[str]]:
     return checked
 
 
+def _in_a_folder(file: Path | None) -> Path | None:
+    """A callback that refuses a file which cannot be written, before hours of work and not after them."""
+    if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"{file} is a folder." if file.is_dir() else f"There is no folder {file.parent}.")
+    return file
+
+
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", callback=_in_a_folder, show_default=False,
+        help="Write a page with tables and plots, complete in itself.",
+    ),
+]  # fmt: skip
+
+
 def _or(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 

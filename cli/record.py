@@ -1,7 +1,7 @@
 """`.ropeway/<run>/`: what a run tells, for people and for speed. Losing it loses no truth: that lies in the target.
 
 `events.jsonl` grows while the run goes on, one JSON object a line; `plan.json` is a copy of the plan; `report.json`
-is written at the end.
+is written at the end; `verified.json` by a later verification of the run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,44 @@ from ..transfer.progress import Progress
 from . import say
 
 FOLDER = ".ropeway"
+_VERIFIED = "verified.json"
 _EVERY = 1.0  # seconds between two figures of a hop on its way
+_POINTS = 240  # of a run's pace: enough for a picture, and small in a report
+_CLOSEST = 0.05  # seconds between two of them
+
+
+class Pace:
+    """How much had gone at which moment: points of (moment, rows that left the source, their bytes, durable rows).
+
+    When there are too many, every second one goes, so that they stay evenly spread over a run of any length.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[tuple[float, int, int, int]] = []
+        self._moving: defaultdict[str, int] = defaultdict(int)
+        self._durable: defaultdict[str, int] = defaultdict(int)
+        self._bytes = 0
+        self._apart = _CLOSEST
+
+    def move(self, moment: float, hop: str, rows: int, size: int) -> None:
+        self._moving[hop] += rows
+        self._bytes += size
+        self._note(moment)
+
+    def land(self, moment: float, hop: str, rows: int) -> None:
+        self._durable[hop] += rows
+        self._moving[hop] = max(self._moving[hop], self._durable[hop])  # raw bytes are rows when they land
+        self._note(moment)
+
+    def _note(self, moment: float) -> None:
+        point = (moment, sum(self._moving.values()), self._bytes, sum(self._durable.values()))
+        if len(self.points) > 1 and moment - self.points[-2][0] < self._apart:
+            self.points[-1] = point  # the last one always tells all
+            return
+        self.points.append(point)
+        if len(self.points) > _POINTS:
+            del self.points[1:-1:2]
+            self._apart *= 2
 
 
 class Recorder(Progress):
@@ -39,6 +77,7 @@ class Recorder(Progress):
         self._told = 0.0
         self._spans: dict[str, list[float]] = {}
         self.plan: Plan | None = None
+        self.pace = Pace()
         self.slices: list[dict[str, Any]] = []
         self.moved = False
 
@@ -99,6 +138,7 @@ class Recorder(Progress):
         moment = time.monotonic()
         with self._lock:
             self._moving[hop] += rows
+            self.pace.move(moment, hop, rows, size)
             self._spans.setdefault(hop, [moment, moment])
             due = moment - self._told >= _EVERY
             if due:
@@ -111,6 +151,7 @@ class Recorder(Progress):
         moment = time.monotonic()
         with self._lock:
             self._spans.setdefault(receipt.hop, [moment - receipt.seconds, moment])[1] = moment
+            self.pace.land(moment, receipt.hop, receipt.loaded)
         self.event("landed", **self._slice(receipt, moment))
 
     def _slice(self, receipt: Receipt, ended: float | None) -> dict[str, Any]:
@@ -195,7 +236,20 @@ def read_report(run: str = "", base: Path | None = None) -> dict[str, Any]:
             f"Run {folder.name} has no report: it did not end.", remedy=f"ropeway status {folder.name}"
         ) from error
     found: dict[str, Any] = json.loads(text)
+    with suppress(FileNotFoundError):
+        found["verified_later"] = json.loads((folder / _VERIFIED).read_text(encoding="utf-8"))
     return found
+
+
+def keep_verification(shape: Mapping[str, Any], base: Path | None = None) -> None:
+    """Put a verification beside the report of its run, where that run is remembered here."""
+    folder = next((path for path in runs(base) if path.name == shape["run"]), None)
+    if folder is None:
+        return
+    try:
+        (folder / _VERIFIED).write_text(json.dumps(shape, indent=1, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        say.warn(f"{error.filename}: {error.strerror}. The run's report will not show this verification.")
 
 
 def events(folder: Path) -> Iterator[dict[str, Any]]:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import say
-from ..options import Manner
+from ..options import Manner, Page
 
 
 def report(
     *,
     run: Annotated[str, typer.Argument(help="The run; by default the latest one here.", show_default=False)] = "",
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", metavar="FILE", help="Write a page with pictures, complete in itself.", show_default=False
-        ),
-    ] = None,
+    html: Page = None,
     manner: Manner,
 ) -> None:
     """Show the report of a run that ended: rows, seconds, claims, findings. Reads '.ropeway' in this folder.
@@ -34,10 +28,9 @@ def report(
 
     found = read(run)
     if html:
-        from ..page import page
+        from ..page import page, write_page
 
-        html.write_text(page(found), encoding="utf-8")
-        say.note(f"Written: {html}")
+        write_page(html, page(found))
     say.data(found)
     show(found)
 
@@ -45,6 +38,7 @@ def report(
 def show(found: dict[str, Any]) -> None:
     """A report, for people."""
     from .run import show as show_run
+    from .verify import show as show_verification
 
     say.out(f"{found['source']} -> {found['target']}")
     show_run(found)
@@ -59,6 +53,9 @@ def show(found: dict[str, Any]) -> None:
     for target, proof in found["proofs"].items():
         for what in proof["left_out"]:
             say.out(f"{target}: not compared: {what}")
+    if later := found.get("verified_later"):
+        say.out(f"Verified again at {later['at']}, at level {later['level']}:")
+        show_verification(later)
     if not say.voice().quiet:
         known = [
             (f["grade"] + (", waived" if f["waived"] else ""), f["name"], f["where"], f["message"])

@@ -151,9 +151,10 @@ def judge(shape: dict[str, Any]) -> None:
 
 
 def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> dict[str, Any]:
-    """What `report` shows later: the run's shape, where it went, what it was warned of, and each slice."""
+    """What `report` shows later: the run's shape, where it went, what it was warned of, its pace, each slice."""
     from ...transfer.plan import hash_of
     from ...transfer.schema.risks import is_waived
+    from ..record import now
 
     plan, report = outcome.plan, outcome.report
     proofs = {table.target: table for table in report.tables} if report else {}
@@ -163,6 +164,7 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
     return {
         **shape,
         "version": version(),
+        "at": now(),
         "source": str(plan.source),
         "target": str(plan.target),
         "consistency": plan.consistency,
@@ -180,6 +182,7 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
         "slices": [
             {**part, "ended": None if part["ended"] is None else round(part["ended"] - first, 3)} for part in slices
         ],
+        "pace": [[max(0.0, round(moment - first, 3)), *figures] for moment, *figures in recorder.pace.points],
     }  # fmt: skip
 
 

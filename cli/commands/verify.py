@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...transfer.request import LEVELS
-from .. import say
-from ..options import Asked, Manner, all_of, one_of
+from .. import say, version
+from ..options import Asked, Manner, Page, all_of, one_of
 
 if TYPE_CHECKING:
     from ...transfer.plan import Plan
@@ -62,14 +62,15 @@ def verify(
     level: Level = "",
     manifest: Written = None,
     against: Known = None,
+    html: Page = None,
     repair: Repairing = False,
     allow: Allowed,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a repair.")] = False,
     manner: Manner,
 ) -> None:
-    """Compare what a finished run read with what the target holds now, or two places as they are.
+    """Compare what a finished run read with what the target holds now, or two places as they are. Changes neither.
 
-    Writes nothing, but for --repair: that inserts rows that the target lacks, updates changed ones in place, deletes
+    But for --repair: that inserts rows that the target lacks, updates changed ones in place, deletes
     those too many, a transaction a slice, and compares again. With --json and without --yes it is only shown.
 
     The run is the latest one of the same job; its plan and receipts are in the target, so this works from any
@@ -87,13 +88,15 @@ def verify(
 
       ropeway verify --source mariadb://app@old/shop --target postgresql://app@new/shop --table orders --level full
 
-      ropeway verify job.yaml --level full --manifest shop.json
+      ropeway verify job.yaml --level full --manifest shop.json --html shop.html
 
       ropeway verify --against shop.json
 
       ropeway verify job.yaml --level full --repair
     """  # fmt: skip
     from ...transfer.errors import DifferenceFound, RequestError
+    from ..page import page_of_verification, write_page
+    from ..record import keep_verification, now
     from ..shapes import verify_shape
 
     if against and manifest:
@@ -107,6 +110,10 @@ def verify(
         report = _against(against, asked) if against else _compared(asked, level, manifest)
         shape = verify_shape(report)
         show(shape)
+    kept = {**shape, "at": now(), "version": version()}
+    keep_verification(kept)
+    if html:
+        write_page(html, page_of_verification(kept))
     say.data(shape)
     differing = [table for table in shape["tables"] if table["claim"] == "different"]
     if differing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from ropeway.cli import page, say
 from ropeway.cli.commands.status import line, read_status
+from ropeway.cli.page import markup
 from ropeway.cli.progress import Drawn, Figures, Lines, Several
-from ropeway.cli.record import Recorder, events, folder_of, read_report, runs
+from ropeway.cli.record import Pace, Recorder, events, folder_of, read_report, runs
 from ropeway.transfer.engine import Receipt
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.place import parse
@@ -127,12 +129,11 @@ class Wellformed(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag not in {"meta", "tr", "td", "th", "p"}:
+        if tag not in {"meta", "br", "input"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in {"tr", "td", "th", "p"}:
-            assert self.open.pop() == tag
+        assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -141,21 +142,45 @@ class Wellformed(HTMLParser):
 def test_a_page_escapes_whatever_a_table_is_called() -> None:
     name = "<script>alert('x')</script> & co"
     table = {
-        "source": name, "target": name, "loaded": 5, "seconds": 0.5,
+        "source": name, "target": name, "loaded": 5, "rejected": 0, "seconds": 0.5,
         "verified": {"claim": "different", "reason": name},
     }  # fmt: skip
     part = {"hop": f"1 {name}", "slice": 1, "rows": 5, "seconds": 0.5, "ended": 0.5}
     finding = {"grade": "blocker", "waived": True, **dict.fromkeys(("name", "where", "message", "remedy"), name)}
     report = {
         "sealed": [], "run": "r", "status": "different", "rows": 5, "seconds": 1.0, "source": name, "target": name,
-        "tables": [table], "slices": [part], "findings": [finding],
-        "proofs": {name: {"how": name, "left_out": [name]}},
+        "tables": [table], "slices": [part], "findings": [finding], "waived": [name], "quarantined": [], "bytes": 40,
+        "left_out_constraints": [dict.fromkeys(("table", "kind", "constraint", "message", "later"), name)],
+        "pace": [[0.1, 2, 16, 0], [0.5, 5, 40, 5]], "proofs": {name: {"how": name, "left_out": [name]}},
+        **dict.fromkeys(("version", "at", "consistency", "plan_hash"), "x"),
     }  # fmt: skip
     made = page.page(report)
     parser = Wellformed()
     parser.feed(made)
     assert parser.open == []
-    assert "<script" not in made
-    assert parser.text.count(name) >= 8
-    assert made.count("<svg") == 2
-    assert "class=differs" in made
+    assert made.count("<script") == 1  # ours
+    assert parser.text.count(name) >= 14
+    assert made.count('role="img"') == 4  # claims, throughput, rows, slices
+    assert "header class=differs" in made
+
+
+def test_a_page_shows_what_cannot_be_seen() -> None:
+    assert markup.text("a\u202eb\x00\n") == "a\\u202eb\\x00\\n"
+    assert markup.value(None) != markup.value("NULL")
+    assert markup.values("wörd", "wörd ") == ("<code>wörd</code>", "<code>wörd<mark> </mark></code>")
+    assert markup.values("a", "b") == ("<code>a</code>", "<code>b</code>")
+    assert markup.values("aa", "a") == ("<code>a<mark>a</mark></code>", "<code>a</code>")
+    assert [markup.short(n) for n in (0, 1.234, 950, 9_999, 12_345, 4_560_000)] == [
+        *("0", "1.23", "950", "9,999", "12.3k", "4.56M")
+    ]
+
+
+def test_the_pace_of_a_long_run_is_a_few_points() -> None:
+    pace = Pace()
+    for step in range(100_000):
+        pace.move(step / 10, HOP, 3, 24)
+    pace.land(10_000.0, HOP, 300_000)
+    assert 100 < len(pace.points) < 250
+    assert (pace.points[0], pace.points[-1]) == ((0.0, 3, 24, 0), (10_000.0, 300_000, 2_400_000, 300_000))
+    gaps = [b[0] - a[0] for a, b in pairwise(pace.points)]
+    assert max(gaps) < 5 * 10_000 / len(gaps)
