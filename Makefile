@@ -17,6 +17,7 @@ demo: .venv/.installed  ## a real migration on embedded engines, in a minute
 test: lint  ## linters, types and the whole suite on real servers; ARGS goes to pytest
 	@.ci/mariadb
 	@.ci/mysql
+	@.ci/browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: .venv/.tested  ## ruff and mypy

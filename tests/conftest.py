@@ -10,10 +10,11 @@ from typing import NoReturn, TypeVar
 import hypothesis
 import pytest
 
+from browser import Browser
 from servers import Absent, Mariadb, Mysql, Postgresql
 from spots import Servers
 
-AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql)
+AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Browser)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
@@ -78,6 +79,11 @@ def mariadb(pytestconfig: pytest.Config) -> Iterator[Mariadb]:
 @pytest.fixture(scope="session")
 def mysql(pytestconfig: pytest.Config) -> Iterator[Mysql]:
     yield from serve(pytestconfig, "mysql", Mysql)
+
+
+@pytest.fixture(scope="session")
+def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    yield from serve(pytestconfig, "browser", Browser)
 
 
 @pytest.fixture
