@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ROWS = 10_000  # of a segment, about: small enough to be read again, and a thousand of them for ten million rows
+NULL = "NULL"  # the segment of rows whose key is NULL, which SQLite allows in a primary key
 _SPAN = 1 << 62  # beyond it a difference of two keys may not fit into 64 bits
 
 

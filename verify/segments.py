@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..transfer.canonical import Canon
 from ..transfer.engine import Engine, Session
 from ..transfer.schema.catalogue import Relation
-from ..transfer.segments import Division
+from ..transfer.segments import NULL, Division
 from ..transfer.verification import server_sum
 from .checksum import Sum, row_words
 from .report import Stretch
@@ -30,7 +30,7 @@ def by_server(
     rows = session.ask(sql) if sql else []
     if not sql or any(int(str(row[-1])) for row in rows):
         return None
-    return {str(row[0]): Sum.parse(server_sum(row[1:])) for row in rows}
+    return {NULL if row[0] is None else str(row[0]): Sum.parse(server_sum(row[1:])) for row in rows}
 
 
 def by_client(batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], division: Division) -> Segments:
@@ -62,7 +62,7 @@ def segment_names(batch: pa.RecordBatch, canons: Sequence[Canon], division: Divi
     places = division.places or tuple(range(batch.num_columns))
     if division.step:
         keys = pl.Series(batch.column(places[0])).cast(pl.Int64)
-        return ((keys - division.low) // division.step).cast(pl.String)
+        return ((keys - division.low) // division.step).cast(pl.String).fill_null(NULL)
     if not division.digits:
         return pl.repeat("", batch.num_rows, dtype=pl.String, eager=True)
     names = [batch.schema.names[place] for place in places]
@@ -81,7 +81,10 @@ def stretches(
     division: Division, key: Sequence[str], one: Mapping[str, Sum], other: Mapping[str, Sum]
 ) -> tuple[Stretch, ...]:
     """Where the segments that differ lie; `key` names the columns by which the table is divided."""
-    names = sorted({**one, **other}, key=int if division.step else str)
+    numbers = bool(division.step)
+    names = sorted(
+        {**one, **other}, key=lambda name: (name != NULL, int(name) if numbers and name != NULL else 0, name)
+    )
     size = max(1, -(-len(names) // _STRETCHES))
     bad = set(differing(one, other))
     found = []
@@ -97,8 +100,11 @@ def stretches(
 
 def whereabouts(division: Division, key: Sequence[str], first: str, last: str) -> str:
     """Which rows lie in these segments and those between them, in words."""
+    if last == NULL:
+        return f"{key[0]} is NULL"
     if division.step:
-        return f"{key[0]} is from {division.bounds(first)[0]} to {division.bounds(last)[1] - 1}"
+        begins = "NULL or up" if first == NULL else f"from {division.bounds(first)[0]}"
+        return f"{key[0]} is {begins} to {division.bounds(last)[1] - 1}"
     if not first:
         return "any row is"
     begins = f"begins with {first}" if first == last else f"is from {first}... to {last}..."

@@ -16,7 +16,7 @@ from ..transfer.errors import DataError
 from ..transfer.place import Address
 from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
 from ..transfer.schema.catalogue import Relation, Table
-from ..transfer.segments import Division, by_digits, by_range
+from ..transfer.segments import NULL, Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_of
 from .checksum import Sum
@@ -194,6 +194,8 @@ def rows_in(side: Side, division: Division, segments: Sequence[str]) -> pa.Table
 
 
 def _range(side: Side, division: Division, segment: str) -> str:
-    first, end = division.bounds(segment)
     (key,) = side.names(division.places)
+    if segment == NULL:
+        return f"{key} IS NULL"
+    first, end = division.bounds(segment)
     return f"({key} >= {first} AND {key} < {end})"

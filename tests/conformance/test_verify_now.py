@@ -186,6 +186,22 @@ def test_places_that_ropeway_never_loaded(there: str, tmp_path: Path, servers: S
     assert [(one.key["id"], one.column, one.cause) for one in found.first] == [("2", "word", "empty for NULL")]
 
 
+@pytest.mark.parametrize("there", ["sqlite", "duckdb"])
+def test_a_key_that_is_null(there: str, tmp_path: Path, servers: Servers) -> None:
+    """In SQLite a primary key may be NULL, and the key that a job names may be anywhere."""
+    one, other = spot(there, tmp_path, servers), spot(there, tmp_path, servers)
+    for place in (one, other):
+        place.ask(f"CREATE TABLE t (id BIGINT{' PRIMARY KEY' if there == 'sqlite' else ''}, word VARCHAR(9))")
+        place.ask("INSERT INTO t VALUES (NULL, 'a'), (NULL, 'b'), (1, 'a'), (2, 'b')")
+    request, secrets = requested(one, other, choices=(Choice("t", key=("id",)),))
+    assert wire.verify(request, level="full", secrets=secrets).equal
+    other.ask("UPDATE t SET word = 'c' WHERE word = 'b' AND id IS NULL")
+    table = of_table(wire.verify(request, level="full", secrets=secrets), "t")
+    assert [(stretch.where, stretch.rows_target) for stretch in table.stretches] == [("id is NULL", 2)]
+    assert table.found
+    assert [(one_.kind, one_.key["id"]) for one_ in table.found.first] == [("missing", None), ("extra", None)]
+
+
 def test_rows_above_what_a_server_hashes(tmp_path: Path, servers: Servers) -> None:
     """MariaDB's SHA-256 of a text above max_allowed_packet, by default 16 MB, is NULL: a silent all-clear."""
     one, other = spot("mariadb", tmp_path, servers), spot("duckdb", tmp_path, servers)
