@@ -53,7 +53,7 @@ def key(fields: Mapping[str, str | None]) -> str:
 def worded(words: str) -> str:
     """A claim in its own words, with its sign."""
     kind, sign = CLAIMS.get(words, CLAIMS["not verified"])
-    return f'<span class="{kind}"><span aria-hidden=true>{sign}</span>&nbsp;{text(words)}</span>'
+    return f'<span class="claim {kind}"><span aria-hidden=true>{sign}</span>&nbsp;{text(words)}</span>'
 
 
 def table(

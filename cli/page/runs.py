@@ -41,10 +41,10 @@ def _header(report: Mapping[str, Any]) -> str:
         )
     elif kind == "differs":
         more = "<p>'ropeway verify' at level full names the segments, rows and cells; this page then shows them.</p>\n"
+    ended = f", ended {markup.moment(report['at'])}" if "at" in report else ""  # as `pace` below
     return (
-        f"<header class={kind}><p class=kicker>Ropeway: run {text(report['run'])}, ended "
-        f"{markup.moment(report['at'])}</p>\n<h1>{text(words)}</h1>\n{more}"
-        f"<p>{text(report['source'])} → {text(report['target'])}</p>\n{markup.figures(_figures(report))}</header>"
+        f"<header class={kind}><p class=kicker>Ropeway: run {text(report['run'])}{ended}</p>\n<h1>{text(words)}</h1>\n"
+        f"{more}<p>{text(report['source'])} → {text(report['target'])}</p>\n{markup.figures(_figures(report))}</header>"
     )
 
 
@@ -89,7 +89,7 @@ def _tables(report: Mapping[str, Any]) -> str:
 
 def _over_time(report: Mapping[str, Any]) -> str:
     timed = [part for part in report["slices"] if part["ended"] is not None]
-    points = report["pace"]
+    points = report.get("pace", [])  # reports of an earlier version have none
     end = max([part["ended"] for part in timed] + [point[0] for point in points], default=0.0)
     if not timed or not points or end <= 0:
         return ""

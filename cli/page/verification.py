@@ -106,9 +106,13 @@ def pair(table: Mapping[str, Any]) -> str:
 
 def how(reason: str, told: str, left_out: Sequence[str]) -> str:
     """How a claim came about, and what was left out of it."""
-    words = ". ".join(one[:1].upper() + one[1:] for one in (reason, told) if one)
+    words = ". ".join(_sentence(one) for one in (reason, told) if one)
     missing = "".join(f"<br>Not compared: {text(what)}" for what in left_out)
     return f"{text(words)}{missing}"
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _many(rows: int) -> str:
@@ -136,7 +140,9 @@ def _rows_in_words(table: Mapping[str, Any]) -> str:
         kinds = ", ".join(f"{found[kind]:,} {kind}" for kind in ("missing", "extra", "changed") if found[kind])
         words.append(f"Of {found['segments']:,} of them each row was held against the other side's: {kinds}.")
     elif table["reason"]:
-        words.append(f"{text(table['reason'])}.")
+        words.append(f"{text(_sentence(table['reason']))}.")
+    if table["partitions"] is None:
+        words.append("'ropeway verify' at level full names the segments, rows and cells.")
     return " ".join(words)
 
 
