@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from plain_checksum import day, moment, text
+from plain_checksum import day, moment, plain_sum, text
 from ropeway.transfer.canonical import Canon
+from ropeway.verify.checksum import Sum
 
 D = Decimal
 
@@ -183,6 +184,31 @@ CASES = {
         "VARCHAR", "varchar(36)",
     ),
 }  # fmt: skip
+
+
+def arrow(case: Case, values: Sequence[Any]) -> pa.Array[Any]:
+    days = pa.types.is_date32(case.arrow)
+    moved = days or pa.types.is_temporal(case.arrow)
+    stored = pa.int32() if days else pa.int64() if moved else case.arrow
+    array = pa.array(values, stored)
+    return array.view(case.arrow) if moved else array
+
+
+def plainly(case: Case, value: Any) -> tuple[Any, Canon]:
+    """A value as the plain reading takes it: a moment under the form of a date is a day only at midnight."""
+    if case.canon.form != "date" or value is None or not pa.types.is_timestamp(case.arrow):
+        return value, case.canon
+    days, rest = divmod(value, 86_400_000_000)
+    return (value, Canon("timestamp", 0)) if rest else (days, case.canon)
+
+
+def row_sum(held: Sequence[Case], row: Sequence[Any]) -> Sum:
+    values, canons = zip(*map(plainly, held, row), strict=True)
+    return plain_sum([values], canons)
+
+
+def rows_sum(held: Sequence[Case], rows: Sequence[Sequence[Any]]) -> Sum:
+    return sum((row_sum(held, row) for row in rows), Sum.zero())
 
 
 def literal(case: Case, engine: str, value: Any) -> str:

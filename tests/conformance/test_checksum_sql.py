@@ -15,7 +15,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from checksum_cases import CASES, ZONED, Case, literal
+from checksum_cases import CASES, ZONED, Case, arrow, literal, rows_sum
 from plain_checksum import plain_sum
 from ropeway.transfer.canonical import Canon
 from ropeway.transfer.engines.duckdb import canon as duckdb_canon
@@ -29,28 +29,7 @@ if TYPE_CHECKING:
 
 
 def arrow_sum(case: Case, values: Sequence[Any]) -> Sum:
-    days = pa.types.is_date32(case.arrow)
-    moved = days or pa.types.is_temporal(case.arrow)
-    stored = pa.int32() if days else pa.int64() if moved else case.arrow
-    array = pa.array(values, stored)
-    return of_batch(pa.record_batch([array.view(case.arrow) if moved else array], ["c"]), [case.canon])
-
-
-def plain(case: Case, value: Any) -> tuple[Any, Canon]:
-    """A value as the plain reading takes it: a moment under the form of a date is a day only at midnight."""
-    if case.canon.form != "date" or value is None or not pa.types.is_timestamp(case.arrow):
-        return value, case.canon
-    days, rest = divmod(value, 86_400_000_000)
-    return (value, Canon("timestamp", 0)) if rest else (days, case.canon)
-
-
-def row_sum(held: Sequence[Case], row: Sequence[Any]) -> Sum:
-    values, canons = zip(*map(plain, held, row), strict=True)
-    return plain_sum([values], canons)
-
-
-def rows_sum(held: Sequence[Case], rows: Sequence[Sequence[Any]]) -> Sum:
-    return sum((row_sum(held, row) for row in rows), Sum.zero())
+    return of_batch(pa.record_batch([arrow(case, values)], ["c"]), [case.canon])
 
 
 Ask = Callable[[str], list[Any]]
