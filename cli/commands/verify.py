@@ -94,9 +94,6 @@ def verify(
 
       ropeway verify job.yaml --level full --repair
     """  # fmt: skip
-    from ...transfer.errors import DifferenceFound, RequestError
-    from ..page import page_of_verification, write_page
-    from ..record import keep_verification, now
     from ..shapes import verify_shape
 
     if against and manifest:
@@ -110,17 +107,34 @@ def verify(
         report = _against(against, asked) if against else _compared(asked, level, manifest)
         shape = verify_shape(report)
         show(shape)
+    _keep(shape, html)
+    say.data(shape)
+    _judge(report)
+
+
+def _keep(shape: dict[str, Any], html: Path | None) -> None:
+    """Put the comparison to its run, if that is known here, and on a page, if one is asked for."""
+    from ..page import page_of_verification, write_page
+    from ..record import keep_verification, now
+
     kept = {**shape, "at": now(), "version": version()}
     keep_verification(kept)
     if html:
         write_page(html, page_of_verification(kept))
-    say.data(shape)
-    differing = [table for table in shape["tables"] if table["claim"] == "different"]
+
+
+def _judge(report: Report) -> None:
+    """Raise for what is different, else for what has no claim."""
+    from ...transfer.errors import DifferenceFound, RequestError
+
+    differing = [table.target for table in report.tables if table.claim == "different"]
     if differing:
-        names = ", ".join(table["target"] for table in differing)
-        raise DifferenceFound(f"{len(differing)} of {len(shape['tables'])} tables differ: {names}.")
-    if not shape["equal"]:
-        raise RequestError(_unproven(report))
+        raise DifferenceFound(f"{len(differing)} of {len(report.tables)} tables differ: {', '.join(differing)}.")
+    unproven = [f"{table.target} ({table.reason})" for table in report.tables if not table.equal]
+    if unproven:
+        raise RequestError(
+            f"{len(unproven)} of {len(report.tables)} tables could not be verified: {', '.join(unproven)}."
+        )
 
 
 def _repaired(asked: Asked, level: str, allow: Sequence[str], *, yes: bool) -> tuple[Report, dict[str, Any]]:
@@ -190,11 +204,6 @@ def _against(manifest: Path, asked: Asked) -> Report:
 
     say.hide(place(asked.target)[1] if asked.target else "")
     return verify_against(manifest, asked.target)
-
-
-def _unproven(report: Report) -> str:
-    tables = [f"{table.target} ({table.reason})" for table in report.tables if not table.equal]
-    return f"{len(tables)} of {len(report.tables)} tables could not be verified: {', '.join(tables)}."
 
 
 def show(shape: dict[str, Any]) -> None:
