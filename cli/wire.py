@@ -291,17 +291,20 @@ def verify(
     level: str = "",
     secrets: Secrets | None = None,
     manifest: Path | None = None,
+    limits: Limits | None = None,
+    settle: float = 0,
 ) -> Report:
     """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target.
 
     Without a run of the job, and at level `full`, both places are compared as they are now; `manifest` is a file that
-    then takes what was found.
+    then takes what was found. Each of `limits.workers` connections computes a part of a large table; where something
+    differs, it is looked at again after `settle` seconds, if that is not 0.
     """
     secrets = secrets or Secrets()
     target, level = resolve(what.target, secrets.target), level or what.level
     now = _comparable(what, level, secrets)
     if now:
-        found = _compare_now(now, level, secrets, manifest)
+        found = _compare_now(now, level, secrets, manifest, limits or Limits(), settle)
         known = any(one.run == now.run for one in _known(target))
         return found if known else replace(found, run="")
     if receipts is None or isinstance(what, Request):
@@ -366,7 +369,9 @@ def _as_they_are(request: Request, secrets: Secrets) -> Plan:
         ) from error
 
 
-def _compare_now(plan: Plan, level: str, secrets: Secrets, manifest: Path | None) -> Report:
+def _compare_now(
+    plan: Plan, level: str, secrets: Secrets, manifest: Path | None, limits: Limits, settle: float
+) -> Report:
     from ..verify.full import full  # as below
     from ..verify.manifest import text_of
     from . import version
@@ -376,7 +381,8 @@ def _compare_now(plan: Plan, level: str, secrets: Secrets, manifest: Path | None
         raise RequestError("A manifest holds checksums of segments.", remedy="Ask for --level standard or full.")
     if manifest and not manifest.absolute().parent.is_dir():  # said before hours of work, not after them
         raise RequestError(f"There is no folder {manifest.absolute().parent} for the manifest.")
-    report, proofs = full(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
+    source, target = resolve(plan.source, secrets.source), resolve(plan.target, secrets.target)
+    report, proofs = full(plan, source, target, level, limits.workers, settle)
     if manifest:
         manifest.write_text(text_of(plan, report, proofs, now(), version()), encoding="utf-8")
     return _of_plan(report, plan)

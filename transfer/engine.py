@@ -222,7 +222,8 @@ class Engine(Protocol):
     semicolon, also inside a body, until told otherwise. `unlike` are native words (regular expressions) that others of
     its family use and that are missing or mean something else here. `density` is how many bytes a table takes here for
     each byte that its rows take in Arrow (measured on 500,000 rows of 12 columns, with their key), `logs` what is
-    written beside it, in words, or ''.
+    written beside it, in words, or ''. One query keeps `busy` so many of the server's processors; what runs inside this
+    process takes all that there are.
     """
 
     name: str
@@ -237,6 +238,7 @@ class Engine(Protocol):
     unlike: tuple[str, ...]
     density: float
     logs: str
+    busy: int
     modes: tuple[str, ...]
     atomic_ddl: bool
     loose: bool

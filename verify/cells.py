@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -33,13 +33,17 @@ class _Side:
 
 
 def compare_rows(
-    source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: Sequence[int], most: int
-) -> Compared:
+    source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: Sequence[int], most: int,
+    earlier: tuple[pa.Table, pa.Table] | None = None,
+) -> Compared:  # fmt: skip
     """Hold rows against each other by their key, the columns at `places`, or as multisets where there is none.
 
-    Both tables have the same columns in the same order. At most `most` differences are told one by one.
+    Both tables have the same columns in the same order. At most `most` differences are told one by one; with both
+    sides' rows of an `earlier` look only those count that were there already, with the same values.
     """
     joined = _join(source, target, canons, places)
+    if earlier:
+        joined = joined.also_in(_join(*earlier, canons, places))
     changed, missing, extra = map(joined.of, ("changed", "missing", "extra"))
     here, there = _at(joined.one, changed["place"]), _at(joined.other, changed["there"])
     cells = _cells(here, there, canons)
@@ -84,6 +88,13 @@ class _Joined:
     other: _Side
     frame: pl.DataFrame
     keyed: bool
+
+    def also_in(self, other: _Joined) -> _Joined:
+        """Only the differences that another look showed, too."""
+        if self.keyed != other.keyed:  # a key that was there twice at one of the looks
+            return self
+        same = ["kind", "key", "row", "row_right"] if self.keyed else ["kind", "row", "nth"]
+        return replace(self, frame=self.frame.join(other.frame, on=same, how="semi", nulls_equal=True))
 
     def of(self, kind: str) -> pl.DataFrame:
         return self.frame.filter(pl.col("kind") == kind)

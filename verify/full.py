@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -34,16 +35,19 @@ _TOLD = 100  # differences that are told one by one
 _WORDED = 5  # segments that a reason names
 
 
-def full(plan: Plan, source: Address, target: Address, level: str) -> tuple[Report, tuple[Proof, ...]]:
+def full(
+    plan: Plan, source: Address, target: Address, level: str, connections: int = 1, settle: float = 0
+) -> tuple[Report, tuple[Proof, ...]]:  # fmt: skip
     """Compare each table of a plan as both places hold it now; and each one's segments, where there are any.
 
-    At level `full` both servers compute their side as far as they can. At `standard` the source's rows are read through
-    Ropeway's driver, as a run reads them; at `count` rows are counted.
+    At level `full` both servers compute their side as far as they can, for a large table over several connections. At
+    `standard` the source's rows are read through Ropeway's driver, as a run reads them; at `count` rows are counted.
+    Where something differs and `settle` is not 0, it is looked at again so many seconds later.
     """
     made = []
-    with paired(plan, source, target, level) as pairs:
+    with paired(plan, source, target, level, connections) as pairs:
         for pair in pairs:
-            report, proof = _table(pair, level)
+            report, proof = _table(pair, level, settle)
             made.append((replace(report, reason="; ".join(filter(None, (report.reason, pair.said)))), proof))
     return Report(level, tuple(one for one, _ in made)), tuple(proof for _, proof in made if proof)
 
@@ -82,7 +86,7 @@ def _key(hop: Hop, division: Division) -> list[str]:
     return [hop.columns[place].target for place in division.places]
 
 
-def _table(pair: Pair, level: str) -> tuple[TableReport, Proof | None]:
+def _table(pair: Pair, level: str, settle: float) -> tuple[TableReport, Proof | None]:
     hop, one, others = pair.hop, pair.one, pair.others
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
     if hop.limit:
@@ -93,14 +97,52 @@ def _table(pair: Pair, level: str) -> tuple[TableReport, Proof | None]:
         how = "counted on both sides"
         return replace(empty, claim=claim, rows_source=rows[0], rows_target=rows[1], how=how), None
     division = division_of(hop, one, others[0])
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(segments_of, one, division, asked=level == "full")
-        held = held_in(others, division)
-        expected = first.result()
+    expected, held = _computed(pair, division, level)
     if held.refused:
         return replace(empty, claim=DIFFERENT, reason=held.refused), None
-    proof = Proof(hop.name, division, expected.sums, held.sums)
-    return _judged(pair, division, expected, held, empty), proof
+    report = _judged(pair, division, expected, held, empty)
+    if settle and report.claim == DIFFERENT:
+        bad = set(differing(expected.sums, held.sums))
+        time.sleep(settle)
+        expected, held = _computed(pair, division, level)
+        still = [segment for segment in differing(expected.sums, held.sums) if segment in bad]
+        report = _settled(pair, division, replace(report, claim=_equal(expected, held)), still, settle)
+    return report, Proof(hop.name, division, expected.sums, held.sums)
+
+
+def _computed(pair: Pair, division: Division, level: str) -> tuple[Computed, Computed]:
+    """The segments of both sides."""
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(segments_of, pair.one, division, asked=level == "full")
+        held = held_in(pair.others, division)
+        return first.result(), held
+
+
+def _equal(expected: Computed, held: Computed) -> str:
+    """What two sides that are equal prove."""
+    return EQUALS_SOURCE if expected.served and held.served else EQUALS_READ
+
+
+def _settled(pair: Pair, division: Division, report: TableReport, bad: Sequence[str], settle: float) -> TableReport:
+    """A report that differs, after a second look: `bad` are the segments that differ at both.
+
+    Of their rows only those that look the same twice more, with the same difference, count.
+    """
+    found = None
+    if bad:
+        earlier = pair.rows_in(division, bad[:READ_AGAIN])
+        time.sleep(settle)
+        rows = pair.rows_in(division, bad[:READ_AGAIN])
+        found = rows and earlier and compare_rows(*rows, pair.canons, division.places, _TOLD, earlier)
+    said = f"{report.differing_segments:,} segments differed at first"
+    if not bad or (found and not found.count and len(bad) <= READ_AGAIN):
+        said += f", and none of their rows for longer than {settle:g} s: somebody writes meanwhile"
+        return replace(report, reason=said, found=None, differing_segments=0, stretches=())
+    said += f", {len(bad):,} of them after {settle:g} s, too"
+    looked = min(len(bad), READ_AGAIN)
+    return replace(
+        report, claim=DIFFERENT, reason=said, found=found or report.found, differing_segments=len(bad), looked_at=looked
+    )
 
 
 def _count(side: Side) -> int:
@@ -114,7 +156,7 @@ def _count(side: Side) -> int:
 def _judged(pair: Pair, division: Division, expected: Computed, held: Computed, empty: TableReport) -> TableReport:
     bad = differing(expected.sums, held.sums)
     total, there = (sum(computed.sums.values(), Sum.zero()) for computed in (expected, held))
-    claim = DIFFERENT if bad else EQUALS_SOURCE if expected.served and held.served else EQUALS_READ
+    claim = DIFFERENT if bad else _equal(expected, held)
     found, reason = _looked_at(pair, division, bad[:READ_AGAIN]) if bad else (None, "")
     if found and not found.count:
         reason = "the checksums differ, and not the rows as Ropeway's drivers read them: one of these may be at fault"

@@ -21,6 +21,15 @@ Segments = dict[str, Sum]
 _STRETCHES = 120  # of a table, at most: what a page draws as a strip
 
 
+def added(parts: Iterable[Segments]) -> Segments:
+    """The segments of rows that are known in parts."""
+    sums: Segments = {}
+    for part in parts:
+        for name, one in part.items():
+            sums[name] = sums.get(name, Sum.zero()) + one
+    return sums
+
+
 def by_server(
     engine: Engine, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
     division: Division,
@@ -35,11 +44,7 @@ def by_server(
 
 def by_client(batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], division: Division) -> Segments:
     """What the client computes of the rows that it is given."""
-    found: Segments = {}
-    for batch in batches:
-        for name, part in _of_batch(batch, canons, division).items():
-            found[name] = found.get(name, Sum.zero()) + part
-    return found
+    return added(_of_batch(batch, canons, division) for batch in batches)
 
 
 def _of_batch(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> Segments:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -19,12 +19,12 @@ from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.segments import NULL, Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_of
-from .checksum import Sum
 from .compare import aside, forms_of, told
-from .segments import Segments, by_client, by_server, segment_names
+from .segments import Segments, added, by_client, by_server, segment_names
 from .selftest import check_forms
 
 _MOST_BYTES = 128 << 20  # of the rows that a side reads again
+SPREAD = 200_000  # rows of a table whose segments several connections compute
 READ_AGAIN = 20  # segments whose rows are read again at a time
 _WHOLE = (Slice(1, Cut()),)
 
@@ -39,17 +39,21 @@ class Side:
     hop: Hop
     relation: Relation
     columns: tuple[tuple[str, ColumnPlan, str], ...]
+    table: Table | None = None
+    connections: int = 1
 
     def names(self, places: Sequence[int]) -> list[str]:
         """The columns at these places as this side's SQL calls them."""
         return [self.engine.quote(self.hop.columns[place].source) for place in places]
 
 
-def side(engine: Engine, session: Session, address: Address, hop: Hop, table: Table | None) -> Side:
+def side(
+    engine: Engine, session: Session, address: Address, hop: Hop, table: Table | None, connections: int = 1
+) -> Side:  # fmt: skip
     hop = replace(hop, slices=_WHOLE, raw="")
     plain = table and not hop.query and not any(c.zone or c.fidelity is Fidelity.LOSSY for c in hop.columns)
     columns = [(engine.quote(c.source), c, _native(table, c.source)) for c in hop.columns] if table and plain else []
-    return Side(engine, session, address, hop, hop.reads, tuple(columns))
+    return Side(engine, session, address, hop, hop.reads, tuple(columns), table, connections)
 
 
 def _native(table: Table, name: str) -> str:
@@ -81,8 +85,10 @@ class Pair:
 
 
 @contextmanager
-def paired(plan: Plan, source: Address, target: Address, level: str) -> Iterator[Iterator[Pair]]:
-    """The hops of a plan with their sides, on connections of their own."""
+def paired(
+    plan: Plan, source: Address, target: Address, level: str, connections: int = 1
+) -> Iterator[Iterator[Pair]]:  # fmt: skip
+    """The hops of a plan with their sides, on connections of their own: for large tables as many as are said."""
     ends = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
     with ExitStack() as stack:
         sessions = []
@@ -94,20 +100,22 @@ def paired(plan: Plan, source: Address, target: Address, level: str) -> Iterator
         tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
         yield (
             Pair(
-                hop, side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads)),
-                *held_by(plan, hop, ends[1], sessions[1], target, tables[1]),
+                hop, side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads), connections),
+                *held_by(plan, hop, ends[1], sessions[1], target, tables[1], connections),
             )
             for hop in plan.hops
         )  # fmt: skip
 
 
 def held_by(
-    plan: Plan, hop: Hop, engine: Engine, session: Session, address: Address, tables: Mapping[Relation, Table]
-) -> tuple[tuple[Side, ...], str]:
+    plan: Plan, hop: Hop, engine: Engine, session: Session, address: Address, tables: Mapping[Relation, Table],
+    connections: int = 1,
+) -> tuple[tuple[Side, ...], str]:  # fmt: skip
     """Where a hop's rows lie in the target: its table, and what a run put into quarantine; a word on that."""
     others, said = aside(plan, hop, session, engine)
     return tuple(
-        side(engine, session, address, backwards(engine, one), tables.get(one.writes)) for one in (hop, *others)
+        side(engine, session, address, backwards(engine, one), tables.get(one.writes), connections)
+        for one in (hop, *others)
     ), said
 
 
@@ -151,19 +159,14 @@ def held_in(sides: Sequence[Side], division: Division) -> Computed:
 
 def together(parts: Sequence[Computed]) -> Computed:
     """The segments of rows that lie in several tables of one place."""
-    sums = dict(parts[0].sums)
-    for part in parts[1:]:
-        for name, one in part.sums.items():
-            sums[name] = sums.get(name, Sum.zero()) + one
-    return replace(parts[0], sums=sums)
+    return replace(parts[0], sums=added(part.sums for part in parts))
 
 
 def segments_of(side: Side, division: Division, *, asked: bool) -> Computed:
     """The segments of a side, by its server if that is `asked`; else, or where it cannot, of the rows as read."""
     canons = [column.canon for column in side.hop.columns]
     if asked and side.columns:
-        columns = [(name, column.canon, native) for name, column, native in side.columns]
-        sums = by_server(side.engine, side.session, side.relation, columns, side.hop.where, division)
+        sums = _served(side, division)
         if sums is not None:
             inside = side.engine.writers == "one"  # its library runs in this process
             return Computed(
@@ -171,6 +174,34 @@ def segments_of(side: Side, division: Division, *, asked: bool) -> Computed:
             )
     sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division)
     return Computed(sums, f"of what Ropeway's driver reads from {side.engine.name}", False)
+
+
+def _served(side: Side, division: Division) -> Segments | None:
+    """What a side's server computes, of a large table over several connections; None where it cannot."""
+    cuts = _cuts(side)
+    if len(cuts) < 2:
+        return _of_cut(side, side.session, division, "")
+    with ThreadPoolExecutor(len(cuts)) as pool:
+        parts = list(pool.map(lambda cut: _alone(side, division, side.engine.condition(cut)), cuts))
+    return None if None in parts else added(part for part in parts if part is not None)
+
+
+def _cuts(side: Side) -> tuple[Cut, ...]:
+    """As many cuts as there are connections, if these keep more of the server busy than one query does by itself."""
+    if side.table is None or side.table.rows < SPREAD or side.connections <= side.engine.busy:
+        return ()
+    return side.engine.cuts(side.session, side.table, side.hop.where, side.connections)
+
+
+def _alone(side: Side, division: Division, condition: str) -> Segments | None:
+    with closing(side.engine.connect(side.address)) as session:
+        return _of_cut(side, session, division, condition)
+
+
+def _of_cut(side: Side, session: Session, division: Division, condition: str) -> Segments | None:
+    where = " AND ".join(f"({one})" for one in (side.hop.where, condition) if one)
+    columns = [(name, column.canon, native) for name, column, native in side.columns]
+    return by_server(side.engine, session, side.relation, columns, where, division)
 
 
 def rows_in(side: Side, division: Division, segments: Sequence[str]) -> pa.Table | None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ...transfer.plan import Plan
     from ...transfer.request import Request
     from ...verify.report import Report
+    from ..job import Wanted
     from ..mending import Repair
-    from ..wire import Secrets
 
 _SHOWN = 20  # differences; --json has more
 
@@ -34,6 +34,13 @@ Written = Annotated[
     typer.Option(
         "--manifest", metavar="FILE", show_default=False,
         help="Write what was found into a file, by which the target can be checked without its source.",
+    ),
+]  # fmt: skip
+Settling = Annotated[
+    float,
+    typer.Option(
+        "--settle", metavar="SECONDS", min=0, show_default=False,
+        help="Where somebody writes meanwhile: look again so much later, and tell only what differs as before.",
     ),
 ]  # fmt: skip
 Repairing = Annotated[
@@ -63,6 +70,7 @@ def verify(
     manifest: Written = None,
     against: Known = None,
     html: Page = None,
+    settle: Settling = 0,
     repair: Repairing = False,
     allow: Allowed,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a repair.")] = False,
@@ -104,7 +112,7 @@ def verify(
     if repair:
         report, shape = _repaired(asked, level, allow, yes=yes)
     else:
-        report = _against(against, asked) if against else _compared(asked, level, manifest)
+        report = _against(against, asked) if against else _compared(asked, level, manifest, settle)
         shape = verify_shape(report)
         show(shape)
     _keep(shape, html)
@@ -143,8 +151,8 @@ def _repaired(asked: Asked, level: str, allow: Sequence[str], *, yes: bool) -> t
     from ..shapes import repair_shape, verify_shape
     from ..wire import repair, repairs
 
-    what, secrets = _wanted(asked)
-    found = repairs(what, level, secrets)
+    what, wanted = _wanted(asked)
+    found = repairs(what, level, wanted.secrets)
     shape = verify_shape(found.report)
     show(shape)
     if not found.tables:
@@ -153,19 +161,19 @@ def _repaired(asked: Asked, level: str, allow: Sequence[str], *, yes: bool) -> t
     if not yes and not _agreed(found):
         return found.report, {**shape, "repair": repair_shape(found, done=False)}
     kept = repair_folder()
-    report = repair(found, allow, secrets, kept)
+    report = repair(found, allow, wanted.secrets, kept)
     say.out(f"Repaired. The rows as they were are in {kept}." if kept.is_dir() else "Repaired.")
     shape = verify_shape(report)
     show(shape)
     return report, {**shape, "repair": repair_shape(found, done=True)}
 
 
-def _wanted(asked: Asked) -> tuple[Request | Plan, Secrets]:
+def _wanted(asked: Asked) -> tuple[Request | Plan, Wanted]:
     from ..overlay import wanted_of
     from ..written import is_written, written_of
 
     plan, wanted = written_of(asked) if is_written(asked) else (None, wanted_of(asked))
-    return plan or wanted.request, wanted.secrets
+    return plan or wanted.request, wanted
 
 
 def _show_repair(found: Repair) -> None:
@@ -191,11 +199,11 @@ def _agreed(found: Repair) -> bool:
     return typer.confirm(f"Change {say.count(rows, 'row')} of {found.plan.target}?", err=True)
 
 
-def _compared(asked: Asked, level: str, manifest: Path | None) -> Report:
+def _compared(asked: Asked, level: str, manifest: Path | None, settle: float) -> Report:
     from ..wire import verify as compare
 
-    what, secrets = _wanted(asked)
-    return compare(what, level=level, secrets=secrets, manifest=manifest)
+    what, wanted = _wanted(asked)
+    return compare(what, level=level, secrets=wanted.secrets, manifest=manifest, limits=wanted.limits, settle=settle)
 
 
 def _against(manifest: Path, asked: Asked) -> Report:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from ropeway.cli import wire
 from ropeway.transfer import segments
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.request import Choice
+from ropeway.transfer.run import Limits
+from ropeway.verify import sides
 from ropeway.verify.report import DIFFERENT, EQUALS_READ, EQUALS_SOURCE, Report, TableReport
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
@@ -243,3 +247,63 @@ def test_a_manifest_stands_for_the_source(there: str, source: Spot, tmp_path: Pa
     file.write_text("[]")
     with pytest.raises(RequestError, match="is no manifest"):
         wire.verify_against(file, target.url)
+
+
+@pytest.mark.parametrize("here", ["postgresql", "mariadb"])
+def test_several_connections_find_the_same(
+    here: str, source: Spot, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, target = spot(here, tmp_path, servers), spot("duckdb", tmp_path, servers)
+    moved(source, place)
+    moved(place, target)
+    place.ask("ANALYZE t, named, loose" if here == "postgresql" else "ANALYZE TABLE t, named, loose")
+    target.ask("UPDATE t SET word = 'x' WHERE id = 21")
+    asked: list[str] = []
+    alone = sides._alone
+
+    def counted(side: sides.Side, division: segments.Division, condition: str) -> object:
+        asked.append(condition)
+        return alone(side, division, condition)
+
+    monkeypatch.setattr(sides, "_alone", counted)
+    request, secrets = requested(place, target)
+    one = wire.verify(request, level="full", secrets=secrets)
+    assert not asked
+    monkeypatch.setattr(sides, "SPREAD", 1)
+    many = wire.verify(request, level="full", secrets=secrets, limits=Limits(workers=4))
+    assert replace(many, run="") == replace(one, run="")
+    assert of_table(many, "t").differing_segments == 1
+    assert len(set(asked)) > 3
+
+
+@pytest.mark.parametrize("there", ["postgresql", "sqlite"])
+def test_a_second_look_tells_what_stays_different(
+    there: str, source: Spot, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = spot(there, tmp_path, servers)
+    moved(source, target)
+    waits: list[float] = []
+    steps = iter(["UPDATE t SET word = 'wörd 7' WHERE id = 21", "UPDATE t SET word = 'late' WHERE id = 24"])
+
+    def wait(seconds: float) -> None:
+        """What another client writes while nobody looks."""
+        waits.append(seconds)
+        target.ask(next(steps))
+
+    monkeypatch.setattr("ropeway.verify.full.time.sleep", wait)
+    request, secrets = requested(source, target, choices=(Choice("t"),))
+    again = functools.partial(wire.verify, request, level="full", secrets=secrets, settle=7)
+    target.ask("UPDATE t SET word = 'early' WHERE id IN (21, 27)")  # 21 arrives before the next look
+    found = of_table(again(), "t")
+    assert (found.claim, waits) == (DIFFERENT, [7, 7])
+    assert found.found
+    assert [one.key["id"] for one in found.found.first] == ["27"]  # 24 differs since the last look only
+    target.ask("UPDATE t SET word = 'wörd 8' WHERE id = 24")
+    target.ask("UPDATE t SET word = 'wörd 9' WHERE id = 27")
+    assert of_table(again(), "t").claim in (EQUALS_READ, EQUALS_SOURCE)
+    assert len(waits) == 2  # nothing differs, so nobody waits
+    target.ask("UPDATE t SET word = 'early' WHERE id = 21")
+    steps = iter(["UPDATE t SET word = 'wörd 7' WHERE id = 21"])
+    found = of_table(again(), "t")
+    assert (found.claim in (EQUALS_READ, EQUALS_SOURCE), found.differing_segments) == (True, 0)
+    assert found.reason.startswith("1 segments differed at first, and none")

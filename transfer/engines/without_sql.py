@@ -37,6 +37,7 @@ class WithoutSql:
     unlike: tuple[str, ...] = ()
     density = 1.0
     logs = ""
+    busy = 1024
     modes = ("create", "append")
     atomic_ddl = False
     loose = False

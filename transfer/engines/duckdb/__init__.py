@@ -69,6 +69,7 @@ class DuckDb:
     unlike: tuple[str, ...] = ()
     density = 0.35
     logs = ""
+    busy = 1024
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False

@@ -59,6 +59,7 @@ class MySql:
     unlike: tuple[str, ...]
     density = 1.0
     logs = "undo and binary logs"
+    busy = 1
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = False
     loose = False

@@ -88,6 +88,7 @@ class PostgreSql:
     unlike: tuple[str, ...] = ()
     density = 1.2
     logs = "the write-ahead log"
+    busy = 3  # itself and max_parallel_workers_per_gather, by default
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False

@@ -51,6 +51,7 @@ class Sqlite:
     unlike: tuple[str, ...] = ()
     density = 0.9
     logs = "its journal"
+    busy = 1024
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = True
