@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import fault_table
 import type_tables
 from ropeway.cli.app import app
 from ropeway.cli.keys import JobKeys, TableKeys
@@ -114,3 +115,10 @@ def test_the_tables_of_types_are_current() -> None:
     said = type_tables.README.read_text(encoding="utf-8")
     assert type_tables.overview() in said
     assert said == type_tables.readme(said)
+
+
+def test_the_table_of_faults_is_current() -> None:
+    """`python tests/fault_table.py` makes it anew, of what it finds; none may be missed."""
+    assert text("verification.md") == fault_table.written(
+        text("verification.md"), fault_table.table(fault_table.all_right())
+    )
