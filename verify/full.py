@@ -29,7 +29,7 @@ from .report import (
 )  # fmt: skip
 from .segments import differing, stretches, whereabouts
 from .selftest import check_forms
-from .sides import READ_AGAIN, Computed, Pair, Side, division_of, held_by, held_in, paired, segments_of
+from .sides import READ_AGAIN, Computed, Pair, Side, division_of, held_by, held_in, key_extents, paired, segments_of
 
 _TOLD = 100  # differences that are told one by one
 _WORDED = 5  # segments that a reason names
@@ -92,10 +92,7 @@ def _table(pair: Pair, level: str, settle: float) -> tuple[TableReport, Proof | 
     if hop.limit:
         return replace(empty, reason="a rehearsal moved a part of the rows"), None
     if level == "count":
-        rows = [_count(one), sum(map(_count, others))]
-        claim = COUNTS_EQUAL if rows[0] == rows[1] else DIFFERENT
-        how = "counted on both sides"
-        return replace(empty, claim=claim, rows_source=rows[0], rows_target=rows[1], how=how), None
+        return _counted(pair, empty), None
     division = division_of(hop, one, others[0])
     expected, held = _computed(pair, division, level)
     if held.refused:
@@ -143,6 +140,19 @@ def _settled(pair: Pair, division: Division, report: TableReport, bad: Sequence[
     return replace(
         report, claim=DIFFERENT, reason=said, found=found or report.found, differing_segments=len(bad), looked_at=looked
     )
+
+
+def _counted(pair: Pair, empty: TableReport) -> TableReport:
+    """Both sides' numbers of rows and, where the key is one integer, its first and last value."""
+    rows = [_count(pair.one), sum(map(_count, pair.others))]
+    keys = key_extents(pair)
+    same = rows[0] == rows[1] and len(set(keys)) < 2
+    how = "counted on both sides" + (", with the first and the last key" if keys else "")
+    reason = "" if len(set(keys)) < 2 else "the key goes {} in the source and {} in the target".format(*keys)
+    return replace(
+        empty, claim=COUNTS_EQUAL if same else DIFFERENT, reason=reason, rows_source=rows[0], rows_target=rows[1],
+        how=how,
+    )  # fmt: skip
 
 
 def _count(side: Side) -> int:

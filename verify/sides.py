@@ -42,6 +42,11 @@ class Side:
     table: Table | None = None
     connections: int = 1
 
+    @property
+    def asks(self) -> bool:
+        """Whether this place can be asked about its table by SQL."""
+        return self.engine.landing == "transaction" and not self.hop.query
+
     def names(self, places: Sequence[int]) -> list[str]:
         """The columns at these places as this side's SQL calls them."""
         return [self.engine.quote(self.hop.columns[place].source) for place in places]
@@ -120,15 +125,34 @@ def held_by(
 
 
 def division_of(hop: Hop, one: Side, other: Side) -> Division:
-    names = [column.target for column in hop.columns]
-    places = tuple(names.index(name) for name in hop.key) if set(hop.key) <= set(names) else ()
-    sides = [side for side in (one, other) if side.engine.landing == "transaction" and not side.hop.query]
-    numbers = len(places) == 1 and hop.columns[places[0]].type.kind in INTEGERS
+    """Ranges of a key of one integer where both sides can say how it runs, else the first digits of a SHA-256."""
+    places = _key(hop)
+    sides = [side for side in (one, other) if side.asks]
+    numbers = _is_number(hop, places)
     found = [_extent(side, places[0] if numbers else None) for side in sides]
     rows = max([count for _, _, count in found] or [hop.rows, 0])
     lows, highs = [low for low, _, _ in found if low is not None], [high for _, high, _ in found if high is not None]
     ranged = by_range(places[0], min(lows), max(highs), rows) if numbers and len(sides) == 2 and lows else None
     return ranged or by_digits(places, rows)
+
+
+def _key(hop: Hop) -> tuple[int, ...]:
+    names = [column.target for column in hop.columns]
+    return tuple(names.index(name) for name in hop.key) if set(hop.key) <= set(names) else ()
+
+
+def _is_number(hop: Hop, places: Sequence[int]) -> bool:
+    return len(places) == 1 and hop.columns[places[0]].type.kind in INTEGERS
+
+
+def key_extents(pair: Pair) -> list[str]:
+    """How a key of one integer runs in the source and in the target, in words; nothing where a side cannot say it."""
+    places = _key(pair.hop)
+    sides = (pair.one, *pair.others)
+    if len(sides) != 2 or not _is_number(pair.hop, places) or not all(side.asks for side in sides):
+        return []
+    found = [_extent(side, places[0]) for side in sides]
+    return ["nowhere" if low is None else f"from {low} to {high}" for low, high, _ in found]
 
 
 def _extent(side: Side, place: int | None) -> tuple[int | None, int | None, int]:

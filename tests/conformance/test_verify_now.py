@@ -15,7 +15,7 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.request import Choice
 from ropeway.transfer.run import Limits
 from ropeway.verify import sides
-from ropeway.verify.report import DIFFERENT, EQUALS_READ, EQUALS_SOURCE, Report, TableReport
+from ropeway.verify.report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, Report, TableReport
 from spots import SQL_ENGINES, Servers, Spot, spot
 
 SERVED = ("duckdb", "postgresql", "mariadb", "mysql")  # whose SQL can make checksums
@@ -181,6 +181,19 @@ def test_a_manifest_stands_for_the_source(there: str, source: Spot, tmp_path: Pa
     file.write_text("[]")
     with pytest.raises(RequestError, match="is no manifest"):
         wire.verify_against(file, target.url)
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_counts_come_with_the_ends_of_the_key(there: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot(there, tmp_path, servers)
+    moved(source, target)
+    counted = functools.partial(verified, source, target, "t", level="count")
+    assert of_table(counted(), "t").how == "counted on both sides, with the first and the last key"
+    assert of_table(counted(), "t").claim == COUNTS_EQUAL
+    target.ask("UPDATE t SET id = 1000000 WHERE id = 0")
+    found = of_table(counted(), "t")
+    assert (found.claim, found.rows_source, found.rows_target) == (DIFFERENT, ROWS, ROWS)
+    assert found.reason == f"the key goes from 0 to {3 * ROWS - 3} in the source and from 3 to 1000000 in the target"
 
 
 @pytest.mark.parametrize("here", ["postgresql", "mariadb"])
