@@ -161,6 +161,9 @@ CASES = {
         Canon("duration"), pa.duration("us"), (0, -1, 86_400_000_000, 90_061_000_001, -2_592_000_000_000), "interval",
         "INTERVAL", "time(6)", {"postgresql": (10**17 + 1,), "duckdb": (10**17 + 1,)},
     ),
+    "duration of fields": Case(
+        Canon("duration"), pa.duration("us"), (0, -60_000_000, 86_400_000_000), "interval day to minute"
+    ),
     "duration in an integer": Case(Canon("duration"), pa.int64(), (0, -1, 10**15), "bigint", "BIGINT", "bigint(20)"),
     "text": Case(
         Canon("text"), pa.string(), STRINGS, "text", "VARCHAR", "text", {"duckdb": ("a\0b",), "mariadb": ("a\0b",)}

@@ -220,7 +220,7 @@ def _timestamp(value: str, digits: int) -> str:
 def _microseconds(value: str, native: Native) -> str:
     if _is(native, _INTEGER):
         return f"{value}::text"
-    if not _is(native, "interval"):
+    if not _is(native, "interval.*"):
         return ""
     # By parts, as the epoch of an interval is a double before version 14. A day is 24 hours; a month is
     # no number of hours, so a value with months prints as it is and is seen to differ.
