@@ -293,18 +293,20 @@ def verify(
     manifest: Path | None = None,
     limits: Limits | None = None,
     settle: float = 0,
+    key: bytes = b"",
 ) -> Report:
     """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target.
 
     Without a run of the job, and at level `full`, both places are compared as they are now; `manifest` is a file that
     then takes what was found. Each of `limits.workers` connections computes a part of a large table; where something
-    differs, it is looked at again after `settle` seconds, if that is not 0.
+    differs, it is looked at again after `settle` seconds, if that is not 0. A `key` signs the
+    manifest.
     """
     secrets = secrets or Secrets()
     target, level = resolve(what.target, secrets.target), level or what.level
     now = _comparable(what, level, secrets)
     if now:
-        found = _compare_now(now, level, secrets, manifest, limits or Limits(), settle)
+        found = _compare_now(now, level, secrets, manifest, limits or Limits(), settle, key)
         known = any(one.run == now.run for one in _known(target))
         return found if known else replace(found, run="")
     if receipts is None or isinstance(what, Request):
@@ -370,7 +372,7 @@ def _as_they_are(request: Request, secrets: Secrets) -> Plan:
 
 
 def _compare_now(
-    plan: Plan, level: str, secrets: Secrets, manifest: Path | None, limits: Limits, settle: float
+    plan: Plan, level: str, secrets: Secrets, manifest: Path | None, limits: Limits, settle: float, key: bytes
 ) -> Report:
     from ..verify.full import full  # as below
     from ..verify.manifest import text_of
@@ -382,9 +384,10 @@ def _compare_now(
     if manifest and not manifest.absolute().parent.is_dir():  # said before hours of work, not after them
         raise RequestError(f"There is no folder {manifest.absolute().parent} for the manifest.")
     source, target = resolve(plan.source, secrets.source), resolve(plan.target, secrets.target)
+    began = now()
     report, proofs = full(plan, source, target, level, limits.workers, settle)
     if manifest:
-        manifest.write_text(text_of(plan, report, proofs, now(), version()), encoding="utf-8")
+        manifest.write_text(text_of(plan, report, proofs, (began, now()), version(), key), encoding="utf-8")
     return _of_plan(report, plan)
 
 
@@ -392,13 +395,13 @@ def _of_plan(report: Report, plan: Plan) -> Report:
     return replace(report, source=str(plan.source), target=str(plan.target), run=plan.run)
 
 
-def verify_against(manifest: Path, url: str = "", secret: str = "") -> Report:
+def verify_against(manifest: Path, url: str = "", secret: str = "", key: bytes = b"") -> Report:
     """Compare a target, by default the manifest's own, with what a manifest says that it held."""
     from ..verify.full import against
     from ..verify.manifest import parsed
 
     try:
-        known = parsed(manifest.read_text(encoding="utf-8"), str(manifest))
+        known = parsed(manifest.read_text(encoding="utf-8"), str(manifest), key)
     except OSError as error:
         raise RequestError(f"{manifest} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

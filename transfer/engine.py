@@ -377,6 +377,10 @@ class Engine(Protocol):
         """SQL giving (count, high, low, unchecksummed), of each segment behind its name; '' where the engine cannot."""
         ...
 
+    def version(self, session: Session) -> str:
+        """The version that the server or library tells of itself; '' where it has none."""
+        ...
+
     def specimen(self, session: Session, canon: Canon) -> str:
         """As `checksum`, of the specimen of a form (transfer/specimen.py); '' where this place cannot hold it."""
         ...

@@ -44,12 +44,14 @@ def full(
     `standard` the source's rows are read through Ropeway's driver, as a run reads them; at `count` rows are counted.
     Where something differs and `settle` is not 0, it is looked at again so many seconds later.
     """
-    made = []
+    made, versions = [], ("", "")
     with paired(plan, source, target, level, connections) as pairs:
         for pair in pairs:
+            versions = (pair.one.version, pair.others[0].version)
             report, proof = _table(pair, level, settle)
             made.append((replace(report, reason="; ".join(filter(None, (report.reason, pair.said)))), proof))
-    return Report(level, tuple(one for one, _ in made)), tuple(proof for _, proof in made if proof)
+    tables = tuple(one for one, _ in made)
+    return Report(level, tables, versions=versions), tuple(proof for _, proof in made if proof)
 
 
 def against(manifest: Manifest, target: Address) -> Report:

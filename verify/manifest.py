@@ -7,6 +7,7 @@ both sides. Its own SHA-256 guards against accidents; whoever can write the file
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -41,12 +42,18 @@ class Manifest:
     written: str
 
 
-def text_of(plan: Plan, report: Report, proofs: Sequence[Proof], written: str, ropeway: str) -> str:
-    """The text of a manifest; equal comparisons give equal text but for the moment."""
+def text_of(
+    plan: Plan, report: Report, proofs: Sequence[Proof], moments: tuple[str, str], ropeway: str, key: bytes = b""
+) -> str:  # fmt: skip
+    """The text of a manifest; equal comparisons give equal text but for the moments of their beginning and end.
+
+    With a `key` it is signed: HMAC-SHA256 (RFC 2104) of the same JSON that its checksum is of.
+    """
     tables = {one.target: one for one in report.tables}
     found = {
-        "manifest": VERSION, "specification": SPECIFICATION, "ropeway": ropeway, "written": written,
-        "source": str(plan.source), "target": str(plan.target), "level": report.level,
+        "manifest": VERSION, "specification": SPECIFICATION, "ropeway": ropeway, "began": moments[0],
+        "written": moments[1], "source": str(plan.source), "target": str(plan.target),
+        "engines": list(report.versions), "level": report.level,
         "tables": [
             {**_claims(tables[str(hop.writes)]), "columns": [_column(c) for c in hop.columns], **_segments(proof)}
             for proof in proofs
@@ -54,7 +61,8 @@ def text_of(plan: Plan, report: Report, proofs: Sequence[Proof], written: str, r
         ],
         "plan": json.loads(to_json(plan)),
     }  # fmt: skip
-    return json.dumps({**found, "sha256": _sum(found)}, indent=1, ensure_ascii=False) + "\n"
+    proof = {"sha256": _sum(found), **({"hmac_sha256": _signature(found, key)} if key else {})}
+    return json.dumps({**found, **proof}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _claims(table: Any) -> dict[str, Any]:
@@ -80,14 +88,25 @@ def _segments(proof: Proof) -> dict[str, Any]:
 
 
 def _sum(found: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(found, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_bytes(found)).hexdigest()
 
 
-def parsed(text: str, name: str) -> Manifest:
-    """A manifest from its text. RequestError if it is none, or was changed after it was written."""
+def _signature(found: Mapping[str, Any], key: bytes) -> str:
+    return hmac.new(key, _bytes(found), hashlib.sha256).hexdigest()
+
+
+def _bytes(found: Mapping[str, Any]) -> bytes:
+    return json.dumps(found, sort_keys=True, ensure_ascii=False).encode()
+
+
+def parsed(text: str, name: str, key: bytes = b"") -> Manifest:
+    """A manifest from its text.
+
+    RequestError if it is none, or was changed after it was written, or, with a `key`, was not signed by it.
+    """
     try:
         found = json.loads(text)
-        told = found.pop("sha256")
+        told, signed = found.pop("sha256"), found.pop("hmac_sha256", "")
         version = found["manifest"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(f"{name} is no manifest.", remedy="'ropeway verify --manifest FILE' writes one.") from error
@@ -95,6 +114,8 @@ def parsed(text: str, name: str) -> Manifest:
         raise RequestError(f"{name} is a manifest of version {version}, and this Ropeway reads version {VERSION}.")
     if told != _sum(found):
         raise RequestError(f"{name} was changed after it was written: it has another checksum of itself.")
+    if key and not hmac.compare_digest(signed, _signature(found, key)):
+        raise RequestError(f"{name} is not signed" + (" by this key." if signed else "."))
     proofs = tuple(_proof(table) for table in found["tables"])
     return Manifest(from_json(json.dumps(found["plan"])), proofs, found["written"])
 

@@ -96,13 +96,17 @@ class TableReport:
 
 @dataclass(frozen=True)
 class Report:
-    """All tables of a plan, and the places that were compared; `run` is empty where no run loaded the target."""
+    """All tables of a plan, and the places that were compared; `run` is empty where no run loaded the target.
+
+    `versions` are those of both places' engines, with their names, where both were looked at.
+    """
 
     level: str
     tables: tuple[TableReport, ...]
     source: str = ""
     target: str = ""
     run: str = ""
+    versions: tuple[str, str] = ("", "")
 
     @property
     def equal(self) -> bool:

@@ -43,6 +43,10 @@ class Side:
     connections: int = 1
 
     @property
+    def version(self) -> str:
+        return f"{self.engine.name} {self.engine.version(self.session)}".rstrip()
+
+    @property
     def asks(self) -> bool:
         """Whether this place can be asked about its table by SQL."""
         return self.engine.landing == "transaction" and not self.hop.query

@@ -36,6 +36,13 @@ Written = Annotated[
         help="Write what was found into a file, by which the target can be checked without its source.",
     ),
 ]  # fmt: skip
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", metavar="FILE", show_default=False, exists=True, dir_okay=False,
+        help="A file whose bytes sign a manifest, and by which its signature is checked.",
+    ),
+]  # fmt: skip
 Settling = Annotated[
     float,
     typer.Option(
@@ -69,6 +76,7 @@ def verify(
     level: Level = "",
     manifest: Written = None,
     against: Known = None,
+    key: Key = None,
     html: Page = None,
     settle: Settling = 0,
     repair: Repairing = False,
@@ -112,7 +120,11 @@ def verify(
     if repair:
         report, shape = _repaired(asked, level, allow, yes=yes)
     else:
-        report = _against(against, asked) if against else _compared(asked, level, manifest, settle)
+        report = (
+            _against(against, asked, _bytes_of(key))
+            if against
+            else _compared(asked, level, manifest, settle, _bytes_of(key))
+        )
         shape = verify_shape(report)
         show(shape)
     _keep(shape, html)
@@ -199,19 +211,30 @@ def _agreed(found: Repair) -> bool:
     return typer.confirm(f"Change {say.count(rows, 'row')} of {found.plan.target}?", err=True)
 
 
-def _compared(asked: Asked, level: str, manifest: Path | None, settle: float) -> Report:
+def _compared(asked: Asked, level: str, manifest: Path | None, settle: float, key: bytes) -> Report:
     from ..wire import verify as compare
 
     what, wanted = _wanted(asked)
-    return compare(what, level=level, secrets=wanted.secrets, manifest=manifest, limits=wanted.limits, settle=settle)
+    return compare(
+        what, level=level, secrets=wanted.secrets, manifest=manifest, limits=wanted.limits, settle=settle, key=key
+    )
 
 
-def _against(manifest: Path, asked: Asked) -> Report:
+def _bytes_of(key: Path | None) -> bytes:
+    from ...transfer.errors import RequestError
+
+    found = key.read_bytes() if key else b""
+    if key and not found:
+        raise RequestError(f"{key} is empty, and signs nothing.")
+    return found
+
+
+def _against(manifest: Path, asked: Asked, key: bytes) -> Report:
     from ..job import place
     from ..wire import verify_against
 
     say.hide(place(asked.target)[1] if asked.target else "")
-    return verify_against(manifest, asked.target)
+    return verify_against(manifest, asked.target, key=key)
 
 
 def show(shape: dict[str, Any]) -> None:

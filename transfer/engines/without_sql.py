@@ -136,6 +136,9 @@ class WithoutSql:
     ) -> str:  # fmt: skip
         return ""
 
+    def version(self, session: Session) -> str:
+        return ""
+
     def specimen(self, session: Session, canon: Canon) -> str:
         return ""
 

@@ -228,6 +228,9 @@ class DuckDb:
         except RequestError:
             return ""  # a form that SQL cannot write of this type is checked by reading back
 
+    def version(self, session: Session) -> str:
+        return str(session.ask("SELECT version()")[0][0])
+
     def specimen(self, session: Session, canon: Canon) -> str:
         del session
         return checksum_sql(*as_table(SPECIMENS, canon))

@@ -256,6 +256,9 @@ class MySql:
         except RequestError:
             return ""
 
+    def version(self, session: Session) -> str:
+        return str(session.ask("SELECT VERSION()")[0][0])
+
     def specimen(self, session: Session, canon: Canon) -> str:
         del session
         return checksum_sql(*as_table(SPECIMENS, canon))

@@ -319,6 +319,9 @@ class PostgreSql:
         on = alone(session, relation)
         return checksum_sql(on, columns, where, division=division, server_version=version, utf8=utf8)
 
+    def version(self, session: Session) -> str:
+        return str(session.ask("SHOW server_version")[0][0])
+
     def specimen(self, session: Session, canon: Canon) -> str:
         version, utf8 = _writes(session)
         if canon.form == "text" and not utf8:

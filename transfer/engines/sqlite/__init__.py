@@ -223,6 +223,9 @@ class Sqlite:
     ) -> str:  # fmt: skip
         return ""
 
+    def version(self, session: Session) -> str:
+        return str(session.ask("SELECT sqlite_version()")[0][0])
+
     def specimen(self, session: Session, canon: Canon) -> str:
         del session, canon
         return ""
