@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 import string
 import uuid
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from ropeway.transfer.engines.alphabet import field_of
+from ropeway.transfer.engines.alphabet import field_of, word_of
+from ropeway.transfer.engines.nested import as_json, is_nested
 
 NAMES = (
     "select", "order", "FROM", "table", "rowid", "oid", "c0", "Größe", "数", "🚡", "a b", 'say "hi"', "it's",
@@ -46,7 +49,17 @@ _NANOSECONDS = (-9_223_286_400_000_000_000, 2**63 - 2)  # whole days at the lowe
 NUL, NAN, NANOSECONDS, WIDE = "nul", "nan", "nanoseconds", "wide"
 DEEP, LONG, ASTRAL = "deep", "long", "astral"
 MINUS, ANY_UUID = "minus", "any uuid"  # a zero below zero; UUIDs that no RFC has, which MariaDB 10.11 does not take
+# What a place refuses by name, at planning or at the value.
+_FAMILY = {NAN, NANOSECONDS, DEEP, LONG, ASTRAL, MINUS, ANY_UUID}
+LACKS = {"sqlite": {NAN}, "duckdb": {WIDE}, "postgresql": {NUL, NANOSECONDS}, "mariadb": _FAMILY, "mysql": _FAMILY}
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+EXAMPLES = int(os.environ.get("ROPEWAY_EXAMPLES", "100"))  # of a pair, in the long run; fewer where time is short
 _LONGEST = 838 * 3600 + 59 * 60 + 59  # seconds of MySQL's time
+
+
+def lacking(pair: tuple[str, str]) -> frozenset[str]:
+    """What one of two engines lacks, or both."""
+    return frozenset().union(*(LACKS.get(engine, set()) for engine in pair))
 
 
 def integers(bits: int, *, signed: bool) -> st.SearchStrategy[int]:
@@ -114,6 +127,32 @@ def values(lacks: frozenset[str]) -> dict[str, st.SearchStrategy[Any]]:
     return made
 
 
+def finer(lacks: frozenset[str]) -> dict[str, tuple[pa.DataType | str, st.SearchStrategy[Any]]]:
+    """More columns: with lengths and fewer digits, and as Arrow types that are carried as others."""
+    kinds = values(lacks)
+    short = kinds["text"].filter(lambda text: len(text) <= 10 and not text.endswith(" "))
+    rounded: dict[int, Callable[[Any], Any]] = {
+        0: lambda moment: moment.replace(microsecond=0),
+        3: lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000),
+    }
+    words = {
+        f"{kind}({digits})": kinds[kind].map(cut)
+        for kind in ("time", "timestamp", "instant")
+        for digits, cut in rounded.items()
+    }
+    words |= {"padded text(10)": short, "binary(20)": st.binary(max_size=20)}
+    pair = st.fixed_dictionaries({"a": st.none() | kinds["int64"], "b b": st.none() | kinds["text"]})
+    carried: dict[str, tuple[pa.DataType | str, st.SearchStrategy[Any]]] = {
+        "coded": (pa.dictionary(pa.int32(), pa.string()), kinds["text"]),
+        "large": (pa.large_string(), kinds["text"]),
+        "zoned": (pa.timestamp("us", "America/St_Johns"), kinds["instant"]),
+        "list": (pa.list_(pa.string()), st.lists(st.none() | kinds["text"], max_size=3)),
+        "lists": (pa.list_(pa.list_(pa.float64())), st.lists(st.lists(floats(64, odd=False), max_size=2), max_size=2)),
+        "struct": (pa.struct([("a", pa.int64()), ("b b", pa.string())]), pair),
+    }
+    return {word: (word, made) for word, made in words.items()} | carried
+
+
 def _keepable(name: str) -> bool:
     """Files take no slash and no dot in front, and rename such a column; `k` is the key's name."""
     return name.strip() == name and name.lower() != "k" and "/" not in name and not name.startswith(".")
@@ -122,7 +161,7 @@ def _keepable(name: str) -> bool:
 @st.composite
 def tables(draw: Callable[..., Any], lacks: frozenset[str] = frozenset(), rows: int = 12) -> pa.Table:
     """A table with a column `k`, in which its rows are numbered, and up to eight columns of any type."""
-    kinds = values(lacks)
+    kinds = {word: (word, made) for word, made in values(lacks).items()} | finer(lacks)
     words = draw(st.lists(st.sampled_from(sorted(kinds)), min_size=1, max_size=8))
     letters = st.characters(exclude_categories=["Cs", "Cc"])
     name = st.sampled_from(NAMES) | st.text(letters, min_size=1, max_size=20).filter(
@@ -134,24 +173,38 @@ def tables(draw: Callable[..., Any], lacks: frozenset[str] = frozenset(), rows: 
     names = draw(st.lists(kept, unique_by=str.lower, min_size=len(words), max_size=len(words)))
     count = draw(st.integers(0, rows))
     columns: list[pa.Array[Any]] = [pa.array(range(count), pa.int64())]
-    fields = [pa.field("k", pa.int64(), nullable=False)]
+    fields: list[pa.Field[Any]] = [pa.field("k", pa.int64(), nullable=False)]
     for one, word in zip(names, words, strict=True):
-        field = field_of(one, word)
-        column = draw(st.lists(st.none() | kinds[word], min_size=count, max_size=count))
+        kind, made = kinds[word]
+        field = field_of(one, kind) if isinstance(kind, str) else pa.field(one, kind)
+        column = draw(st.lists(st.none() | made, min_size=count, max_size=count))
         columns.append(pa.array(column, field.type))
         fields.append(field)
     return pa.table(columns, schema=pa.schema(fields))
 
 
-def rows_of(table: pa.Table) -> list[tuple[object, ...]]:
-    """The rows by their key, each value so that what is equal compares equal whatever type carries it."""
+def padded(table: pa.Table) -> frozenset[str]:
+    """The columns in which blanks at the end say nothing."""
+    return frozenset(field.name for field in table.schema if word_of(field).startswith("padded"))
+
+
+def rows_of(table: pa.Table, blanks: frozenset[str]) -> list[tuple[object, ...]]:
+    """The rows by their key, each value so that what is equal compares equal whatever type carries it.
+
+    `blanks` are the columns of which those at the end of a text are left out.
+    """
     table = table.sort_by("k")
-    columns = [[_plain(value) for value in _listed(column)] for column in table.columns]
+    columns = [
+        [value.rstrip(" ") if name in blanks and value else _plain(value) for value in _listed(table[name])]
+        for name in table.column_names
+    ]
     return list(zip(*columns, strict=True))
 
 
 def _listed(column: pa.ChunkedArray[Any]) -> list[Any]:
     kind = column.type
+    if is_nested(kind):
+        return [text for chunk in column.chunks for text in as_json(chunk, "").to_pylist()]
     if pa.types.is_timestamp(kind):  # as numbers: Python counts no nanoseconds
         unit = 1 if kind.unit == "ns" else 1000
         return [
