@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -64,6 +66,17 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call, where:
         one = add(batch, canons)
         total = one if total is None else total + one
     return str(total.text()) if total else sum_text(0, 0, 0)
+
+
+def rows_again(engine: Engine, address: Address, hop: Hop) -> Iterator[pa.RecordBatch] | None:
+    """All rows of a hop by another driver than the one that moves them; None where the engine has no second one."""
+    again = getattr(engine, "again", None)
+    return _read_by(again(address), hop) if again and not hop.query else None
+
+
+def _read_by(reader: Any, hop: Hop) -> Iterator[pa.RecordBatch]:
+    with closing(reader):
+        yield from flow(hop, Slice(1, Cut()), reader, _BATCH_BYTES)
 
 
 def rows_of(engine: Engine, address: Address, hop: Hop) -> Iterator[pa.RecordBatch]:

@@ -18,7 +18,7 @@ from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
 from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.segments import NULL, Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
-from ..transfer.verification import backwards, rows_of
+from ..transfer.verification import backwards, rows_again, rows_of
 from .compare import aside, forms_of, told
 from .segments import Segments, added, by_client, by_server, segment_names
 from .selftest import check_forms
@@ -200,6 +200,10 @@ def segments_of(side: Side, division: Division, *, asked: bool) -> Computed:
             return Computed(
                 sums, f"{side.engine.name} in SQL" + (", a second, independent read" if inside else ""), True
             )
+    again = rows_again(side.engine, side.address, side.hop) if asked else None
+    if again:
+        sums = by_client(again, canons, division)
+        return Computed(sums, f"of what a second driver reads from {side.engine.name}", False)
     sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division)
     return Computed(sums, f"of what Ropeway's driver reads from {side.engine.name}", False)
 

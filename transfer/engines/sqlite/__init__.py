@@ -24,6 +24,7 @@ from . import aside, catalogue, ddl, further, spellings
 from .loader import SqliteLoader, SqliteSession
 from .profile import profile
 from .reader import SqliteSource
+from .second import SecondReader
 from .types import DECIMALS, EXACT_DIGITS, READS, WRITES
 
 # CURRENT_TIMESTAMP is in UTC there, as text without a zone; lower() knows ASCII only.
@@ -146,6 +147,10 @@ class Sqlite:
             "BEGIN IMMEDIATE on the source file for some milliseconds while the readers start; "
             "without WAL a writer's COMMIT then waits until the readers are done",
         )
+
+    def again(self, address: Address) -> SecondReader:
+        """Rows by another driver than the one that moves them."""
+        return SecondReader(self, address.database)
 
     def loader(self, address: Address) -> Loader:
         return SqliteLoader(address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _FIRST = {"int64": "0", "float64": "0.5", "text": "''", "binary": "x''"}
 _KEPT = {"int64": "'integer'", "float64": "'integer', 'real'", "text": "'text'", "binary": "'blob'"}
 _NUMBERS = {"unixtime": "int64", "unixtime_ms": "int64", "julian": "float64"}  # words of moments kept as such
-_STORED = {"int64": pa.int64(), "float64": pa.float64(), "text": pa.string(), "binary": pa.binary()}
+STORED: dict[str, Any] = {"int64": pa.int64(), "float64": pa.float64(), "text": pa.string(), "binary": pa.binary()}
 
 
 def storage(meaning: Type) -> str:
@@ -63,7 +63,7 @@ class SqliteReader:
 
     def __init__(self, engine: Sqlite, path: str) -> None:
         self._engine = engine
-        self._connection = adbc.connect(f"file:{_escaped(path)}?mode=ro")
+        self._connection = adbc.connect(f"file:{escaped(path)}?mode=ro")
         self.ask("SELECT count(*) FROM sqlite_schema")  # the first read opens the snapshot
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -78,13 +78,13 @@ class SqliteReader:
                 cursor.execute(f"SELECT {first} UNION ALL {body}")
                 stored = cursor.fetch_record_batch()
                 self._agree(hop, part, stored.schema, kinds)
-                yield from _typed(stored, hop)
+                yield from typed(stored, hop, skip=1)
             except (adbc.Error, OSError) as error:
                 raise self._explained(hop, part, error) from error
 
     def _agree(self, hop: Hop, part: Slice, schema: pa.Schema, kinds: Sequence[str]) -> None:
         for column, field, kind in zip(hop.columns, schema, kinds, strict=True):
-            if field.type != _STORED[kind]:
+            if field.type != STORED[kind]:
                 raise self._misfit(hop, part, column.source)
 
     def _misfit(self, hop: Hop, part: Slice, name: str) -> DataError:
@@ -145,9 +145,9 @@ class SqliteReader:
         self._connection.close()
 
 
-def _typed(stored: pa.RecordBatchReader, hop: Hop) -> Iterator[pa.RecordBatch]:
+def typed(stored: Iterable[pa.RecordBatch], hop: Hop, skip: int = 0) -> Iterator[pa.RecordBatch]:
+    """Rows in the hop's types from those in storage classes, without the first `skip` of them."""
     schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-    skip = 1
     for batch in stored:
         rows = batch.slice(skip)
         skip = 0
@@ -270,7 +270,7 @@ class _Held:
     def __init__(self, path: str) -> None:
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
-        connection = sqlite3.connect(f"file:{_escaped(path)}?mode=rw", uri=True, timeout=3, isolation_level=None)
+        connection = sqlite3.connect(f"file:{escaped(path)}?mode=rw", uri=True, timeout=3, isolation_level=None)
         for attempt in range(3):
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -295,5 +295,6 @@ class _Held:
             self._connection.close()
 
 
-def _escaped(path: str) -> str:
+def escaped(path: str) -> str:
+    """A path as it stands in a URI."""
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
