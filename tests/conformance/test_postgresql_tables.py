@@ -256,6 +256,51 @@ def test_keys_keep_what_they_say(tmp_path: Path, servers: Servers) -> None:
     assert "PRIMARY KEY (r, v WITHOUT OVERLAPS) (nothing there forbids such rows)" in "\n".join(told)
 
 
+MADE = (
+    "CREATE TABLE t (id integer)",
+    "CREATE FUNCTION plus(t, t) RETURNS integer LANGUAGE sql AS 'SELECT $1.id + $2.id'",
+    "CREATE FUNCTION number(t) RETURNS integer LANGUAGE sql AS 'SELECT $1.id'",
+    "CREATE FUNCTION fired() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE TRIGGER off BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION fired()",
+    "CREATE RULE never AS ON DELETE TO t DO INSTEAD NOTHING",
+    "ALTER TABLE t DISABLE TRIGGER off, ENABLE ALWAYS RULE never",
+    "CREATE OPERATOR #+# (FUNCTION = plus, LEFTARG = t, RIGHTARG = t)",
+    "CREATE CAST (t AS integer) WITH FUNCTION number(t) AS ASSIGNMENT",
+    "CREATE TYPE spans AS RANGE (SUBTYPE = integer)",  # whose cast the server makes itself
+    "CREATE TEXT SEARCH CONFIGURATION mine (COPY = simple)",
+    "GRANT CREATE ON SCHEMA public TO pg_monitor",
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO pg_monitor",
+    "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+)
+
+
+def test_what_users_made_beside_tables_is_listed(tmp_path: Path, servers: Servers) -> None:
+    source = spot("postgresql", tmp_path, servers)
+    for sql in MADE:
+        source.ask(sql)
+    ((user,),) = source.ask("SELECT quote_ident(current_user)")
+    plan = planned(source, spot("duckdb", tmp_path, servers))
+    kinds = ("cast", "operator", "text search configuration", "schema grant", "default privilege")
+    assert [(one.kind, str(one.name)) for one in plan.listed if one.kind in kinds] == [
+        ("cast", "public.t to integer"),
+        ("default privilege", f"of {user}: GRANT SELECT on tables in public TO pg_monitor"),
+        ("default privilege", f"of {user}: REVOKE EXECUTE on functions FROM PUBLIC"),
+        ("operator", "public.#+#(public.t,public.t)"),
+        ("schema grant", "CREATE on public to pg_monitor"), ("text search configuration", "public.mine"),
+    ]  # fmt: skip
+    text = "\n".join(one.text for one in plan.listed)
+    for words in (
+        ";\nALTER TABLE public.t DISABLE TRIGGER off", ";\nALTER TABLE public.t ENABLE ALWAYS RULE never",
+        "CREATE CAST (public.t AS integer) WITH FUNCTION public.number(public.t) AS ASSIGNMENT",
+        "GRANT CREATE ON SCHEMA public TO pg_monitor",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {user} IN SCHEMA public GRANT SELECT ON TABLES TO pg_monitor",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {user} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+    ):  # fmt: skip
+        assert words in text, (words, text)
+    for sql in text.splitlines():  # which the server takes again
+        source.ask(sql) if sql.startswith(("ALTER DEFAULT", "GRANT")) else None
+
+
 def test_what_would_endanger_the_proof_is_named(tmp_path: Path, servers: Servers) -> None:
     source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
     source.ask("CREATE UNLOGGED TABLE t (id integer)")

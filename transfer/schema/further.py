@@ -264,4 +264,4 @@ def _plural(word: str, count: int) -> str:
         return word
     if word.endswith("y"):
         return f"{word[:-1]}ies"
-    return f"{word}es" if word.endswith("x") else f"{word}s"
+    return f"{word}es" if word.endswith(("x", "s")) else f"{word}s"

@@ -29,13 +29,59 @@ _WHOLE = (
     "JOIN pg_namespace m ON m.oid = w.relnamespace"
 )
 _PART = "CASE WHEN c.relispartition THEN ' of ' || c.relname ELSE '' END"
+# What a session that replicates fires, or none.
+_STATE = """CASE {0} WHEN 'O' THEN '' ELSE format(';
+ALTER TABLE %I.%I %s {1} %I', n.nspname, c.relname, CASE {0} WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS'
+ELSE 'ENABLE REPLICA' END, {2}) END"""
+_NO_PART = "NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = {} AND i.objid = {} AND i.deptype = 'i')"
+_KINDS = (
+    "pg_operator", "pg_opclass", "pg_opfamily", "pg_conversion", "pg_ts_config", "pg_ts_dict", "pg_language",
+    "pg_foreign_server", "pg_foreign_data_wrapper",
+)  # fmt: skip
+# Those that initdb granted are in pg_init_privs, as the ones on schema public.
+_RIGHTS = """
+SELECT 'schema grant', '', format('%s on %s to %s', a.privilege_type, n.nspname, coalesce(r.rolname, 'PUBLIC')),
+       format('GRANT %s ON SCHEMA %I TO %s', a.privilege_type, n.nspname, coalesce(quote_ident(r.rolname), 'PUBLIC'))
+FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE a.grantee <> n.nspowner AND {users} AND NOT EXISTS (
+      SELECT FROM pg_init_privs i CROSS JOIN LATERAL aclexplode(i.initprivs) w WHERE i.objoid = n.oid
+      AND i.classoid = 'pg_namespace'::regclass AND (w.grantee, w.privilege_type) = (a.grantee, a.privilege_type))
+UNION ALL
+SELECT 'default privilege', '', format('of %s: %s %s on %s%s %s %s', o.rolname, a.word, a.privilege_type,
+              lower(k.word), ' in ' || n.nspname, a.way, coalesce(r.rolname, 'PUBLIC')),
+       format('ALTER DEFAULT PRIVILEGES FOR ROLE %I%s %s %s ON %s %s %s', o.rolname,
+              ' IN SCHEMA ' || quote_ident(n.nspname), a.word, a.privilege_type, k.word, a.way,
+              coalesce(quote_ident(r.rolname), 'PUBLIC'))
+FROM pg_default_acl d JOIN pg_roles o ON o.oid = d.defaclrole LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+JOIN (VALUES ('r', 'TABLES'), ('S', 'SEQUENCES'), ('f', 'FUNCTIONS'), ('T', 'TYPES'), ('n', 'SCHEMAS'),
+      ('L', 'LARGE OBJECTS')) k(kind, word) ON k.kind = d.defaclobjtype::text
+CROSS JOIN LATERAL (
+    SELECT 'GRANT' AS word, 'TO' AS way, g.grantee, g.privilege_type FROM aclexplode(d.defaclacl) g
+    UNION ALL
+    SELECT 'REVOKE', 'FROM', u.* FROM (SELECT g.grantee, g.privilege_type
+        FROM aclexplode(acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, o.oid)) g
+        WHERE d.defaclnamespace = 0 EXCEPT SELECT g.grantee, g.privilege_type FROM aclexplode(d.defaclacl) g) u
+) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE a.word = 'REVOKE' OR a.grantee <> o.oid"""
+_CASTS = f"""
+SELECT 'cast', '', format('%s to %s', c.castsource::regtype, c.casttarget::regtype),
+       format('CREATE CAST (%s AS %s) %s%s', c.castsource::regtype, c.casttarget::regtype,
+              CASE c.castmethod WHEN 'f' THEN 'WITH FUNCTION ' || c.castfunc::regprocedure WHEN 'i' THEN 'WITH INOUT'
+              ELSE 'WITHOUT FUNCTION' END,
+              CASE c.castcontext WHEN 'a' THEN ' AS ASSIGNMENT' WHEN 'i' THEN ' AS IMPLICIT' ELSE '' END)
+FROM pg_cast c WHERE c.oid >= 16384 AND {_OWN.format("c.oid")} AND {_NO_PART.format("'pg_cast'::regclass", "c.oid")}
+UNION ALL
+SELECT i.type, '', i.identity, '' FROM ({" UNION ALL ".join(f"SELECT '{k}'::regclass, oid FROM {k}" for k in _KINDS)})
+AS k(class, oid) CROSS JOIN LATERAL pg_identify_object(k.class, k.oid, 0) i
+WHERE k.oid >= 16384 AND {_OWN.format("k.oid")}"""
 _LISTED = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, n.nspname::text,
        p.proname::text, CASE p.prokind WHEN 'a' THEN '' ELSE pg_get_functiondef(p.oid) END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {USERS} AND {_OWN.format("p.oid")}
-AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')
+AND {_NO_PART.format("'pg_proc'::regclass", "p.oid")}
 UNION ALL
-SELECT 'trigger', m.nspname::text, w.relname || '.' || t.tgname || {_PART}, pg_get_triggerdef(t.oid) FROM pg_trigger t
+SELECT 'trigger', m.nspname::text, w.relname || '.' || t.tgname || {_PART},
+       pg_get_triggerdef(t.oid) || {_STATE.format("t.tgenabled", "TRIGGER", "t.tgname")} FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND {USERS}
 UNION ALL
@@ -49,7 +95,8 @@ SELECT 'policy', m.nspname::text, w.relname || '.' || p.polname || {_PART},
        || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '') FROM pg_policy p
 JOIN pg_class c ON c.oid = p.polrelid {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USERS}
 UNION ALL
-SELECT 'rule', m.nspname::text, w.relname || '.' || r.rulename || {_PART}, pg_get_ruledef(r.oid) FROM pg_rewrite r
+SELECT 'rule', m.nspname::text, w.relname || '.' || r.rulename || {_PART},
+       rtrim(pg_get_ruledef(r.oid), ';') || {_STATE.format("r.ev_enabled", "RULE", "r.rulename")} FROM pg_rewrite r
 JOIN pg_class c ON c.oid = r.ev_class {_WHOLE} JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE r.rulename <> '_RETURN' AND {USERS}
 UNION ALL
@@ -70,6 +117,7 @@ SELECT 'comment', '', pg_describe_object(d.classoid, d.objoid, d.objsubid), quot
 FROM pg_description d LEFT JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass
 WHERE d.objoid >= 16384 AND {_OWN.format("d.objoid")} AND (c.relkind IN ('v', 'm', 'S', 'c')
 OR d.classoid IN ('pg_type'::regclass, 'pg_namespace'::regclass, 'pg_proc'::regclass))
+UNION ALL {_CASTS} UNION ALL {_RIGHTS.format(users=USERS)}
 UNION ALL
 SELECT 'publication', '', pubname::text, '' FROM pg_publication
 UNION ALL
