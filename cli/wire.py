@@ -304,27 +304,21 @@ def verify(
     """
     secrets = secrets or Secrets()
     target, level = resolve(what.target, secrets.target), level or what.level
-    now = _comparable(what, level, secrets)
-    if now:
-        found = _compare_now(now, level, secrets, manifest, limits or Limits(), settle, key)
-        known = any(one.run == now.run for one in _known(target))
-        return found if known else replace(found, run="")
+    if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
+        now = _as_they_are(what, secrets)
+        return replace(_compare_now(now, level, secrets, manifest, limits or Limits(), settle, key), run="")
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
+    if level == "full" and _stands_alone(what):
+        return _compare_now(what, level, secrets, manifest, limits or Limits(), settle, key)
     if manifest:
         raise RequestError("A manifest holds the segments of two places.", remedy="Ask for --level full.")
     return _compare(what, receipts, level, target)
 
 
-def _comparable(what: Request | Plan, level: str, secrets: Secrets) -> Plan | None:
-    """The plan by which both places are compared as they are now; None where it is the run that is to be proven."""
-    target = resolve(what.target, secrets.target)
-    if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
-        return _as_they_are(what, secrets)
-    if level != "full":
-        return None
-    finished, _ = _finished(what, target)
-    return None if any(hop.mode in ("append", "merge") for hop in finished.hops) else finished
+def _stands_alone(plan: Plan) -> bool:
+    """Whether a run's tables hold its rows and no others, so that whole tables can be compared."""
+    return not any(hop.mode in ("append", "merge") for hop in plan.hops)
 
 
 def repairs(what: Request | Plan, level: str = "", secrets: Secrets | None = None) -> Repair:
@@ -333,14 +327,17 @@ def repairs(what: Request | Plan, level: str = "", secrets: Secrets | None = Non
 
     secrets, level = secrets or Secrets(), level or what.level
     level = level if level in ("standard", "full") else "standard"
-    plan = _comparable(what, "full", secrets)
-    if plan is None:
+    target = resolve(what.target, secrets.target)
+    if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
+        return look(_as_they_are(what, secrets), resolve(what.source, secrets.source), target, level)
+    plan, _ = _finished(what, target)
+    if not _stands_alone(plan):
         raise RequestError(
             "The run's rows stand among others in the target (mode append or merge), so what is too much there is not "
             "known.",
             remedy="Compare the whole tables: name both places with --source, --target and --table, without the job.",
         )
-    return look(plan, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), level)
+    return look(plan, resolve(plan.source, secrets.source), target, level)
 
 
 def repair(
