@@ -221,8 +221,10 @@ KEYED = (
     "INSERT INTO spans VALUES ('[1,2)', '[2024-01-01,2024-02-01)')",
     "INSERT INTO a VALUES (1, 1, 'x')",
     "CREATE VIEW few WITH (security_barrier) AS SELECT id FROM a WHERE id > 1",
-    "COMMENT ON VIEW few IS 'not many'",
+    "COMMENT ON VIEW few IS 'it''s; not many'",
+    "COMMENT ON COLUMN few.id IS 'which'",
     "CREATE MATERIALIZED VIEW held AS SELECT id FROM a",
+    "COMMENT ON MATERIALIZED VIEW held IS 'all'",
     "CREATE UNIQUE INDEX held_id ON held (id)",
     "CREATE SEQUENCE numbers AS smallint CACHE 10",
 )
@@ -239,6 +241,7 @@ def test_keys_keep_what_they_say(tmp_path: Path, servers: Servers) -> None:
         "SELECT c.relname::text, c.reloptions, attstattarget FROM pg_index JOIN pg_class c ON c.oid = indexrelid "
         "JOIN pg_attribute ON attrelid = c.oid WHERE c.relname IN ('a_pkey', 'one', 'more') ORDER BY 1, attnum",
         "SELECT n, m FROM nulls",
+        "SELECT obj_description('few'::regclass), obj_description('held'::regclass)",
     ):
         assert target.ask(asked) == source.ask(asked), asked
     for one in (
@@ -247,11 +250,18 @@ def test_keys_keep_what_they_say(tmp_path: Path, servers: Servers) -> None:
         "public.nulls: not carried: constraint here: NOT NULL m NO INHERIT",
         "public.nulls: not carried: constraint later: NOT NULL n NOT VALID",
         "source: not carried: view option public.few (security_barrier=true)",
-        "source: not carried: view index public.held_id", "source: not carried: comment view public.few",
+        "source: not carried: view index public.held_id", "source: not carried: comment column id of view public.few",
         "source: not carried: sequence option public.numbers (AS smallint CACHE 10)",
     ):  # fmt: skip
         assert one in told, (one, told)
-    told = said(moved(source, spot("duckdb", tmp_path, servers)).plan)
+    other = spot("duckdb", tmp_path, servers)
+    told = said(moved(source, other).plan)
+    assert [
+        row[0] for row in other.ask("SELECT comment FROM duckdb_views() WHERE NOT internal ORDER BY view_name")
+    ] == ["it's; not many", "all"]
+    assert "public.few: its comment is not carried: it's; not many" in said(
+        planned(source, spot("mariadb", tmp_path, servers))
+    )
     assert "public.a: its primary key arrives without INCLUDE (n) DEFERRABLE INITIALLY DEFERRED" in told
     assert "PRIMARY KEY (r, v WITHOUT OVERLAPS) (nothing there forbids such rows)" in "\n".join(told)
 

@@ -183,11 +183,21 @@ def _view(
     word = "MATERIALIZED VIEW" if found.stored and ends.target_words.stored_views else "VIEW"
     name = ends.target.relation(goal)
     forward = f"CREATE {word} {name} ({names(ends.target, columns)}) AS {query}"
+    if found.comment:
+        forward += _remark(found, f"{word} {name}", ends, findings)
     return [Statement(
         f"create view {goal}", "after", forward, check=ends.target.exists(goal), back=f"DROP {word} IF EXISTS {name}",
         after=("*",), atomic=ends.target.atomic_ddl, spare=True,
         constraint=Constraint("view", goal.table, goal, (), "", otherwise="leave-out", later=forward),
     )]  # fmt: skip
+
+
+def _remark(found: View, made: str, ends: Ends, findings: list[Finding]) -> str:
+    """What a view's statement ends with: it is left out with the view where the target refuses that."""
+    if ends.target_words.view_comments:
+        return f";\nCOMMENT ON {made} IS {text_literal(found.comment)}"
+    findings.append(Finding("note", str(found.name), f"its comment is not carried: {found.comment}", "comments-lost"))
+    return ""
 
 
 def _spelled(name: Relation) -> tuple[str, str]:

@@ -22,18 +22,19 @@ class Wording:
 
     `routines` are the functions, in lower case, that users made or extensions brought: what else is called comes with
     the engine. None if that is not known. `functions` are those that come with this server, where its kind has others
-    in each version, and that is known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}`
-    the same as a literal, and `next` how a default asks it; '' if the engine has none. `stored_views` says that views
-    may hold their rows, `common` that a query may begin with WITH, `expressions` that an index may be over them.
-    `extended` are the index methods and operator classes that extensions brought, and kinds of constraints that not
-    every server of the dialect has, `collations` those that are known, `spaces` the tablespaces, `accounts` the roles
-    by their names as GRANT writes them. `owner` says how a table is given to a role. `deferrable` says that a foreign
-    key may wait for the commit, `steps` that an identity may count in others than one, `always` that it may be the only
-    one to give numbers. `keys_fold` says that keys go by their columns' collations. `unproven` are the words for
-    constraints that rows may break, `words` further ones of columns. `versions` says that a table may keep the rows
-    that are gone, `apart` in words what keeps spans from overlapping, `exactly` makes of a text what is equal to
-    another's only where all characters are, `unpadded` what it is without the blanks that char(n) overlooks ('' where
-    it overlooks none), `alike` what it is without that in which texts differ that others take for equal.
+    in each version, and that is known. `numbers` says how a sequence is made: `{name}` is its quoted name, `{text}` the
+    same as a literal, and `next` how a default asks it; '' if the engine has none. `stored_views` says that views may
+    hold their rows, `view_comments` that they have comments, `common` that a query may begin with WITH, `expressions`
+    that an index may be over them. `extended` are the index methods and operator classes that extensions brought, and
+    kinds of constraints that not every server of the dialect has, `collations` those that are known, `spaces` the
+    tablespaces, `accounts` the roles by their names as GRANT writes them. `owner` says how a table is given to a role.
+    `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in others than one,
+    `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their columns' collations.
+    `unproven` are the words for constraints that rows may break, `words` further ones of columns. `versions` says that
+    a table may keep the rows that are gone, `apart` in words what keeps spans from overlapping, `exactly` makes of a
+    text what is equal to another's only where all characters are, `unpadded` what it is without the blanks that char(n)
+    overlooks ('' where it overlooks none), `alike` what it is without that in which texts differ that others take for
+    equal.
     """
 
     dialect: str = ""
@@ -54,6 +55,7 @@ class Wording:
     numbers: str = ""
     next: str = ""
     stored_views: bool = False
+    view_comments: bool = False
     common: bool = True
     expressions: bool = False
     extended: frozenset[str] = frozenset()

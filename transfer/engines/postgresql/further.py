@@ -115,7 +115,8 @@ FROM {_SEQUENCES} AND (s.data_type <> 'bigint'::regtype OR s.cache_size <> 1)
 UNION ALL
 SELECT 'comment', '', pg_describe_object(d.classoid, d.objoid, d.objsubid), quote_literal(d.description)
 FROM pg_description d LEFT JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass
-WHERE d.objoid >= 16384 AND {_OWN.format("d.objoid")} AND (c.relkind IN ('v', 'm', 'S', 'c')
+WHERE d.objoid >= 16384 AND {_OWN.format("d.objoid")} AND (c.relkind IN ('S', 'c')
+OR c.relkind IN ('v', 'm') AND d.objsubid > 0
 OR d.classoid IN ('pg_type'::regclass, 'pg_namespace'::regclass, 'pg_proc'::regclass))
 UNION ALL {_CASTS} UNION ALL {_RIGHTS.format(users=USERS)}
 UNION ALL
