@@ -148,7 +148,7 @@ RICH = (
 )
 SHAPES = (
     "SELECT conname::text, pg_get_constraintdef(oid), obj_description(oid) FROM pg_constraint WHERE contype <> 'n' "
-    "AND connamespace = 'public'::regnamespace AND conname <> 'p_key' AND conname <> 'p_pkey' ORDER BY 1",
+    "AND connamespace = 'public'::regnamespace ORDER BY 1",
     "SELECT obj_description(conindid), obj_description(oid) FROM pg_constraint WHERE conrelid = 'p'::regclass "
     "AND contype = 'p'",
     "SELECT relname::text, obj_description(oid) FROM pg_class WHERE relname IN ('by_part', 'one', 'apart') ORDER BY 1",
@@ -189,9 +189,40 @@ def test_what_no_other_engine_says_of_a_table_is_named(tmp_path: Path, servers: 
         "fillfactor=70, toast.autovacuum_enabled=false", "compression of other: pglz",
         "options of part: n_distinct=-0.5", "REPLICA IDENTITY FULL", "REPLICA IDENTITY USING INDEX p_key",
         "CLUSTER ON by_part", "comment on constraint to_p", "comment on index by_part",
-        "arrives without ON DELETE SET NULL (p)",
+        "arrives without ON DELETE SET NULL (p)", "public.p: its primary key arrives without its name p_key",
     ):  # fmt: skip
         assert words in told, words
+
+
+@pytest.fixture(scope="module")
+def space(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tablespace in the server's own folder."""
+    place = spot("postgresql", tmp_path_factory.mktemp("space"), Servers(request.getfixturevalue))
+    ((database,),) = place.ask("SELECT current_database()")
+    place.ask(f"ALTER DATABASE {database} SET allow_in_place_tablespaces = on")
+    place.ask("CREATE TABLESPACE \"own space\" LOCATION ''")
+    return '"own space"'
+
+
+def test_tablespaces_stay(space: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    inside = f"USING INDEX TABLESPACE {space}"
+    source.ask(f"CREATE TABLE t (id int CONSTRAINT k PRIMARY KEY {inside}, n int UNIQUE {inside}) TABLESPACE {space}")
+    source.ask(f"CREATE INDEX few ON t (n) TABLESPACE {space} WHERE n > 1")
+    source.ask("CREATE INDEX plain ON t (n)")
+    plan = moved(source, target).plan
+    assert not [one for one in said(plan) if "tablespace" in one]
+    asked = (
+        "SELECT c.relname::text, s.spcname::text FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace "
+        "WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    assert target.ask(asked) == source.ask(asked)
+    findings = planned(source, spot("duckdb", tmp_path, servers)).findings
+    told = sorted((one.name, one.message) for one in findings if "tablespace" in one.message)
+    assert told == [
+        *(("object-lost", f"not carried: tablespace of index {name}: own space") for name in ("few", "k", "t_n_key")),
+        ("tablespace-lost", 'its tablespace "own space" is not carried'),
+    ]
 
 
 def test_a_column_that_stays_behind_takes_its_traits_along(tmp_path: Path, servers: Servers) -> None:

@@ -186,7 +186,7 @@ class Trait:
     In `forward` and `back` stand `{table}`, `{schema}` with its point, and `{name}`, which is that of the index or
     constraint that it is `on`, or of what it makes. `columns` are those that it names, `early` says that rows have to
     find it. The `grade` is that of the finding where it stays behind. `part` is the name of the partition that alone
-    has it, which then is the `{table}`.
+    has it, which then is the `{table}`, and `space` is a tablespace that has to be there.
     """
 
     what: str
@@ -197,6 +197,7 @@ class Trait:
     early: bool = False
     grade: Literal["note", "warning"] = "note"
     part: str = ""
+    space: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,8 +209,8 @@ class Table:
     `partitioned` is the clause behind its columns that says how it is, `parts` are its partitions where these are made
     one by one, each after its owner. `space` is a tablespace that is not the usual one, `storage` are its parameters.
     `own` are constraints in the engine's own words, for another place of the same kind; `needs` what has to be known
-    there for them. `keyed` are further clauses of the key, in those words. `versioned` is the clause by which the
-    engine keeps rows that are gone, or were otherwise.
+    there for them. `keyed` are further clauses of the key, in those words, and `key_name` is its name where a user
+    gave it. `versioned` is the clause by which the engine keeps rows that are gone, or were otherwise.
 
     `traits` are statements for another place of the same kind.
 
@@ -236,6 +237,7 @@ class Table:
     own: tuple[Check, ...] = ()
     needs: tuple[str, ...] = ()
     keyed: str = ""
+    key_name: str = ""
     versioned: str = ""
     traits: tuple[Trait, ...] = ()
     physical: dict[str, int | str] = field(default_factory=dict)

@@ -26,8 +26,9 @@ def distinct(entries: Sequence[Entry], ends: Ends, there: Sequence[Table]) -> li
 def _renamed(entry: Entry, ends: Ends, indexes: Taken, keys: Taken) -> Entry:
     table = _spelt(entry.table, ends)
     if ends.target.index_names == "schema":
+        key = _free(table.key_name, table.name, ends, indexes) if table.key_name else ""
         made = tuple(_named(index, table.name, ends, indexes) for index in table.indexes)
-        table = replace(table, indexes=made)
+        table = replace(table, indexes=made, key_name=key)
     if ends.target.key_names == "schema":
         foreign = tuple(replace(fk, name=_free(fk.name, table.name, ends, keys)) for fk in table.foreign_keys)
         table = replace(table, foreign_keys=foreign)

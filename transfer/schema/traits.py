@@ -24,14 +24,25 @@ def kept(table: Table, source: Table, ends: Ends) -> tuple[Table, list[Finding]]
     columns = tuple(_counted(column, source, findings, same=same) for column in table.columns)
     whole = same and natives.keys() <= {column.name for column in table.columns}
     foreign = tuple(_acting(fk, source, findings, kept=whole) for fk in table.foreign_keys)
-    held = [t for t in source.traits if same and t.forward and set(t.columns) <= there and (table.parts or not t.part)]
+    held = [t for t in source.traits if same and set(t.columns) <= there and _holds(t, table, ends)]
     findings += _lost(source, [trait for trait in source.traits if trait not in held])
     traits = tuple(replace(trait, on=ends.name(trait.on) if trait.on else "") for trait in held)
     keyed = source.keyed if whole else ""
     if keyed != source.keyed and table.key:
         said = f"its primary key arrives without {source.keyed}"
         findings.append(Finding("note", str(source.name), said, "index-changed"))
-    return replace(table, columns=columns, foreign_keys=foreign, keyed=keyed, traits=traits), findings
+    named = ends.name(source.key_name) if same and table.key else ""
+    if source.key_name and table.key and not named:
+        said = f"its primary key arrives without its name {source.key_name}"
+        findings.append(Finding("note", str(source.name), said, "index-changed"))
+    made = replace(table, columns=columns, foreign_keys=foreign, keyed=keyed, key_name=named, traits=traits)
+    return made, findings
+
+
+def _holds(trait: Trait, table: Table, ends: Ends) -> bool:
+    """Whether a place of the same kind takes it: it has the partition, and the tablespace."""
+    spaced = not trait.space or trait.space in ends.target_words.spaces
+    return bool(trait.forward and spaced and (table.parts or not trait.part))
 
 
 def _lost(source: Table, traits: Sequence[Trait]) -> list[Finding]:

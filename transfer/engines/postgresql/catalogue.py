@@ -212,13 +212,13 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     _oid, schema, name, kind, estimate, size, pages, comment, partitioned, space, storage = row
     made = tuple(_column(one) for one in columns)
     key: tuple[str, ...] = ()
-    keyed = ""
+    keyed, called = "", ""
     kept, left = [], [str(other[1]) for other in others]
     for _, index, unique, primary, constraint, *rest in indexes:
         members, where, method, descending, include, keys, definition, more, needs = rest
         names: tuple[str, ...] = tuple(members)  # type: ignore[arg-type]  # psycopg gives text[] as a list
         if primary:
-            key, keyed = names, str(more)
+            key, keyed, called = names, str(more), _given(str(index), str(name))
         else:
             kept.append(Index(
                 str(index), () if keys else names, bool(unique), bool(constraint), tuple(descending), str(where),  # type: ignore[arg-type]
@@ -231,9 +231,17 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
     return Table(
         Relation(str(schema), str(name)), made, key, tuple(kept), tuple(_foreign_key(f) for f in foreign),
         rows=rows if kind in ("r", "p", "m") else -1, bytes=_number(size), kind=_KINDS[str(kind)],
-        left_out=tuple(left), comment=str(comment), keyed=keyed, partitioned=str(partitioned),
-        space=str(space), storage=str(storage), physical={"pages": _number(pages)} if kind in ("r", "m") else {},
+        left_out=tuple(left), comment=str(comment), keyed=keyed, key_name=called,
+        partitioned=str(partitioned), space=str(space), storage=str(storage),
+        physical={"pages": _number(pages)} if kind in ("r", "m") else {},
     )  # fmt: skip
+
+
+def _given(index: str, table: str) -> str:
+    """A primary key's name, '' for the server's own: cut to 63 bytes, with a number where another has it."""
+    own = re.fullmatch(r"(.*)_pkey\d*", index)
+    cut = len(index.encode()) > 58 and own and table.startswith(own[1])
+    return "" if own and (own[1] == table or cut) else index
 
 
 def _tail(definition: str) -> str:

@@ -78,8 +78,8 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
     lock = f"SHARE on {build.into} while it is built"
     made = []
     if table.key:
-        name = engine.quote(engine.name_of(f"{table.name.table}_pkey{build.suffix}"))
-        made.append(_unique(engine, build, "primary key", Index(f"{table.name.table}_pkey", table.key), _after(
+        name = engine.quote(engine.name_of(_key_name(table) + build.suffix))
+        made.append(_unique(engine, build, "primary key", Index(_key_name(table), table.key), _after(
             build, f"add the primary key of {build.into}",
             f"ALTER TABLE {on} ADD CONSTRAINT {name} PRIMARY KEY ({names(engine, table.key)}) {table.keyed}".rstrip(),
             f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {name}", lock,
@@ -99,6 +99,10 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
                 f"DROP INDEX IF EXISTS {schema}{name}", lock,
             )))  # fmt: skip
     return made
+
+
+def _key_name(table: Table) -> str:
+    return table.key_name or f"{table.name.table}_pkey"
 
 
 def _unique(engine: PostgreSql, build: Build, what: str, index: Index, statement: Statement) -> Statement:
@@ -202,7 +206,7 @@ def traits(engine: PostgreSql, build: Build) -> list[Statement]:
     table, made = build.table, []
     kept = {check.name: "" for check in table.checks} | {fk.name: "" for fk in table.foreign_keys}
     kept |= dict.fromkeys([index.name for index in table.indexes] + [one.name for one in table.own], build.suffix)
-    kept |= {"": f"{table.name.table}_pkey{build.suffix}"} if table.key else {}
+    kept |= {"": _key_name(table) + build.suffix} if table.key else {}
     for trait in table.traits:
         if trait.early or ("{name}" in trait.forward and not trait.columns and trait.on not in kept):
             continue

@@ -134,20 +134,30 @@ SELECT c.oid, 'comment on ' || coalesce('column ' || a.attname, 'the table'),
        || ' IS ' {_REMARK}, '', '', ARRAY[]::text[], false, 'note'
 FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = nullif(d.objsubid, 0)
 {_ON.format("d.objoid")} AND c.relispartition AND d.classoid = 'pg_class'::regclass"""
+# An index that is moved there once it is made: of CREATE INDEX and a constraint the clause stands amid others.
+_SPACES = f"""
+SELECT DISTINCT c.oid, CASE WHEN c.relispartition THEN 'tablespace of indexes: ' ELSE 'tablespace of index '
+       || x.relname || ': ' END || s.spcname,
+       CASE WHEN c.relispartition OR x.relkind = 'I' THEN '' ELSE 'ALTER INDEX {{schema}}{{name}} SET TABLESPACE '
+       || {_braced("quote_ident(s.spcname)")} END, 'ALTER INDEX {{schema}}{{name}} SET TABLESPACE pg_default',
+       CASE WHEN c.relispartition THEN '' ELSE {_INDEX} END, ARRAY[]::text[], false, 'note', quote_ident(s.spcname)
+FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_tablespace s ON s.oid = x.reltablespace
+{_ON.format("i.indrelid")}"""
 # Of each: table, in words, the statement, its way back, what it is on, its columns, if rows have to find it, grade,
-# and the partition that alone has it.
+# the partition that alone has it, and the tablespace that it needs.
 TRAITS = f"""
 SELECT coalesce(pg_partition_root(o.oid)::oid, o.oid)::int8, x.what, x.forward, x.back, x.named, x.columns, x.early,
-       x.grade, CASE WHEN o.relispartition THEN o.relname::text ELSE '' END
-FROM ({_KNOWN} UNION ALL {partitions.OWN}) AS x(made, what, forward, back, named, columns, early, grade)
+       x.grade, CASE WHEN o.relispartition THEN o.relname::text ELSE '' END, x.space
+FROM (SELECT k.*, '' FROM ({_KNOWN} UNION ALL {partitions.OWN}) k UNION ALL {_SPACES})
+AS x(made, what, forward, back, named, columns, early, grade, space)
 JOIN pg_class o ON o.oid = x.made ORDER BY 1, 9, 2"""
 
 
 def trait(row: Row) -> Trait:
     """A row of TRAITS."""
-    _, what, forward, back, on, columns, early, grade, part = row
+    _, what, forward, back, on, columns, early, grade, part, space = row
     named: tuple[str, ...] = tuple(columns)  # type: ignore[arg-type]  # psycopg gives text[] as a list
     return Trait(
         str(what), str(forward), str(back), str(on), named, bool(early), "warning" if grade == "warning" else "note",
-        str(part),
+        str(part), str(space),
     )  # fmt: skip
