@@ -99,6 +99,26 @@ def test_a_run_that_stopped_may_go_on_without_it(tmp_path: Path, servers: Server
     assert [one.constraint.name for one in outcome.left_out] == ["t_once"]
 
 
+@pytest.mark.parametrize("there", ["postgresql", "sqlite", "duckdb"])
+def test_a_unique_index_with_a_condition_is_looked_at_with_it(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP, gone INTEGER)")
+    source.ask("CREATE UNIQUE INDEX others ON t (at) WHERE gone > 5")
+    source.ask("CREATE UNIQUE INDEX once ON t (at) WHERE gone IS NULL")
+    rows = "(1, '2024-01-01 10:00:00', NULL), (2, '2024-01-01 10:00:00.000', 1), (3, '2024-01-01 10:00:00.0', 1)"
+    source.ask(f"INSERT INTO t VALUES {rows}")
+
+    def found() -> list[str]:
+        plan = wire.plan(*requested(source, target))
+        return [one.message for one in plan.findings if one.name == "duplicates"]
+
+    assert found() == []
+    source.ask("INSERT INTO t VALUES (4, '2024-01-01T10:00:00', NULL)")
+    told = "1 key breaks the unique key on at of {}t where gone IS NULL, to which values are one that the source spells"
+    schema = "public." if there == "postgresql" else ""
+    assert [one.startswith(told.format(schema)) for one in found()] == ([] if there == "duckdb" else [True])
+
+
 def test_what_refers_to_a_key_that_is_left_out_is_left_out_too(tmp_path: Path, servers: Servers) -> None:
     source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
     source.ask("CREATE TABLE t (at TIMESTAMP NOT NULL PRIMARY KEY)")

@@ -88,6 +88,18 @@ def test_a_time_that_is_none_or_twice_stops_or_goes_by_the_rule(target: str, tmp
         assert (caught.value.key, caught.value.column) == ("id=1", "c0")
 
 
+@pytest.mark.parametrize("rule", ["", "later"])
+def test_a_rule_may_make_one_instant_of_two_times(rule: str, tmp_path: Path, servers: Servers) -> None:
+    """Half past two, which spring skips, is half past three then."""
+    source, there = spot("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, c0 datetime UNIQUE)")
+    source.ask("INSERT INTO t VALUES (1, '2024-03-31 02:30:00'), (2, '2024-03-31 03:30:00')")
+    choice = Choice("t", zones=(("c0", "Europe/Paris"),), zone_rule=rule)
+    plan = wire.plan(*requested(source, there, choices=(choice,)))
+    told = [one.message for one in plan.findings if one.name == "not-looked-for" and "clock of c0 skips" in one.message]
+    assert len(told) == bool(rule)
+
+
 def test_a_zone_between_two_of_a_family(tmp_path: Path, servers: Servers) -> None:
     """Where bytes would pass undecoded and native words are kept."""
     for engine in ("postgresql", "duckdb", "sqlite", *MYSQL_FAMILY):

@@ -7,6 +7,7 @@ A source may also spell one value in several ways (`spelt`), as SQLite does that
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..engine import Engine
@@ -44,32 +45,56 @@ def coarser(ends: Ends, entry: Entry, existing: Table | None) -> Iterator[Look]:
     if table is None:
         return
     plans = {column.target: column for column in entry.columns if not column.computed}
-    for kind, columns in _keys(table, entry.mode):
+    for kind, columns, where in _keys(ends, entry, table, made=made):
         if not set(columns) <= set(plans):
             continue
         members = [_member(ends, entry, plans[name], table.column(name), made=made) for name in columns]
         ways = frozenset[str]().union(*(member.overlooked for member in members))
-        words = f"unique key on {', '.join(columns)} of {table.name}"
+        words = f"unique key on {', '.join(columns)} of {table.name}{f' where {where}' if where else ''}"
+        merged = [column.source for column in (plans[name] for name in columns) if _merging(column)]
         if ways:
             words += f", which does not tell texts apart by {_and(sorted(ways))}"
         if any(member.spelt for member in members):
             words += ", to which values are one that the source spells otherwise"
-        if ways - ends.source_words.alike.keys():
+        if merged:
+            words += f", to which a time that the clock of {_and(merged)} skips is one with another"
+        if merged or ways - ends.source_words.alike.keys():
             yield kind, "duplicates", columns, words, ""
         elif ways or any(member.spelt for member in members):
-            yield kind, "duplicates", columns, words, _listing(ends, entry, members)
+            yield kind, "duplicates", columns, words, _listing(ends, entry, members, where)
+
+
+def _merging(column: ColumnPlan) -> bool:
+    """Whether two wall times may be one instant: half past two, where that is skipped, and half past one or three."""
+    return bool(column.zone) and column.zone_rule in ("earlier", "later")
 
 
 def _and(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _keys(table: Table, mode: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    indexes: list[Index] = [index for index in table.indexes if index.unique and index.columns and not index.where]
-    if table.key and mode != "merge":
-        yield "primary", table.key
-    for index in indexes:
-        yield "unique", index.columns
+def _keys(ends: Ends, entry: Entry, table: Table, *, made: bool) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """The kind of each key, its columns, and its condition in the source's words."""
+    if table.key and entry.mode != "merge":
+        yield "primary", table.key, ""
+    for index in table.indexes:
+        if index.unique and index.columns and not index.where:
+            yield "unique", index.columns, ""
+        elif index.unique and index.columns and made and (where := _condition(ends, entry, index)):
+            yield "unique", index.columns, where
+
+
+def _condition(ends: Ends, entry: Entry, index: Index) -> str:
+    """The condition of the source's index that became this one."""
+    from .expressions import Untranslatable, check
+
+    known = {column.source: (column.target, column.type) for column in entry.columns}
+    for own in entry.source.indexes:
+        if own.unique and own.where and tuple(known[c][0] for c in own.columns if c in known) == index.columns:
+            with suppress(Untranslatable):
+                if check(own.where, ends.source_words, ends.target_words, known) == index.where:
+                    return own.where
+    return ""
 
 
 def _member(ends: Ends, entry: Entry, column: ColumnPlan, there: Column, *, made: bool) -> _Member:
@@ -80,11 +105,11 @@ def _member(ends: Ends, entry: Entry, column: ColumnPlan, there: Column, *, made
     return _Member(column.project, _folded(ends, spelling or column.project, ways), ways, bool(spelling))
 
 
-def _listing(ends: Ends, entry: Entry, members: list[_Member]) -> str:
+def _listing(ends: Ends, entry: Entry, members: list[_Member], where: str) -> str:
     """One of the spellings stands for all."""
     keys = [member.compared for member in members]
     shown = [m.compared if m.compared == m.carried else f"min({m.carried})" for m in members]
-    return duplicates(f"{selected(ends, entry)} AS t", keys, shown=shown)
+    return duplicates(f"{selected(ends, entry)} AS t", keys, where, shown=shown)
 
 
 def spelt(ends: Ends, column: ColumnPlan) -> str:
