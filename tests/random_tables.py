@@ -210,7 +210,9 @@ def _listed(column: pa.ChunkedArray[Any]) -> list[Any]:
         return [
             None if n is None else n * unit for n in column.cast(pa.timestamp(kind.unit)).cast(pa.int64()).to_pylist()
         ]
-    return column.cast(pa.int64()).to_pylist() if pa.types.is_duration(kind) else column.to_pylist()
+    # MySQL's time is a duration or, where all values are below 24 hours, a time of a day: both count microseconds.
+    counts = pa.types.is_duration(kind) or pa.types.is_time64(kind)
+    return column.cast(pa.int64()).to_pylist() if counts else column.to_pylist()
 
 
 def _plain(value: Any) -> object:
