@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import sqlite3
 from contextlib import closing
 from decimal import Decimal
@@ -15,6 +16,7 @@ from ropeway.cli import wire
 from ropeway.transfer.errors import DataError, RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
+from servers import private_folder
 from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
 
 # Columns with their defaults, in the words of most engines.
@@ -366,6 +368,19 @@ def test_periods_that_stay_behind_are_named(there: str, tmp_path: Path, servers:
     if there == "postgresql":  # what the catalogue shows beside them goes along
         with pytest.raises(Exception, match="check"):
             target.ask("INSERT INTO s VALUES (2, '2024-03-01', '2024-02-01')")
+
+
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_where_files_lie_is_named(here: str, tmp_path: Path, servers: Servers) -> None:
+    source, folder = spot(here, tmp_path, servers), private_folder("apart")
+    source.ask(f"CREATE TABLE t (id int PRIMARY KEY, body text, FULLTEXT KEY words (body)) DATA DIRECTORY='{folder}'")
+    source.ask("CREATE TABLE plain (id int PRIMARY KEY)")
+    (other, secret), (one, own) = parse(spot("duckdb", tmp_path, servers).url), parse(source.url)
+    findings = wire.plan(Request(one, other), wire.Secrets(own, secret)).findings
+    source.ask("DROP TABLE t")
+    shutil.rmtree(folder)
+    said = [one.where for one in findings if f"DATA DIRECTORY='{folder}/'" in one.message]
+    assert [where.rpartition(".")[2] for where in said] == ["t"]
 
 
 def test_what_mariadb_says_of_indexes_and_tables(tmp_path: Path, servers: Servers) -> None:

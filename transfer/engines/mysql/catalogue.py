@@ -13,6 +13,7 @@ from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Tabl
 from .periods import with_periods
 from .session import literal as quoted_text
 from .session import qualified, quoted
+from .unlisted import with_unlisted
 
 COMPRESSED, HASH = "COMPRESSED", "HASH"
 # What says nothing that a table would not have by itself, or that its partitions do not say.
@@ -69,6 +70,7 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         )
         kept_checks = tuple(Check(str(n), str(c), str(state)) for _, n, c, state in kept)
         table = replace(table, columns=fields, checks=kept_checks, partitioned=divided.get(name, ""))
+        table = with_unlisted(session, table, mariadb=mariadb)
         made.append(_versioned(with_periods(session, table) if mariadb else table, str(row[1]), rows))
     return made
 
