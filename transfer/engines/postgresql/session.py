@@ -131,8 +131,12 @@ def qualified(relation: Relation) -> str:
 def alone(session: Session, relation: Relation) -> str:
     """A table as a query reads its own rows: those of tables that inherit from it are theirs.
 
-    A partitioned table has no rows of its own, and is read whole.
+    A partitioned table has no rows of its own, and is read whole. Asked by its name, which takes no right: to_regclass
+    takes USAGE on the schema, the lack of which is a blocker of its own.
     """
     name = qualified(relation)
-    rows = session.ask(f"SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass({text_literal(name)})")
+    rows = session.ask(
+        "SELECT c.relkind = 'p' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE n.nspname = {text_literal(relation.schema)} AND c.relname = {text_literal(relation.table)}"
+    )
     return name if not rows or rows[0][0] else f"ONLY {name}"
