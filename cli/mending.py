@@ -70,6 +70,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                     continue
                 _check_alone(pair)
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
+                _check_selection(pair.hop, tasks)
                 reached = reaches(pair.hop, tasks, list(tables.values()), triggers_of(engine, session, pair.hop.writes))
                 made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, tuple(reached)))
     return Repair(plan, level, report, proofs, tuple(made))
@@ -89,6 +90,16 @@ def _check_read(report: Report) -> None:
         raise RequestError(
             f"{unread.target} cannot be repaired: {unread.reason}.", table=unread.target,
             remedy="Mend that value by hand, or load the table anew.",
+        )  # fmt: skip
+
+
+def _check_selection(hop: Hop, tasks: Tasks) -> None:
+    """What the job did not select of the source is no reason to delete what the target has of it."""
+    if tasks.delete and (hop.where or hop.query):
+        raise RequestError(
+            f"{hop.writes} holds {tasks.delete:,} rows that the job's selection has not, and whether they are too many "
+            "only the whole table can tell.",
+            table=str(hop.writes), remedy="Repair without the selection (where, query), or delete them by hand.",
         )  # fmt: skip
 
 

@@ -143,3 +143,16 @@ def test_a_slice_that_is_refused_leaves_all_as_it_was(there: str, tmp_path: Path
         wire.repair(found, (), secrets)
     assert target.ask("SELECT count(*) FROM parent WHERE id = 900 OR word = 'y'") == [(2,)]
     assert there in MYSQL_FAMILY or not [name for (name,) in _tables(target) if "repair" in name]
+
+
+def test_rows_beyond_a_selection_are_not_deleted(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    filled(source)
+    moved(source, target)
+    target.ask("UPDATE parent SET word = 'y' WHERE id = 1")
+    request, secrets = requested(source, target, choices=(Choice("parent", where="id < 100"),))
+    with pytest.raises(RequestError, match=r"parent holds 300 rows that the job's selection has not"):
+        wire.repairs(request, "full", secrets)
+    target.ask("DELETE FROM parent WHERE id >= 100")
+    assert wire.repair(wire.repairs(request, "full", secrets), (), secrets).equal
+    assert target.ask("SELECT count(*), min(word) FROM parent") == [(100, "wörd 0")]
