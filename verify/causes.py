@@ -12,6 +12,7 @@ from decimal import Decimal
 _QUARTER = timedelta(minutes=15)  # zones are whole quarters of an hour apart, since 1972 and but for history
 _FURTHEST = timedelta(hours=26)
 _DAY = timedelta(days=1)
+_KEPT = 1_000  # characters on each side of a difference: of letters, marks and line ends, and to spare
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,25 @@ def _of_null(source: object, target: object) -> str:
     return "NULL for a value" if target is None else "a value for NULL"
 
 
+def alike(one: str, other: str) -> int:
+    """How many characters both texts begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def _around(one: str, other: str) -> tuple[str, str]:
+    """Two texts without most of what both begin and end with: to look for a cause in 20 MB took 5 s."""
+    start = max(0, alike(one, other) - _KEPT)
+    one, other = one[start:], other[start:]
+    end = max(0, alike(one[::-1], other[::-1]) - _KEPT)
+    return one[: len(one) - end], other[: len(other) - end]
+
+
 def _of_texts(source: str, target: str) -> str:
+    source, target = _around(source, target)
     for word, same in _TEXTS:
         if same(source, target):
             return word

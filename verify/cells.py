@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ..transfer.canonical import Canon
 from ..transfer.repair import Wrong
-from .causes import Beyond, cause
+from .causes import Beyond, alike, cause
 from .report import Compared, Difference
 from .rowtext import row_texts
 
@@ -231,9 +231,9 @@ def _key(batch: pa.RecordBatch, row: int, places: Sequence[int], canons: Sequenc
 
 def _beside(one: object, other: object) -> tuple[str | None, str | None]:
     """Two values for people to see how they differ: long ones from a little before that on."""
-    pairs = zip(_text(one), _text(other), strict=False)
-    first = next((at for at, (a, b) in enumerate(pairs) if a != b), 0)
-    start = max(0, first - _SHOWN // 4)
+    texts = _text(one), _text(other)
+    first = alike(*texts)
+    start = max(0, (first if first < min(map(len, texts)) else 0) - _SHOWN // 4)
     return _shown(one, start), _shown(other, start)
 
 

@@ -172,7 +172,7 @@ def short_of_memory(address: Address) -> EngineError:
     """What to say when DuckDB reached its limit."""
     return EngineError(
         f"{address.database} needs more memory than DuckDB may use here: its keys, indexes and large values must fit.",
-        remedy="Go on with --resume and a larger --max-memory.",
+        remedy="Go on with --resume and a larger --max-memory, or name the limit in its URL, as ?memory_limit=2GB.",
     )
 
 
@@ -235,7 +235,7 @@ class DuckSession:
         try:
             return self._cursor.execute(sql).fetchall()
         except duckdb.Error as error:
-            raise self._refused(error) from error
+            raise (short_of_memory(self.address) if is_short_of_memory(error) else self._refused(error)) from error
 
     def execute(self, sql: str) -> int:
         try:

@@ -130,8 +130,9 @@ def _explained(hop: Hop, error: Exception) -> Exception:
     if is_short_of_memory(error):
         return EngineError(
             f"DuckDB needs more memory than it may use here to read {hop.reads}: it works on 2,048 rows at a time.",
-            table=str(hop.reads), remedy="Go on with --resume and a larger --max-memory.",
-        )  # fmt: skip
+            table=str(hop.reads),
+            remedy="Go on with --resume and a larger --max-memory, or name the limit in its URL, as ?memory_limit=2GB.",
+        )
     if is_lengthless(str(error)):
         return DataError(
             f"{hop.reads}: {str(error).removeprefix('Invalid Input Error: ')}.", table=str(hop.reads),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from ...engine import Session
@@ -40,6 +41,7 @@ _FITS = {
     "duration": _INTEGER,
     "date": moments.DATE, "time": moments.time(),
 }  # fmt: skip
+_TOGETHER = 100  # columns of which a query counts what they hold: of 2,000 results, SQLite's most, each takes 11
 _DIGITS = 15  # decimals from which on a double cannot be asked for them
 _MOMENTS = ("date", "time", "timestamp", "instant")
 
@@ -84,12 +86,13 @@ def profile(
     source += f" WHERE ({where})" if where else " WHERE 1"
     decided: dict[str, str] = {}
     findings: list[Finding] = []
-    if declared and session.ask(f"SELECT 1 FROM {source} AND NOT ({' AND '.join(declared.values())}) LIMIT 1"):
+    if declared and session.ask(f"SELECT 1 FROM {source} AND NOT ({_all_of([*declared.values()])}) LIMIT 1"):
         odd = ", ".join(f"count(CASE WHEN NOT {fits} THEN 1 END)" for fits in declared.values())
         (row,) = session.ask(f"SELECT {odd} FROM {source}")
         names = {name for name, count in zip(declared, row, strict=True) if count}
         open_columns += [column for column in table.columns if column.name in names]
-    for column, seen in _seen(session, open_columns, source):
+    parts = [open_columns[at : at + _TOGETHER] for at in range(0, len(open_columns), _TOGETHER)]
+    for column, seen in chain.from_iterable(_seen(session, part, source) for part in parts):
         if seen.blobs and (seen.texts or seen.integers or seen.reals):
             raise _mixed(session, table, column, source, seen)
         word, why, remedy = _decide(column, seen)
@@ -104,10 +107,14 @@ def profile(
     return {**decided, **chosen, **finite}, [*findings, *told, *lost]
 
 
+def _all_of(conditions: Sequence[str]) -> str:
+    """All of them, in groups: SQLite takes no expression deeper than 1,000, which AND is by one with each condition."""
+    groups = (conditions[at : at + _TOGETHER] for at in range(0, len(conditions), _TOGETHER))
+    return " AND ".join(f"({' AND '.join(group)})" for group in groups)
+
+
 def _seen(session: Session, columns: Sequence[Column], source: str) -> list[tuple[Column, _Seen]]:
     """What each of these columns holds, by one query for all of them."""
-    if not columns:
-        return []
     counts = [part.format(c=double_quoted(column.name)) for column in columns for part in _COUNTS]
     (row,) = session.ask(f"SELECT {', '.join(counts)} FROM {source}")
     numbers = [int(str(value or 0)) for value in row]
