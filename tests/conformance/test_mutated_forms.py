@@ -49,8 +49,8 @@ POSTGRESQL: Mutations = {
     "a truth value as a word": ("{value}::int::text{zeros}", "{value}::text{zeros}"),
 }  # fmt: skip
 MARIADB: Mutations = {
-    "no mark for NULL": ('''return f"coalesce({text}, '~')"''', "return text"),
-    "no separator": NO_SEPARATOR,
+    "no mark for NULL": ("'~'", "''"),
+    "no separator": ("""separated = ", '|', ".join""", 'separated = ", ".join'),
     "no length before a text": ('''return f"concat(length({text}), ':', {text})"''', "return text"),
     "characters for octets": ('f"concat(length({text})', 'f"concat(char_length({text})'),
     "no length before bytes": ("concat(length({name}), ':', hex({name}))", "hex({name})"),

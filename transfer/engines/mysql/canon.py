@@ -59,7 +59,7 @@ def checksum_sql(
     segment, whose name comes first. RequestError if a native type has no canonical text in its form.
     """
     fields = [_field(name, canon, split(native), utf8=utf8) for name, canon, native in columns]
-    row = f"concat_ws('|', {', '.join(fields)})" if fields else "''"
+    row = _joined(fields) if fields else "''"
     condition = f" WHERE {where}" if where else ""
     # Without the cast a sum of conv() is one of doubles.
     high, low = (f"cast(conv(substr(h, {start}, 16), 16, 10) AS unsigned)" for start in (1, 17))
@@ -75,8 +75,14 @@ def checksum_sql(
 def _segment(columns: Sequence[tuple[str, Canon, str]], fields: Sequence[str], division: Division) -> str:
     if division.step:
         return f"cast((cast({columns[division.places[0]][0]} AS signed) - {division.low}) DIV {division.step} AS char)"
-    key = ", ".join([fields[place] for place in division.places] if division.places else fields)
-    return f"left(sha2(concat_ws('|', {key}), 256), {division.digits})"
+    key = _joined([fields[place] for place in division.places] if division.places else fields)
+    return f"left(sha2({key}, 256), {division.digits})"
+
+
+def _joined(fields: Sequence[str]) -> str:
+    """Not by concat_ws, which skips NULL: a field above max_allowed_packet is NULL, and so its row is to be."""
+    separated = ", '|', ".join(fields)
+    return f"concat({separated})"
 
 
 def _is(native: Native, names: str) -> bool:
@@ -103,7 +109,9 @@ def _field(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
         text = _moment(name, canon, native)
     if not text:
         raise RequestError(f"the type {native.text} has no one canonical text of the form {canon.form}", column=name)
-    return f"coalesce({text}, '~')"
+    # What may be above max_allowed_packet is then NULL, and no NULL of the table's.
+    long = canon.form in ("text", "padded", "binary", "uuid")
+    return f"if({name} IS NULL, '~', {text})" if long else f"coalesce({text}, '~')"
 
 
 def _text(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
