@@ -70,7 +70,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                     continue
                 _check_alone(pair)
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
-                _check_selection(pair.hop, tasks)
+                _check_selected(pair.hop, tables[pair.hop.writes], tasks)
                 reached = reaches(pair.hop, tasks, list(tables.values()), triggers_of(engine, session, pair.hop.writes))
                 made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, tuple(reached)))
     return Repair(plan, level, report, proofs, tuple(made))
@@ -93,21 +93,23 @@ def _check_read(report: Report) -> None:
         )  # fmt: skip
 
 
-def _check_selection(hop: Hop, tasks: Tasks) -> None:
-    """What the job did not select of the source is no reason to delete what the target has of it."""
-    if tasks.delete and (hop.where or hop.query):
-        raise RequestError(
-            f"{hop.writes} holds {tasks.delete:,} rows that the job's selection has not, and whether they are too many "
-            "only the whole table can tell.",
-            table=str(hop.writes), remedy="Repair without the selection (where, query), or delete them by hand.",
-        )  # fmt: skip
-
-
 def _check_alone(pair: Pair) -> None:
     if len(pair.others) > 1:
         raise RequestError(
             f"Rows of {pair.hop.writes} lie in quarantine, and where a row belongs is not for a repair to say.",
             table=str(pair.hop.writes), remedy="Settle the quarantine first.",
+        )  # fmt: skip
+
+
+def _check_selected(hop: Hop, table: Table, tasks: Tasks) -> None:
+    """Refuse to delete what the job did not select: rows beyond its condition, values of columns that it leaves out."""
+    ours = {column.target for column in hop.columns}
+    others = ", ".join(column.name for column in table.columns if column.name not in ours and not column.generated)
+    if tasks.delete and (hop.where or hop.query or others):
+        why = f"their values of {others} would go with them" if others else "the job selects a part of the source"
+        raise RequestError(
+            f"{tasks.delete:,} rows of {hop.writes} are too many, and they may be no rows of this job: {why}.",
+            table=str(hop.writes), remedy="Nothing was changed. Compare the whole tables, or delete these by hand.",
         )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from .errors import EngineError, RequestError, RopewayError
 from .plan import Cut, Hop, Slice
 from .schema.catalogue import Column, Relation, Table
 from .schema.correction import Correction
+from .verification import backwards
 
 _REACHES = ("CASCADE", "SET NULL", "SET DEFAULT")  # actions of a foreign key that change other rows
 _PART = Slice(1, Cut())
@@ -158,14 +159,14 @@ class Mender:
     def _delete(self, wrong: Wrong, correction: Correction) -> None:
         if not wrong.extra.num_rows:
             return
-        self.keep(wrong.extra)
+        self.keep(wrong.extra.take(pa.array([at for at, copies in enumerate(wrong.copies) for _ in range(copies)])))
         if wrong.keyed:
-            self._stage(wrong.extra)
+            self._stage(wrong.extra, self._held)
             self._counted(self.loader.execute(correction.delete), wrong.extra.num_rows, "deleted")
             self._empty()
             return
         for place, copies in enumerate(wrong.copies):
-            self._stage(wrong.extra.slice(place, 1))
+            self._stage(wrong.extra.slice(place, 1), self._held)
             self._counted(self.loader.execute(correction.surplus.format(rows=copies)), copies, "deleted")
             self._empty()
 
@@ -173,7 +174,7 @@ class Mender:
         if not wrong.changed.num_rows:
             return
         self.keep(wrong.before)
-        self._stage(wrong.changed)
+        self._stage(wrong.changed, self.staged)
         updated = self.loader.execute(correction.update)
         if updated > wrong.changed.num_rows:  # MySQL counts none that it had so already
             self._counted(updated, wrong.changed.num_rows, "updated")
@@ -195,8 +196,13 @@ class Mender:
             into = replace(self.staged, into=self.staged.writes)
             self._counted(load(self.loader, into, _PART, [wrong.missing]), wrong.missing.num_rows, "inserted")
 
-    def _stage(self, rows: pa.RecordBatch) -> None:
-        load(self.loader, self.staged, _PART, [rows])
+    def _stage(self, rows: pa.RecordBatch, hop: Hop) -> None:
+        load(self.loader, hop, _PART, [rows])
+
+    @property
+    def _held(self) -> Hop:
+        """The hop for rows that the target holds: they have its types, not the source's."""
+        return replace(backwards(self.engine, self.staged), into=self.staged.into)
 
     def _empty(self) -> None:
         self.loader.execute(f"DELETE FROM {self.engine.relation(self.staged.into)}")

@@ -145,14 +145,23 @@ def test_a_slice_that_is_refused_leaves_all_as_it_was(there: str, tmp_path: Path
     assert there in MYSQL_FAMILY or not [name for (name,) in _tables(target) if "repair" in name]
 
 
-def test_rows_beyond_a_selection_are_not_deleted(tmp_path: Path, servers: Servers) -> None:
-    source, target = spot("sqlite", tmp_path, servers), spot("sqlite", tmp_path, servers)
-    filled(source)
-    moved(source, target)
-    target.ask("UPDATE parent SET word = 'y' WHERE id = 1")
-    request, secrets = requested(source, target, choices=(Choice("parent", where="id < 100"),))
-    with pytest.raises(RequestError, match=r"parent holds 300 rows that the job's selection has not"):
-        wire.repairs(request, "full", secrets)
-    target.ask("DELETE FROM parent WHERE id >= 100")
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_what_the_job_does_not_select_is_never_deleted(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    for place, more in ((source, ""), (target, ", more INTEGER")):
+        place.ask("CREATE TABLE narrow (id INTEGER NOT NULL PRIMARY KEY, word VARCHAR(40))")
+        place.ask(f"CREATE TABLE wide (n INTEGER{more})")
+        place.ask("INSERT INTO narrow VALUES (1, 'a'), (300, 'c')")
+    target.ask("INSERT INTO wide VALUES (1, 5), (1, 6)")
+    request, secrets = requested(source, target, choices=(Choice("narrow", where="id < 100"),))
+    for choice, why in (("narrow", "selects a part of the source"), ("wide", "values of more would go")):
+        choices = (Choice(choice, where="id < 100" if choice == "narrow" else ""),)
+        with pytest.raises(RequestError, match=why):
+            wire.repairs(requested(source, target, choices=choices)[0], "full", secrets)
+    # Rows of the selection are set right; and rows too many go where the target's integers are narrower.
+    target.ask("UPDATE narrow SET word = 'x' WHERE id = 1")
+    target.ask("DELETE FROM narrow WHERE id = 300")
     assert wire.repair(wire.repairs(request, "full", secrets), (), secrets).equal
-    assert target.ask("SELECT count(*), min(word) FROM parent") == [(100, "wörd 0")]
+    target.ask("INSERT INTO narrow VALUES (4, 'extra'), (300, 'c')")
+    assert wire.repair(looked(source, target, "narrow")[0], (), secrets).equal
+    assert target.ask("SELECT id, word FROM narrow ORDER BY id") == [(1, "a"), (300, "c")]
