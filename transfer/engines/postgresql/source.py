@@ -102,7 +102,7 @@ class PostgreSqlReader:
         if hop.query:
             return ""
         sql = self._engine.checksum(self._session, hop.reads, columns, where)
-        return server_sum(self.ask(sql)[0])
+        return server_sum(self.ask(sql)[0]) if sql else ""
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._spelling, hop))[0][0]))
