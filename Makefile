@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+PART ?= run
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
@@ -30,9 +31,9 @@ faults: .venv/.tested  ## the long runs whose processes are killed
 	@.ci/mysql
 	$(BIN)/python -m pytest -m faults -n 2 --dist worksteal --timeout 1800 $(ARGS)
 
-bench: .venv/.tested  ## the benchmarks; ARGS goes to them
+bench: .venv/.tested  ## the benchmarks, or PART=verify of them; ARGS goes to them
 	@$(PIP) install --no-compile -e '.[bench]' -c .ci/constraints.txt
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/$(PART).py $(ARGS)
 
 constraints:  ## pin what a fresh environment gets today; with PYTHON=python3.11, the oldest we promise
 	.ci/pin $(PYTHON)
