@@ -67,5 +67,7 @@ def test_values_above_what_a_server_takes_at_once(tmp_path: Path, servers: Serve
         one, other = place("mariadb", tmp_path, servers), place("mariadb", tmp_path, servers)
     with packets(servers, SMALL):
         assert compared(one, other).claim == EQUALS_READ
+    with packets(servers, LARGE):
         spoiled(other, "data")
+    with packets(servers, SMALL):
         assert told(compared(one, other)) == [("2", "data")]
