@@ -5,9 +5,9 @@ Here what verify finds meets what transfer can do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from ..transfer.engines import engine_of
 from ..transfer.errors import EngineError, RequestError
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
-from ..transfer.repair import Mender, Reach, Tasks, reaches, staging_of, triggers_of
+from ..transfer.repair import Mender, Reach, Tasks, reaches, reaches_outside, staging_of, triggers_of
 from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.schema.order import in_families
 from ..verify.full import full
@@ -71,8 +71,12 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                 _check_alone(pair)
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
                 _check_selected(pair.hop, tables[pair.hop.writes], tasks)
-                reached = reaches(pair.hop, tasks, list(tables.values()), triggers_of(engine, session, pair.hop.writes))
-                made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, tuple(reached)))
+                fired = triggers_of(engine, session, pair.hop.writes)
+                reached = (
+                    *reaches(pair.hop, tasks, list(tables.values()), fired),
+                    *reaches_outside(engine, session, pair.hop, tasks, list(tables.values())),
+                )
+                made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, reached))
     return Repair(plan, level, report, proofs, tuple(made))
 
 
@@ -145,6 +149,7 @@ def _carry_out(found: Repair, source: Address, target: Address, kept: Path | Non
     order = list(in_families(tables))
     linked = _linked(tables)
     proofs = {proof.hop: proof for proof in found.proofs}
+    agreed = {table.hop: table.tasks for table in found.tables}
     # DuckDB opens a file for readers once it is open for a writer, and not the other way about.
     with closing(engine.loader(target)) as loader, paired(found.plan, source, target, found.level) as pairs:
         sides = {pair.hop.writes: pair for pair in pairs if pair.hop.writes in hops}
@@ -152,11 +157,23 @@ def _carry_out(found: Repair, source: Address, target: Address, kept: Path | Non
             for name in names:
                 staged, making = staging_of(engine, hops[name], tables[name], _STAGING)
                 _hold(loader, name)
-                with _kept(kept, hops[name]) as keep:
-                    mender = Mender(engine, loader, staged, keep)
-                    with mender.staging(making):
-                        for wrong in wrong_slices(sides[name], proofs[hops[name].name]):
-                            mender.mend(wrong, deleting=deleting, writing=name not in linked or not deleting)
+                mender = Mender(engine, loader, staged, _keeper(kept, hops[name]))
+                left = agreed[hops[name].name]
+                with mender.staging(making):
+                    for wrong in wrong_slices(sides[name], proofs[hops[name].name]):
+                        if deleting:
+                            left = _within(left, Tasks.of(wrong), name)
+                        mender.mend(wrong, deleting=deleting, writing=name not in linked or not deleting)
+
+
+def _within(left: Tasks, tasks: Tasks, name: Relation) -> Tasks:
+    """What is left of what was agreed to; an error where somebody's writes have made more rows too many since then."""
+    if tasks.delete > left.delete or not {*tasks.columns} <= {*left.columns}:
+        raise EngineError(
+            f"More of {name} differs than what was shown: somebody writes there, or to the source.", table=str(name),
+            remedy="The rest was not changed. Look again.",
+        )  # fmt: skip
+    return replace(left, delete=left.delete - tasks.delete)
 
 
 def _linked(tables: Mapping[Relation, Table]) -> set[Relation]:
@@ -170,14 +187,19 @@ def _hold(loader: Loader, name: Relation) -> None:
         raise EngineError(f"A run of Ropeway is moving rows into {name}.", table=str(name))
 
 
-@contextmanager
-def _kept(folder: Path | None, hop: Hop) -> Iterator[Callable[[pa.RecordBatch], None]]:
-    """Where rows of a table go before they are changed or deleted: an Arrow file of its name."""
-    if folder is None:
-        yield lambda rows: None
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-    file = next(f for n in count() if not (f := folder / f"{quote(str(hop.writes), safe=' ')}{n or ''}.arrow").exists())
-    with pa.ipc.new_file(str(file), schema) as writer:
-        yield lambda rows: writer.write_batch(rows.cast(schema))
+def _keeper(folder: Path | None, hop: Hop) -> Callable[[pa.RecordBatch], None]:
+    """Puts rows of a table into an Arrow file of its name before they are changed or deleted.
+
+    A file each time, whole before the statement runs: a killed process leaves none without its end.
+    """
+
+    def keep(rows: pa.RecordBatch) -> None:
+        if folder is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = quote(str(hop.writes), safe=" ")
+        file = next(f for n in count(1) if not (f := folder / f"{stem} {n}.arrow").exists())
+        with pa.ipc.new_file(str(file), rows.schema) as writer:
+            writer.write_batch(rows)
+
+    return keep

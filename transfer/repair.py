@@ -73,6 +73,7 @@ class Reach:
 
 def reaches(hop: Hop, tasks: Tasks, tables: Sequence[Table], triggers: Sequence[str]) -> Iterator[Reach]:
     """What the repair of a table does to other rows; `triggers` are those of the table."""
+    updated = {name.casefold() for name in tasks.columns}
     for table in tables:
         for key in table.foreign_keys:
             if key.references != hop.writes:
@@ -80,11 +81,23 @@ def reaches(hop: Hop, tasks: Tasks, tables: Sequence[Table], triggers: Sequence[
             if tasks.delete and key.on_delete in _REACHES:
                 what = f"deleting rows of {hop.writes} reaches {table.name} ({key.name}, ON DELETE {key.on_delete})"
                 yield Reach("cascade", what)
-            if set(key.referenced) & set(tasks.columns) and key.on_update in _REACHES:
+            if updated & {name.casefold() for name in key.referenced} and key.on_update in _REACHES:
                 what = f"updating rows of {hop.writes} reaches {table.name} ({key.name}, ON UPDATE {key.on_update})"
                 yield Reach("cascade", what)
     if triggers:
         yield Reach("triggers", f"writing to {hop.writes} fires its triggers ({', '.join(triggers)})")
+
+
+def reaches_outside(
+    engine: Engine, session: Session, hop: Hop, tasks: Tasks, tables: Sequence[Table]
+) -> Iterator[Reach]:  # fmt: skip
+    """Foreign keys of tables that the catalogue does not list, as of another database: what they do is not known."""
+    known = {f"foreign key {key.name}" for table in tables for key in table.foreign_keys}
+    found = dict.fromkeys(str(row[0]) for row in session.ask(engine.referenced(hop.writes)))
+    if tasks.delete or tasks.update:
+        for name in found:
+            if name.startswith("foreign key ") and name not in known:
+                yield Reach("cascade", f"changing rows of {hop.writes} may reach what refers to it by {name}")
 
 
 def triggers_of(engine: Engine, session: Session, relation: Relation) -> list[str]:
@@ -175,9 +188,9 @@ class Mender:
             return
         self.keep(wrong.before)
         self._stage(wrong.changed, self.staged)
-        updated = self.loader.execute(correction.update)
-        if updated > wrong.changed.num_rows:  # MySQL counts none that it had so already
-            self._counted(updated, wrong.changed.num_rows, "updated")
+        # MySQL's UPDATE does not count those that it had so already.
+        self._counted(int(str(self.loader.ask(correction.matched)[0][0])), wrong.changed.num_rows, "updated")
+        self.loader.execute(correction.update)
         self._empty()
 
     def _settable(self, wrong: Wrong) -> list[str]:

@@ -128,7 +128,7 @@ class WithoutSql:
         return ()
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
-        return Correction("", "", "", "")
+        return Correction("", "", "", "", "")
 
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

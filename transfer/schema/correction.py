@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..plan import Hop
 from .catalogue import Relation
-from .sql import Quoting
+from .sql import Quoting, text_literal
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class CorrectWords:
     """How an engine tells two values from each other octet by octet, rows from each other, and heeds foreign keys.
 
     `octets` is what a text is compared by, whatever its collation; `row` names a row, with {t} for its table, where a
-    DELETE takes no LIMIT; `heed` makes the connection look at foreign keys.
+    DELETE takes no LIMIT; `heed` makes the connection look at foreign keys and unique ones. `own` is true of the rows
+    that are a table's own, with its name as a text for {name}: those of tables that inherit from it are theirs.
     """
 
     same: str = "{t} IS NOT DISTINCT FROM {s}"
@@ -23,17 +24,20 @@ class CorrectWords:
     row: str = ""
     joined_update: bool = False
     heed: str = ""
+    own: str = ""
 
 
 @dataclass(frozen=True)
 class Correction:
     """The statements that set a target right by the rows of a staging table.
 
-    `heed` comes before the transaction, '' for nothing. `update` gives rows of the same key the staging's values,
+    `heed` comes before the transaction, '' for nothing. `matched` counts the rows that `update` is for; this gives
+    rows of the same key the staging's values,
     `delete` deletes them. Without a key `surplus` deletes {rows} of the rows that equal the only one of the staging.
     """
 
     heed: str
+    matched: str
     update: str
     delete: str
     surplus: str
@@ -43,42 +47,51 @@ def correction(engine: Quoting, hop: Hop, staging: Relation, columns: Sequence[s
     """What sets a hop's target right; an update changes no other than these columns."""
     target, stage = engine.relation(hop.writes), engine.relation(staging)
     quoted = [engine.quote(name) for name in columns]
-    key = [engine.quote(name) for name in hop.key]
-    join = " AND ".join(f"t.{k} = s.{k}" for k in key)
+    join = _same_key(engine, hop, words, "t")
     if words.joined_update:
         sets = ", ".join(f"t.{name} = s.{name}" for name in quoted)
         update = f"UPDATE {target} AS t JOIN {stage} AS s ON {join} SET {sets}"
     else:
         sets = ", ".join(f"{name} = s.{name}" for name in quoted)
         update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join}"
+    matched = f"SELECT count(*) FROM {target} AS t JOIN {stage} AS s ON {join}"
     # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
-    same = " AND ".join(f"s.{k} = {target}.{k}" for k in key)
+    same = _same_key(engine, hop, words, target)
     delete = f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {stage} AS s WHERE {same})"
-    return Correction(words.heed, update, delete, _surplus(engine, hop, target, stage, words))
+    return Correction(words.heed, matched, update, delete, _surplus(engine, hop, target, stage, words))
+
+
+def _same_key(engine: Quoting, hop: Hop, words: CorrectWords, on: str) -> str:
+    """By what an index finds, and octet by octet: where its collation folds and no key is unique, 'a' is also 'A'."""
+    found = []
+    for column in hop.columns:
+        if column.target in hop.key:
+            t, s = (f"{side}.{engine.quote(column.target)}" for side in (on, "s"))
+            found.append(f"{t} = {s}")
+            if column.canon.form in ("text", "padded"):
+                found.append(f"{words.octets.format(t)} = {words.octets.format(s)}")
+    return " AND ".join([*found, *_own(engine, hop, words, on)])
+
+
+def _own(engine: Quoting, hop: Hop, words: CorrectWords, on: str) -> list[str]:
+    return [words.own.format(t=on, name=text_literal(engine.relation(hop.writes)))] if words.own else []
 
 
 def _surplus(engine: Quoting, hop: Hop, target: str, stage: str, words: CorrectWords) -> str:
     def same(on: str) -> str:
-        return (
-            " AND ".join(
-                words.same.format(
-                    **{
-                        side: words.octets.format(f"{name}.{engine.quote(column.target)}")
-                        if column.canon.form in ("text", "padded", "uuid")
-                        else f"{name}.{engine.quote(column.target)}"
-                        for side, name in (("t", on), ("s", "s"))
-                    }
-                )
-                for column in hop.columns
-            )
-            .replace("{", "{{")
-            .replace("}", "}}")
-        )  # names may have braces, and the number of rows is put in later
+        found = []
+        for column in hop.sent.columns:
+            sides = {side: f"{name}.{engine.quote(column.target)}" for side, name in (("t", on), ("s", "s"))}
+            if column.canon.form in ("text", "padded", "uuid", "json"):
+                sides = {side: words.octets.format(value) for side, value in sides.items()}
+            found.append(words.same.format(**sides))
+        return " AND ".join([*found, *_own(engine, hop, words, on)])
 
     if not words.row:
-        return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {stage} AS s WHERE {same(target)}) LIMIT {{rows}}"
-    row, mine = words.row.format(t="t"), words.row.format(t=target)
-    return (
-        f"DELETE FROM {target} WHERE ({mine}) IN "
-        f"(SELECT {row} FROM {target} AS t JOIN {stage} AS s ON {same('t')} LIMIT {{rows}})"
-    )
+        sql, end = f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {stage} AS s WHERE {same(target)}) LIMIT ", ""
+    else:
+        row, mine = words.row.format(t="t"), words.row.format(t=target)
+        inner = f"SELECT {row} FROM {target} AS t JOIN {stage} AS s ON {same('t')} LIMIT "
+        sql, end = f"DELETE FROM {target} WHERE ({mine}) IN ({inner}", ")"
+    # Names may have braces, and the number of rows is put in later.
+    return sql.replace("{", "{{").replace("}", "}}") + "{rows}" + end

@@ -217,7 +217,7 @@ class DuckDb:
         return merge(self, hop, staging, preimages, MergeWords())
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
-        return correction(self, hop, staging, columns, CorrectWords(row="{t}.rowid"))
+        return correction(self, hop, staging, columns, CorrectWords(octets="encode({}::VARCHAR)", row="{t}.rowid"))
 
     def checksum(
         self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

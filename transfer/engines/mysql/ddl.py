@@ -214,11 +214,12 @@ def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
 
 
 def referenced(relation: Relation) -> str:
-    """Foreign keys of other tables that refer to this one."""
+    """Foreign keys of other tables that refer to this one; those of another database with its name."""
+    schema, table = _schema(relation), literal(relation.table)
     return (
-        "SELECT CONCAT('foreign key ', CONSTRAINT_NAME) FROM information_schema.KEY_COLUMN_USAGE "
-        f"WHERE REFERENCED_TABLE_SCHEMA = {_schema(relation)} AND REFERENCED_TABLE_NAME = {literal(relation.table)} "
-        f"AND TABLE_NAME <> {literal(relation.table)}"
+        f"SELECT CONCAT('foreign key ', IF(TABLE_SCHEMA = {schema}, '', CONCAT(TABLE_SCHEMA, '.')), CONSTRAINT_NAME) "
+        f"FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = {schema} "
+        f"AND REFERENCED_TABLE_NAME = {table} AND NOT (TABLE_SCHEMA = {schema} AND TABLE_NAME = {table})"
     )
 
 

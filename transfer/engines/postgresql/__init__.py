@@ -44,7 +44,11 @@ _STATES: tuple[tuple[str, Failure], ...] = (
 _BINARY = "postgresql copy binary"
 
 
-_CORRECT = CorrectWords(octets='{}::text COLLATE "C"', row="{t}.tableoid, {t}.ctid")
+_CORRECT = CorrectWords(
+    octets='{}::text COLLATE "C"', row="{t}.tableoid, {t}.ctid",
+    own="({t}.tableoid = {name}::regclass OR EXISTS "
+        "(SELECT FROM pg_class WHERE oid = {name}::regclass AND relkind = 'p'))",
+)  # fmt: skip
 _ACCENTS = "regexp_replace(normalize({}, NFD), '[\u0300-\u036f]', '', 'g')"  # in UTF8 only
 _WORDS = Wording(
     "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,

@@ -254,7 +254,8 @@ def _foreign_keys(table: str, rows: list[Row], keys: dict[str, tuple[str, ...]],
     made = []
     for place, members in enumerate(groups.values()):
         columns = tuple(str(member[3]) for member in members)
-        parent = str(members[0][2])
+        written = str(members[0][2]).casefold()  # a reference need not have its parent's case
+        parent = next((name for name in keys if name.casefold() == written), str(members[0][2]))
         # A reference without columns means the parent's primary key.
         referenced = keys.get(parent, ()) if members[0][4] is None else tuple(str(m[4]) for m in members)
         made.append(ForeignKey(
