@@ -69,6 +69,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                 if pair.hop not in wrong:
                     continue
                 _check_alone(pair)
+                _check_table(tables[pair.hop.writes])
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
                 _check_selected(pair.hop, tables[pair.hop.writes], tasks)
                 fired = triggers_of(engine, session, pair.hop.writes)
@@ -102,6 +103,15 @@ def _check_alone(pair: Pair) -> None:
         raise RequestError(
             f"Rows of {pair.hop.writes} lie in quarantine, and where a row belongs is not for a repair to say.",
             table=str(pair.hop.writes), remedy="Settle the quarantine first.",
+        )  # fmt: skip
+
+
+def _check_table(table: Table) -> None:
+    """Refuse a view: what refers to the table behind it, its triggers and its other columns are not known."""
+    if table.kind != "table":
+        raise RequestError(
+            f"{table.name} is a {table.kind}, and what a change of it reaches is not known.", table=str(table.name),
+            remedy="Repair the table behind it.",
         )  # fmt: skip
 
 

@@ -162,6 +162,10 @@ def test_what_the_job_does_not_select_is_never_deleted(there: str, tmp_path: Pat
         choices = (Choice(choice, where="id < 100" if choice == "narrow" else ""),)
         with pytest.raises(RequestError, match=why):
             wire.repairs(requested(source, target, choices=choices)[0], "full", secrets)
+    target.ask("CREATE VIEW seen AS SELECT id FROM narrow")
+    source.ask("CREATE TABLE seen (id INTEGER NOT NULL PRIMARY KEY)")
+    with pytest.raises(RequestError, match="is a view"):
+        looked(source, target, "seen")
     # Rows of the selection are set right; and rows too many go where the target's integers are narrower.
     target.ask("UPDATE narrow SET word = 'x' WHERE id = 1")
     target.ask("DELETE FROM narrow WHERE id = 300")
