@@ -108,7 +108,7 @@ def _check_alone(pair: Pair) -> None:
 
 def _check_table(table: Table) -> None:
     """Refuse a view: what refers to the table behind it, its triggers and its other columns are not known."""
-    if table.kind != "table":
+    if "view" in table.kind:
         raise RequestError(
             f"{table.name} is a {table.kind}, and what a change of it reaches is not known.", table=str(table.name),
             remedy="Repair the table behind it.",
