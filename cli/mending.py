@@ -5,6 +5,7 @@ Here what verify finds meets what transfer can do.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from ..verify.report import DIFFERENT, Report
 from ..verify.sides import Pair, paired
 from ..verify.wrong import wrong_slices
 
-_STAGING = "ropeway_repair_staging"
+_STAGING = "ropeway_repair_"  # and some digits, so that no table of anybody's is in its place
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _carry_out(found: Repair, source: Address, target: Address, kept: Path | Non
         sides = {pair.hop.writes: pair for pair in pairs if pair.hop.writes in hops}
         for deleting, names in ((True, reversed(order)), (False, [name for name in order if name in linked])):
             for name in names:
-                staged, making = staging_of(engine, hops[name], tables[name], _STAGING)
+                staged, making = staging_of(engine, hops[name], tables[name], _STAGING + secrets.token_hex(4))
                 _hold(loader, name)
                 mender = Mender(engine, loader, staged, _keeper(kept, hops[name]))
                 left = agreed[hops[name].name]

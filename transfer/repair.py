@@ -133,14 +133,12 @@ class Mender:
 
     @contextmanager
     def staging(self, making: str) -> Iterator[None]:
-        """The staging table, for as long as it is needed; one that a killed process left is replaced."""
-        dropping = f"DROP TABLE IF EXISTS {self.engine.relation(self.staged.into)}"
-        self.loader.execute(dropping)
+        """The staging table, for as long as it is needed."""
         self.loader.execute(making)
         try:
             yield
         finally:
-            self.loader.execute(dropping)
+            self.loader.execute(f"DROP TABLE {self.engine.relation(self.staged.into)}")
 
     def mend(self, wrong: Wrong, *, deleting: bool = True, writing: bool = True) -> Tasks:
         """Set rows right in one transaction, or none of them; what was done."""
