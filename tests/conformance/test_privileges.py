@@ -325,3 +325,16 @@ def test_a_grant_on_the_columns_that_are_moved_is_enough(
     other = spot("duckdb", tmp_path, servers)
     moved(reader, other, choices=(choice,))
     assert other.ask("SELECT count(*) FROM staff") == [(900,)]
+
+
+@pytest.mark.parametrize("here", ["mariadb", "mysql"])
+def test_an_account_that_sees_no_column_is_told_what_it_lacks(here: str, tmp_path: Path, servers: Servers) -> None:
+    """SHOW VIEW alone shows a table and its indexes, and none of its columns."""
+    source, target = spot(here, tmp_path, servers), spot("duckdb", tmp_path, servers)
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, w varchar(9), KEY (w))")
+    database = source.url.rpartition("/")[2]
+    source.ask("CREATE USER peeking@'127.0.0.1' IDENTIFIED BY 'x'")
+    source.ask(f"GRANT SHOW VIEW ON {database}.t TO peeking@'127.0.0.1'")
+    weak = Spot(here, f"{here}://peeking:x@{source.url.rpartition('@')[2]}", source.ask)
+    plan = wire.plan(*requested(weak, target))
+    assert "this account lacks SELECT on t" in [one.message for one in plan.findings if one.grade == "blocker"]

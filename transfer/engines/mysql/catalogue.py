@@ -58,7 +58,9 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         rows = _documented(columns[name], documents)
         left = [f"trigger {trigger[1]}" for trigger in triggers[name]]
         kept = [c for c in checks[name] if (name, str(c[1])) not in documents]
-        table = _table(schema, row, rows, indexes[name], foreign[name], left)
+        # An account with SHOW VIEW alone sees a table, its indexes, and none of its columns.
+        seen = (indexes[name], foreign[name]) if rows else ([], [])
+        table = _table(schema, row, rows, *seen, left)
         fields = tuple(
             replace(
                 c,
