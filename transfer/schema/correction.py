@@ -58,7 +58,19 @@ def correction(engine: Quoting, hop: Hop, staging: Relation, columns: Sequence[s
     # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
     same = _same_key(engine, hop, words, target)
     delete = f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {stage} AS s WHERE {same})"
+    if words.row:  # SQLite scans the staging table for each row of EXISTS; 100,000 took minutes
+        inside = " AND ".join([f"({_key(engine, hop, words, target)}) IN (SELECT {_key(engine, hop, words, 's')} "
+                               f"FROM {stage} AS s)", *_own(engine, hop, words, target)])  # fmt: skip
+        delete = f"DELETE FROM {target} WHERE {inside}"
     return Correction(words.heed, matched, update, delete, _surplus(engine, hop, target, stage, words))
+
+
+def _key(engine: Quoting, hop: Hop, words: CorrectWords, on: str) -> str:
+    """The values that `_same_key` compares, of one side."""
+    key = [column for column in hop.columns if column.target in hop.key]
+    plain = [f"{on}.{engine.quote(column.target)}" for column in key]
+    texts = [one for one, column in zip(plain, key, strict=True) if column.canon.form in ("text", "padded")]
+    return ", ".join([*plain, *map(words.octets.format, texts)])
 
 
 def _same_key(engine: Quoting, hop: Hop, words: CorrectWords, on: str) -> str:
