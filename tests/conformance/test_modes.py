@@ -6,14 +6,15 @@ import functools
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from ropeway.cli import wire
+from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import DataError, EngineError, RequestError
-from ropeway.transfer.place import parse
+from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
 from ropeway.verify.report import EQUALS_READ
@@ -198,3 +199,23 @@ def test_into_a_numeric_without_precision(here: str, mode: str, tmp_path: Path, 
     assert outcome.report.equal
     found = target.ask("SELECT id::text, price::text, many::text FROM t ORDER BY 1")
     assert found == [("1", "12345678.90", "9223372036854775807"), ("2", None, "-1"), ("3", "-0.05", None)]
+
+
+@pytest.mark.parametrize("there", ["postgresql", "mariadb", "mysql"])
+def test_a_loader_sees_its_own_rows(there: str, tmp_path: Path, servers: Servers) -> None:
+    """A merge counts what it staged, also where another slice filled the empty staging since this one began."""
+    place, secret = parse(spot(there, tmp_path, servers).url)
+    with ExitStack() as stack:
+        one, other = (
+            stack.enter_context(closing(engine_of(place.scheme).loader(resolve(place, secret)))) for _ in range(2)
+        )
+        one.execute("CREATE TABLE staging (id integer)")
+        one.begin()
+        one.execute("INSERT INTO staging VALUES (1)")
+        one.execute("DELETE FROM staging")
+        other.begin()
+        other.ask("SELECT * FROM staging")
+        one.commit()
+        other.execute("INSERT INTO staging VALUES (2), (3)")
+        assert sorted(other.ask("SELECT id FROM staging")) == [(2,), (3,)]
+        other.rollback()

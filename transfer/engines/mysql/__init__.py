@@ -365,9 +365,7 @@ class MySql:
 
 _NOW = "CURRENT_TIMESTAMP({digits})"
 _OCTETS = "CAST(CONVERT({} USING utf8mb4) AS BINARY)"
-_CORRECT = CorrectWords(
-    "{t} <=> {s}", _OCTETS, joined_update=True, heed="SET foreign_key_checks = 1, unique_checks = 1"
-)
+_CORRECT = CorrectWords("{t} <=> {s}", _OCTETS, joined_update=True, heed="SET foreign_key_checks = 1")
 _UNPADDED = "TRIM(TRAILING ' ' FROM {})"
 _ALIKE = {**ALIKE, "accents": "(CONVERT({} USING utf8mb4) COLLATE utf8mb4_general_ci)"}
 ENGINES = {
