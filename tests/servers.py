@@ -30,6 +30,7 @@ START_S = 60
 USER = "ropeway"
 # Half an hour off, and with summer time: a server that lives in UTC hides a forgotten session pin.
 ZONE_POSTGRESQL, ZONE_MARIADB = "America/St_Johns", "-03:30"
+_MEMORY, _PLENTY = "/dev/shm", 12 << 30  # folders of their own are made there; bytes
 
 
 class Absent(Exception):
@@ -47,9 +48,17 @@ def other_uid() -> int:
 
 def private_folder(name: str) -> Path:
     """Make an empty folder that belongs to the server's uid and that others cannot read."""
-    folder = Path(tempfile.mkdtemp(prefix=f"ropeway-{name}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"ropeway-{name}-", dir=_quick()))
     os.chown(folder, other_uid(), -1)
     return folder
+
+
+def _quick() -> str | None:
+    """Memory, where there is plenty: the suite takes a sixth less time than with the servers' files on a disk."""
+    try:
+        return _MEMORY if shutil.disk_usage(_MEMORY).free >= _PLENTY else None
+    except OSError:
+        return None
 
 
 def free_port() -> int:
