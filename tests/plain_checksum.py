@@ -49,11 +49,11 @@ def text(value: Any, canon: Canon) -> str:
     if form == "time":
         return ("-" if value < 0 else "") + clock(abs(value), 6, digits)
     if form == "binary":
-        return f"{len(value)}:{value.hex().upper()}"
+        return f"{len(value)}|{value.hex().upper()}"
     if form == "uuid" and re.fullmatch("[0-9A-Fa-f-]{36}", value):
         return str(value).lower()
     kept = value.rstrip(" ") if form == "padded" else value
-    return f"{len(kept.encode())}:{kept}"
+    return f"{len(kept.encode())}|{kept}"
 
 
 def number(value: Decimal, digits: int) -> str:

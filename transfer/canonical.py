@@ -22,9 +22,9 @@ FORMS = (
     "instant",  # as timestamp, in UTC
     "time",  # [-]HH:MM:SS and exactly `digits` decimals
     "duration",  # whole microseconds, signed
-    "text",  # octets ':' UTF-8
+    "text",  # octets '|' UTF-8
     "padded",  # as text, without trailing spaces
-    "binary",  # octets ':' upper-case hex
+    "binary",  # octets '|' upper-case hex
     "uuid",  # lower-case 36 characters
 )
 

@@ -19,8 +19,8 @@ from ..transfer.segments import Division
 from .checksum import Sum
 from .report import Report
 
-VERSION = 1
-SPECIFICATION = "docs/checksum.md, version 1"
+VERSION = 2
+SPECIFICATION = "docs/checksum.md, version 2"
 
 
 @dataclass(frozen=True)

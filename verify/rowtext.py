@@ -194,7 +194,7 @@ def _binary(values: Values, digits: int) -> _Parts:
 
 
 def _counts(lengths: pl.Series) -> pl.Series:
-    return lengths.cast(pl.String) + ":"
+    return lengths.cast(pl.String) + "|"
 
 
 def _text(values: Values, digits: int) -> _Parts:

@@ -50,41 +50,50 @@ def checksum_sql(
     `where` is a condition without its keyword. The sums are to be reduced modulo 2^64. With a `division` there is a
     row for each segment, whose name comes first. RequestError if a native type has no canonical text in its form.
     """
-    fields = [_field(name, canon, split(native)) for name, canon, native in columns]
-    row = f"concat_ws('|', {', '.join(fields)})" if fields else "''"
+    cells = [_fields(name, canon, split(native)) for name, canon, native in columns]
+    row = _row(cells) if cells else "''"
     condition = f" WHERE {where}" if where else ""
     high, low = (f"('0x' || substr(h, {start}, 16))::UBIGINT" for start in (1, 17))
     first, last = grouped(division)
-    named = f", {_segment(columns, fields, division)} AS g" if division else ""
+    named = f", {_segment(columns, cells, division)} AS g" if division else ""
     return (
         f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
         f"FROM (SELECT sha256({row}) AS h{named} FROM {table}{condition}) AS s{last}"
     )
 
 
-def _segment(columns: Sequence[tuple[str, Canon, str]], fields: Sequence[str], division: Division) -> str:
+def _segment(
+    columns: Sequence[tuple[str, Canon, str]], cells: Sequence[tuple[str, ...]], division: Division
+) -> str:  # fmt: skip
     if division.step:
-        return f"(({columns[division.places[0]][0]}::BIGINT - {division.low}) // {division.step})::VARCHAR"
-    key = ", ".join([fields[place] for place in division.places] if division.places else fields)
-    return f"left(sha256(concat_ws('|', {key})), {division.digits})"
+        return f"({columns[division.places[0]][0]}::BIGINT - {division.low}) // {division.step}"
+    key = _row([cells[place] for place in division.places] if division.places else cells)
+    return f"left(sha256({key}), {division.digits})"
+
+
+def _row(cells: Sequence[tuple[str, ...]]) -> str:
+    """The fields in a row; concat_ws passes over a text or bytes that are NULL, behind the mark of NULL."""
+    marked = [field for first, *others in cells for field in (f"coalesce({first}, '~')", *others)]
+    return f"concat_ws('|', {', '.join(marked)})"
 
 
 def _is(native: Native, names: str) -> bool:
     return re.fullmatch(names, native.name) is not None
 
 
-def _field(name: str, canon: Canon, native: Native) -> str:
-    """SQL of a column's canonical text, '~' for NULL."""
+def _fields(name: str, canon: Canon, native: Native) -> tuple[str, ...]:
+    """SQL of the fields that a column prints as, NULL for NULL."""
     text = ""
     if canon.form in ("text", "padded"):
         shape = nested(native.text)
         plain = name if _is(native, "varchar") else as_json(shape, name) if shape else f"{name}::VARCHAR"
-        text = _counted(f"rtrim({plain}, ' ')" if canon.form == "padded" else plain)
-    elif canon.form == "uuid" and _is(native, "uuid|varchar"):
-        text = f"{name}::VARCHAR" if _is(native, "uuid") else _shaped(name)
-    elif canon.form == "binary" and _is(native, "blob|geometry"):
+        plain = f"rtrim({plain}, ' ')" if canon.form == "padded" else plain
+        return f"strlen({plain})::VARCHAR", plain
+    if canon.form == "binary" and _is(native, "blob|geometry"):
         octets = f"ST_AsWKB({name})" if _is(native, "geometry") else name
-        text = f"octet_length({octets}) || ':' || hex({octets})"
+        return f"octet_length({octets})::VARCHAR", f"hex({octets})"
+    if canon.form == "uuid" and _is(native, "uuid|varchar"):
+        text = f"{name}::VARCHAR" if _is(native, "uuid") else _shaped(name)
     elif canon.form == "float" and _is(native, f"float|real|double|{_SHORT}"):
         # The sign of a NaN is kept in storage and comes with the bits.
         number = f"{name}::DOUBLE"
@@ -95,16 +104,12 @@ def _field(name: str, canon: Canon, native: Native) -> str:
         text = _moment(name, canon, native)
     if not text:
         raise RequestError(f"DuckDB's {native.text} has no one canonical text of the form {canon.form}", column=name)
-    return f"coalesce({text}, '~')"
-
-
-def _counted(text: str) -> str:
-    return f"strlen({text}) || ':' || {text}"
+    return (text,)
 
 
 def _shaped(text: str) -> str:
     shaped = f"regexp_full_match({text}, '[0-9A-Fa-f-]{{36}}')"
-    return f"CASE WHEN {shaped} THEN lower({text}) ELSE {_counted(text)} END"
+    return f"CASE WHEN {shaped} THEN lower({text}) ELSE strlen({text}) || '|' || {text} END"
 
 
 def _at_least(text: str, have: int, want: int) -> str:

@@ -74,7 +74,7 @@ def checksum_sql(
 
 def _segment(columns: Sequence[tuple[str, Canon, str]], fields: Sequence[str], division: Division) -> str:
     if division.step:
-        return f"cast((cast({columns[division.places[0]][0]} AS signed) - {division.low}) DIV {division.step} AS char)"
+        return f"(cast({columns[division.places[0]][0]} AS signed) - {division.low}) DIV {division.step}"
     key = _joined([fields[place] for place in division.places] if division.places else fields)
     return f"left(sha2({key}, 256), {division.digits})"
 
@@ -98,7 +98,7 @@ def _field(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
         # coalesce(uuid, '~') is a uuid again: NULL, which concat_ws skips
         text = f"cast({name} AS char)" if _is(native, "uuid") else _shaped(_text(name, canon, native, utf8=utf8))
     elif canon.form == "binary" and _is(native, _BINARY):
-        text = f"concat(length({name}), ':', hex({name}))"
+        text = f"concat(length({name}), '|', hex({name}))"
     elif canon.form == "float" and _is(native, f"{_FLOAT}|{_SHORT}"):
         # SQL shows no bits of a double, but a point holds two: its well-known binary form is the byte
         # order (little), four bytes that say "point", x and y.
@@ -128,7 +128,7 @@ def _text(name: str, canon: Canon, native: Native, *, utf8: bool) -> str:
 
 
 def _counted(text: str) -> str:
-    return f"concat(length({text}), ':', {text})"
+    return f"concat(length({text}), '|', {text})"
 
 
 def _shaped(text: str) -> str:
