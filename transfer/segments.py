@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 ROWS = 10_000  # of a segment, about: small enough to be read again, and a thousand of them for ten million rows
 NULL = "NULL"  # the segment of rows whose key is NULL, which SQLite allows in a primary key
+DIGITS = 15  # at most: 4 for ten million rows, and more where few of them are to be told apart
 _SPAN = 1 << 62  # beyond it a difference of two keys may not fit into 64 bits
 
 
@@ -13,7 +14,8 @@ _SPAN = 1 << 62  # beyond it a difference of two keys may not fit into 64 bits
 class Division:
     """How the rows of a table are divided; `places` are those of the key among its columns.
 
-    With a `step`: ranges of a key of one integer, from `low` upwards; a segment is called by its number. Else by the
+    With a `step`: ranges of the key's first column, an integer, from `low` upwards; a segment is called by its number.
+    Else by the
     first `digits` of the hexadecimal SHA-256 of the key's canonical text, or of the whole row's where there is no key:
     independent of collations, and of how keys are distributed. Without digits there is one segment, called ''.
     """
@@ -34,12 +36,12 @@ def grouped(division: Division | None) -> tuple[str, str]:
     return ("g, ", " GROUP BY g") if division else ("", "")
 
 
-def by_range(place: int, low: int, high: int, rows: int) -> Division | None:
-    """Ranges of a key of one integer; None where it spans too much."""
-    if high - low >= _SPAN or not -_SPAN < low <= high < _SPAN:
-        return None
+def by_range(places: tuple[int, ...], low: int, high: int, rows: int) -> Division | None:
+    """Ranges of the key's first column, an integer; None where it spans too much or has too few values."""
     wanted = max(1, -(-rows // ROWS))
-    return Division((place,), low, -(-(high - low + 1) // wanted))
+    if high - low >= _SPAN or not -_SPAN < low <= high < _SPAN or high - low + 1 < wanted:
+        return None
+    return Division(places, low, -(-(high - low + 1) // wanted))
 
 
 def by_digits(places: tuple[int, ...], rows: int) -> Division:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from ..transfer.canonical import Canon
 from ..transfer.repair import Wrong
 from .causes import Beyond, alike, cause
+from .checksum import digests
 from .report import Compared, Difference
 from .rowtext import row_texts
 
@@ -24,12 +25,18 @@ _SHOWN = 200  # characters of a value
 
 @dataclass(frozen=True)
 class _Side:
-    """Rows with their keys and their canonical texts."""
+    """Rows, and the digests of their keys' canonical texts and of their own, which may be a hundred times as long."""
 
     canons: Sequence[Canon]
-    table: pa.Table
+    places: Sequence[int]
     batch: pa.RecordBatch
     frame: pl.DataFrame
+
+    def keys(self, rows: pl.Series) -> pl.Series:
+        """The canonical texts of the keys of some rows, by which people find their way."""
+        keys = self.batch.select([self.batch.schema.names[place] for place in self.places])
+        part = keys.take(pa.array(rows.to_list(), pa.int64()))
+        return row_texts(part, [self.canons[place] for place in self.places])
 
 
 def compare_rows(
@@ -60,6 +67,23 @@ def compare_rows(
         len(missing), len(extra), len(changed), max(source.num_rows, target.num_rows), tuple(columns.most_common()),
         tuple(first),
     )  # fmt: skip
+
+
+def together(parts: Sequence[Compared], most: int) -> Compared:
+    """What comparisons of several sets of rows found, with at most `most` differences, by turns of their columns."""
+    columns: Counter[str] = Counter()
+    told: dict[tuple[str, str], list[Difference]] = {}
+    for part in parts:
+        columns.update(dict(part.columns))
+        for one in part.first:
+            told.setdefault((one.kind, one.column), []).append(one)
+    shares = _shares([*map(len, told.values())], most)
+    kept = {id(one) for share, some in zip(shares, told.values(), strict=True) for one in some[:share]}
+    first = tuple(one for part in parts for one in part.first if id(one) in kept)
+    missing, extra, changed, rows = (
+        sum(getattr(part, name) for part in parts) for name in ("missing", "extra", "changed", "rows")
+    )
+    return Compared(missing, extra, changed, rows, tuple(columns.most_common()), first)
 
 
 def wrong_rows(source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> Wrong:
@@ -109,10 +133,10 @@ def _join(source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: S
 def _side(table: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> _Side:
     batch = _one_batch(table)
     names = [batch.schema.names[place] for place in places]
-    row = row_texts(batch, canons)
-    key = row_texts(batch.select(names), [canons[place] for place in places]) if places else row
+    row = digests(batch, canons)
+    key = digests(batch.select(names), [canons[place] for place in places]) if places else row
     frame = pl.DataFrame({"key": key, "row": row}).with_row_index("place")
-    return _Side(canons, table, batch, frame)
+    return _Side(canons, places or range(len(canons)), batch, frame)
 
 
 def _one_batch(table: pa.Table) -> pa.RecordBatch:
@@ -136,7 +160,17 @@ def _by_key(one: _Side, other: _Side) -> pl.DataFrame:
         .when(pl.col("row") != pl.col("row_right")).then(pl.lit("changed"))
         .otherwise(pl.lit(""))
     )  # fmt: skip
-    return joined.with_columns(kind.alias("kind")).filter(pl.col("kind") != "").sort("key")
+    return _in_order(joined.with_columns(kind.alias("kind")).filter(pl.col("kind") != ""), one, other)
+
+
+def _in_order(wrong: pl.DataFrame, one: _Side, other: _Side) -> pl.DataFrame:
+    """Rows that differ, by their keys; those of the target alone by theirs."""
+    here = pl.col("place").is_not_null()
+    parts = [
+        part.with_columns(side.keys(part[column]).alias("order"))
+        for side, column, part in ((one, "place", wrong.filter(here)), (other, "there", wrong.filter(~here)))
+    ]
+    return pl.concat(parts).sort("order", maintain_order=True).drop("order")
 
 
 def _by_count(one: _Side, other: _Side) -> pl.DataFrame:
@@ -148,7 +182,9 @@ def _by_count(one: _Side, other: _Side) -> pl.DataFrame:
     kind = (
         pl.when(pl.col("there").is_null()).then(pl.lit("missing")).when(pl.col("place").is_null()).then(pl.lit("extra"))
     )
-    return joined.with_columns(kind.otherwise(pl.lit("")).alias("kind")).filter(pl.col("kind") != "").sort("row")
+    return _in_order(
+        joined.with_columns(kind.otherwise(pl.lit("")).alias("kind")).filter(pl.col("kind") != ""), one, other
+    )
 
 
 def _at(side: _Side, rows: pl.Series) -> pa.RecordBatch:
@@ -159,8 +195,8 @@ def _cells(here: pa.RecordBatch, there: pa.RecordBatch, canons: Sequence[Canon])
     """Of each column that differs, by its place, the rows in which it does."""
     found = {}
     for place, (name, canon) in enumerate(zip(here.schema.names, canons, strict=True)):
-        texts = (row_texts(batch.select([name]), [canon]) for batch in (here, there))
-        rows = [row for row, (a, b) in enumerate(zip(*texts, strict=True)) if a != b]
+        one, other = (digests(batch.select([name]), [canon]) for batch in (here, there))
+        rows = (one != other).arg_true().to_list()
         if rows:
             found[place] = rows
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -13,8 +12,9 @@ from ..transfer.errors import DataError
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
 from ..transfer.segments import Division
-from .cells import compare_rows
+from .cells import compare_rows, together
 from .checksum import Sum
+from .closer import Suspects, TooLarge, rows_of_suspects
 from .compare import forms_of, left_out, told
 from .manifest import Manifest, Proof
 from .report import (
@@ -29,10 +29,13 @@ from .report import (
 )  # fmt: skip
 from .segments import differing, stretches, whereabouts
 from .selftest import check_forms
-from .sides import READ_AGAIN, Computed, Pair, Side, division_of, held_by, held_in, key_extents, paired, segments_of
+from .sides import Computed, Pair, Side, computed, division_of, held_by, held_in, key_extents, paired
 
 _TOLD = 100  # differences that are told one by one
 _WORDED = 5  # segments that a reason names
+_LOOKED_AT = 20  # segments whose rows are read again for what is told
+_TOO_LARGE = "the rows of the differing segments are too large to be read again"
+_TWICE_BYTES = 64 << 20  # of rows that are looked at twice more
 
 
 def full(
@@ -96,25 +99,17 @@ def _table(pair: Pair, level: str, settle: float) -> tuple[TableReport, Proof | 
     if level == "count":
         return _counted(pair, empty), None
     division = division_of(hop, one, others[0])
-    expected, held = _computed(pair, division, level)
+    expected, held = computed(pair, division, asked=level == "full")
     if held.refused:
         return replace(empty, claim=DIFFERENT, reason=held.refused), None
     report = _judged(pair, division, expected, held, empty)
     if settle and report.claim == DIFFERENT:
         bad = set(differing(expected.sums, held.sums))
         time.sleep(settle)
-        expected, held = _computed(pair, division, level)
+        expected, held = computed(pair, division, asked=level == "full")
         still = [segment for segment in differing(expected.sums, held.sums) if segment in bad]
         report = _settled(pair, division, replace(report, claim=_equal(expected, held)), still, settle)
     return report, Proof(hop.name, division, expected.sums, held.sums)
-
-
-def _computed(pair: Pair, division: Division, level: str) -> tuple[Computed, Computed]:
-    """The segments of both sides."""
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(segments_of, pair.one, division, asked=level == "full")
-        held = held_in(pair.others, division)
-        return first.result(), held
 
 
 def _equal(expected: Computed, held: Computed) -> str:
@@ -129,16 +124,16 @@ def _settled(pair: Pair, division: Division, report: TableReport, bad: Sequence[
     """
     found = None
     if bad:
-        earlier = pair.rows_in(division, bad[:READ_AGAIN])
+        earlier = pair.rows_in(division, bad[:_LOOKED_AT], _TWICE_BYTES)
         time.sleep(settle)
-        rows = pair.rows_in(division, bad[:READ_AGAIN])
+        rows = pair.rows_in(division, bad[:_LOOKED_AT], _TWICE_BYTES)
         found = rows and earlier and compare_rows(*rows, pair.canons, division.places, _TOLD, earlier)
     said = f"{report.differing_segments:,} segments differed at first"
-    if not bad or (found and not found.count and len(bad) <= READ_AGAIN):
+    if not bad or (found and not found.count and len(bad) <= _LOOKED_AT):
         said += f", and none of their rows for longer than {settle:g} s: somebody writes meanwhile"
         return replace(report, reason=said, found=None, differing_segments=0, stretches=())
     said += f", {len(bad):,} of them after {settle:g} s, too"
-    looked = min(len(bad), READ_AGAIN)
+    looked = min(len(bad), _LOOKED_AT)
     return replace(
         report, claim=DIFFERENT, reason=said, found=found or report.found, differing_segments=len(bad), looked_at=looked
     )
@@ -169,24 +164,29 @@ def _judged(pair: Pair, division: Division, expected: Computed, held: Computed, 
     bad = differing(expected.sums, held.sums)
     total, there = (sum(computed.sums.values(), Sum.zero()) for computed in (expected, held))
     claim = DIFFERENT if bad else _equal(expected, held)
-    found, reason = _looked_at(pair, division, bad[:READ_AGAIN]) if bad else (None, "")
-    if found and not found.count:
+    asked = empty.level == "full"
+    suspects = Suspects.of(pair, division, expected.sums, held.sums, asked=asked).first(_LOOKED_AT)
+    found, reason = _looked_at(suspects) if bad else (None, "")
+    if found and not found.count and not reason:
         reason = "the checksums differ, and not the rows as Ropeway's drivers read them: one of these may be at fault"
     return replace(
         empty, claim=claim, reason=reason, rows_source=total.count, rows_target=there.count,
         left_out=left_out(pair.hop), how=f"source: {expected.how}; target: {held.how}",
         checksum_source=total.text(), checksum_target=there.text(), segments=len({**expected.sums, **held.sums}),
-        differing_segments=len(bad), found=found, looked_at=min(len(bad), READ_AGAIN),
+        differing_segments=len(bad), found=found, looked_at=min(len(bad), _LOOKED_AT),
         stretches=stretches(division, _key(pair.hop, division), expected.sums, held.sums),
     )  # fmt: skip
 
 
-def _looked_at(pair: Pair, division: Division, segments: Sequence[str]) -> tuple[Compared | None, str]:
-    """What the rows of some segments show, or why they could not be held against each other."""
+def _looked_at(suspects: Suspects) -> tuple[Compared | None, str]:
+    """What the rows of some segments show, and why some of them could not be held against each other."""
+    pair, places = suspects.pair, suspects.division.places
+    parts: list[Compared] = []
+    reason = ""
     try:
-        rows = pair.rows_in(division, segments)
+        parts.extend(compare_rows(*rows, pair.canons, places, _TOLD) for rows in rows_of_suspects(suspects))
     except DataError as error:
-        return None, told(error)
-    if rows is None:
-        return None, "the rows of the differing segments are too large to be read again"
-    return compare_rows(*rows, pair.canons, division.places, _TOLD), ""
+        reason = told(error)
+    except TooLarge:
+        reason = _TOO_LARGE
+    return (together(parts, _TOLD) if parts or not reason else None), reason

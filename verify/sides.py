@@ -23,9 +23,7 @@ from .compare import aside, forms_of, told
 from .segments import Segments, added, by_client, by_server, segment_names
 from .selftest import check_forms
 
-_MOST_BYTES = 128 << 20  # of the rows that a side reads again
 SPREAD = 200_000  # rows of a table whose segments several connections compute
-READ_AGAIN = 20  # segments whose rows are read again at a time
 _WHOLE = (Slice(1, Cut()),)
 
 
@@ -83,11 +81,15 @@ class Pair:
     def canons(self) -> list[Canon]:
         return [column.canon for column in self.hop.columns]
 
-    def rows_in(self, division: Division, segments: Sequence[str]) -> tuple[pa.Table, pa.Table] | None:
-        """The source's and the target's rows of some segments; None if they are too many to be held."""
+    def of(self, made: Callable[[Side], Side]) -> Pair:
+        """The pair with another side made of each."""
+        return replace(self, one=made(self.one), others=tuple(map(made, self.others)))
+
+    def rows_in(self, division: Division, segments: Sequence[str], most: int) -> tuple[pa.Table, pa.Table] | None:
+        """The source's and the target's rows of some segments; None if those of a table take more than `most` bytes."""
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(rows_in, self.one, division, segments)
-            there = [rows_in(side, division, segments) for side in self.others]
+            first = pool.submit(rows_in, self.one, division, segments, most)
+            there = [rows_in(side, division, segments, most) for side in self.others]
             here = first.result()
         tables = [table for table in there if table is not None]
         return None if here is None or len(tables) < len(there) else (here, pa.concat_tables(tables))
@@ -129,14 +131,13 @@ def held_by(
 
 
 def division_of(hop: Hop, one: Side, other: Side) -> Division:
-    """Ranges of a key of one integer where both sides can say how it runs, else the first digits of a SHA-256."""
+    """Ranges of the key's first column, an integer, where both sides can say how it runs, else digits of a SHA-256."""
     places = _key(hop)
     sides = [side for side in (one, other) if side.asks]
-    numbers = _is_number(hop, places)
-    found = [_extent(side, places[0] if numbers else None) for side in sides]
-    rows = max([count for _, _, count in found] or [hop.rows, 0])
-    lows, highs = [low for low, _, _ in found if low is not None], [high for _, high, _ in found if high is not None]
-    ranged = by_range(places[0], min(lows), max(highs), rows) if numbers and len(sides) == 2 and lows else None
+    rows = max([_rows(side) for side in sides] or [hop.rows, 0])
+    ends = [_ends(side, places[0]) for side in sides] if len(sides) == 2 and _is_number(hop, places) else []
+    known = [one for one in ends if one]
+    ranged = by_range(places, min(low for low, _ in known), max(high for _, high in known), rows) if known else None
     return ranged or by_digits(places, rows)
 
 
@@ -146,25 +147,35 @@ def _key(hop: Hop) -> tuple[int, ...]:
 
 
 def _is_number(hop: Hop, places: Sequence[int]) -> bool:
-    return len(places) == 1 and hop.columns[places[0]].type.kind in INTEGERS
+    return bool(places) and hop.columns[places[0]].type.kind in INTEGERS
 
 
 def key_extents(pair: Pair) -> list[str]:
     """How a key of one integer runs in the source and in the target, in words; nothing where a side cannot say it."""
     places = _key(pair.hop)
     sides = (pair.one, *pair.others)
-    if len(sides) != 2 or not _is_number(pair.hop, places) or not all(side.asks for side in sides):
+    if len(sides) != 2 or len(places) != 1 or not _is_number(pair.hop, places) or not all(side.asks for side in sides):
         return []
-    found = [_extent(side, places[0]) for side in sides]
-    return ["nowhere" if low is None else f"from {low} to {high}" for low, high, _ in found]
+    found = [_ends(side, places[0]) for side in sides]
+    return ["from {} to {}".format(*ends) if ends else "nowhere" for ends in found]
 
 
-def _extent(side: Side, place: int | None) -> tuple[int | None, int | None, int]:
-    key = side.names([place])[0] if place is not None else "NULL"
+def _ends(side: Side, place: int) -> tuple[int, int] | None:
+    """The first and the last value of a column of integers; None without any. By its index, if it begins one."""
+    (key,) = side.names([place])
+    ((low, high),) = side.session.ask(f"SELECT min({key}), max({key}) FROM {_asked(side)}")
+    return None if low is None else (int(str(low)), int(str(high)))
+
+
+def _rows(side: Side) -> int:
+    """How many rows a side has, about: what its catalogue says of a large table, whose count would take a scan."""
+    known = side.table.rows if side.table else 0
+    return known if known >= SPREAD else int(str(side.session.ask(f"SELECT count(*) FROM {_asked(side)}")[0][0]))
+
+
+def _asked(side: Side) -> str:
     clause = f" WHERE ({side.hop.where})" if side.hop.where else ""
-    on = side.engine.relation(side.relation)
-    ((low, high, rows),) = side.session.ask(f"SELECT min({key}), max({key}), count(*) FROM {on}{clause}")
-    return (None if low is None else int(str(low))), (None if high is None else int(str(high))), int(str(rows))
+    return f"{side.engine.relation(side.relation)}{clause}"
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,14 @@ class Computed:
     how: str
     served: bool
     refused: str = ""
+
+
+def computed(pair: Pair, division: Division, *, asked: bool) -> tuple[Computed, Computed]:
+    """The segments of both sides; the source's by its server if that is `asked`."""
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(segments_of, pair.one, division, asked=asked)
+        held = held_in(pair.others, division)
+        return first.result(), held
 
 
 def held_in(sides: Sequence[Side], division: Division) -> Computed:
@@ -236,11 +255,11 @@ def _of_cut(side: Side, session: Session, division: Division, condition: str) ->
     return by_server(side.engine, session, side.relation, columns, where, division)
 
 
-def rows_in(side: Side, division: Division, segments: Sequence[str]) -> pa.Table | None:
-    """The rows of some segments, by a range of the key or one more pass over the table; None if they are too many."""
+def rows_in(side: Side, division: Division, segments: Sequence[str], most: int) -> pa.Table | None:
+    """The rows of some segments, by ranges of the key or one more pass over the table; None if above `most` bytes."""
     hop, canons, wanted = side.hop, [column.canon for column in side.hop.columns], list(segments)
     if division.step:
-        within = " OR ".join(_range(side, division, segment) for segment in segments)
+        within = " OR ".join(range_of(side, division, segment) for segment in segments)
         hop = replace(hop, where=f"({hop.where}) AND ({within})" if hop.where else within)
     keep: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda batch: batch.filter(  # noqa: E731 - one use
         segment_names(batch, canons, division).is_in(wanted).to_arrow()
@@ -251,13 +270,14 @@ def rows_in(side: Side, division: Division, segments: Sequence[str]) -> pa.Table
     for batch in batches:
         held.append(batch)
         size += batch.nbytes
-        if size > _MOST_BYTES:
+        if size > most:
             return None
     return pa.Table.from_batches(held, schema)
 
 
-def _range(side: Side, division: Division, segment: str) -> str:
-    (key,) = side.names(division.places)
+def range_of(side: Side, division: Division, segment: str) -> str:
+    """The condition of a range's rows, as this side's SQL says it."""
+    (key,) = side.names(division.places[:1])
     if segment == NULL:
         return f"{key} IS NULL"
     first, end = division.bounds(segment)

@@ -80,7 +80,7 @@ TABLE = pa.table({"k": range(-7, 50_000), "w": [None if n % 5 == 0 else f"w{n}" 
 
 
 @pytest.mark.parametrize(
-    "division", [by_range(0, -7, 49_999, 50_007), by_digits((0,), 50_007), by_digits((), 50_007), Division()]
+    "division", [by_range((0,), -7, 49_999, 50_007), by_digits((0,), 50_007), by_digits((), 50_007), Division()]
 )
 def test_segments_add_up_to_the_whole(division: Division) -> None:
     batches = TABLE.to_batches(max_chunksize=7_001)
@@ -94,7 +94,7 @@ def test_segments_add_up_to_the_whole(division: Division) -> None:
 
 
 def test_a_key_that_spans_too_much_has_no_ranges() -> None:
-    assert by_range(0, -(1 << 63), (1 << 63) - 1, 10) is None
+    assert by_range((0,), -(1 << 63), (1 << 63) - 1, 10) is None
 
 
 def test_twins_are_compared_as_multisets() -> None:

@@ -22,7 +22,7 @@ from ...segments import Division, grouped
 from ...specimen import TEXT, Natives
 
 _COLUMNS = 48  # of two fields at most: a function takes 100 arguments
-_NAME = 64  # octets that a name takes at least
+_NAME = 64  # octets, one of them the last: a name takes what is shorter
 _BYTES_TO_INTEGERS = 180000  # the first version that casts bytea to bigint
 
 _INTEGER = "smallint|int2|integer|int|int4|bigint|int8|oid|smallserial|serial|bigserial"
@@ -62,7 +62,7 @@ def checksum_sql(
     server_version: int = 130000,
     utf8: bool = True,
 ) -> str:
-    """A query for (rows, sum of high words, sum of low words, rows without checksum) of a table.
+    """A query for (rows, sum of high words, sum of low words, rows without checksum: 0) of a table.
 
     `table` and the names in `columns` are quoted; each column brings its form and its native type.
     `where` is a condition without its keyword. `server_version` is libpq's number; `utf8` says that
@@ -82,10 +82,7 @@ def checksum_sql(
     texts = f"SELECT {_row(cells)} AS r{named} FROM ({rows}) AS p"
     checksums = f"SELECT {words} AS h{', g' if division else ''} FROM ({texts}) AS t OFFSET '0'"
     first, last = grouped(division)
-    return (
-        f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), count(*) - count(h) "
-        f"FROM ({checksums}) AS s{last}"
-    )
+    return f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), 0 FROM ({checksums}) AS s{last}"
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,9 @@ def _plain(name: str, canon: Canon, native: Native) -> str:
     if canon.form == "padded" and not _is(native, _BLANKED):
         return f"rtrim({name}::text, ' ')"
     if canon.form == "padded":
-        return f"CASE WHEN octet_length({name}) < {_NAME} THEN {name}::name::text ELSE {name}::text END"
+        short = f"{name}::name::text"
+        fits = 0 < 4 * native.argument(0, 0) < _NAME  # a letter takes four octets at most
+        return short if fits else f"CASE WHEN octet_length({name}) < {_NAME} THEN {short} ELSE {name}::text END"
     if canon.form in ("text", "padded", "uuid") and not _is(native, _TEXT):
         return f"{name}::text"
     return f"{name}::numeric" if _is(native, "money") else name
