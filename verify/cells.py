@@ -21,6 +21,7 @@ from .report import Compared, Difference
 from .rowtext import row_texts
 
 _SHOWN = 200  # characters of a value
+_DIGITS = 32  # of a digest: as many bits as a checksum has
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ def _join(source: pa.Table, target: pa.Table, canons: Sequence[Canon], places: S
 def _side(table: pa.Table, canons: Sequence[Canon], places: Sequence[int]) -> _Side:
     batch = _one_batch(table)
     names = [batch.schema.names[place] for place in places]
-    row = digests(batch, canons)
-    key = digests(batch.select(names), [canons[place] for place in places]) if places else row
+    row = digests(batch, canons).str.head(_DIGITS)
+    key = digests(batch.select(names), [canons[place] for place in places]).str.head(_DIGITS) if places else row
     frame = pl.DataFrame({"key": key, "row": row}).with_row_index("place")
     return _Side(canons, places or range(len(canons)), batch, frame)
 

@@ -17,14 +17,17 @@ import numpy as np
 import polars as pl
 import polars_hash as plh
 import pyarrow as pa
+import pyarrow.compute
 
 from ..transfer.canonical import Canon
+from .longtext import LONG, long_digest
 from .rowtext import row_texts
 
 WORD = 1 << 64
 _CHUNK_ROWS = 65_536  # 32,768 cost 15 % more (calls, tables of texts), 131,072 twice the memory
 _CHUNK_BYTES = 1 << 25
 _WORD_ROWS = 2048  # keeps numpy's intermediate arrays below malloc's threshold for mapping pages
+_compute: Any = pyarrow.compute  # pyarrow-stubs 20 know no function of arrays of any type
 _OLDEST = pl.CompatLevel.oldest()  # texts leave Polars as one buffer, not as views
 
 
@@ -73,40 +76,63 @@ def of_batch(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Sum:
     """
     if len(canons) != batch.num_columns:
         raise ValueError(f"{batch.num_columns} columns, but {len(canons)} canonical forms")
-    return sum((_of_texts(row_texts(part, canons)) for part in _chunks(batch)), Sum.zero())
+    return sum((_of_hexed(hexed) for hexed in _hexed(batch, canons)), Sum.zero())
 
 
 def digests(batch: pa.RecordBatch, canons: Sequence[Canon]) -> pl.Series:
-    """The first 128 bits of each row's SHA-256, as hexadecimal digits; texts are held as by `of_batch`."""
-    parts = [_hexed(row_texts(part, canons)).str.head(32) for part in _chunks(batch)]
-    return pl.concat(parts) if parts else pl.Series(dtype=pl.String)
+    """The SHA-256 of each row as hexadecimal digits; texts are held as by `of_batch`."""
+    return pl.concat([pl.Series(dtype=pl.String), *_hexed(batch, canons)])
+
+
+def row_words(hexed: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The high and the low word of each digest."""
+    high, low = (hexed.str.slice(start, 16).str.to_integer(base=16, dtype=pl.UInt64) for start in (0, 16))
+    return high, low
+
+
+def _hexed(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Iterator[pl.Series]:
+    """The digests of the rows, some at a time; of rows with long values one by one, without their texts."""
+    for part in _chunks(batch):
+        if part.num_rows == 1 and part.nbytes > LONG:
+            yield pl.Series([long_digest(part, canons)])
+            continue
+        texts = pl.DataFrame({"row": row_texts(part, canons)})
+        hexed = texts.select(plh.col("row").chash.sha2_256()).to_series()
+        if hexed.null_count():
+            raise AssertionError("a row has no canonical text")  # never skip a row
+        yield hexed
 
 
 def _chunks(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Parts whose texts can be held; a row with long values is one of its own."""
+    start = 0
+    for row in _long_rows(batch) if batch.nbytes > _CHUNK_BYTES else ():
+        yield from _even(batch.slice(start, row - start))
+        yield batch.slice(row, 1)
+        start = row + 1
+    yield from _even(batch.slice(start))
+
+
+def _even(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     width = batch.nbytes // max(batch.num_rows, 1) + 1
     rows = max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // width))
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
 
 
-def row_words(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The high and the low word of each row's SHA-256."""
-    hexed = _hexed(texts)
-    high, low = (hexed.str.slice(start, 16).str.to_integer(base=16, dtype=pl.UInt64) for start in (0, 16))
-    return high, low
+def _long_rows(batch: pa.RecordBatch) -> Sequence[int]:
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for values in batch.columns:
+        if pa.types.is_string(values.type) or pa.types.is_binary(values.type):
+            sizes += _compute.binary_length(values).fill_null(0).to_numpy()
+    found: list[int] = np.flatnonzero(sizes > LONG).tolist()
+    return found
 
 
-def _hexed(texts: pl.Series) -> pl.Series:
-    hexed = pl.DataFrame({"row": texts}).select(plh.col("row").chash.sha2_256()).to_series()
-    if hexed.null_count():
-        raise AssertionError("a row has no canonical text")  # never skip a row
-    return hexed
-
-
-def _of_texts(texts: pl.Series) -> Sum:
-    digits = _hexed(texts).to_arrow(compat_level=_OLDEST)
-    total = Sum(len(texts), 0, 0)
-    for start in range(0, len(texts), _WORD_ROWS):
+def _of_hexed(hexed: pl.Series) -> Sum:
+    digits = hexed.to_arrow(compat_level=_OLDEST)
+    total = Sum(len(hexed), 0, 0)
+    for start in range(0, len(hexed), _WORD_ROWS):
         total += Sum(0, *_words(digits.slice(start, _WORD_ROWS)))
     return total
 

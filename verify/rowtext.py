@@ -29,6 +29,7 @@ _CYCLE = 146_097  # days in 400 years, after which the Gregorian calendar repeat
 _YEAR_1, _YEAR_10000 = -719_162, 2_932_897  # days from 1970-01-01
 _DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 _NAN = 0x7FF8_0000_0000_0000
+_PIECE = 1 << 20  # octets
 _HEX = np.frombuffer(b"".join(b"%02X" % octet for octet in range(256)), np.uint16)
 
 
@@ -178,7 +179,10 @@ def _float(values: Values, digits: int) -> _Parts:
 def _hex(octets: Numbers, ends: Numbers) -> pl.Series:
     """The hex digits of `octets`, a text for each pair of neighbours in `ends`."""
     offsets = _buffer(2 * ends.astype(np.int64))
-    return pl.Series(pa.LargeStringArray.from_buffers(len(ends) - 1, offsets, _buffer(_HEX[octets])))
+    digits = np.empty(len(octets), np.uint16)
+    for start in range(0, len(octets), _PIECE):  # numpy makes eight bytes of each index
+        digits[start : start + _PIECE] = _HEX[octets[start : start + _PIECE]]
+    return pl.Series(pa.LargeStringArray.from_buffers(len(ends) - 1, offsets, _buffer(digits)))
 
 
 def _buffer(numbers: Any) -> pa.Buffer:

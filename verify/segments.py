@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
-import polars_hash as plh
 import pyarrow as pa
 
 from ..transfer.canonical import Canon
@@ -13,9 +12,8 @@ from ..transfer.engine import Engine, Session
 from ..transfer.schema.catalogue import Relation
 from ..transfer.segments import NULL, Division
 from ..transfer.verification import server_sum
-from .checksum import Sum, row_words
+from .checksum import Sum, digests, row_words
 from .report import Stretch
-from .rowtext import row_texts
 
 Segments = dict[str, Sum]
 _STRETCHES = 120  # of a table, at most: what a page draws as a strip
@@ -48,7 +46,7 @@ def by_client(batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], divisi
 
 
 def _of_batch(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> Segments:
-    high, low = row_words(row_texts(batch, canons))
+    high, low = row_words(digests(batch, canons))
     half = pl.lit(1 << 32, dtype=pl.UInt64)  # sums of halves do not overflow
     frame = pl.DataFrame({"segment": segment_names(batch, canons, division), "high": high, "low": low})
     sums = frame.group_by("segment").agg(
@@ -71,9 +69,7 @@ def segment_names(batch: pa.RecordBatch, canons: Sequence[Canon], division: Divi
     if not division.digits:
         return pl.repeat("", batch.num_rows, dtype=pl.String, eager=True)
     names = [batch.schema.names[place] for place in places]
-    texts = row_texts(batch.select(names), [canons[place] for place in places])
-    hexed = pl.DataFrame({"k": texts}).select(plh.col("k").chash.sha2_256()).to_series()
-    return hexed.str.slice(0, division.digits)
+    return digests(batch.select(names), [canons[place] for place in places]).str.head(division.digits)
 
 
 def differing(one: Mapping[str, Sum], other: Mapping[str, Sum]) -> list[str]:

@@ -18,8 +18,8 @@ from plain_checksum import plain_sum, row_text
 from ropeway.transfer.canonical import FORMS, Canon, canon_of
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.types import Type
-from ropeway.verify import checksum
-from ropeway.verify.checksum import Sum, of_batch
+from ropeway.verify import checksum, longtext
+from ropeway.verify.checksum import Sum, digests, of_batch
 
 Values = list[Any]
 
@@ -236,6 +236,28 @@ def test_known_constants() -> None:
     rows = list(zip(*(values for _, values in SAMPLE), strict=True))
     assert sum_of(kinds, rows).text() == "3:c2c50c0e4bdff801b309d4b4a7fb4e27"
     assert sum_of([KINDS["int64"]], [(1,), (2,), (3,)]).text() == "3:8e0151338851ef5ade78df8269c58007"
+
+
+def test_long_rows_have_the_same_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row of all kinds, and of each kind alone, hashed piece by piece."""
+    kinds = [KINDS[name] for name, _ in SAMPLE]
+    rows = list(zip(*(values for _, values in SAMPLE), strict=True))
+    canons = [kind.canon for kind in kinds]
+    batch = batch_of(kinds, rows)
+    expected = digests(batch, canons).to_list()
+    monkeypatch.setattr(longtext, "_PIECE", 2)
+    assert [longtext.long_digest(batch.slice(row, 1), canons) for row in range(len(rows))] == expected
+    monkeypatch.setattr(checksum, "_CHUNK_BYTES", 8)
+    monkeypatch.setattr(checksum, "LONG", 5)
+    assert digests(batch, canons).to_list() == expected
+    texts = [(text,) for text in ("", "a", "abcdefgh", None, "ein Wörtchen   ", "x")]
+    for canon in (Canon("text"), Canon("padded")):
+        part = pa.record_batch([pa.array([text for (text,) in texts])], ["c"])
+        assert of_batch(part, [canon]) == plain_sum(texts, [canon])
+    part = pa.record_batch([pa.array([None if text is None else text.encode() for (text,) in texts])], ["c"])
+    assert of_batch(part, [Canon("binary")]) == plain_sum(
+        [(None if text is None else text.encode(),) for (text,) in texts], [Canon("binary")]
+    )
 
 
 def test_no_columns_and_no_rows() -> None:
