@@ -25,6 +25,7 @@ from shapes import LINEITEM, Shape
 
 import ropeway
 from ropeway.cli.wire import Secrets
+from ropeway.transfer.engine import Session
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Plan
@@ -84,7 +85,9 @@ def _figures(servers: Servers, given: argparse.Namespace) -> Iterator[Figure]:
             yield Figure(f"{name}'s SQL, segments {way}, us of CPU a row", target, spent, min(spent))
     with _twin(servers, f"lineitem_{data.named(given.scale)}") as twin:
         yield from _beside_data_diff(sources["postgresql"], twin, servers, given.repetitions)
-    for here, there, target in (("mariadb", "postgresql", 2.0), ("postgresql", "mariadb", 2.5)):
+    for here, there, target in (
+        ("mariadb", "postgresql", 2.0), ("postgresql", "mariadb", 2.5), ("postgresql", "postgresql", 3.0),
+    ):  # fmt: skip
         yield _after_a_copy(sources[here], there, target, servers, given.repetitions)
 
 
@@ -110,18 +113,24 @@ def _in_flight(url: str, repetitions: int) -> Figure:
 
 def _in_sql(url: str, division: Division, servers: Servers, repetitions: int) -> tuple[float, ...]:
     """CPU of the server, all its processes, for the checksums of a table's segments."""
-    plan, secrets = _planned(url, "duckdb:////tmp/none.duckdb")
-    hop, engine = plan.hops[0], engine_of(plan.source.scheme)
     spent = []
-    with contextlib.closing(engine.connect(resolve(plan.source, secrets.source))) as session:
-        (table,) = engine.tables(session)
-        columns = [(engine.quote(c.source), c.canon, table.column(c.source).native) for c in hop.columns]
-        sql = engine.checksum(session, hop.reads, columns, "", division)
+    with _checksums(url, division) as (session, sql):
         for _ in range(repetitions):
             before = servers.cpu()
             rows = sum(int(str(row[1])) for row in session.ask(sql))
             spent.append((servers.cpu() - before) / rows * 1e6)
     return tuple(spent)
+
+
+@contextlib.contextmanager
+def _checksums(url: str, division: Division) -> Iterator[tuple[Session, str]]:
+    """A session, and the query for the checksums of a table's segments."""
+    plan, secrets = _planned(url, "duckdb:////tmp/none.duckdb")
+    hop, engine = plan.hops[0], engine_of(plan.source.scheme)
+    with contextlib.closing(engine.connect(resolve(plan.source, secrets.source))) as session:
+        (table,) = engine.tables(session)
+        columns = [(engine.quote(c.source), c.canon, table.column(c.source).native) for c in hop.columns]
+        yield session, engine.checksum(session, hop.reads, columns, "", division)
 
 
 @contextlib.contextmanager
@@ -137,20 +146,31 @@ def _twin(servers: Servers, database: str) -> Iterator[str]:
 
 def _beside_data_diff(one: str, other: str, servers: Servers, repetitions: int) -> Iterator[Figure]:
     """`verify --level full` of two equal tables, and data-diff's query on both at once; then of one changed row."""
-    sql, ratios, memory = data_diff(LINEITEM), [], []
     databases = [url.rpartition("/")[2] for url in (one, other)]
+
+    def both(sql: str) -> float:
+        return _seconds(lambda: _at_once([lambda name=name: _asked(servers, name, sql) for name in databases]))  # type: ignore[misc]
+
+    ratios: list[float] = []
+    queries: list[float] = []
+    memory: list[float] = []
+    with _checksums(one, Division((0,), 0, 10_000)) as (_, sql):
+        pass
     for _ in range(repetitions):
-        theirs = _seconds(lambda: _at_once([lambda name=name: _asked(servers, name, sql) for name in databases]))  # type: ignore[misc]
+        theirs = both(data_diff(LINEITEM))
+        queries.append(theirs / both(sql))
         ours = _verified(one, other, servers)
         assert ours["claim"] == "target equals source", ours
         ratios.append(theirs / ours["seconds"])
         memory.append((ours["peak"] - ours["imports"]) / 1e6)
+    yield Figure("data-diff's SQL over ours, time", 1.3, tuple(queries), statistics.median(queries), True)
     yield Figure("data-diff's SQL over verify --level full, time", 1.3, tuple(ratios), statistics.median(ratios), True)
     yield Figure("memory above imports, MB, equal tables", 100, tuple(memory), max(memory))
     _asked(
         servers, TWIN, "UPDATE lineitem SET l_tax = l_tax + 0.01 WHERE l_orderkey = 7 AND l_linenumber = 1 RETURNING 1"
     )
-    named, memory = [], []
+    named: list[float] = []
+    memory = []
     for _ in range(repetitions):
         ours = _verified(one, other, servers)
         assert [found[2] for found in ours["differences"]] == ["l_tax"], ours

@@ -12,7 +12,7 @@ from ...rules import Native, split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
 from .session import alone
-from .types import FAR, NO_FLOAT, NO_NUMBER
+from .types import FAR, NAN, NO_FLOAT, NO_NUMBER
 
 _MONTHS = "(NOT isfinite({c}) OR extract(year FROM {c}) <> 0 OR extract(month FROM {c}) <> 0)"
 _DAYS = "extract(day FROM {c}) <> 0"
@@ -120,7 +120,7 @@ def _numeric(column: Column, native: Native, policies: Mapping[str, str]) -> Ite
         digits = f"max(length(trunc(abs({finite}))::text))"
         yield Question(column, "nan", NO_NUMBER, (f"max(scale({finite}))", digits))
     elif max(native.argument(0, 0), native.argument(1, 0)) - min(native.argument(1, 0), 0) <= _MOST_DIGITS:
-        yield Question(column, "nan", NO_NUMBER)
+        yield Question(column, "nan", NAN)
 
 
 def _first(session: Session, table: Table, source: str, where: str, question: Question) -> str:

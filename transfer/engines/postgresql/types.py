@@ -37,6 +37,7 @@ _TEXT_FORMS = (
 
 # What a profile asks for and a projection changes.
 NO_NUMBER = "({c} = 'NaN' OR {c}::text LIKE '%Inf%')"  # numeric has infinities from version 14 on
+NAN = "{c} = 'NaN'"  # a numeric of a declared precision takes no infinity
 NO_FLOAT = "{c} IN ('NaN', 'Infinity', '-Infinity')"
 _FAR_STAMP = "(NOT isfinite({c}) OR {c} >= '294247-01-01')"  # the last year that 64 bits of microseconds hold whole
 FAR = {
