@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from ..transfer.engine import Engine, Loader
+from ..transfer.engine import Engine, Loader, Session
 from ..transfer.engines import engine_of
 from ..transfer.errors import EngineError, RequestError
 from ..transfer.place import Address
@@ -66,11 +66,13 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
         _check_read(report)
         with paired(plan, source, target, level) as pairs, closing(engine.connect(target)) as session:
             tables = {table.name: table for table in engine.tables(session)}
+            for hop in wrong:
+                _check_table(tables[hop.writes])
+            _check_blockers(engine, session, wrong)
             for pair in pairs:
                 if pair.hop not in wrong:
                     continue
                 _check_alone(pair)
-                _check_table(tables[pair.hop.writes])
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
                 _check_selected(pair.hop, tables[pair.hop.writes], tasks)
                 fired = triggers_of(engine, session, pair.hop.writes)
@@ -88,6 +90,13 @@ def _check(engine: Engine, hops: Sequence[Hop]) -> None:
             f"A repair is one transaction a slice, which {engine.name} has not.", table=str(hops[0].writes),
             remedy="Load the table anew: ropeway run --mode replace.",
         )  # fmt: skip
+
+
+def _check_blockers(engine: Engine, session: Session, hops: Sequence[Hop]) -> None:
+    """What stops a run stops a repair: a table of MyISAM is not rolled back, and row level security hides rows."""
+    found = next((one for one in engine.check_target(session, hops) if one.grade == "blocker"), None)
+    if found:
+        raise RequestError(f"{found.where} cannot be repaired: {found.message}.", remedy=found.remedy)
 
 
 def _check_read(report: Report) -> None:

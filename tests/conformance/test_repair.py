@@ -239,3 +239,15 @@ def test_a_row_that_stays_is_not_lost_by_a_cascade(there: str, tmp_path: Path, s
     with pytest.raises(EngineError, match=r"1 rows of .*tree were to be updated, and 0 were"):
         wire.repair(found, ("cascade",), secrets)
     assert target.ask("SELECT count(*) FROM tree") == [(4,)]
+
+
+@pytest.mark.parametrize("there", MYSQL_FAMILY)
+def test_a_table_that_is_not_rolled_back_is_refused(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    for place, engine in ((source, ""), (target, " ENGINE=MyISAM")):
+        place.ask(f"CREATE TABLE parent (id INTEGER NOT NULL PRIMARY KEY, n INTEGER){engine}")
+        place.ask("INSERT INTO parent VALUES (1, 1)")
+    target.ask("UPDATE parent SET n = 2")
+    with pytest.raises(RequestError, match="cannot be repaired: its engine is MyISAM"):
+        looked(source, target, "parent")
+    assert target.ask("SELECT n FROM parent") == [(2,)]

@@ -332,8 +332,9 @@ class MySql:
         there = {t.name: t.physical.get("engine") for schema in {h.writes.schema for h in hops}
                  for t in self.tables(session, schema)}  # fmt: skip
         return [
-            Finding("blocker", str(hop.writes), f"its engine is {there[hop.writes]}: only InnoDB can take rows and "
-                    "receipt in one transaction", "not-innodb", "ALTER TABLE ... ENGINE = InnoDB mends it.")
+            Finding("blocker", str(hop.writes), f"its engine is {there[hop.writes] or 'that of other tables'}: only "
+                    "InnoDB can take rows and receipt in one transaction", "not-innodb",
+                    "ALTER TABLE ... ENGINE = InnoDB mends it.")
             for hop in hops
             if there.get(hop.writes, "InnoDB") != "InnoDB"
         ]  # fmt: skip
