@@ -91,7 +91,11 @@ def reaches(hop: Hop, tasks: Tasks, tables: Sequence[Table], triggers: Sequence[
 def reaches_outside(
     engine: Engine, session: Session, hop: Hop, tasks: Tasks, tables: Sequence[Table]
 ) -> Iterator[Reach]:  # fmt: skip
-    """Foreign keys of tables that the catalogue does not list, as of another database: what they do is not known."""
+    """What is not known of: foreign keys of tables that the catalogue does not list, and triggers that it hides."""
+    shows = getattr(engine, "shows_triggers", None)
+    if shows and not shows(session, hop.writes):
+        what = f"writing to {hop.writes} may fire triggers, which this account is not shown (GRANT TRIGGER would)"
+        yield Reach("triggers", what)
     known = {f"foreign key {key.name}" for table in tables for key in table.foreign_keys}
     found = dict.fromkeys(str(row[0]) for row in session.ask(engine.referenced(hop.writes)))
     if tasks.delete or tasks.update:

@@ -116,6 +116,8 @@ def verify(
         raise typer.BadParameter("--manifest and --against exclude each other.")
     if repair and (against or manifest):
         raise typer.BadParameter("--repair compares two places; --manifest and --against exclude it.")
+    if repair and settle:
+        raise typer.BadParameter("--repair is for a target that nobody writes to meanwhile; --settle excludes it.")
     level = level or asked.verify
     if repair:
         report, shape = _repaired(asked, level, allow, yes=yes)

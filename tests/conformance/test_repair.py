@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pyarrow as pa
 import pytest
@@ -251,3 +253,26 @@ def test_a_table_that_is_not_rolled_back_is_refused(there: str, tmp_path: Path, 
     with pytest.raises(RequestError, match="cannot be repaired: its engine is MyISAM"):
         looked(source, target, "parent")
     assert target.ask("SELECT n FROM parent") == [(2,)]
+
+
+@pytest.mark.parametrize("there", MYSQL_FAMILY)
+def test_triggers_that_the_account_is_not_shown(there: str, tmp_path: Path, servers: Servers) -> None:
+    """Both servers list triggers for who has the privilege of that name, and fire them for everybody."""
+    source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
+    for place in (source, target):
+        place.ask("CREATE TABLE parent (id INTEGER NOT NULL PRIMARY KEY, n INTEGER)")
+        place.ask("INSERT INTO parent VALUES (1, 1)")
+    target.ask("UPDATE parent SET n = 2")
+    url = urlsplit(target.url)
+    database, name = url.path.strip("/"), f"mender_{url.path[-6:].replace('/', '')}"
+    target.ask(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'word'")
+    rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER"
+    target.ask(f"GRANT {rights} ON `{database}`.* TO {name}@'127.0.0.1'")
+    mender = replace(target, url=urlunsplit(url._replace(netloc=f"{name}:word@127.0.0.1:{url.port}")))
+    found, secrets = looked(source, mender, "parent")
+    with pytest.raises(RequestError, match="may fire triggers, which this account is not shown"):
+        wire.repair(found, (), secrets)
+    target.ask(f"GRANT TRIGGER ON `{database}`.parent TO {name}@'127.0.0.1'")
+    found, secrets = looked(source, mender, "parent")
+    assert wire.repair(found, (), secrets).equal
+    target.ask(f"DROP USER {name}@'127.0.0.1'")

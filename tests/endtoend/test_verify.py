@@ -60,3 +60,4 @@ def test_a_repair_is_shown_and_then_done(shell: Shell) -> None:
     assert ask(shell.folder / "out.sqlite", "SELECT w FROM t") == [("a",)]
     assert shell.json(*WORDS)["equal"]
     assert "is none of cascade, triggers" in shell(*WORDS, "--repair", "--allow", "all", status=2).stderr
+    assert "--settle excludes it" in shell(*WORDS, "--repair", "--settle", "1", status=2).stderr

@@ -270,6 +270,9 @@ class MySql:
         named = [table.name for table in tables if table.kind != "query"]
         return rights.to_read(session, named, consistency, objects=objects)
 
+    def shows_triggers(self, session: Session, relation: Relation) -> bool:
+        return rights.shows_triggers(session, relation)
+
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
         del tables
         return rights.unseen(session)

@@ -127,6 +127,12 @@ def to_read(session: Session, tables: Sequence[Relation], consistency: str, *, o
     return rights
 
 
+def shows_triggers(session: Session, relation: Relation) -> bool:
+    """Whether this account is shown a table's triggers: both servers list them for who may make them, and no others."""
+    held = Held(session)
+    return held.has("TRIGGER", relation.schema or held.database, relation.table)
+
+
 def _has_positions(session: Session) -> bool:
     """Whether a snapshot knows its place in the binary log, which needs no privilege (MariaDB, its log on)."""
     return any(value for _, value in session.ask("SHOW STATUS LIKE 'binlog_snapshot_file'"))
