@@ -112,12 +112,7 @@ def verify(
     """  # fmt: skip
     from ..shapes import verify_shape
 
-    if against and manifest:
-        raise typer.BadParameter("--manifest and --against exclude each other.")
-    if repair and (against or manifest):
-        raise typer.BadParameter("--repair compares two places; --manifest and --against exclude it.")
-    if repair and settle:
-        raise typer.BadParameter("--repair is for a target that nobody writes to meanwhile; --settle excludes it.")
+    _check_together(against, manifest, settle, repair=repair)
     level = level or asked.verify
     if repair:
         report, shape = _repaired(asked, level, allow, yes=yes)
@@ -132,6 +127,15 @@ def verify(
     _keep(shape, html)
     say.data(shape)
     _judge(report)
+
+
+def _check_together(against: Path | None, manifest: Path | None, settle: float, *, repair: bool) -> None:
+    if against and manifest:
+        raise typer.BadParameter("--manifest and --against exclude each other.")
+    if repair and (against or manifest):
+        raise typer.BadParameter("--repair compares two places; --manifest and --against exclude it.")
+    if repair and settle:
+        raise typer.BadParameter("--repair is for a target that nobody writes to meanwhile; --settle excludes it.")
 
 
 def _keep(shape: dict[str, Any], html: Path | None) -> None:
