@@ -210,15 +210,16 @@ def _hold(loader: Loader, name: Relation) -> None:
 def _keeper(folder: Path | None, hop: Hop) -> Callable[[pa.RecordBatch], None]:
     """Puts rows of a table into an Arrow file of its name before they are changed or deleted.
 
-    A file each time, whole before the statement runs: a killed process leaves none without its end.
+    A file each time, whole before the statement runs: a killed process leaves none without its end. All those of a
+    table are the parts of one, in a folder that a run reads as its source.
     """
 
     def keep(rows: pa.RecordBatch) -> None:
         if folder is None:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        stem = quote(str(hop.writes), safe=" ")
-        file = next(f for n in count(1) if not (f := folder / f"{stem} {n}.arrow").exists())
+        parts = folder / quote(str(hop.writes), safe=" ")
+        parts.mkdir(parents=True, exist_ok=True)
+        file = next(f for n in count(1) if not (f := parts / f"{n}.arrow").exists())
         with pa.ipc.new_file(str(file), rows.schema) as writer:
             writer.write_batch(rows)
 

@@ -120,6 +120,25 @@ def test_merge_counts(make: Callable[[str, Rows], str], target: Spot) -> None:
     assert tuple(map(sum, zip(*figures, strict=True))) == (1, 1, 1)
 
 
+def test_a_merge_tells_values_by_their_octets(tmp_path: Path, target: Spot) -> None:
+    """Where the column's collation takes them for equal, a letter's case and a space at the end are changes, too."""
+    folds = dict.fromkeys(("sqlite", "duckdb"), "VARCHAR(20) COLLATE NOCASE") | {"postgresql": "citext"}
+    if target.engine == "postgresql":
+        target.ask("CREATE EXTENSION citext")
+    source = tmp_path / "source.sqlite"
+    with closing(sqlite3.connect(source)) as connection, connection:
+        connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name VARCHAR(20))")
+        connection.executemany("INSERT INTO item VALUES (?, ?)", [(1, "Word"), (2, "word "), (3, "word"), (4, None)])
+    fold = folds.get(target.engine, "VARCHAR(20) COLLATE utf8mb4_general_ci")
+    target.ask(f"CREATE TABLE item (id INTEGER PRIMARY KEY, name {fold})")
+    target.ask("INSERT INTO item VALUES (1, 'word'), (2, 'word'), (3, 'word'), (4, NULL)")
+    outcome = run(f"sqlite:///{source}", target, "merge")
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT id, name FROM item ORDER BY id") == [(1, "Word"), (2, "word "), (3, "word"), (4, None)]
+    assert sum(r.updated for r in outcome.receipts if r.slice) == 2
+
+
 def test_merged_rows_are_proven_among_others(make: Callable[[str, Rows], str], target: Spot) -> None:
     run(make("first", FIRST), target, "create")
     outcome = run(make("second", SECOND), target, "merge")

@@ -98,11 +98,22 @@ def test_a_repair_sets_right(there: str, tmp_path: Path, servers: Servers) -> No
     assert wire.repair(found, (), secrets, tmp_path / "kept").equal
     assert {name: sorted(map(repr, target.ask(f"SELECT * FROM {name}"))) for name in TABLES} == before
     assert not [name for (name,) in _tables(target) if "repair" in name]
-    kept = kept_rows(tmp_path, "parent 1")
+    kept = kept_rows(tmp_path, "parent/1")
     assert {"id": 900, "word": "x"}.items() <= kept[0].items()
-    kept = kept_rows(tmp_path, "loose *")
+    kept = kept_rows(tmp_path, "loose/*")
     assert sorted(str(row["word"]) for row in kept) == ["A", "None", "a", "a"]
     assert not looked(source, target)[0].tables
+    brought_back(tmp_path / "kept", target, "parent")
+    rows = target.ask("SELECT id, word FROM parent WHERE id IN (3, 7, 350, 900) ORDER BY id")
+    assert rows == [(3, "wörd 3"), (7, "wörd 7 "), (350, None), (900, "x")]
+
+
+def brought_back(folder: Path, target: Spot, table: str) -> None:
+    """What a repair kept of a table, merged into it again."""
+    (name,) = (one.name for one in folder.iterdir() if one.name.endswith(table))
+    kept = replace(target, engine="arrow", url=f"arrow:///{folder}")
+    request, secrets = requested(kept, target, choices=(Choice(name, to=name),), mode="merge")
+    assert wire.run(request, secrets).report
 
 
 def _tables(place: Spot) -> list[tuple[str, ...]]:

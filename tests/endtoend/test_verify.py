@@ -60,4 +60,7 @@ def test_a_repair_is_shown_and_then_done(shell: Shell) -> None:
     assert ask(shell.folder / "out.sqlite", "SELECT w FROM t") == [("a",)]
     assert shell.json(*WORDS)["equal"]
     assert "is none of cascade, triggers" in shell(*WORDS, "--repair", "--allow", "all", status=2).stderr
+    (folder,) = (shell.folder / ".ropeway" / "repairs").iterdir()
+    shell("run", "--source", f"arrow:///{folder}", *TARGET, "--table", "t", "--mode", "merge")  # takes it back
+    assert ask(shell.folder / "out.sqlite", "SELECT w FROM t") == [("b",)]
     assert "--settle excludes it" in shell(*WORDS, "--repair", "--settle", "1", status=2).stderr

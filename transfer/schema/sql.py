@@ -169,10 +169,25 @@ def index_columns(engine: Quoting, index: Index) -> str:
 
 @dataclass(frozen=True)
 class MergeWords:
-    """How an engine says that two values differ, and how it updates from another table."""
+    """How an engine says that two values differ, and how it updates from another table.
+
+    `octets` is what a text is compared by, whatever its collation: where 'a' is also 'A' and 'a ', these are changes.
+    """
 
     differs: str = "{t} IS DISTINCT FROM {s}"
+    octets: str = "{}"
     joined_update: bool = False
+
+
+def _changed(engine: Quoting, hop: Hop, words: MergeWords) -> str:
+    """The condition that a value beside the key is another one."""
+    found = []
+    for column in hop.columns:
+        if column.target not in hop.key:
+            value = words.octets if column.canon.form in ("text", "padded", "uuid") else "{}"
+            one, other = (value.format(f"{side}.{engine.quote(column.target)}") for side in ("t", "s"))
+            found.append(words.differs.format(t=one, s=other))
+    return f"({' OR '.join(found)})" if found else "1 = 0"
 
 
 def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, words: MergeWords) -> tuple[str, ...]:
@@ -181,8 +196,7 @@ def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, wor
     columns = [column.target for column in hop.columns]
     others = [name for name in columns if name not in hop.key]
     join = " AND ".join(f"t.{engine.quote(k)} = s.{engine.quote(k)}" for k in hop.key)
-    changed = " OR ".join(words.differs.format(t=f"t.{engine.quote(c)}", s=f"s.{engine.quote(c)}") for c in others)
-    changed = f"({changed})" if changed else "1 = 0"
+    changed = _changed(engine, hop, words)
     keys, every = names(engine, hop.key), names(engine, columns)
     sets = ", ".join(
         f"{'t.' if words.joined_update else ''}{engine.quote(c)} = s.{engine.quote(c)}" for c in others or hop.key

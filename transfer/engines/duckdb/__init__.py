@@ -214,7 +214,7 @@ class DuckDb:
         return ddl.swap(self, relation, shadow, kept)
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        return merge(self, hop, staging, preimages, MergeWords())
+        return merge(self, hop, staging, preimages, MergeWords(octets="encode({}::VARCHAR)"))
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
         return correction(self, hop, staging, columns, CorrectWords(octets="encode({}::VARCHAR)", row="{t}.rowid"))

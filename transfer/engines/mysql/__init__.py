@@ -239,7 +239,7 @@ class MySql:
         return ddl.swap(relation, shadow, kept)
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        return merge(self, hop, staging, preimages, MergeWords("NOT ({t} <=> {s})", joined_update=True))
+        return merge(self, hop, staging, preimages, MergeWords("NOT ({t} <=> {s})", _OCTETS, joined_update=True))
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
         return correction(self, hop, staging, columns, _CORRECT)

@@ -311,7 +311,7 @@ class PostgreSql:
         return ddl.swap(self, relation, shadow, kept)
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        return merge(self, hop, staging, preimages, MergeWords())
+        return merge(self, hop, staging, preimages, MergeWords(octets='{}::text COLLATE "C"'))
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
         return correction(self, hop, staging, columns, _CORRECT)

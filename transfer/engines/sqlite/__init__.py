@@ -217,7 +217,7 @@ class Sqlite:
         )
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        return merge(self, hop, staging, preimages, MergeWords("{t} IS NOT {s}"))
+        return merge(self, hop, staging, preimages, MergeWords("{t} IS NOT {s}", "{} COLLATE BINARY"))
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
         return correction(self, hop, staging, columns, _CORRECT)
