@@ -53,12 +53,16 @@ class Receipt:
     seconds: float = 0.0
 
 
-class Session(Protocol):
-    """A control connection: outside begin/commit each statement commits by itself."""
+class Asked(Protocol):
+    """Whatever answers queries: a control connection, or a reader at its instant."""
 
     def ask(self, sql: str) -> list[Row]:
         """All rows of a small query."""
         ...
+
+
+class Session(Asked, Protocol):
+    """A control connection: outside begin/commit each statement commits by itself."""
 
     def execute(self, sql: str) -> int:
         """Run a statement; the number of rows it changed (-1 if the engine does not say)."""
@@ -73,8 +77,8 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-class Reader(Protocol):
-    """One stream at a time, at its source's instant."""
+class Reader(Asked, Protocol):
+    """One stream, or one question, at a time, at its source's instant."""
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         """The slice's rows as batches of exactly the hop's column types, in order of nothing.
@@ -85,14 +89,6 @@ class Reader(Protocol):
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         """The slice in the hop's raw form, undecoded."""
-        ...
-
-    def ask(self, sql: str) -> list[Row]:
-        """A small query at the same instant."""
-        ...
-
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        """A slice's checksum, computed by the source's own server; '' where it cannot."""
         ...
 
     def count(self, hop: Hop) -> int:
@@ -371,7 +367,7 @@ class Engine(Protocol):
         ...
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
         """SQL giving (count, high, low, unchecksummed), of each segment behind its name; '' where the engine cannot."""
@@ -381,7 +377,7 @@ class Engine(Protocol):
         """The version that the server or library tells of itself; '' where it has none."""
         ...
 
-    def specimen(self, session: Session, canon: Canon) -> str:
+    def specimen(self, session: Asked, canon: Canon) -> str:
         """As `checksum`, of the specimen of a form (transfer/specimen.py); '' where this place cannot hold it."""
         ...
 

@@ -28,7 +28,8 @@ class ColumnPlan:
 
     `base` is what the target's rules see where `native` is a type that a user made; see `stored`. A `computed` column
     is not loaded: the target generates its values, and verification compares them with the source's. Where there is a
-    `zone`, the source has its wall clock and the type is an instant; see zones.py.
+    `zone`, the source has its wall clock and the type is an instant; see zones.py. `declared` is the source's own type,
+    by which its server is asked for checksums.
     """
 
     source: str
@@ -44,6 +45,7 @@ class ColumnPlan:
     computed: bool = False
     zone: str = ""
     zone_rule: str = ""
+    declared: str = ""
 
     @property
     def stored(self) -> str:

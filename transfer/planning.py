@@ -257,6 +257,7 @@ def _column_plan(
         project=rule.projected(meaning.native or column.native, quoted), fidelity=fidelity, why=why,
         canon=canon_of(meaning), nullable=column.nullable or rule.nulls,
         base="" if not same else meaning.native if ends.target.loose else column.base,
+        declared=column.base or column.native,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from .progress import Progress
 from .refusal import explained
 from .resume import Standing, proof_of, standing
 from .start import begin
+from .verification import source_sum
 from .violation import made
 
 _LIBRARIES = 250 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
@@ -402,7 +403,7 @@ class _Mover:
     ) -> Receipt | None:
         tally = Tally(hop)
         if hop.raw and self._job.plan.checksum:
-            tally.server_sum = reader.checksum(hop, part)
+            tally.server_sum = source_sum(self._job.source, reader, hop, part)
         with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
             return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
 

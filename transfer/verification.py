@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -10,13 +10,18 @@ from typing import Any
 import pyarrow as pa
 
 from .calls import function_of
-from .engine import Engine, Row, Session
+from .canonical import Canon
+from .engine import Asked, Engine, Reader, Row, Session
 from .errors import EngineError
 from .flow import flow
 from .place import Address
 from .plan import Call, Cut, Hop, Slice
 from .rules import read_rule, split
 from .schema.catalogue import Relation
+from .schema.sql import where_of
+from .segments import Division
+from .specimen import specimens
+from .types import Fidelity
 
 MODULUS = 1 << 64
 _BATCH_BYTES = 2 << 20
@@ -35,6 +40,44 @@ def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool, wh
         return int(str(rows)), ""
     answer = session.ask(sql)[0]
     return int(str(answer[0])), server_sum(answer)
+
+
+def unasked(hop: Hop) -> str:
+    """Why a source's own server cannot be asked for checksums of what a hop reads; '' if the plan is not in the way."""
+    if hop.query or hop.limit:
+        return "a query is read" if hop.query else "a rehearsal reads a part"
+    zoned = next((column for column in hop.columns if column.zone), None)
+    if zoned:
+        return f"{zoned.source} is converted from the wall clock of {zoned.zone} on its way"
+    lossy = next((column for column in hop.columns if column.fidelity is Fidelity.LOSSY), None)
+    if lossy:
+        return f"the values of {lossy.source} are changed on their way"
+    return "" if all(column.declared for column in hop.columns) else "an earlier version of Ropeway planned it"
+
+
+def source_sum(engine: Engine, reader: Reader, hop: Hop, part: Slice) -> str:
+    """A slice's checksum by the source's own server, at the reader's instant; '' where it computes none."""
+    if hop.query or (unasked(hop) and not hop.raw):
+        return ""
+    columns = [(engine.quote(c.source), c.canon, c.declared or c.stored) for c in hop.columns]
+    where = where_of(engine, hop, part).removeprefix(" WHERE ")
+    # As one segment, for without any MySQL's family says nothing: a target it would rather have read back.
+    sql = engine.checksum(reader, hop.reads, columns, where, Division())
+    if not sql:
+        return ""
+    _, *answer = next(iter(reader.ask(sql)), ("", 0, 0, 0, 0))
+    return "" if int(str(answer[-1])) else server_sum(tuple(answer))
+
+
+def otherwise_written(
+    engine: Engine, asked: Asked, forms: Collection[str], total: Callable[[pa.RecordBatch, Sequence[Canon]], Any]
+) -> str:
+    """The first of these forms of whose specimen a server's checksum is not the client's; '' if there is none."""
+    for canon, batch in specimens():
+        sql = engine.specimen(asked, canon) if canon.form in forms else ""
+        if sql and server_sum(asked.ask(sql)[0]) != total(batch, [canon]).text():
+            return canon.form
+    return ""
 
 
 def server_sum(answer: Row) -> str:

@@ -286,9 +286,6 @@ class MemoryReader:
         held = self._tables.get(counted_table(sql))
         return [(held.num_rows if held else 0,)]
 
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        return ""
-
     def count(self, hop: Hop) -> int:
         batches: Iterator[pa.RecordBatch] = iter(self._table(hop).to_batches())
         if hop.where:

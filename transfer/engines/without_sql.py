@@ -10,7 +10,7 @@ from typing import Literal
 import pyarrow as pa
 
 from ..canonical import Canon
-from ..engine import Bounds, Build, Session
+from ..engine import Asked, Bounds, Build, Session
 from ..errors import EngineError, RequestError
 from ..place import Address
 from ..plan import ColumnPlan, Cut, Finding, Hop, Statement
@@ -131,7 +131,7 @@ class WithoutSql:
         return Correction("", "", "", "", "")
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
         return ""
@@ -139,7 +139,7 @@ class WithoutSql:
     def version(self, session: Session) -> str:
         return ""
 
-    def specimen(self, session: Session, canon: Canon) -> str:
+    def specimen(self, session: Asked, canon: Canon) -> str:
         return ""
 
     def rights_to_read(

@@ -11,7 +11,7 @@ from typing import Literal
 import duckdb
 
 from ...canonical import Canon
-from ...engine import Bounds, Build, Failure, Loader, Session, Source
+from ...engine import Asked, Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
@@ -220,7 +220,7 @@ class DuckDb:
         return correction(self, hop, staging, columns, CorrectWords(octets="encode({}::VARCHAR)", row="{t}.rowid"))
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
         try:
@@ -231,7 +231,7 @@ class DuckDb:
     def version(self, session: Session) -> str:
         return str(session.ask("SELECT version()")[0][0])
 
-    def specimen(self, session: Session, canon: Canon) -> str:
+    def specimen(self, session: Asked, canon: Canon) -> str:
         del session
         return checksum_sql(*as_table(SPECIMENS, canon))
 

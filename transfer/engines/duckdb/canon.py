@@ -67,6 +67,8 @@ def _segment(
 ) -> str:  # fmt: skip
     if division.step:
         return f"({columns[division.places[0]][0]}::BIGINT - {division.low}) // {division.step}"
+    if not division.digits:
+        return "''"
     key = _row([cells[place] for place in division.places] if division.places else cells)
     return f"left(sha256({key}), {division.digits})"
 

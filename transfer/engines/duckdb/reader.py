@@ -16,11 +16,9 @@ from ...engine import Reader, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Hop, Slice
-from ...schema.sql import count, select, where_of
-from ...verification import server_sum
+from ...schema.sql import count, select
 from ..alphabet import field_of
 from ..exact import Values, exactly, extremes, first_refused, key_of
-from .canon import checksum_sql
 from .connection import THREADS, Use, is_short_of_memory
 from .raw import AT, INFINITE, finite, written
 from .types import is_lengthless
@@ -106,13 +104,6 @@ class DuckReader:
             return self._cursor.execute(sql).fetchall()
         except duckdb.Error as error:
             raise EngineError(f"DuckDB: {error}") from error
-
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        relation = self._engine.relation(hop.reads)
-        natives = {str(name): str(native) for name, native, *_ in self.ask(f"DESCRIBE {relation}")}
-        columns = [(self._engine.quote(c.source), c.canon, natives[c.source]) for c in hop.columns]
-        where = where_of(self._engine, hop, part).removeprefix(" WHERE ")
-        return server_sum(self.ask(checksum_sql(relation, columns, where))[0])
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))

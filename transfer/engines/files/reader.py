@@ -66,9 +66,6 @@ class FileReader:
     def ask(self, sql: str) -> list[Row]:
         return [(self._found.rows(counted_table(sql)),)]
 
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        return ""
-
     def count(self, hop: Hop) -> int:
         """Counted in the files, not by receipts."""
         form, root = self._found.form, self._found.root

@@ -11,7 +11,7 @@ from typing import Literal
 import pymysql
 
 from ...canonical import Canon
-from ...engine import Bounds, Build, Failure, Loader, Session, Source
+from ...engine import Asked, Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
@@ -245,7 +245,7 @@ class MySql:
         return correction(self, hop, staging, columns, _CORRECT)
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
         """Segments alone: a whole table is read back in two thirds of the time that the server's SHA-256 takes."""
@@ -259,7 +259,7 @@ class MySql:
     def version(self, session: Session) -> str:
         return str(session.ask("SELECT VERSION()")[0][0])
 
-    def specimen(self, session: Session, canon: Canon) -> str:
+    def specimen(self, session: Asked, canon: Canon) -> str:
         del session
         return checksum_sql(*as_table(SPECIMENS, canon))
 

@@ -75,6 +75,8 @@ def checksum_sql(
 def _segment(columns: Sequence[tuple[str, Canon, str]], fields: Sequence[str], division: Division) -> str:
     if division.step:
         return f"(cast({columns[division.places[0]][0]} AS signed) - {division.low}) DIV {division.step}"
+    if not division.digits:
+        return "''"
     key = _joined([fields[place] for place in division.places] if division.places else fields)
     return f"left(sha2({key}, 256), {division.digits})"
 

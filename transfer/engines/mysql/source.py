@@ -74,9 +74,6 @@ class MySqlReader:
     def ask(self, sql: str) -> list[Row]:
         return self.session.ask(sql)
 
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        return ""
-
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 
 from ...canonical import Canon
-from ...engine import Bounds, Build, Failure, Loader, Session, Source
+from ...engine import Asked, Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
@@ -317,7 +317,7 @@ class PostgreSql:
         return correction(self, hop, staging, columns, _CORRECT)
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
         version, utf8 = _writes(session)
@@ -330,7 +330,7 @@ class PostgreSql:
     def version(self, session: Session) -> str:
         return str(session.ask("SHOW server_version")[0][0])
 
-    def specimen(self, session: Session, canon: Canon) -> str:
+    def specimen(self, session: Asked, canon: Canon) -> str:
         version, utf8 = _writes(session)
         if canon.form == "text" and not utf8:
             return ""  # not every letter of it is in the database's encoding
@@ -380,7 +380,7 @@ class PostgreSql:
         return next((kind for prefix, kind in _STATES if state.startswith(prefix)), "other")
 
 
-def _writes(session: Session) -> tuple[int, bool]:
+def _writes(session: Asked) -> tuple[int, bool]:
     """The server's version, and whether the database is encoded in UTF-8."""
     ((version, encoding),) = session.ask(
         "SELECT current_setting('server_version_num'), current_setting('server_encoding')"

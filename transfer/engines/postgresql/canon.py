@@ -102,6 +102,8 @@ class _Cell:
 def _segment(cells: Sequence[_Cell], division: Division) -> str:
     if division.step:
         return f"(c{division.places[0]}::bigint - {division.low}) / {division.step}"
+    if not division.digits:
+        return "''"
     key = _row([cells[place] for place in division.places] if division.places else cells)
     return f"left(encode(sha256(textsend({key})), 'hex'), {division.digits})"
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from ...engine import Ledger, Row, Session
+from ...engine import Asked, Ledger, Row
 from ...errors import EngineError
 from ...ledger import SqlLedger, Words
 from ...place import Address, redact
@@ -128,7 +128,7 @@ def qualified(relation: Relation) -> str:
     return schema + double_quoted(relation.table)
 
 
-def alone(session: Session, relation: Relation) -> str:
+def alone(session: Asked, relation: Relation) -> str:
     """A table as a query reads its own rows: those of tables that inherit from it are theirs.
 
     A partitioned table has no rows of its own, and is read whole. Asked by its name, which takes no right: to_regclass

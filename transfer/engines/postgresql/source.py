@@ -15,8 +15,7 @@ from ...errors import EngineError
 from ...place import Address
 from ...plan import Cut, Hop, Slice
 from ...schema.catalogue import Relation
-from ...schema.sql import count, select, where_of
-from ...verification import server_sum
+from ...schema.sql import count, select
 from .copy import cancel_reader, close_reader, open_reader, read
 from .raw import read_raw
 from .session import PINS, PostgreSqlSession, alone, arguments
@@ -95,14 +94,6 @@ class PostgreSqlReader:
 
     def ask(self, sql: str) -> list[Row]:
         return self._session.ask(sql)
-
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        columns = [(self._engine.quote(c.source), c.canon, c.stored) for c in hop.columns]
-        where = where_of(self._engine, hop, part).removeprefix(" WHERE ")
-        if hop.query:
-            return ""
-        sql = self._engine.checksum(self._session, hop.reads, columns, where)
-        return server_sum(self.ask(sql)[0]) if sql else ""
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._spelling, hop))[0][0]))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ...canonical import Canon
-from ...engine import Bounds, Build, Failure, Loader, Session, Source
+from ...engine import Asked, Bounds, Build, Failure, Loader, Session, Source
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...rights import Right
@@ -223,7 +223,7 @@ class Sqlite:
         return correction(self, hop, staging, columns, _CORRECT)
 
     def checksum(
-        self, session: Session, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
+        self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
         return ""
@@ -231,7 +231,7 @@ class Sqlite:
     def version(self, session: Session) -> str:
         return str(session.ask("SELECT sqlite_version()")[0][0])
 
-    def specimen(self, session: Session, canon: Canon) -> str:
+    def specimen(self, session: Asked, canon: Canon) -> str:
         del session, canon
         return ""
 

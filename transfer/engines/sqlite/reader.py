@@ -132,9 +132,6 @@ class SqliteReader:
             except adbc.Error as error:
                 raise EngineError(f"SQLite: {error}") from error
 
-    def checksum(self, hop: Hop, part: Slice) -> str:
-        return ""
-
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))
 
