@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import ropeway
 from ropeway.cli.wire import Secrets
 from ropeway.transfer.engine import Session
 from ropeway.transfer.engines import engine_of
+from ropeway.transfer.extremes import joined, noted
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.segments import Division, by_digits
@@ -77,7 +79,7 @@ def main() -> None:
 def _figures(servers: Servers, given: argparse.Namespace) -> Iterator[Figure]:
     sources = {name: data.source(servers, given.folder, name, "lineitem", given.scale)
                for name in ("postgresql", "mariadb")}  # fmt: skip
-    yield _in_flight(sources["mariadb"], given.repetitions)
+    yield from _in_flight(sources["mariadb"], given.repetitions)
     ways = {"by ranges of the key": Division((0,), 0, 10_000), "by the key's SHA-256": by_digits((0, 3), 600_000)}
     for name, target in (("postgresql", 4.2), ("mariadb", 9.0)):
         for way, division in ways.items():
@@ -97,18 +99,24 @@ def _planned(url: str, target: str) -> tuple[Plan, Secrets]:
     return ropeway.plan(wanted, Secrets(one, two)), Secrets(one, two)
 
 
-def _in_flight(url: str, repetitions: int) -> Figure:
-    """CPU of the checksum of batches that are in memory, as a reader made them."""
+def _in_flight(url: str, repetitions: int) -> Iterator[Figure]:
+    """CPU of the checksum of batches that are in memory, as a reader made them; and of finding their extremes."""
     plan, secrets = _planned(url, "duckdb:////tmp/none.duckdb")
     hop = plan.hops[0]
     canons = [column.canon for column in hop.columns]
     held = list(rows_of(engine_of(plan.source.scheme), resolve(plan.source, secrets.source), hop))
-    spent = []
-    for _ in range(repetitions):
-        cpu = time.process_time()
-        rows = sum((of_batch(batch, canons) for batch in held), Sum.zero()).count
-        spent.append((time.process_time() - cpu) / rows * 1e6)
-    return Figure("checksum in flight, us of CPU a row", 1.3, tuple(spent), min(spent))
+    rows = sum(batch.num_rows for batch in held)
+    works: tuple[tuple[str, float, Callable[[], object]], ...] = (
+        ("checksum in flight, us of CPU a row", 1.3, lambda: sum((of_batch(b, canons) for b in held), Sum.zero())),
+        ("extremes in flight, us of CPU a row", 0.1, lambda: reduce(joined, map(noted, held))),
+    )
+    for name, target, work in works:
+        spent = []
+        for _ in range(repetitions):
+            cpu = time.process_time()
+            work()
+            spent.append((time.process_time() - cpu) / rows * 1e6)
+        yield Figure(name, target, tuple(spent), min(spent))
 
 
 def _in_sql(url: str, division: Division, servers: Servers, repetitions: int) -> tuple[float, ...]:

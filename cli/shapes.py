@@ -88,6 +88,7 @@ def _table_shape(
             "level": claim.level if claim else "none",
             "claim": claim.claim if claim else NOT_VERIFIED,
             "reason": claim.reason if claim else "no verification was asked for",
+            "asked": claim.asked if claim else "",
         },
         "seconds": seconds.get(hop.name, round(sum(receipt.seconds for receipt in receipts), 3)),
     }
@@ -116,6 +117,7 @@ def verify_shape(report: Report) -> dict[str, Any]:
                 "found": _found_shape(table),
                 "reason": table.reason,
                 "how": table.how,
+                "asked": table.asked,
                 "left_out": list(table.left_out),
                 "checksum_source": table.checksum_source,
                 "checksum_target": table.checksum_target,

@@ -36,7 +36,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What landed, durable in the target together with the rows. Sums are '' where none was computed."""
+    """What landed, durable in the target together with the rows. Sums are '' where none was computed.
+
+    `asked` is the checksum of the same slice by the source's own server, where that was asked, and `asked_for` says why
+    it was, or why no slice could be (asking.py).
+    """
 
     hop: str
     slice: int
@@ -51,6 +55,8 @@ class Receipt:
     bytes: int = 0
     checksum: str = ""
     seconds: float = 0.0
+    asked: str = ""
+    asked_for: str = ""
 
 
 class Asked(Protocol):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from .calls import function_of
 from .engine import Reader, Receipt
+from .extremes import Found, joined, noted
 from .plan import Call, Hop, Slice
 from .zones import as_read, converted
 
@@ -18,10 +19,15 @@ Item = TypeVar("Item")
 
 
 class Tally:
-    """Counts what flows: rows, bytes and the checksum of what was read, as it leaves for the target."""
+    """Counts what flows: rows, bytes and the checksum of what was read, as it leaves for the target.
 
-    def __init__(self, hop: Hop) -> None:
+    Where it is `watched`, its extremes too (extremes.py).
+    """
+
+    def __init__(self, hop: Hop, *, watched: bool = False) -> None:
         self.hop = hop
+        self.watched = watched
+        self.extremes: Found = {}
         self.rows = 0
         self.bytes = 0
         self._sum: object = None
@@ -40,6 +46,8 @@ class Tally:
             if add:
                 part = add(batch, canons)
                 self._sum = part if self._sum is None else self._sum + part
+            if self.watched:
+                self.extremes = joined(self.extremes, noted(batch))
             self.rows += batch.num_rows
             self.bytes += batch.nbytes
             progress(self.hop.name, batch.num_rows, batch.nbytes)

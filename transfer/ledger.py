@@ -1,15 +1,16 @@
 """The ledger in SQL: three tables in the target, written by the loader's own connection.
 
 `ropeway_run` holds frozen plans, `ropeway_slice` a row for each landed unit, `ropeway_statement` the
-journal. A claim inserts the unit's row first of all: the primary key makes a second claim wait for the
+journal. Slice 0 of a hop is what its table held before the run, a negative number what the source's own server
+said of that slice. A claim inserts the unit's row first of all: the primary key makes a second claim wait for the
 first transaction to end and then fail, so at most one attempt lands (research: online.md 3.3).
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -125,12 +126,12 @@ class SqlLedger:
             f"SELECT hop_name, slice, attempt, instant, {columns}, checksum, seconds "
             f"FROM {self._words.prefix}{SLICE} WHERE {self._equal(run=run)} ORDER BY hop, slice"
         )
-        return [_receipt(row) for row in rows]
+        return with_answers([_receipt(row) for row in rows])
 
     def revoke(self, run: str, hop: str) -> None:
         unit = self._equal(run=run, hop=number_of(hop))
         # Slice 0 stays: what the table held before the run is true however often the run starts over.
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice > 0")
+        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")
 
     def journal(self, run: str, statement: str, state: str) -> None:
         entry = self._equal(run=run, number=number_of(statement))
@@ -152,6 +153,19 @@ class SqlLedger:
 
     def _equal(self, **values: object) -> str:
         return " AND ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
+
+
+def with_answers(found: Iterable[Receipt]) -> list[Receipt]:
+    """A ledger's receipts, each with what the source said of its slice; in that entry the attempt says why."""
+    every = list(found)
+    answers = {(one.hop, -one.slice): one for one in every if one.slice < 0}
+    return [
+        replace(one, asked=answer.checksum, asked_for=answer.attempt)
+        if (answer := answers.get((one.hop, one.slice)))
+        else one
+        for one in every
+        if one.slice >= 0
+    ]
 
 
 def number_of(name: str) -> int:
@@ -177,5 +191,5 @@ def _receipt(row: Row) -> Receipt:
     numbers = {name: int(str(value)) for name, value in zip(_FIGURES, figures, strict=True)}
     return Receipt(
         str(hop), int(str(part)), str(attempt), str(instant), **numbers,
-        checksum=str(checksum), seconds=float(str(seconds)),
+        checksum=str(checksum), seconds=float(str(seconds)), asked="", asked_for="",
     )  # fmt: skip

@@ -12,12 +12,14 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from .commit import land, leave_out
+from .asking import Asking
+from .commit import land, leave_out, record
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .engines import engine_of
 from .errors import DataError, EngineError, RopewayError
@@ -256,6 +258,8 @@ class _Mover:
         self._journal = journal
         self._interrupt = interrupt
         self._mark = ""
+        self._instant = ""
+        self._asking = Asking(job.plan, job.source)
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
@@ -300,6 +304,7 @@ class _Mover:
     def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
         mark = self._mark = source.mark() if self._job.plan.consistency == "frozen" else ""
         readers = source.readers()
+        self._instant = f"frozen {mark}" if mark else source.instant
         look = Standing(self._job, source, readers[0], self._loader)
         standing_ = {
             hop.name: standing(look, hop, receipts, proven=self._journal.get(proof_of(hop)) == "done") for hop in hops
@@ -313,10 +318,9 @@ class _Mover:
         for hop in hops:
             if not opened[hop.name]:
                 self._complete(board, hop, readers[0], self._loader, source)
-        instant = f"frozen {mark}" if mark else source.instant
         threads = [
             threading.Thread(
-                target=self._work, args=(board, readers[min(n, len(readers) - 1)], source, instant, n),
+                target=self._work, args=(board, readers[min(n, len(readers) - 1)], source, n),
                 name=f"ropeway-worker-{n}",
             )
             for n in range(min(workers, len(readers)))
@@ -347,14 +351,14 @@ class _Mover:
         if board.stop:
             raise KeyboardInterrupt
 
-    def _work(self, board: _Board, reader: Reader, source: Source, instant: str, number: int) -> None:
+    def _work(self, board: _Board, reader: Reader, source: Source, number: int) -> None:
         loader: Loader | None = None
         try:
             shared = number == 0 or self._writer is not None
             loader = self._loader if shared else self._job.target.loader(self._job.target_address)
             while unit := board.take():
                 hop, part = unit
-                loader = self._slice(hop, part, reader, instant, loader, board)
+                loader = self._slice(hop, part, reader, loader, board)
                 if board.landed(hop):
                     self._complete(board, hop, reader, loader, source)
         except BaseException as error:  # noqa: BLE001 - a worker's error is raised by the coordinator
@@ -363,11 +367,11 @@ class _Mover:
             if loader and loader is not self._loader:
                 loader.close()
 
-    def _slice(self, hop: Hop, part: Slice, reader: Reader, instant: str, loader: Loader, board: _Board) -> Loader:
+    def _slice(self, hop: Hop, part: Slice, reader: Reader, loader: Loader, board: _Board) -> Loader:
         """Land a slice, repeating it after a transient failure with back-off; the loader then in use."""
         for attempt in range(1, _TRIES + 1):
             try:
-                receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", instant, loader)
+                receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", loader)
             except Exception as error:  # noqa: BLE001 - explained, whatever it is
                 if self._job.target.classify(error) != "transient" or attempt == _TRIES or board.error:
                     problem = self._explained(hop, part, reader, loader, error)
@@ -398,14 +402,15 @@ class _Mover:
         with self._writer or nullcontext():
             return explained(error, self._job.target, self._job.plan.run, hop, part, reader, loader, batch_bytes)
 
-    def _land(
-        self, hop: Hop, part: Slice, reader: Reader, attempt: str, instant: str, loader: Loader
-    ) -> Receipt | None:
-        tally = Tally(hop)
+    def _land(self, hop: Hop, part: Slice, reader: Reader, attempt: str, loader: Loader) -> Receipt | None:
+        tally = Tally(hop, watched=self._asking.asks(hop))
         if hop.raw and self._job.plan.checksum:
             tally.server_sum = source_sum(self._job.source, reader, hop, part)
         with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
-            return land(self._job.plan.run, part, attempt, instant, rows, tally, loader)
+            receipt = land(self._job.plan.run, part, attempt, self._instant, rows, tally, loader)
+        if receipt and tally.watched:
+            self._asking.landed(hop, part.number, tally.extremes)
+        return receipt
 
     @contextmanager
     def _rows(
@@ -438,10 +443,35 @@ class _Mover:
         if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
             self._unwritten(source)
             self._prove(hop, reader, loader)
-        for statement in self._closing(hop):
-            with self._writer or nullcontext():
-                _step(self._job, statement, loader, self._journal)
+        with self._asked(hop, reader, loader):
+            for statement in self._closing(hop):
+                with self._writer or nullcontext():
+                    _step(self._job, statement, loader, self._journal)
         board.finish(hop)
+
+    @contextmanager
+    def _asked(self, hop: Hop, reader: Reader, loader: Loader) -> Iterator[None]:
+        """The source's server says what it holds of some slices, while the target makes keys; what it said is kept."""
+        if not self._asking.asks(hop):
+            yield
+            return
+        with self._writer or nullcontext():
+            receipts = loader.ledger.receipts(self._job.plan.run)
+        with ThreadPoolExecutor(1, "ropeway-asking") as pool:
+            answers = pool.submit(self._asking.answers, hop, receipts, reader, self._instant)
+            try:
+                yield
+            except BaseException:
+                # Rows that break a constraint are mended, and the run goes on: at another instant.
+                with suppress(Exception):
+                    self._keep(answers.result(), loader)
+                raise
+        self._keep(answers.result(), loader)
+
+    def _keep(self, answers: Sequence[Receipt], loader: Loader) -> None:
+        with self._writer or nullcontext():
+            for answer in answers:
+                record(self._job.plan.run, answer, loader)
 
     def _prove(self, hop: Hop, reader: Reader, loader: Loader) -> None:
         lock = self._writer or threading.Lock()

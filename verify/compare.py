@@ -14,6 +14,8 @@ from ..transfer.quarantine import quarantined
 from ..transfer.schema.modes import beside, moved_keys
 from ..transfer.schema.quarantine import quarantine
 from ..transfer.verification import read_back, target_sum
+from . import asked
+from .asked import disputed
 from .checksum import Sum
 from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, NOT_VERIFIED, Report, TableReport
 from .selftest import check_forms
@@ -36,7 +38,8 @@ def compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address
     """Compare each table's receipts with the target, on a connection of its own.
 
     `standard` takes the checksum of what was read, computed in flight, and the target's: by its
-    server, or where that cannot, by reading back. `count` compares counts.
+    server, or where that cannot, by reading back. Of some slices the source's own server told the run what it holds
+    (asked.py). `count` compares counts.
     """
     engine = engine_of(plan.target.scheme)
     if engine.landing == "memory":
@@ -106,11 +109,13 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
         held -= Sum.parse(before.checksum)
     elif before and before.loaded:
         return replace(empty, reason="rows that were there before have no checksum to subtract")
-    claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if held == expected else DIFFERENT
+    other = disputed(hop, mine)
+    claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if held == expected and not other else DIFFERENT
     if hop.raw:
         how += ", and the source's by its own server at the same instant"
     return replace(
-        empty, rows_source=expected.count, claim=claim, reason=said, how=how, rows_target=held.count,
+        empty, rows_source=expected.count, claim=claim, how=how, rows_target=held.count,
+        reason="; ".join(filter(None, (other, said))), asked=asked.told(plan, hop, mine),
         checksum_source=expected.text(), checksum_target=held.text(), left_out=left_out(hop),
     )  # fmt: skip
 

@@ -68,6 +68,8 @@ class Stretch:
 class TableReport:
     """One table's claim. `how` says who computed the target's side; rows are -1 where not counted.
 
+    `asked` says of which slices of a run the source's own server computed the checksums too, or why of none.
+
     Where segments were compared, `stretches` says which differ, and `found` what the rows of `looked_at` ones showed.
     """
 
@@ -77,6 +79,7 @@ class TableReport:
     claim: str
     reason: str = ""
     how: str = ""
+    asked: str = ""
     rows_source: int = -1
     rows_target: int = -1
     checksum_source: str = ""

@@ -172,8 +172,8 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
         "bytes": sum(receipt.bytes for receipt in outcome.receipts),
         "modes": {str(hop.writes): hop.mode for hop in plan.hops},
         "proofs": {
-            name: {"how": one.how, "left_out": list(one.left_out), "checksum_source": one.checksum_source,
-                   "checksum_target": one.checksum_target}
+            name: {"how": one.how, "asked": one.asked, "left_out": list(one.left_out),
+                   "checksum_source": one.checksum_source, "checksum_target": one.checksum_target}
             for name, one in proofs.items()
         },
         "findings": [

@@ -255,6 +255,8 @@ def show(shape: dict[str, Any]) -> None:
     )  # fmt: skip
     for table in shape["tables"]:
         _show_found(table)
+        if table.get("asked"):  # verifications that an earlier version kept have none
+            say.out(f"{table['target']}: {table['asked']}")
         for what in table["left_out"]:
             say.out(f"{table['target']}: not compared: {what}")
 

@@ -77,7 +77,7 @@ def _tables(report: Mapping[str, Any]) -> str:
                 pair(table), f"{table['loaded']:,}{plots.bar(table['loaded'] / most, kind)}",
                 f"{table['seconds']:,.1f}", f"{table['loaded'] / max(table['seconds'], 0.001):,.0f}",
                 f"{parts:,}" if parts else "", markup.worded(verified["claim"]),
-                how(verified["reason"], proof.get("how", ""), proof.get("left_out", ())),
+                how(verified["reason"], proof.get("how", ""), proof.get("left_out", ()), proof.get("asked", "")),
             )
         )  # fmt: skip
     headings = ("table", "rows", "seconds", "rows a second", "slices", "claim of the run", "how it was compared")

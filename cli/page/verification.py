@@ -89,7 +89,7 @@ def _tables(tables: Sequence[Mapping[str, Any]]) -> str:
             f'<a href="#difference-{n}">{pair(table)}</a>' if table["claim"] == "different" else pair(table),
             _many(table["rows_source"]), _many(table["rows_target"]),
             f"{table['partitions']:,}" if table["partitions"] is not None else "", markup.worded(table["claim"]),
-            how(table["reason"], table["how"], table["left_out"]),
+            how(table["reason"], table["how"], table["left_out"], table.get("asked", "")),
         )
         for n, table in enumerate(tables)
     ]  # fmt: skip
@@ -104,9 +104,9 @@ def pair(table: Mapping[str, Any]) -> str:
     return text(target) if source == target else f"{text(source)} → {text(target)}"
 
 
-def how(reason: str, told: str, left_out: Sequence[str]) -> str:
-    """How a claim came about, and what was left out of it."""
-    words = ". ".join(_sentence(one) for one in (reason, told) if one)
+def how(reason: str, told: str, left_out: Sequence[str], asked: str = "") -> str:
+    """How a claim came about, what the source's own server was asked for, and what was left out."""
+    words = ". ".join(_sentence(one) for one in (reason, told, asked) if one)
     missing = "".join(f"<br>Not compared: {text(what)}" for what in left_out)
     return f"{text(words)}{missing}"
 

@@ -263,7 +263,10 @@ def test_run_moves_all_and_proves_it(shell: Shell, source: tuple[str, str]) -> N
             "seconds",
         ]
         assert table["read"] == table["loaded"] + table["filtered"] + table["deduplicated"] + table["rejected"]
-        assert table["verified"] == {"level": "standard", "claim": "target equals what was read", "reason": ""}
+        assert table["verified"] == {
+            "level": "standard", "claim": "target equals what was read", "reason": "",
+            "asked": "the source's own server was asked for no checksum: sqlite computes no checksum of it in SQL",
+        }  # fmt: skip
     names = {row[0] for row in ask(shell.folder / "out.sqlite", "SELECT name FROM sqlite_schema WHERE type = 'table'")}
     assert {"Album", "Track", "ropeway_run"} <= names
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ..engine import Claim, Failure, Ledger, Loader, Reader, Receipt, Row, Session, Source
 from ..errors import DataError, EngineError, RopewayError
-from ..ledger import now, number_of
+from ..ledger import now, number_of, with_answers
 from ..place import Address
 from ..plan import Cut, Hop, Slice
 from ..schema.catalogue import Column, Relation, Table
@@ -145,7 +145,7 @@ class MemoryLedger:
         self._receipt = receipt
 
     def receipts(self, run: str) -> list[Receipt]:
-        return [r for unit, r in sorted(self._store.receipts.items()) if unit[0] == run]
+        return with_answers(r for unit, r in sorted(self._store.receipts.items()) if unit[0] == run)
 
     def revoke(self, run: str, hop: str) -> None:
         self._revoked = run, hop

@@ -47,7 +47,7 @@ class DuckReader:
     def _begin(self) -> None:
         self._cursor.execute("BEGIN TRANSACTION READ ONLY")
         # The transaction's snapshot is taken by its first look into the file.
-        self.ask("SELECT count(*) FROM duckdb_tables()")
+        self._cursor.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
 
     def _begin_again(self) -> None:
         """An error ends DuckDB's transaction. Where nobody can write to the file, the next one sees the same."""
@@ -103,6 +103,7 @@ class DuckReader:
         try:
             return self._cursor.execute(sql).fetchall()
         except duckdb.Error as error:
+            self._begin_again()
             raise EngineError(f"DuckDB: {error}") from error
 
     def count(self, hop: Hop) -> int:

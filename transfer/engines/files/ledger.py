@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from ...engine import Claim, Receipt, Row
 from ...errors import EngineError
-from ...ledger import now, number_of
+from ...ledger import now, number_of, with_answers
 from ...plan import from_json
 from .durable import ASIDE, is_alive, locked, read, sync, this_owner, write
 
@@ -179,7 +179,7 @@ class FileLedger:
 
     def receipts(self, run: str) -> list[Receipt]:
         found = [Receipt(**entry["receipt"]) for entry in _entries(self._run(run) / "receipts")]
-        return sorted(found, key=lambda one: (number_of(one.hop), one.slice))
+        return sorted(with_answers(found), key=lambda one: (number_of(one.hop), one.slice))
 
     def revoke(self, run: str, hop: str) -> None:
         self._revoked = run, hop

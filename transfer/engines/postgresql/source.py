@@ -93,7 +93,14 @@ class PostgreSqlReader:
         return read_raw(self._session.connection, query)
 
     def ask(self, sql: str) -> list[Row]:
-        return self._session.ask(sql)
+        """An error ends the transaction; the snapshot is the leader's, and the next one sees the same."""
+        try:
+            return self._session.ask(sql)
+        except psycopg.Error:
+            if self._snapshot and not self._session.connection.closed:
+                self._session.rollback()
+                self._join(self._session)
+            raise
 
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._spelling, hop))[0][0]))
