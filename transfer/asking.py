@@ -7,7 +7,7 @@ The checksum in flight is of what our driver read, and says nothing of the drive
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from .calls import function_of
 from .engine import Engine, Reader, Receipt
@@ -20,6 +20,7 @@ SHARE = 16  # of a table's rows, that either choice may take; but each takes one
 EXTREMES = 50_000  # rows that slices with extremes may have in any case
 WHOLE = 200_000  # rows of a table that is asked whole, if it is in one piece
 _SAID = 120  # characters of a refusal: the ledger's short texts have 200
+_EXTREMES = "the extremes of"
 SAMPLE, ALL = "a random sample", "all of it"
 
 
@@ -93,10 +94,13 @@ def chosen(
         return whole, "" if whole else f"it was read in one piece of more than {WHOLE:,} rows"
     most = max(total // 2, WHOLE)
     best = _greedy(held, rows, max(total // SHARE, EXTREMES), most)
-    many, columns = held.columns(best), len(hop.columns)
     full = sum(receipt.read > 0 for receipt in mine)
     among = "" if held.slices == full else f" among {held.slices} of {full} slices"  # what an earlier process read
-    picked = dict.fromkeys(best, f"the extremes of {many} of {columns} columns{among}")
+    # They are kept one by one: what each says is true of it and those before it, wherever the process is killed.
+    picked = {
+        number: f"{_EXTREMES} {held.columns(best[:place])} of {len(hop.columns)} columns{among}"
+        for place, number in enumerate(best, start=1)
+    }
     others = sorted(rows.keys() - best, key=lambda number: _lot(run, hop, number))
     left = most - sum(rows[number] for number in best)
     for number in _within(others, rows, total // SHARE, left):
@@ -129,3 +133,11 @@ def _within(numbers: Sequence[int], rows: dict[int, int], budget: int, most: int
 def _lot(run: str, hop: Hop, number: int) -> bytes:
     """Which slices a sample takes: nobody can foretell it, and who takes up the run again finds the same."""
     return hashlib.sha256(f"{run} {hop.name} {number}".encode()).digest()
+
+
+def reasons(words: Iterable[str]) -> list[str]:
+    """Why slices were asked for, by what is said of each; of the extremes the last one's word holds for all."""
+    several = list(dict.fromkeys(words))
+    extremes = [word for word in several if word.startswith(_EXTREMES)]
+    last = sorted(extremes, key=lambda word: int(word.removeprefix(_EXTREMES).split()[0]))[-1:]
+    return last + [word for word in several if word not in extremes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..transfer.asking import ALL
+from ..transfer.asking import ALL, reasons
 from ..transfer.engine import Receipt
 from ..transfer.engines import engine_of
 from ..transfer.plan import Hop, Plan
@@ -36,18 +36,18 @@ def told(plan: Plan, hop: Hop, mine: Sequence[Receipt]) -> str:
     if hop.raw or not read:
         return ""
     if not asked:
-        why = next((one.asked_for for one in mine if one.asked_for), "") or unasked(hop)
-        why = why or ("it was read without one instant" if plan.consistency == "none" else "the run was interrupted")
-        return f"the source's own server was asked for no checksum: {why}"
+        said = next((one.asked_for for one in mine if one.asked_for), "") or unasked(hop)
+        said = said or ("it was read without one instant" if plan.consistency == "none" else "the run was interrupted")
+        return f"the source's own server was asked for no checksum: {said}"
     inside = source.writers == "one"  # its library runs in this process
     who = f"{source.name}, by a second, independent read," if inside else "the source's own server"
-    reasons = list(dict.fromkeys(one.asked_for for one in asked))
-    if reasons == [ALL]:
+    why = reasons(one.asked_for for one in asked)
+    if why == [ALL]:
         return f"{who} computed the checksum of all rows at the same instant"
     part = 100 * sum(one.read for one in asked) / read
     share = f"{part:.0f}%" if part >= 1 else "less than 1%"
     slices = _listed([one.slice for one in asked])
-    return f"{who} computed {slices} of {len(mine):,} at the same instant ({share} of the rows: {_and(reasons)})"
+    return f"{who} computed {slices} of {len(mine):,} at the same instant ({share} of the rows: {_and(why)})"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ropeway.transfer.asking import ALL, SAMPLE, WHOLE, chosen
+from ropeway.transfer.asking import ALL, SAMPLE, WHOLE, chosen, reasons
 from ropeway.transfer.engine import Receipt
 from ropeway.transfer.extremes import Holders, joined, noted
 from ropeway.transfer.plan import Cut, Hop, Slice
@@ -77,7 +77,9 @@ def test_the_slices_that_hold_the_most_extremes() -> None:
     held = holding(*found)
     chosen_, why = picked([10_000] * 100, held)
     words = {number: word for number, word in chosen_.items() if word != SAMPLE}
-    assert words == dict.fromkeys((1, 50, 100), "the extremes of 2 of 2 columns")
+    assert words == {number: f"the extremes of {columns} of 2 columns" for columns, number in enumerate((1, 50, 100))}
+    assert reasons(chosen_.values()) == ["the extremes of 2 of 2 columns", SAMPLE]
+    assert reasons([SAMPLE, words[50], words[1]]) == [words[50], SAMPLE]
     assert list(chosen_.values()).count(SAMPLE) == 6  # a sixteenth
     assert why == ""
     assert picked([10_000] * 100, held) == (chosen_, "")
