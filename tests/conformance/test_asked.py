@@ -24,27 +24,23 @@ from ropeway.transfer.run import Limits
 from ropeway.transfer.verification import source_sum
 from ropeway.verify.checksum import Sum, of_batch
 from ropeway.verify.report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ
-from spots import Servers, Spot, spot
+from spots import MYSQL_FAMILY, Servers, Spot, spot
 
-ASKED = ("postgresql", "mariadb", "duckdb")
-STAMPS = {"postgresql": "timestamp", "mariadb": "datetime(6)", "duckdb": "timestamp", "sqlite": "timestamp"}
+ASKED = ("postgresql", "mariadb", "mysql", "duckdb")
 
 
 def filled(place: Spot, rows: int = 60) -> None:
     """A table whose every column has an extreme of its own kind."""
-    place.ask(
-        f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, seen {STAMPS[place.engine]}, price decimal(12,2), "
-        "note varchar(100))"
-    )
+    stamp = "datetime(6)" if place.engine in MYSQL_FAMILY else "timestamp"
+    place.ask(f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, seen {stamp}, price decimal(12,2), note varchar(100))")
     said = (
         f"({n}, '2024-03-01 10:{n % 60:02}:00.{n * 7919 % rows:06}', {n * 31 % rows}.25, "
         f"{'NULL' if n == 7 else repr('x' * (n * 17 % 40))})"
         for n in range(rows)
     )
     place.ask(f"INSERT INTO t VALUES {', '.join(said)}")
-    analyze = {"postgresql": "ANALYZE t", "mariadb": "ANALYZE TABLE t"}.get(place.engine)
-    if analyze:
-        place.ask(analyze)
+    if place.engine not in ("duckdb", "sqlite"):
+        place.ask(f"ANALYZE {'TABLE ' if place.engine in MYSQL_FAMILY else ''}t")
 
 
 def asked_of(source: Spot, target: Spot, **options: Any) -> tuple[str, dict[int, Receipt]]:
@@ -78,9 +74,9 @@ def test_a_servers_checksum_of_a_slice_is_that_of_what_is_read(engine: str, tmp_
 
 
 WHO = {
-    "postgresql": "the source's own server", "mariadb": "the source's own server",
+    **dict.fromkeys(("postgresql", *MYSQL_FAMILY), "the source's own server"),
     "duckdb": "duckdb, by a second, independent read,",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("there", ["sqlite", "postgresql", "files"])
