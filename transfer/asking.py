@@ -17,6 +17,7 @@ from .plan import Hop, Plan
 from .verification import otherwise_written, source_sum, unasked
 
 SHARE = 16  # of a table's rows, that either choice may take; but each takes one slice at least
+_MOST = 4  # of which part of a table's rows both choices take no more
 EXTREMES = 50_000  # rows that slices with extremes may have in any case
 WHOLE = 200_000  # rows of a table that is asked whole, if it is in one piece
 _SAID = 120  # characters of a refusal: the ledger's short texts have 200
@@ -85,14 +86,15 @@ def chosen(
 ) -> tuple[dict[int, str], str]:
     """The slices to ask for, each with a word on why; or the reason why there are none.
 
-    At the most half of the table is asked, or what would be asked of a table in one piece.
+    At the most a quarter of the table is asked for, or what would be of a table in one piece: half of lineitem in two
+    slices made a copy from MariaDB with its verification 2.3 times as long as one without, and 1.7 times before.
     """
     rows = {receipt.slice: receipt.read for receipt in now}
     total = sum(receipt.read for receipt in mine)
     if len(hop.slices) == 1:
         whole = {1: ALL} if total <= WHOLE else {}
-        return whole, "" if whole else f"it was read in one piece of more than {WHOLE:,} rows"
-    most = max(total // 2, WHOLE)
+        return whole, "" if whole else f"it was read in one slice of more than {WHOLE:,} rows"
+    most = max(total // _MOST, WHOLE)
     best = _greedy(held, rows, max(total // SHARE, EXTREMES), most)
     full = sum(receipt.read > 0 for receipt in mine)
     among = "" if held.slices == full else f" among {held.slices} of {full} slices"  # what an earlier process read
@@ -105,7 +107,7 @@ def chosen(
     left = most - sum(rows[number] for number in best)
     for number in _within(others, rows, total // SHARE, left):
         picked[number] = SAMPLE
-    return picked, "" if picked else "one of its slices holds most of its rows"
+    return picked, "" if picked else "each of its slices has more than a quarter of its rows"
 
 
 def _greedy(held: Holders, rows: dict[int, int], budget: int, most: int) -> list[int]:

@@ -94,20 +94,24 @@ def test_a_budget_takes_the_best_ones() -> None:
     assert len(chosen_) == 2  # one slice each, as a sixteenth is less
 
 
-def test_no_more_than_half() -> None:
+def test_no_more_than_a_quarter() -> None:
     same: dict[tuple[int, str], Any] = {(0, "least"): 1}
-    assert list(picked([300_000, 300_000], holding(same, same))[0]) == [1]
+    none, why = picked([300_000] * 3, holding(same, same, same))
+    assert (none, why) == ({}, "each of its slices has more than a quarter of its rows")
+    assert list(picked([300_000] * 4, holding(*[same] * 4))[0]) == [1]
+    assert list(picked([300_000] * 8, holding(*[same] * 8))[0].values()) == ["the extremes of 1 of 2 columns", SAMPLE]
+    assert len(picked([100_000] * 2, holding(same, same))[0]) == 2  # as a table in one piece
     other: dict[tuple[int, str], Any] = {(0, "least"): 0}
-    assert list(picked([310_000, 290_000], holding(same, other))[0].values()) == [SAMPLE]
+    assert picked([310_000, 190_000], holding(same, other))[0] == {2: SAMPLE}
     assert picked([500_000, 20], holding(same, other))[0] == {2: SAMPLE}
-    assert picked([500_000, 400_000], holding({}, same), now=1)[0] == {
+    assert picked([500_000, 150_000], holding({}, same), now=1)[0] == {
         2: "the extremes of 1 of 2 columns among 1 of 2 slices"
     }
 
 
 def test_a_table_in_one_piece() -> None:
     assert picked([WHOLE], holding({})) == ({1: ALL}, "")
-    assert picked([WHOLE + 1], holding({})) == ({}, "it was read in one piece of more than 200,000 rows")
+    assert picked([WHOLE + 1], holding({})) == ({}, "it was read in one slice of more than 200,000 rows")
 
 
 def test_few_of_those_that_share_an_extreme_are_remembered() -> None:
