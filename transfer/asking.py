@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 
 from .calls import function_of
+from .cutting import LARGE
 from .engine import Engine, Reader, Receipt
 from .errors import EngineError
 from .extremes import Found, Holders
@@ -19,7 +20,6 @@ from .verification import otherwise_written, source_sum, unasked
 SHARE = 16  # of a table's rows, that either choice may take; but each takes one slice at least
 _MOST = 4  # of which part of a table's rows both choices take no more
 EXTREMES = 50_000  # rows that slices with extremes may have in any case
-WHOLE = 200_000  # rows of a table that is asked whole, if it is in one piece
 _SAID = 120  # characters of a refusal: the ledger's short texts have 200
 _EXTREMES = "the extremes of"
 SAMPLE, ALL = "a random sample", "all of it"
@@ -92,9 +92,9 @@ def chosen(
     rows = {receipt.slice: receipt.read for receipt in now}
     total = sum(receipt.read for receipt in mine)
     if len(hop.slices) == 1:
-        whole = {1: ALL} if total <= WHOLE else {}
-        return whole, "" if whole else f"it was read in one slice of more than {WHOLE:,} rows"
-    most = max(total // _MOST, WHOLE)
+        whole = {1: ALL} if total <= LARGE else {}
+        return whole, "" if whole else f"it was read in one slice of more than {LARGE:,} rows"
+    most = max(total // _MOST, LARGE)
     best = _greedy(held, rows, max(total // SHARE, EXTREMES), most)
     full = sum(receipt.read > 0 for receipt in mine)
     among = "" if held.slices == full else f" among {held.slices} of {full} slices"  # what an earlier process read

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ropeway.transfer.asking import ALL, SAMPLE, WHOLE, chosen, reasons
+from ropeway.transfer.asking import ALL, LARGE, SAMPLE, chosen, reasons
 from ropeway.transfer.engine import Receipt
 from ropeway.transfer.extremes import Holders, joined, noted
 from ropeway.transfer.plan import Cut, Hop, Slice
@@ -110,8 +110,8 @@ def test_no_more_than_a_quarter() -> None:
 
 
 def test_a_table_in_one_piece() -> None:
-    assert picked([WHOLE], holding({})) == ({1: ALL}, "")
-    assert picked([WHOLE + 1], holding({})) == ({}, "it was read in one slice of more than 200,000 rows")
+    assert picked([LARGE], holding({})) == ({1: ALL}, "")
+    assert picked([LARGE + 1], holding({})) == ({}, "it was read in one slice of more than 200,000 rows")
 
 
 def test_few_of_those_that_share_an_extreme_are_remembered() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,11 @@ def test_a_single_file_is_a_source_and_no_target(tmp_path: Path) -> None:
 
 def test_cuts_follow_row_groups(tmp_path: Path) -> None:
     table = pa.table({"n": range(400_000)})
-    pq.write_table(table, tmp_path / "t.parquet", row_group_size=50_000)
-    planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=100_000))
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=25_000)
+    planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=400_000))
     bounds = [(part.cut.lower, part.cut.upper) for part in planned.hops[0].slices]
-    assert bounds == [(None, 100_000), (100_000, 200_000), (200_000, 300_000), (300_000, None)]
+    edges = [None, *range(50_000, 400_000, 50_000), None]
+    assert bounds == list(pairwise(edges))  # a large table has eight slices at least
     planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=30_000))
     assert len(planned.hops[0].slices) == 14
     outcome = wire.run(planned)
