@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ropeway.transfer.asking import ALL, LARGE, SAMPLE, chosen, reasons
+from ropeway.transfer.asking import ALL, SAMPLE, chosen, reasons
+from ropeway.transfer.cutting import LARGE
 from ropeway.transfer.engine import Receipt
 from ropeway.transfer.extremes import Holders, joined, noted
 from ropeway.transfer.plan import Cut, Hop, Slice

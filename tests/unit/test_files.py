@@ -134,7 +134,7 @@ def test_a_single_file_is_a_source_and_no_target(tmp_path: Path) -> None:
 
 def test_cuts_follow_row_groups(tmp_path: Path) -> None:
     table = pa.table({"n": range(400_000)})
-    pq.write_table(table, tmp_path / "t.parquet", row_group_size=25_000)
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=50_000)
     planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=400_000))
     bounds = [(part.cut.lower, part.cut.upper) for part in planned.hops[0].slices]
     edges = [None, *range(50_000, 400_000, 50_000), None]
