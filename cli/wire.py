@@ -294,23 +294,26 @@ def verify(
     limits: Limits | None = None,
     settle: float = 0,
     key: bytes = b"",
+    *,
+    salted: bool = False,
 ) -> Report:
     """Verify a finished run again: the job's latest one, or the plan's own. Its ledger lies in the target.
 
     Without a run of the job, and at level `full`, both places are compared as they are now; `manifest` is a file that
     then takes what was found. Each of `limits.workers` connections computes a part of a large table; where something
     differs, it is looked at again after `settle` seconds, if that is not 0. A `key` signs the
-    manifest.
+    manifest, and is mixed into its checksums if it is `salted`.
     """
     secrets = secrets or Secrets()
     target, level = resolve(what.target, secrets.target), level or what.level
     if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
         now = _as_they_are(what, secrets)
-        return replace(_compare_now(now, level, secrets, manifest, limits or Limits(), settle, key), run="")
+        noted = _compare_now(now, level, secrets, manifest, limits or Limits(), settle, key, salted=salted)
+        return replace(noted, run="")
     if receipts is None or isinstance(what, Request):
         what, receipts = _finished(what, target)
     if level == "full" and _stands_alone(what):
-        return _compare_now(what, level, secrets, manifest, limits or Limits(), settle, key)
+        return _compare_now(what, level, secrets, manifest, limits or Limits(), settle, key, salted=salted)
     if manifest:
         raise RequestError("A manifest holds the segments of two places.", remedy="Ask for --level full.")
     return _compare(what, receipts, level, target)
@@ -369,10 +372,11 @@ def _as_they_are(request: Request, secrets: Secrets) -> Plan:
 
 
 def _compare_now(
-    plan: Plan, level: str, secrets: Secrets, manifest: Path | None, limits: Limits, settle: float, key: bytes
-) -> Report:
+    plan: Plan, level: str, secrets: Secrets, manifest: Path | None, limits: Limits, settle: float, key: bytes,
+    *, salted: bool,
+) -> Report:  # fmt: skip
     from ..verify.full import full  # as below
-    from ..verify.manifest import text_of
+    from ..verify.manifest import salt_of, text_of
     from . import version
     from .record import now
 
@@ -382,7 +386,7 @@ def _compare_now(
         raise RequestError(f"There is no folder {manifest.absolute().parent} for the manifest.")
     source, target = resolve(plan.source, secrets.source), resolve(plan.target, secrets.target)
     began = now()
-    report, proofs = full(plan, source, target, level, limits.workers, settle)
+    report, proofs = full(plan, source, target, level, limits.workers, settle, salt_of(key) if salted else "")
     if manifest:
         manifest.write_text(text_of(plan, report, proofs, (began, now()), version(), key), encoding="utf-8")
     return _of_plan(report, plan)

@@ -17,13 +17,15 @@ class Division:
     With a `step`: ranges of the key's first column, an integer, from `low` upwards; a segment is called by its number.
     Else by the
     first `digits` of the hexadecimal SHA-256 of the key's canonical text, or of the whole row's where there is no key:
-    independent of collations, and of how keys are distributed. Without digits there is one segment, called ''.
+    independent of collations, and of how keys are distributed. Without digits there is one segment, called ''. A `salt`
+    of hexadecimal digits stands before the text of each row that a checksum is of, and a `|` behind it.
     """
 
     places: tuple[int, ...] = ()
     low: int = 0
     step: int = 0
     digits: int = 0
+    salt: str = ""
 
     def bounds(self, segment: str) -> tuple[int, int]:
         """The first key of a range, and the first behind it."""
@@ -34,6 +36,11 @@ class Division:
 def grouped(division: Division | None) -> tuple[str, str]:
     """What a query of checksums begins and ends with where the segment's name is its column g; nothing without one."""
     return ("g, ", " GROUP BY g") if division else ("", "")
+
+
+def salted(division: Division | None) -> str:
+    """The literal that the text of a row begins with, '' for none. It has no quotes, and needs no escaping."""
+    return f"'{division.salt}|'" if division and division.salt else ""
 
 
 def by_range(places: tuple[int, ...], low: int, high: int, rows: int) -> Division | None:

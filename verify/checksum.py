@@ -79,9 +79,9 @@ def of_batch(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Sum:
     return sum((_of_hexed(hexed) for hexed in _hexed(batch, canons)), Sum.zero())
 
 
-def digests(batch: pa.RecordBatch, canons: Sequence[Canon]) -> pl.Series:
+def digests(batch: pa.RecordBatch, canons: Sequence[Canon], salt: str = "") -> pl.Series:
     """The SHA-256 of each row as hexadecimal digits; texts are held as by `of_batch`."""
-    return pl.concat([pl.Series(dtype=pl.String), *_hexed(batch, canons)])
+    return pl.concat([pl.Series(dtype=pl.String), *_hexed(batch, canons, salt)])
 
 
 def row_words(hexed: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -90,13 +90,14 @@ def row_words(hexed: pl.Series) -> tuple[pl.Series, pl.Series]:
     return high, low
 
 
-def _hexed(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Iterator[pl.Series]:
+def _hexed(batch: pa.RecordBatch, canons: Sequence[Canon], salt: str = "") -> Iterator[pl.Series]:
     """The digests of the rows, some at a time; of rows with long values one by one, without their texts."""
     for part in _chunks(batch):
         if part.num_rows == 1 and part.nbytes > LONG:
-            yield pl.Series([long_digest(part, canons)])
+            yield pl.Series([long_digest(part, canons, salt)])
             continue
-        texts = pl.DataFrame({"row": row_texts(part, canons)})
+        rows = row_texts(part, canons)
+        texts = pl.DataFrame({"row": f"{salt}|" + rows if salt else rows})
         hexed = texts.select(plh.col("row").chash.sha2_256()).to_series()
         if hexed.null_count():
             raise AssertionError("a row has no canonical text")  # never skip a row

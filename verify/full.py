@@ -39,19 +39,20 @@ _TWICE_BYTES = 64 << 20  # of rows that are looked at twice more
 
 
 def full(
-    plan: Plan, source: Address, target: Address, level: str, connections: int = 1, settle: float = 0
+    plan: Plan, source: Address, target: Address, level: str, connections: int = 1, settle: float = 0, salt: str = ""
 ) -> tuple[Report, tuple[Proof, ...]]:  # fmt: skip
     """Compare each table of a plan as both places hold it now; and each one's segments, where there are any.
 
     At level `full` both servers compute their side as far as they can, for a large table over several connections. At
     `standard` the source's rows are read through Ropeway's driver, as a run reads them; at `count` rows are counted.
-    Where something differs and `settle` is not 0, it is looked at again so many seconds later.
+    Where something differs and `settle` is not 0, it is looked at again so many seconds later. A `salt` goes into the
+    checksums of the proofs; what tells differences has none.
     """
     made, versions = [], ("", "")
     with paired(plan, source, target, level, connections) as pairs:
         for pair in pairs:
             versions = (pair.one.version, pair.others[0].version)
-            report, proof = _table(pair, level, settle)
+            report, proof = _table(pair, level, settle, salt)
             made.append((replace(report, reason="; ".join(filter(None, (report.reason, pair.said)))), proof))
     tables = tuple(one for one, _ in made)
     return Report(level, tables, versions=versions), tuple(proof for _, proof in made if proof)
@@ -91,14 +92,14 @@ def _key(hop: Hop, division: Division) -> list[str]:
     return [hop.columns[place].target for place in division.places]
 
 
-def _table(pair: Pair, level: str, settle: float) -> tuple[TableReport, Proof | None]:
+def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableReport, Proof | None]:
     hop, one, others = pair.hop, pair.one, pair.others
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
     if hop.limit:
         return replace(empty, reason="a rehearsal moved a part of the rows"), None
     if level == "count":
         return _counted(pair, empty), None
-    division = division_of(hop, one, others[0])
+    division = replace(division_of(hop, one, others[0]), salt=salt)
     expected, held = computed(pair, division, asked=level == "full")
     if held.refused:
         return replace(empty, claim=DIFFERENT, reason=held.refused), None

@@ -15,9 +15,9 @@ LONG = 4 << 20  # octets of a row; shorter ones are hashed many at a time
 _PIECE = 1 << 20  # octets, whose hexadecimal digits are held
 
 
-def long_digest(row: pa.RecordBatch, canons: Sequence[Canon]) -> str:
+def long_digest(row: pa.RecordBatch, canons: Sequence[Canon], salt: str = "") -> str:
     """The digest of the one row of a batch, as hexadecimal digits: what docs/checksum.md defines, piece by piece."""
-    found = hashlib.sha256()
+    found = hashlib.sha256(f"{salt}|".encode() if salt else b"")
     for place, (name, canon) in enumerate(zip(row.schema.names, canons, strict=True)):
         if place:
             found.update(b"|")

@@ -82,7 +82,7 @@ def _segments(proof: Proof) -> dict[str, Any]:
     empty = Sum.zero()
     return {
         "hop": proof.hop,
-        "division": asdict(proof.division),
+        "division": {**asdict(proof.division), "salt": bool(proof.division.salt)},  # which is secret
         "segments": {n: [proof.source.get(n, empty).text(), proof.target.get(n, empty).text()] for n in names},
     }
 
@@ -116,12 +116,20 @@ def parsed(text: str, name: str, key: bytes = b"") -> Manifest:
         raise RequestError(f"{name} was changed after it was written: it has another checksum of itself.")
     if key and not hmac.compare_digest(signed, _signature(found, key)):
         raise RequestError(f"{name} is not signed" + (" by this key." if signed else "."))
-    proofs = tuple(_proof(table) for table in found["tables"])
+    if not key and any(table["division"]["salt"] for table in found["tables"]):
+        raise RequestError(f"The checksums of {name} are salted.", remedy="Name the file of its key with --key.")
+    proofs = tuple(_proof(table, salt_of(key)) for table in found["tables"])
     return Manifest(from_json(json.dumps(found["plan"])), proofs, found["written"])
 
 
-def _proof(table: Mapping[str, Any]) -> Proof:
-    division = Division(**{**table["division"], "places": tuple(table["division"]["places"])})
+def salt_of(key: bytes) -> str:
+    """The salt of a key: what servers may see of it in queries, and who has the manifest alone may not."""
+    return hmac.new(key, b"ropeway salt", hashlib.sha256).hexdigest()[:32]
+
+
+def _proof(table: Mapping[str, Any], salt: str) -> Proof:
+    told = table["division"]
+    division = Division(**{**told, "places": tuple(told["places"]), "salt": salt if told["salt"] else ""})
     sums = {name: [Sum.parse(text) for text in pair] for name, pair in table["segments"].items()}
     one, other = ({name: pair[side] for name, pair in sums.items() if pair[side].count} for side in (0, 1))
     return Proof(table["hop"], division, one, other)

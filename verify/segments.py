@@ -46,7 +46,7 @@ def by_client(batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], divisi
 
 
 def _of_batch(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> Segments:
-    high, low = row_words(digests(batch, canons))
+    high, low = row_words(digests(batch, canons, division.salt))
     half = pl.lit(1 << 32, dtype=pl.UInt64)  # sums of halves do not overflow
     frame = pl.DataFrame({"segment": segment_names(batch, canons, division), "high": high, "low": low})
     sums = frame.group_by("segment").agg(

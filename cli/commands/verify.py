@@ -43,6 +43,12 @@ Key = Annotated[
         help="A file whose bytes sign a manifest, and by which its signature is checked.",
     ),
 ]  # fmt: skip
+Salted = Annotated[
+    bool,
+    typer.Option(
+        "--salt", help="Mix the --key into a manifest's checksums: nobody else can then guess rows from them."
+    ),
+]
 Settling = Annotated[
     float,
     typer.Option(
@@ -77,6 +83,7 @@ def verify(
     manifest: Written = None,
     against: Known = None,
     key: Key = None,
+    salt: Salted = False,
     html: Page = None,
     settle: Settling = 0,
     repair: Repairing = False,
@@ -113,6 +120,8 @@ def verify(
     from ..shapes import verify_shape
 
     _check_together(against, manifest, settle, repair=repair)
+    if salt and not (manifest and key):
+        raise typer.BadParameter("--salt is for a --manifest with a --key.")
     level = level or asked.verify
     if repair:
         report, shape = _repaired(asked, level, allow, yes=yes)
@@ -120,7 +129,7 @@ def verify(
         report = (
             _against(against, asked, _bytes_of(key))
             if against
-            else _compared(asked, level, manifest, settle, _bytes_of(key))
+            else _compared(asked, level, manifest, settle, _bytes_of(key), salted=salt)
         )
         shape = verify_shape(report)
         show(shape)
@@ -217,12 +226,21 @@ def _agreed(found: Repair) -> bool:
     return typer.confirm(f"Change {say.count(rows, 'row')} of {found.plan.target}?", err=True)
 
 
-def _compared(asked: Asked, level: str, manifest: Path | None, settle: float, key: bytes) -> Report:
+def _compared(
+    asked: Asked, level: str, manifest: Path | None, settle: float, key: bytes, *, salted: bool
+) -> Report:  # fmt: skip
     from ..wire import verify as compare
 
     what, wanted = _wanted(asked)
     return compare(
-        what, level=level, secrets=wanted.secrets, manifest=manifest, limits=wanted.limits, settle=settle, key=key
+        what,
+        level=level,
+        secrets=wanted.secrets,
+        manifest=manifest,
+        limits=wanted.limits,
+        settle=settle,
+        key=key,
+        salted=salted,
     )
 
 

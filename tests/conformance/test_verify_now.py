@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.request import Choice
 from ropeway.transfer.run import Limits
 from ropeway.verify import sides
+from ropeway.verify.manifest import salt_of
 from ropeway.verify.report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, Report, TableReport
 from spots import SQL_ENGINES, Servers, Spot, spot
 
@@ -181,6 +183,29 @@ def test_a_manifest_stands_for_the_source(there: str, source: Spot, tmp_path: Pa
     file.write_text("[]")
     with pytest.raises(RequestError, match="is no manifest"):
         wire.verify_against(file, target.url)
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_a_salted_manifest_needs_its_key(there: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    """Its segments have other sums than without, the same ones on both sides, and other ones for another key."""
+    target = spot(there, tmp_path, servers)
+    moved(source, target)
+    request, secrets = requested(source, target)
+    sums = []
+    for name, salted, key in (("plain", False, b"key"), ("salted", True, b"key"), ("other", True, b"other key")):
+        file = tmp_path / name
+        report = wire.verify(request, level="full", secrets=secrets, manifest=file, key=key, salted=salted)
+        assert report.equal
+        assert wire.verify_against(file, target.url, key=key).equal
+        sums.append(set(re.findall("[0-9]+:[0-9a-f]{32}", file.read_text())))
+        assert salt_of(key) not in file.read_text()
+    assert len(sums[0]) == len(sums[1])
+    assert sums[0].isdisjoint(sums[1])
+    assert sums[1].isdisjoint(sums[2])
+    with pytest.raises(RequestError, match="are salted"):
+        wire.verify_against(tmp_path / "salted", target.url)
+    target.ask("UPDATE t SET word = 'other' WHERE id = 3000")
+    assert not wire.verify_against(tmp_path / "salted", target.url, key=b"key").equal
 
 
 @pytest.mark.parametrize("there", SQL_ENGINES)

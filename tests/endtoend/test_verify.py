@@ -25,7 +25,7 @@ def test_verify_names_the_cell_that_differs(shell: Shell) -> None:
     write(shell.folder / "out.sqlite", "UPDATE t SET w = NULL WHERE id = 2; INSERT INTO t VALUES (3, 'x')")
     for name in ("key", "other"):
         (shell.folder / name).write_text(name)
-    shell(*WORDS, "--manifest", "signed.json", "--key", "key")
+    shell(*WORDS, "--manifest", "signed.json", "--key", "key", "--salt")
     found = shell.json(*WORDS, "--manifest", "shop.json")
     assert found["tables"][0]["claim"] == "target equals what was read"
     assert "There is no folder" in shell.refused(*WORDS, "--manifest", "nowhere/shop.json")
@@ -33,6 +33,7 @@ def test_verify_names_the_cell_that_differs(shell: Shell) -> None:
     assert shell.json("verify", "--against", "shop.json")["equal"]
     assert shell.json("verify", "--against", "signed.json", "--key", "key")["equal"]
     assert "is not signed by this key." in shell.refused("verify", "--against", "signed.json", "--key", "other")
+    assert "--salt is for a --manifest with a --key" in shell(*WORDS, "--salt", status=2).stderr
     assert "is not signed." in shell.refused("verify", "--against", "shop.json", "--key", "key")
     written = json.loads((shell.folder / "signed.json").read_text())
     assert [name.split()[0] for name in written["engines"]] == ["sqlite", "sqlite"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
-from ...segments import Division, grouped
+from ...segments import Division, grouped, salted
 from ...specimen import TEXT, Natives
 from .nested import as_json, nested
 
@@ -51,7 +51,7 @@ def checksum_sql(
     row for each segment, whose name comes first. RequestError if a native type has no canonical text in its form.
     """
     cells = [_fields(name, canon, split(native)) for name, canon, native in columns]
-    row = _row(cells) if cells else "''"
+    row = " || ".join(filter(None, (salted(division), _row(cells) if cells else "''")))
     condition = f" WHERE {where}" if where else ""
     high, low = (f"('0x' || substr(h, {start}, 16))::UBIGINT" for start in (1, 17))
     first, last = grouped(division)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
-from ...segments import Division, grouped
+from ...segments import Division, grouped, salted
 from ...specimen import TEXT, Natives
 
 _NUMBERED = "( unsigned)?( zerofill)?"
@@ -60,6 +60,7 @@ def checksum_sql(
     """
     fields = [_field(name, canon, split(native), utf8=utf8) for name, canon, native in columns]
     row = _joined(fields) if fields else "''"
+    row = f"concat({salted(division)}, {row})" if salted(division) else row
     condition = f" WHERE {where}" if where else ""
     # Without the cast a sum of conv() is one of doubles.
     high, low = (f"cast(conv(substr(h, {start}, 16), 16, 10) AS unsigned)" for start in (1, 17))

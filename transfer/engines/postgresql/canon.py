@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ...canonical import Canon
 from ...errors import RequestError
 from ...rules import Native, split
-from ...segments import Division, grouped
+from ...segments import Division, grouped, salted
 from ...specimen import TEXT, Natives
 
 _COLUMNS = 48  # of two fields at most: a function takes 100 arguments
@@ -79,7 +79,8 @@ def checksum_sql(
     rows = f"SELECT {', '.join(plain)} FROM {table}{condition} OFFSET '0'"
     words, high, low = _words(server_version)
     named = f", {_segment(cells, division)} AS g" if division else ""
-    texts = f"SELECT {_row(cells)} AS r{named} FROM ({rows}) AS p"
+    row = " || ".join(filter(None, (salted(division), _row(cells))))
+    texts = f"SELECT {row} AS r{named} FROM ({rows}) AS p"
     checksums = f"SELECT {words} AS h{', g' if division else ''} FROM ({texts}) AS t OFFSET '0'"
     first, last = grouped(division)
     return f"SELECT {first}count(*), coalesce(sum({high}), 0), coalesce(sum({low}), 0), 0 FROM ({checksums}) AS s{last}"
