@@ -95,7 +95,7 @@ def chosen(
         whole = {1: ALL} if total <= LARGE else {}
         return whole, "" if whole else f"it was read in one slice of more than {LARGE:,} rows"
     most = max(total // _MOST, LARGE)
-    best = _greedy(held, rows, max(total // SHARE, EXTREMES), most)
+    best = greedy(held, rows, max(total // SHARE, EXTREMES), most)
     full = sum(receipt.read > 0 for receipt in mine)
     among = "" if held.slices == full else f" among {held.slices} of {full} slices"  # what an earlier process read
     # They are kept one by one: what each says is true of it and those before it, wherever the process is killed.
@@ -110,7 +110,7 @@ def chosen(
     return picked, "" if picked else "each of its slices has more than a quarter of its rows"
 
 
-def _greedy(held: Holders, rows: dict[int, int], budget: int, most: int) -> list[int]:
+def greedy(held: Holders, rows: dict[int, int], budget: int, most: int) -> list[int]:
     """Slices that together hold the most extremes, each time the one that adds the most."""
     marks = {number: had for number, had in held.marks().items() if number in rows}
     best: list[int] = []

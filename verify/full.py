@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..transfer.engines import engine_of
 from ..transfer.errors import DataError
+from ..transfer.extremes import Holders
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
 from ..transfer.segments import Division
@@ -27,6 +28,7 @@ from .report import (
     Report,
     TableReport,
 )  # fmt: skip
+from .sampled import Answer, sampled
 from .segments import differing, stretches, whereabouts
 from .selftest import check_forms
 from .sides import Computed, Pair, Side, computed, division_of, held_by, held_in, key_extents, paired
@@ -100,7 +102,8 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
     if level == "count":
         return _counted(pair, empty), None
     division = replace(division_of(hop, one, others[0]), salt=salt)
-    expected, held = computed(pair, division, asked=level == "full")
+    watch = Holders() if level == "standard" else None
+    expected, held = computed(pair, division, asked=level == "full", watch=watch)
     if held.refused:
         return replace(empty, claim=DIFFERENT, reason=held.refused), None
     report = _judged(pair, division, expected, held, empty)
@@ -110,7 +113,17 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
         expected, held = computed(pair, division, asked=level == "full")
         still = [segment for segment in differing(expected.sums, held.sums) if segment in bad]
         report = _settled(pair, division, replace(report, claim=_equal(expected, held)), still, settle)
+    if watch:
+        report = _questioned(report, sampled(one, division, expected.sums, watch))
     return report, Proof(hop.name, division, expected.sums, held.sums)
+
+
+def _questioned(report: TableReport, answer: Answer) -> TableReport:
+    """A report with what the source's own server says of what was read."""
+    if not answer.disputed:
+        return replace(report, asked=answer.asked)
+    reason = "; ".join(filter(None, (report.reason, answer.disputed)))
+    return replace(report, asked=answer.asked, claim=DIFFERENT, reason=reason)
 
 
 def _equal(expected: Computed, held: Computed) -> str:

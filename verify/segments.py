@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ..transfer.canonical import Canon
 from ..transfer.engine import Engine, Session
+from ..transfer.extremes import Holders, noted
 from ..transfer.schema.catalogue import Relation
 from ..transfer.segments import NULL, Division
 from ..transfer.verification import server_sum
@@ -16,6 +17,7 @@ from .checksum import Sum, digests, row_words
 from .report import Stretch
 
 Segments = dict[str, Sum]
+_FEW = 32  # ranges of a batch of 2 MB, which has 14,000 rows of lineitem and 100,000 of two integers
 _STRETCHES = 120  # of a table, at most: what a page draws as a strip
 
 
@@ -40,15 +42,22 @@ def by_server(
     return {NULL if row[0] is None else str(row[0]): Sum.parse(server_sum(row[1:])) for row in rows}
 
 
-def by_client(batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], division: Division) -> Segments:
-    """What the client computes of the rows that it is given."""
-    return added(_of_batch(batch, canons, division) for batch in batches)
+def by_client(
+    batches: Iterable[pa.RecordBatch], canons: Sequence[Canon], division: Division, watch: Holders | None = None
+) -> Segments:  # fmt: skip
+    """What the client computes of the rows that it is given; `watch` notes which ranges hold extremes."""
+    return added(_of_batch(batch, canons, division, watch) for batch in batches)
 
 
-def _of_batch(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> Segments:
+def _of_batch(
+    batch: pa.RecordBatch, canons: Sequence[Canon], division: Division, watch: Holders | None
+) -> Segments:  # fmt: skip
+    names = segment_names(batch, canons, division)
+    if watch and division.step:
+        _note(batch, names, watch)
     high, low = row_words(digests(batch, canons, division.salt))
     half = pl.lit(1 << 32, dtype=pl.UInt64)  # sums of halves do not overflow
-    frame = pl.DataFrame({"segment": segment_names(batch, canons, division), "high": high, "low": low})
+    frame = pl.DataFrame({"segment": names, "high": high, "low": low})
     sums = frame.group_by("segment").agg(
         pl.len(),
         (pl.col("high") // half).sum().alias("a"), (pl.col("high") % half).sum().alias("b"),
@@ -58,6 +67,14 @@ def _of_batch(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division
         name: Sum(rows, 0, 0) + Sum(0, (a << 32) + b, (c << 32) + d)
         for name, rows, a, b, c, d in sums.select("segment", "len", "a", "b", "c", "d").iter_rows()
     }
+
+
+def _note(batch: pa.RecordBatch, names: pl.Series, watch: Holders) -> None:
+    """Note the extremes of each range; of a batch of many, whose rows lie in no order, nothing."""
+    several = names.unique().to_list()
+    for name in several if len(several) <= _FEW else ():
+        if name != NULL:
+            watch.landed(int(name), noted(batch.filter((names == name).to_arrow())))
 
 
 def segment_names(batch: pa.RecordBatch, canons: Sequence[Canon], division: Division) -> pl.Series:

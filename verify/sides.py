@@ -13,6 +13,7 @@ from ..transfer.canonical import Canon
 from ..transfer.engine import Engine, Session
 from ..transfer.engines import engine_of
 from ..transfer.errors import DataError
+from ..transfer.extremes import Holders
 from ..transfer.place import Address
 from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
 from ..transfer.schema.catalogue import Relation, Table
@@ -188,10 +189,12 @@ class Computed:
     refused: str = ""
 
 
-def computed(pair: Pair, division: Division, *, asked: bool) -> tuple[Computed, Computed]:
-    """The segments of both sides; the source's by its server if that is `asked`."""
+def computed(
+    pair: Pair, division: Division, *, asked: bool, watch: Holders | None = None
+) -> tuple[Computed, Computed]:  # fmt: skip
+    """The segments of both sides; the source's by its server if that is `asked`, else `watch` notes their extremes."""
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(segments_of, pair.one, division, asked=asked)
+        first = pool.submit(segments_of, pair.one, division, asked=asked, watch=watch)
         held = held_in(pair.others, division)
         return first.result(), held
 
@@ -209,7 +212,7 @@ def together(parts: Sequence[Computed]) -> Computed:
     return replace(parts[0], sums=added(part.sums for part in parts))
 
 
-def segments_of(side: Side, division: Division, *, asked: bool) -> Computed:
+def segments_of(side: Side, division: Division, *, asked: bool, watch: Holders | None = None) -> Computed:
     """The segments of a side, by its server if that is `asked`; else, or where it cannot, of the rows as read."""
     canons = [column.canon for column in side.hop.columns]
     if asked and side.columns:
@@ -223,7 +226,7 @@ def segments_of(side: Side, division: Division, *, asked: bool) -> Computed:
     if again:
         sums = by_client(again, canons, division)
         return Computed(sums, f"of what a second driver reads from {side.engine.name}", False)
-    sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division)
+    sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division, watch)
     return Computed(sums, f"of what Ropeway's driver reads from {side.engine.name}", False)
 
 
@@ -231,7 +234,7 @@ def _served(side: Side, division: Division) -> Segments | None:
     """What a side's server computes, of a large table over several connections; None where it cannot."""
     cuts = _cuts(side)
     if len(cuts) < 2:
-        return _of_cut(side, side.session, division, "")
+        return of_condition(side, side.session, division, "")
     with ThreadPoolExecutor(len(cuts)) as pool:
         parts = list(pool.map(lambda cut: _alone(side, division, side.engine.condition(cut)), cuts))
     return None if None in parts else added(part for part in parts if part is not None)
@@ -246,10 +249,11 @@ def _cuts(side: Side) -> tuple[Cut, ...]:
 
 def _alone(side: Side, division: Division, condition: str) -> Segments | None:
     with closing(side.engine.connect(side.address)) as session:
-        return _of_cut(side, session, division, condition)
+        return of_condition(side, session, division, condition)
 
 
-def _of_cut(side: Side, session: Session, division: Division, condition: str) -> Segments | None:
+def of_condition(side: Side, session: Session, division: Division, condition: str) -> Segments | None:
+    """What a side's server computes of the rows of which a condition is true; None where it cannot."""
     where = " AND ".join(f"({one})" for one in (side.hop.where, condition) if one)
     columns = [(name, column.canon, native) for name, column, native in side.columns]
     return by_server(side.engine, session, side.relation, columns, where, division)
