@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from ..transfer.engine import Engine
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
+from ..transfer.job import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.place import WITHHELD, Place, parse
 from ..transfer.policies import checked
 from ..transfer.request import Choice, Request
 from ..transfer.rules import Use, read_rule, split, write_rule
-from ..transfer.run import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.types import KINDS, Type
 from . import say
 from .keys import JobKeys, TableKeys

@@ -19,13 +19,14 @@ from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
 from ..transfer.flow import flow
+from ..transfer.job import Job, Limits
 from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
 from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.request import Choice, Request, job_of
-from ..transfer.run import Interrupt, Job, Limits, execute
+from ..transfer.run import Interrupt, execute
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.definitions import check_nothing_new, check_unmoved
 from ..transfer.schema.entry import Ends

@@ -134,8 +134,12 @@ class SqlLedger:
         self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")
 
     def journal(self, run: str, statement: str, state: str) -> None:
-        entry = self._equal(run=run, number=number_of(statement))
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{STATEMENT} WHERE {entry}")
+        # Looked at first: deleting what is not there locks the gap in InnoDB, in which another worker's entry belongs.
+        entry, table = self._equal(run=run, number=number_of(statement)), f"{self._words.prefix}{STATEMENT}"
+        if self._connection.ask(f"SELECT 1 FROM {table} WHERE {entry}"):
+            said = self._set(name=statement, state=state, changed=now())
+            self._connection.execute(f"UPDATE {table} SET {said} WHERE {entry}")
+            return
         self._insert(STATEMENT, run, number_of(statement), statement, state, now())
 
     def journaled(self, run: str) -> dict[str, str]:

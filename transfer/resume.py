@@ -8,18 +8,16 @@ checksums. Otherwise the table starts over, unless mixing instants is allowed an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .calls import function_of
 from .commit import start_over
 from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError
 from .flow import flow
+from .job import Job
 from .plan import Hop, Slice
 from .schema.modes import beside
-
-if TYPE_CHECKING:
-    from .run import Job
 
 
 class Standing(NamedTuple):

@@ -1,7 +1,7 @@
 """Carrying out a plan: one queue over all tables, a reader and a loader for each worker.
 
-Retry repeats a slice, here and nowhere else: a reader that fails has half of its batches in the target
-already, and only the slice's transaction knows how to undo that.
+Retry repeats a slice here, a statement in steps.py, and nothing elsewhere: a reader that fails has half of its batches
+in the target already, and only the slice's transaction knows how to undo that.
 """
 
 from __future__ import annotations
@@ -19,89 +19,21 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from .asking import Asking
-from .commit import land, leave_out, record
-from .engine import Engine, Loader, Reader, Receipt, Source
-from .engines import engine_of
-from .errors import DataError, EngineError, RopewayError
+from .commit import land, record
+from .engine import Loader, Reader, Receipt, Source
+from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
+from .job import Job
 from .ledger import LEFT_OUT
-from .place import Address
-from .plan import Hop, Plan, Slice, Statement
-from .progress import Progress
+from .plan import Hop, Slice, Statement
 from .refusal import explained
 from .resume import Standing, proof_of, standing
 from .start import begin
+from .steps import TRIES, back_off, carry_out
 from .verification import source_sum
-from .violation import made
 
-_LIBRARIES = 250 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
-_PYTHON = 130 << 20  # the same without Polars and without batches
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
-_TRIES = 4
 _HOLD_TRIES = 6
-MINIMUM_MEMORY = 384 << 20
-MINIMUM_SHARE = 96 << 20
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How many workers, and how many bytes all of Ropeway may hold at its peak."""
-
-    workers: int = 2
-    memory: int = 600 << 20
-
-    @property
-    def share(self) -> int:
-        """Bytes of batches that one worker may hold; as much again is in the hands of its engines."""
-        return max(MINIMUM_SHARE // 8, self.engines // (10 * self.workers))
-
-    @property
-    def engines(self) -> int:
-        """Bytes beyond what the libraries take anyway."""
-        return self.memory - _LIBRARIES
-
-    @property
-    def undecoded(self) -> int:
-        """Bytes that a source's library may hold where it does all the work and Arrow and Polars none."""
-        return self.memory - _PYTHON
-
-    @property
-    def reading(self) -> int:
-        """Bytes that a source's library may hold in this process."""
-        return self.engines // 6
-
-    @property
-    def loading(self) -> int:
-        """Bytes that a target's library may hold: it sorts and builds indexes."""
-        return self.engines * 2 // 3
-
-    @property
-    def batch_bytes(self) -> int:
-        """Bytes of one batch: small enough that several fit into a share."""
-        return max(256 << 10, min(4 << 20, self.share // 8))
-
-
-@dataclass(frozen=True)
-class Job:
-    """A plan with the means to carry it out."""
-
-    plan: Plan
-    source: Engine
-    target: Engine
-    source_address: Address
-    target_address: Address
-    limits: Limits
-    progress: Progress
-    mix_instants: bool = False
-
-    @classmethod
-    def of(
-        cls, plan: Plan, source: Address, target: Address, limits: Limits, progress: Progress,
-        *, mix_instants: bool = False,
-    ) -> Job:  # fmt: skip
-        """The job of a plan; engines are found by the places' schemes."""
-        engines = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
-        return cls(plan, *engines, source, target, limits, progress, mix_instants)
 
 
 @dataclass
@@ -175,7 +107,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
         for statement in job.plan.statements:
             if statement.phase == "before":
-                _step(job, statement, loader, journal)
+                carry_out(job, statement, loader, journal)
         mover = _Mover(job, loader, journal, interrupt or Interrupt())
         groups = [[hop] for hop in job.plan.hops] if job.plan.consistency == "table" else [list(job.plan.hops)]
         for group in groups:
@@ -184,7 +116,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         for phase in ("after", "swap"):
             for statement in job.plan.statements:
                 if statement.phase == phase:
-                    _step(job, statement, loader, journal)
+                    carry_out(job, statement, loader, journal)
         receipts = loader.ledger.receipts(job.plan.run)
         loader.ledger.finish(job.plan.run, "loaded")
         return receipts
@@ -225,28 +157,6 @@ def _held(loader: Loader, name: str) -> bool:
             return True
         time.sleep(0.5)
     return False
-
-
-def _step(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
-    state = journal.get(statement.name, "")
-    try:
-        now = made(job.plan, statement, loader, state, job.target)
-    except RopewayError:
-        raise
-    except Exception as error:
-        if statement.spare and job.target.classify(error) not in ("transient", "space"):
-            leave_out(job.plan.run, statement, "", loader)
-            job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}: {job.target.name} refuses it: {error}")
-            return
-        kind = DataError if job.target.classify(error) == "data" else EngineError
-        raise kind(
-            f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}",
-            remedy="What is done stays done. Mend the cause and go on with --resume.",
-        ) from error
-    if now == LEFT_OUT and state != LEFT_OUT:
-        job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}")
-    elif state not in ("done", LEFT_OUT):
-        job.progress.stepped(statement)
 
 
 class _Mover:
@@ -369,16 +279,16 @@ class _Mover:
 
     def _slice(self, hop: Hop, part: Slice, reader: Reader, loader: Loader, board: _Board) -> Loader:
         """Land a slice, repeating it after a transient failure with back-off; the loader then in use."""
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, TRIES + 1):
             try:
                 receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", loader)
             except Exception as error:  # noqa: BLE001 - explained, whatever it is
-                if self._job.target.classify(error) != "transient" or attempt == _TRIES or board.error:
+                if self._job.target.classify(error) != "transient" or attempt == TRIES or board.error:
                     problem = self._explained(hop, part, reader, loader, error)
                     # An error that is its own explanation keeps the driver's error as its cause.
                     raise problem from (error.__cause__ if problem is error else error)
                 self._job.progress.failed(hop.name, part.number, str(error))
-                time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - full jitter
+                back_off(attempt)
                 loader = self._reconnected(loader)
             else:
                 if receipt:
@@ -446,7 +356,7 @@ class _Mover:
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop):
                 with self._writer or nullcontext():
-                    _step(self._job, statement, loader, self._journal)
+                    carry_out(self._job, statement, loader, self._journal)
         board.finish(hop)
 
     @contextmanager

@@ -16,11 +16,11 @@ from ropeway.transfer.commit import record, start_over
 from ropeway.transfer.engine import Receipt
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.flow import flow
+from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Cut, Slice
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice
-from ropeway.transfer.run import Limits
 from ropeway.transfer.verification import source_sum
 from ropeway.verify.checksum import Sum, of_batch
 from ropeway.verify.report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import functools
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
+import pymysql
 import pytest
 
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
+from ropeway.transfer.engines.mysql.session import MySqlLoader
+from ropeway.transfer.engines.postgresql.session import PostgreSqlLoader
 from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
@@ -238,3 +244,55 @@ def test_a_loader_sees_its_own_rows(there: str, tmp_path: Path, servers: Servers
         other.execute("INSERT INTO staging VALUES (2), (3)")
         assert sorted(other.ask("SELECT id FROM staging")) == [(2,), (3,)]
         other.rollback()
+
+
+@pytest.mark.parametrize("there", ["postgresql", "mariadb", "mysql"])
+def test_journal_entries_do_not_wait_for_each_other(there: str, tmp_path: Path, servers: Servers) -> None:
+    """Tables are finished side by side: in InnoDB one entry must not lock the gap where the next one belongs."""
+    place, secret = parse(spot(there, tmp_path, servers).url)
+    with ExitStack() as stack:
+        one, other = (
+            stack.enter_context(closing(engine_of(place.scheme).loader(resolve(place, secret)))) for _ in range(2)
+        )
+        one.ledger.prepare()
+        other.execute(
+            "SET lock_timeout = 2000" if there == "postgresql" else "SET SESSION innodb_lock_wait_timeout = 2"
+        )
+        one.begin()
+        one.ledger.journal("run", "2 publish into t", "done")
+        other.begin()
+        other.ledger.journal("run", "3 publish into u", "done")
+        one.ledger.journal("run", "4 analyse t", "done")
+        other.commit()
+        one.commit()
+        assert one.ledger.journaled("run") == dict.fromkeys(
+            ("2 publish into t", "3 publish into u", "4 analyse t"), "done"
+        )
+
+
+@pytest.mark.parametrize("there", ["postgresql", "mariadb"])
+def test_a_step_that_was_rolled_back_is_tried_again(
+    there: str, make: Callable[[str, Rows], str], tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deadlock takes the whole of a publication back, and the second try makes it."""
+    target = spot(there, tmp_path, servers)
+    run(make("first", FIRST[:2]), target, "create")
+    made: dict[str, tuple[Any, Exception]] = {
+        "postgresql": (PostgreSqlLoader, psycopg.errors.DeadlockDetected("deadlock detected")),
+        "mariadb": (MySqlLoader, pymysql.err.OperationalError(1213, "Deadlock found when trying to get lock")),
+    }
+    failed: list[str] = []
+    kind, error = made[there]
+    honest = kind.execute
+
+    def execute(self: Any, sql: str) -> int:
+        done: int = honest(self, sql)
+        if re.match("INSERT INTO .* SELECT .*_staging", sql) and not failed:
+            failed.append(sql)
+            raise error
+        return done
+
+    monkeypatch.setattr(kind, "execute", execute)
+    run(make("second", SECOND), target, "append")
+    assert failed
+    assert rows(target) == sorted([*FIRST[:2], *SECOND], key=lambda row: str(row[0]))

@@ -13,9 +13,9 @@ from hypothesis import Phase, given, note, seed, settings
 from random_tables import EXAMPLES, QUIET, lacking, padded, rows_of, tables
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of, memory
+from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
-from ropeway.transfer.run import Limits
 from spots import SQL_ENGINES, Servers, spot
 
 EMBEDDED = ("sqlite", "duckdb", "parquet", "csv", "arrow")

@@ -14,9 +14,9 @@ from ropeway.cli import wire
 from ropeway.transfer.engines import memory
 from ropeway.transfer.engines.alphabet import field_of, word_of
 from ropeway.transfer.errors import RequestError
+from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
-from ropeway.transfer.run import Limits
 from spots import SQL_ENGINES, Servers, spot
 
 _numbers = itertools.count()

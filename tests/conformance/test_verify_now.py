@@ -13,8 +13,8 @@ from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.transfer import segments
 from ropeway.transfer.errors import RequestError
+from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
-from ropeway.transfer.run import Limits
 from ropeway.verify import sides
 from ropeway.verify.manifest import salt_of
 from ropeway.verify.report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, Report, TableReport

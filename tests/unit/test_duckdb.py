@@ -22,10 +22,10 @@ from ropeway.transfer.engines import memory
 from ropeway.transfer.engines.duckdb import ENGINE
 from ropeway.transfer.engines.exact import castable, exactly
 from ropeway.transfer.errors import DataError, EngineError, RequestError
+from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice, Request
-from ropeway.transfer.run import Limits
 from ropeway.transfer.schema.catalogue import Table
 
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -22,11 +22,12 @@ from ropeway.transfer.engine import Receipt
 from ropeway.transfer.engines import memory
 from ropeway.transfer.engines.files import ENGINES
 from ropeway.transfer.errors import DataError, EngineError, RequestError
+from ropeway.transfer.job import Job, Limits
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice, Request
-from ropeway.transfer.run import Job, Limits, execute
+from ropeway.transfer.run import execute
 
 FORMATS = ("parquet", "csv", "arrow")
 

@@ -1,0 +1,59 @@
+"""Carrying out the statements of a plan, one by one: made, tried again, left out, or refused in words."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+
+from .commit import leave_out
+from .engine import Loader
+from .errors import DataError, EngineError, RopewayError
+from .job import Job
+from .ledger import LEFT_OUT
+from .plan import Statement
+from .violation import made
+
+TRIES = 4
+
+
+def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
+    state = journal.get(statement.name, "")
+    try:
+        now = _made(job, statement, loader, state)
+    except RopewayError:
+        raise
+    except Exception as error:
+        if statement.spare and job.target.classify(error) not in ("transient", "space"):
+            leave_out(job.plan.run, statement, "", loader)
+            job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}: {job.target.name} refuses it: {error}")
+            return
+        kind = DataError if job.target.classify(error) == "data" else EngineError
+        raise kind(
+            f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}",
+            remedy="What is done stays done. Mend the cause and go on with --resume.",
+        ) from error
+    if now == LEFT_OUT and state != LEFT_OUT:
+        job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}")
+    elif state not in ("done", LEFT_OUT):
+        job.progress.stepped(statement)
+
+
+def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:
+    """Carry out a statement, again after a transient failure (a deadlock) that has rolled all of it back."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            return made(job.plan, statement, loader, state, job.target)
+        except Exception as error:
+            if not statement.atomic or attempt == TRIES or job.target.classify(error) != "transient":
+                raise
+            back_off(attempt)
+            with suppress(Exception):
+                loader.ask("SELECT 1")
+                continue
+            raise
+    raise AssertionError
+
+
+def back_off(attempt: int) -> None:
+    time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - full jitter
