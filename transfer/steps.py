@@ -18,6 +18,10 @@ TRIES = 4
 
 
 def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
+    """Carry out a statement that the journal does not call done, and say so; a spare one may be refused.
+
+    Raises DataError where rows break a constraint, EngineError for any other refusal of the target.
+    """
     state = journal.get(statement.name, "")
     try:
         now = _made(job, statement, loader, state)
@@ -56,4 +60,5 @@ def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:
 
 
 def back_off(attempt: int) -> None:
+    """Wait, longer after each attempt: up to 0.4 s after the first."""
     time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - full jitter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..transfer.asking import ALL, reasons
-from ..transfer.engine import Receipt
+from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.plan import Hop, Plan
 from ..transfer.verification import unasked
@@ -39,8 +39,7 @@ def told(plan: Plan, hop: Hop, mine: Sequence[Receipt]) -> str:
         said = next((one.asked_for for one in mine if one.asked_for), "") or unasked(hop)
         said = said or ("it was read without one instant" if plan.consistency == "none" else "the run was interrupted")
         return f"the source's own server was asked for no checksum: {said}"
-    inside = source.writers == "one"  # its library runs in this process
-    who = f"{source.name}, by a second, independent read," if inside else "the source's own server"
+    who = spokesman(source)
     why = reasons(one.asked_for for one in asked)
     if why == [ALL]:
         return f"{who} computed the checksum of all rows at the same instant"
@@ -48,6 +47,12 @@ def told(plan: Plan, hop: Hop, mine: Sequence[Receipt]) -> str:
     share = f"{part:.0f}%" if part >= 1 else "less than 1%"
     slices = _listed([one.slice for one in asked])
     return f"{who} computed {slices} of {len(mine):,} at the same instant ({share} of the rows: {_and(why)})"
+
+
+def spokesman(source: Engine) -> str:
+    """Who computes a source's checksums, in words: a library in this process is no server."""
+    inside = source.writers == "one"
+    return f"{source.name}, by a second, independent read," if inside else "the source's own server"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from ..transfer.cutting import LARGE
 from ..transfer.extremes import Holders
 from ..transfer.segments import Division
 from ..transfer.verification import unasked
+from .asked import spokesman
 from .checksum import Sum
 from .segments import Segments, whereabouts
 from .sides import Side, of_condition, range_of
@@ -65,8 +66,7 @@ def _picked(rows: dict[str, int], held: Holders, columns: int) -> tuple[list[str
 
 
 def _told(side: Side, picked: Sequence[str], words: Sequence[str], rows: dict[str, int]) -> str:
-    inside = side.engine.writers == "one"  # its library runs in this process
-    who = f"{side.engine.name}, by a second, independent read," if inside else "the source's own server"
+    who = spokesman(side.engine)
     if not words:
         return f"{who} computed the checksum of all rows as well"
     share = 100 * sum(rows[name] for name in picked) / sum(rows.values())

@@ -7,8 +7,8 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pymysql
 import pytest
 
 from ropeway.cli import wire
+from ropeway.transfer.engine import Loader
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.engines.mysql.session import MySqlLoader
 from ropeway.transfer.engines.postgresql.session import PostgreSqlLoader
@@ -222,14 +223,18 @@ def test_into_a_numeric_without_precision(here: str, mode: str, tmp_path: Path, 
     assert found == [("1", "12345678.90", "9223372036854775807"), ("2", None, "-1"), ("3", "-0.05", None)]
 
 
+@contextmanager
+def two_loaders(target: Spot) -> Iterator[tuple[Loader, Loader]]:
+    place, secret = parse(target.url)
+    engine, address = engine_of(place.scheme), resolve(place, secret)
+    with closing(engine.loader(address)) as one, closing(engine.loader(address)) as other:
+        yield one, other
+
+
 @pytest.mark.parametrize("there", ["postgresql", "mariadb", "mysql"])
 def test_a_loader_sees_its_own_rows(there: str, tmp_path: Path, servers: Servers) -> None:
     """A merge counts what it staged, also where another slice filled the empty staging since this one began."""
-    place, secret = parse(spot(there, tmp_path, servers).url)
-    with ExitStack() as stack:
-        one, other = (
-            stack.enter_context(closing(engine_of(place.scheme).loader(resolve(place, secret)))) for _ in range(2)
-        )
+    with two_loaders(spot(there, tmp_path, servers)) as (one, other):
         one.execute("CREATE TABLE staging (id integer)")
         one.begin()
         one.execute("INSERT INTO staging VALUES (1)")
@@ -245,11 +250,7 @@ def test_a_loader_sees_its_own_rows(there: str, tmp_path: Path, servers: Servers
 @pytest.mark.parametrize("there", ["postgresql", "mariadb", "mysql"])
 def test_journal_entries_do_not_wait_for_each_other(there: str, tmp_path: Path, servers: Servers) -> None:
     """Tables are finished side by side: in InnoDB one entry must not lock the gap where the next one belongs."""
-    place, secret = parse(spot(there, tmp_path, servers).url)
-    with ExitStack() as stack:
-        one, other = (
-            stack.enter_context(closing(engine_of(place.scheme).loader(resolve(place, secret)))) for _ in range(2)
-        )
+    with two_loaders(spot(there, tmp_path, servers)) as (one, other):
         one.ledger.prepare()
         other.execute(
             "SET lock_timeout = 2000" if there == "postgresql" else "SET SESSION innodb_lock_wait_timeout = 2"
