@@ -17,9 +17,9 @@ from .extremes import Found, Holders
 from .plan import Hop, Plan
 from .verification import otherwise_written, source_sum, unasked
 
-SHARE = 16  # of a table's rows, that either choice may take; but each takes one slice at least
-_MOST = 4  # of which part of a table's rows both choices take no more
-EXTREMES = 50_000  # rows that slices with extremes may have in any case
+# Parts of a table's rows that either choice may take, one slice at least, and that both take at the most. Of 16 slices,
+# which are never quite alike, two may be for extremes: a key has its least value in the first, its most in the last.
+EXTREMES, SHARE, MOST = 7, 16, 4
 _SAID = 120  # characters of a refusal: the ledger's short texts have 200
 _EXTREMES = "the extremes of"
 SAMPLE, ALL = "a random sample", "all of it"
@@ -94,8 +94,8 @@ def chosen(
     if len(hop.slices) == 1:
         whole = {1: ALL} if total <= LARGE else {}
         return whole, "" if whole else f"it was read in one slice of more than {LARGE:,} rows"
-    most = max(total // _MOST, LARGE)
-    best = greedy(held, rows, max(total // SHARE, EXTREMES), most)
+    most = max(total // MOST, LARGE)
+    best = greedy(held, rows, total // EXTREMES, most)
     full = sum(receipt.read > 0 for receipt in mine)
     among = "" if held.slices == full else f" among {held.slices} of {full} slices"  # what an earlier process read
     # They are kept one by one: what each says is true of it and those before it, wherever the process is killed.

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 Mark = tuple[int, str]  # a column's place, and what is extreme there
 Found = dict[Mark, Any]  # each with its value, turned so that the larger one is the more extreme
-_MOST = 8  # slices that are remembered of those that share an extreme
+_MOST = 64  # slices that are remembered of those that share an extreme
 _WIDTHS = {32: pa.int32(), 64: pa.int64()}
 
 

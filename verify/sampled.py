@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..transfer.asking import EXTREMES, SAMPLE, SHARE, greedy
+from ..transfer.asking import EXTREMES, MOST, SAMPLE, SHARE, greedy
 from ..transfer.cutting import LARGE
 from ..transfer.extremes import Holders
 from ..transfer.segments import Division
@@ -54,7 +54,7 @@ def _picked(rows: dict[str, int], held: Holders, columns: int) -> tuple[list[str
     """The segments to ask for, and why these."""
     counts = {int(name): count for name, count in rows.items() if name.lstrip("-").isdigit()}
     total = sum(counts.values())
-    best = greedy(held, counts, max(total // SHARE, EXTREMES), max(total // 4, LARGE))[:_MOST]
+    best = greedy(held, counts, total // EXTREMES, max(total // MOST, LARGE))[:_MOST]
     others = sorted(counts.keys() - best)
     budget, lot = total // SHARE, secrets.SystemRandom()
     for number in lot.sample(others, min(_MOST, len(others))):

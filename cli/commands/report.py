@@ -51,8 +51,6 @@ def show(found: dict[str, Any]) -> None:
         ],
     )
     for target, proof in found["proofs"].items():
-        if proof.get("asked"):  # reports of an earlier version have none
-            say.out(f"{target}: {proof['asked']}")
         for what in proof["left_out"]:
             say.out(f"{target}: not compared: {what}")
     if later := found.get("verified_later"):

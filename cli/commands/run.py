@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -198,6 +199,7 @@ def show(shape: dict[str, Any]) -> None:
             for table in shape["tables"]
         ],
     )  # fmt: skip
+    _show_asked(shape["tables"])
     seconds = max(shape["seconds"], 0.001)
     for seal in shape["sealed"]:
         say.out(f"The plan was edited by hand and sealed {Seal(**seal)}")
@@ -212,6 +214,16 @@ def show(shape: dict[str, Any]) -> None:
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")
+
+
+def _show_asked(tables: Sequence[dict[str, Any]]) -> None:
+    """What the source's own server was asked for; said once of all tables of which it is true."""
+    of: dict[str, list[str]] = {}
+    for table in tables:
+        of.setdefault(table["verified"].get("asked", ""), []).append(table["target"])  # earlier reports have none
+    for asked, targets in of.items():
+        if asked:
+            say.out(f"{targets[0] if len(targets) == 1 else say.count(len(targets), 'table')}: {asked}")
 
 
 def _claim(verified: dict[str, str]) -> str:

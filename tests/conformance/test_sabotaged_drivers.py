@@ -128,13 +128,13 @@ RUN = "2601010000000000"
 
 
 def sliced(place: Spot) -> None:
-    """Rows of which the latest moment is in the middle, so that no other column is extreme there."""
+    """Rows of which the latest moment is in the middle, with the longest note."""
     kind = "datetime(6)" if place.engine == "mariadb" else "timestamp"
     place.ask(f"CREATE TABLE t (id integer NOT NULL PRIMARY KEY, seen {kind}, note varchar(200))")
     latest = MANY // 2
     rows = (
         f"({n}, '{2038 if n == latest else 2024}-03-01 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}.{n:06}', "
-        f"'{'n' * 150}')"
+        f"'{'n' * (150 + (n == latest))}')"
         for n in range(MANY)
     )
     place.ask(f"INSERT INTO t VALUES {', '.join(rows)}")
@@ -217,7 +217,6 @@ def test_one_value_of_a_large_table_without_a_run(
     """Standard asks for the ranges with extremes and for some by lot; a value in none of them is seen at full alone."""
     monkeypatch.setattr(segments, "ROWS", 100)
     monkeypatch.setattr(sampled, "LARGE", 200)
-    monkeypatch.setattr(sampled, "EXTREMES", 300)
     source, target = spot(engine, tmp_path, servers), spot("sqlite", tmp_path, servers)
     sliced(source)
     honest = wire.run(*requested(source, target))

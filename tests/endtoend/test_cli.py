@@ -277,7 +277,9 @@ def test_what_comes_after_a_run(shell: Shell, source: tuple[str, str]) -> None:
     assert shell.json("status", run)["rows"] == 15_607
     assert shell.json("status", *TARGET)["runs"][0]["state"] == "done"
     assert shell.json("report")["run"] == run
-    assert "15,607 rows" in shell("report", run, "--html", "r.html").stdout
+    told = shell("report", run, "--html", "r.html").stdout
+    assert "15,607 rows" in told
+    assert told.count("11 tables: the source's own server was asked for no checksum: sqlite computes no") == 1
     page = (shell.folder / "r.html").read_text()
     assert "<svg" in page
     assert not re.search("https?:", page)
@@ -325,7 +327,8 @@ def test_rows_columns_and_limit(shell: Shell, source: tuple[str, str]) -> None:
 
 def test_a_query(shell: Shell, source: tuple[str, str]) -> None:
     query = "SELECT AlbumId, Name FROM Album JOIN Artist USING (ArtistId)"
-    shell("run", *source, *TARGET, "--query", query, "--to", "authors")
+    done = shell("run", *source, *TARGET, "--query", query, "--to", "authors")
+    assert "authors: the source's own server was asked for no checksum: " in done.stdout
     assert ask(shell.folder / "out.sqlite", "SELECT Name FROM authors WHERE AlbumId = 1") == [("AC/DC",)]
 
 

@@ -135,13 +135,13 @@ def test_a_single_file_is_a_source_and_no_target(tmp_path: Path) -> None:
 
 def test_cuts_follow_row_groups(tmp_path: Path) -> None:
     table = pa.table({"n": range(400_000)})
-    pq.write_table(table, tmp_path / "t.parquet", row_group_size=50_000)
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=25_000)
     planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=400_000))
     bounds = [(part.cut.lower, part.cut.upper) for part in planned.hops[0].slices]
-    edges = [None, *range(50_000, 400_000, 50_000), None]
-    assert bounds == list(pairwise(edges))  # a large table has eight slices at least
-    planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=30_000))
-    assert len(planned.hops[0].slices) == 14
+    edges = [None, *range(25_000, 400_000, 25_000), None]
+    assert bounds == list(pairwise(edges))  # a large table has 16 slices at least
+    planned = wire.plan(request(f"parquet:///{tmp_path}", "discard:///", slice_rows=20_000))
+    assert len(planned.hops[0].slices) == 20
     outcome = wire.run(planned)
     assert sum(receipt.read for receipt in outcome.receipts) == 400_000
 
