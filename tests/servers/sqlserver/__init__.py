@@ -1,0 +1,5 @@
+"""SQL Server's wire protocol over a small SQL store, for tests of the real drivers without a licence.
+
+`wire` speaks TDS; `store` parses and carries out the statements. They share what `spoken` defines. What only a real
+server can show (its optimiser, its log, its locks between sessions, the cost of anything) is not here.
+"""
