@@ -1,0 +1,159 @@
+"""What the database holds besides rows: tables and their columns, keys, indexes, sequences, views, comments."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from ..spoken import Column, Kind, Refused
+
+
+@dataclass
+class Shape:
+    """A column as it was declared. `default` and `virtual` are expressions, `identity` is a sequence's name."""
+
+    name: str
+    kind: Kind
+    declared: str  # its type's name in the dictionary, such as VARCHAR2 or TIMESTAMP(6)
+    nullable: bool = True
+    default: exp.Expression | None = None
+    default_text: str = ""
+    identity: str = ""
+    always: bool = False
+    virtual: exp.Expression | None = None
+    by_chars: bool = False
+    comment: str = ""
+
+    @property
+    def column(self) -> Column:
+        return Column(self.name, self.kind, self.nullable)
+
+
+@dataclass
+class Constraint:
+    """P, U, R or C, as the dictionary has it."""
+
+    name: str
+    type: str
+    columns: tuple[str, ...] = ()
+    condition: exp.Expression | None = None
+    text: str = ""
+    refers: tuple[str, str] = ("", "")  # owner and name of the table
+    referred: tuple[str, ...] = ()
+    on_delete: str = "NO ACTION"
+    enabled: bool = True
+    generated: bool = False
+
+
+@dataclass
+class Index:
+    name: str
+    columns: tuple[str, ...]  # or the text of an expression
+    descending: tuple[bool, ...]
+    unique: bool
+    expressions: tuple[bool, ...] = ()
+    bitmap: bool = False
+
+
+@dataclass
+class Table:
+    owner: str
+    name: str
+    number: int  # the object's
+    columns: list[Shape]
+    constraints: list[Constraint] = field(default_factory=list)
+    indexes: list[Index] = field(default_factory=list)
+    comment: str = ""
+    changed: int = 0  # the SCN of its last DDL
+    temporary: bool = False
+    statistics: int | None = None  # rows, when they were last counted
+    partitioned: str = ""
+
+    @property
+    def held(self) -> str:
+        """The name of the table in SQLite, quoted."""
+        return quoted(f"{self.owner}.{self.name}")
+
+    def column(self, name: str) -> Shape:
+        for shape in self.columns:
+            if shape.name == name:
+                return shape
+        raise Refused(904, f'"{name}": invalid identifier')
+
+
+@dataclass
+class View:
+    owner: str
+    name: str
+    number: int
+    text: str
+    columns: tuple[str, ...] = ()
+    comment: str = ""
+
+
+@dataclass
+class Sequence:
+    owner: str
+    name: str
+    number: int
+    next: int = 1
+    step: int = 1
+    least: int = 1
+    most: int = 10**28 - 1
+    cycles: bool = False
+    cache: int = 20
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Catalogue:
+    """All of it by owner and name. DDL commits in Oracle, so nothing here is ever rolled back."""
+
+    def __init__(self) -> None:
+        self.tables: dict[tuple[str, str], Table] = {}
+        self.views: dict[tuple[str, str], View] = {}
+        self.sequences: dict[tuple[str, str], Sequence] = {}
+        self.users: dict[str, str] = {}  # with their passwords
+        self.privileges: dict[str, set[str]] = {}  # of the whole system
+        self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object
+        self._last = 70_000
+        self._lock = threading.Lock()
+
+    def number(self) -> int:
+        with self._lock:
+            self._last += 1
+            return self._last
+
+    def table(self, owner: str, name: str) -> Table:
+        found = self.tables.get((owner, name))
+        if found is None:
+            raise Refused(942, "table or view does not exist")
+        return found
+
+    def new(self, owner: str, name: str) -> None:
+        """Refused if the name is taken among tables, views and sequences."""
+        if any((owner, name) in kind for kind in (self.tables, self.views, self.sequences)):
+            raise Refused(955, "name is already used by an existing object")
+        if owner not in self.users:
+            raise Refused(1918, f"user '{owner}' does not exist")
+
+    def referring(self, table: Table) -> Iterator[tuple[Table, Constraint]]:
+        """Foreign keys of other tables, and its own, that refer to a table."""
+        for other in self.tables.values():
+            for constraint in other.constraints:
+                if constraint.type == "R" and constraint.refers == (table.owner, table.name):
+                    yield other, constraint
+
+    def drawn(self, owner: str, name: str) -> int:
+        """The next number of a sequence."""
+        found = self.sequences.get((owner, name))
+        if found is None:
+            raise Refused(2289, "sequence does not exist")
+        with self._lock:
+            value, found.next = found.next, found.next + found.step
+        return value

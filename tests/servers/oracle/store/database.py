@@ -1,0 +1,136 @@
+"""The database: one file of SQLite, what it knows of itself, its instants, and what it does wrong when told to."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..spoken import Lost, Refused
+from .catalogue import Catalogue
+from .dictionary import Dictionary
+from .session import Session
+
+_WAIT_S = 30.0  # for another's transaction
+
+
+@dataclass
+class Trouble:
+    """What a statement that matches gets instead of being carried out: an error, or with 0 a lost connection."""
+
+    pattern: str
+    number: int
+    text: str = "on request"
+    times: int = 1
+    after: int = 0  # so many that match go well before
+
+
+class Database:
+    """SQLite lets one session write at a time and gives every reader what was committed; so a statement waits where
+    in Oracle it might not, and none sees half of another's work.
+
+    An SCN that was asked for is kept by a connection of its own, whose transaction began then: `AS OF SCN` reads there.
+    """
+
+    version = (19, 3, 0, 0, 0)
+    service = "TEST"
+
+    def __init__(self, folder: Path, users: dict[str, str]) -> None:
+        self.catalogue = Catalogue()
+        self.catalogue.users.update(users)
+        self.catalogue.privileges = {user: {"ALL"} for user in users}
+        self.dictionary = Dictionary(self)
+        self.troubles: list[Trouble] = []
+        self.undo_retention = 900
+        self._path = folder / "oracle.sqlite"
+        self._scn = 1_000_000
+        self._instants: dict[int, sqlite3.Connection] = {}
+        self._locks: dict[str, Session] = {}
+        self._guard = threading.RLock()
+        self._sessions = 0
+        with self.connect() as first:
+            first.execute("PRAGMA journal_mode = WAL")
+        first.close()
+
+    def password(self, user: str) -> str | None:
+        return self.catalogue.users.get(user)
+
+    def session(self, user: str) -> Session:
+        with self._guard:
+            self._sessions += 1
+            number = self._sessions
+        return Session(self, user, number)
+
+    def connect(self) -> sqlite3.Connection:
+        made = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+        made.execute("PRAGMA synchronous = OFF")
+        made.execute("PRAGMA temp_store = MEMORY")
+        return made
+
+    # Instants
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        with self._guard:
+            connection.execute("COMMIT")
+            self._scn += 1
+
+    def pinned(self) -> int:
+        """The SCN of now, at which tables can be read from now on."""
+        with self._guard:
+            if self._scn not in self._instants:
+                kept = self.connect()
+                kept.execute("BEGIN")
+                kept.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                self._instants[self._scn] = kept
+            return self._scn
+
+    def at(self, scn: int, session: Session) -> sqlite3.Connection:
+        """A connection that sees an instant. ORA-01555 if it is not kept (any more)."""
+        with self._guard:
+            found = self._instants.get(scn)
+        if found is None:
+            raise Refused(1555, 'snapshot too old: rollback segment number 1 with name "_SYSSMU1$" too small')
+        session.register(found)
+        return found
+
+    def forget(self) -> None:
+        """Undo is gone: no instant of before can be read."""
+        with self._guard:
+            for kept in self._instants.values():
+                kept.close()
+            self._instants.clear()
+
+    # Locks of DBMS_LOCK
+
+    def lock(self, name: str, session: Session) -> int:
+        with self._guard:
+            holder = self._locks.setdefault(name, session)
+        return 0 if holder is session else 1
+
+    def unlock(self, name: str, session: Session) -> int:
+        with self._guard:
+            if self._locks.get(name) is not session:
+                return 4
+            del self._locks[name]
+        return 0
+
+    def closed(self, session: Session) -> None:
+        with self._guard:
+            self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
+
+    # Misbehaviour
+
+    def troubled(self, sql: str) -> None:
+        """Do to a statement what was asked for."""
+        for trouble in self.troubles:
+            if not trouble.times or not re.search(trouble.pattern, sql, re.IGNORECASE):
+                continue
+            if trouble.after:
+                trouble.after -= 1
+                continue
+            trouble.times -= 1
+            if not trouble.number:
+                raise Lost
+            raise Refused(trouble.number, trouble.text)

@@ -1,0 +1,125 @@
+"""The few calls of PL/SQL that a client makes: in a block, one after another, with literals and binds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..spoken import Kind, Refused, Result
+from . import values
+from .convert import decimal_of
+from .parse import Parsed
+from .values import Stored, sent
+from .words import Words
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+def run(session: Session, parsed: Parsed, given: Sequence[Stored], kinds: Sequence[Kind]) -> Result:
+    """A block of calls, each perhaps assigned to a bind; the binds as they are afterwards come back."""
+    words = Words(parsed.text)
+    if not words.take("CALL"):
+        words.expect("BEGIN")
+    binds = list(given)
+    place = 0
+    while not words.done and not words.take("END"):
+        place = _statement(session, words, binds, place)
+        words.take(";")
+    return Result(outs=[sent(value, kind) for value, kind in zip(binds, kinds, strict=True)])
+
+
+def _statement(session: Session, words: Words, binds: list[Stored], place: int) -> int:
+    if words.take("NULL"):
+        return place
+    if words.take("COMMIT"):
+        session.commit()
+        return place
+    if words.take("EXECUTE", "IMMEDIATE"):
+        session.execute(words.next()[1:-1].replace("''", "'"), (), ())
+        return place
+    assigned = None
+    if words.take(":"):
+        words.next()
+        words.expect(":", "=") if words.peek() == ":" else words.expect(":=")
+        assigned, place = place, place + 1
+    name = words.name()
+    while words.take("."):
+        name += "." + words.name()
+    arguments, outs, place = _arguments(words, binds, place)
+    if name not in _CALLS:
+        raise Refused(6550, f"PLS-00201: identifier '{name}' must be declared")
+    result, changed = _CALLS[name](session, *arguments)
+    if assigned is not None:
+        binds[assigned] = result
+    for at, value in changed.items():
+        binds[outs[at]] = value
+    return place
+
+
+def _arguments(words: Words, binds: list[Stored], place: int) -> tuple[list[Stored], dict[int, int], int]:
+    """The values, and which of them are binds."""
+    found: list[Stored] = []
+    outs: dict[int, int] = {}
+    if not words.take("("):
+        return found, outs, place
+    while not words.take(")"):
+        if words.peek(1) == "=" and words.peek(2) == ">":
+            words.next(), words.next(), words.next()
+        word = words.next()
+        if word == ":":
+            words.next()
+            outs[len(found)] = place
+            found.append(binds[place])
+            place += 1
+        elif word.startswith("'"):
+            found.append(word[1:-1].replace("''", "'"))
+        elif word[0].isdigit():
+            found.append(values.number(int(word)))
+        else:
+            found.append(None if word == "NULL" else word)
+        words.take(",")
+    return found, outs, place
+
+
+Answer = tuple[Stored, dict[int, Stored]]  # what it returns, and its arguments that it changes
+
+
+def _nothing(session: Session, *given: Stored) -> Answer:
+    del session, given
+    return None, {}
+
+
+def _sleep(session: Session, seconds: Stored) -> Answer:
+    del session
+    time.sleep(float(decimal_of(seconds)))
+    return None, {}
+
+
+def _gather(session: Session, owner: Stored, table: Stored, *_: Stored) -> Answer:
+    found = session.table(str(owner), str(table))
+    found.statistics = int((session.one(f"SELECT count(*) FROM {found.held}") or (0,))[0])
+    return None, {}
+
+
+def _allocate(session: Session, name: Stored, *_: Stored) -> Answer:
+    del session
+    return None, {1: str(name)}
+
+
+def _request(session: Session, handle: Stored, *_: Stored) -> Answer:
+    """0: taken, 1: another session has it, 4: this one has."""
+    return values.number(session._database.lock(str(handle), session)), {}
+
+
+def _release(session: Session, handle: Stored) -> Answer:
+    return values.number(session._database.unlock(str(handle), session)), {}
+
+
+_CALLS: dict[str, Callable[..., Answer]] = {
+    "DBMS_LOCK.SLEEP": _sleep, "DBMS_SESSION.SLEEP": _sleep,
+    "DBMS_STATS.GATHER_TABLE_STATS": _gather,
+    "DBMS_LOCK.ALLOCATE_UNIQUE": _allocate, "DBMS_LOCK.REQUEST": _request, "DBMS_LOCK.RELEASE": _release,
+    "DBMS_APPLICATION_INFO.SET_MODULE": _nothing, "DBMS_SESSION.SET_IDENTIFIER": _nothing,
+}  # fmt: skip

@@ -1,0 +1,344 @@
+"""What one connection does: its transaction, its settings, its statements."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from ..spoken import Column, Kind, Refused, Result, Row
+from . import ddl, dml, expressions, formats, functions, indexes, plsql, render
+from .catalogue import Constraint, Shape, Table, quoted
+from .catalogue import Sequence as Numbers
+from .convert import converted
+from .parse import Parsed, parse
+from .render import Typed, Writing
+from .values import Stored, kind_of, sent, stored
+from .words import Words
+
+if TYPE_CHECKING:
+    from .database import Database
+
+_AT_ONCE = 1000  # rows that are fetched from SQLite
+_NLS = {"NLS_DATE_FORMAT": "date", "NLS_TIMESTAMP_FORMAT": "timestamp", "NLS_TIMESTAMP_TZ_FORMAT": "zoned"}
+
+
+class Session:
+    """A connection to the store, used by one thread at a time."""
+
+    def __init__(self, database: Database, user: str, number: int) -> None:
+        self.user = self.schema = user
+        self.number = number
+        self.nls = formats.Nls()
+        self.settings = {"TIME_ZONE": "+00:00", "NLS_DATE_FORMAT": self.nls.date}
+        self.catalogue = database.catalogue
+        self.connection = database.connect()
+        self._database = database
+        self._failure: BaseException | None = None
+        self._kept: list[tuple[Table, Shape]] = []
+        self._drawn: dict[tuple[str, str], int] = {}
+        self._loading: tuple[Table, tuple[Shape, ...]] | None = None
+        self.register(self.connection)
+
+    # Functions that SQLite calls
+
+    def register(self, connection: sqlite3.Connection) -> None:
+        """Make our functions known to a connection; what one raises is raised again by `run`."""
+        for name, function in functions.FUNCTIONS.items():
+            connection.create_function(f"ora_{name}", -1, self._caught(function))
+        for name, function in functions.ASKING.items():
+            connection.create_function(f"ora_{name}", -1, self._caught(function, self))
+        for name, kind in functions.AGGREGATES.items():
+            connection.create_aggregate(f"ora_{name}", 1, kind)
+        connection.create_function("ora_keep", 2, self._caught(self._keep))
+
+    def _caught(self, function: Callable[..., Any], *first: object) -> Callable[..., Any]:
+        def called(*given: Any) -> Any:
+            try:
+                return function(*first, *given)
+            except BaseException as error:
+                self._failure = error
+                raise
+
+        return called
+
+    def _keep(self, place: int, value: Stored) -> Stored:
+        table, shape = self._kept[place]
+        where = f'"{table.owner}"."{table.name}"."{shape.name}"'
+        made = converted(value, shape.kind, self.nls, where)
+        if made is None and not shape.nullable:
+            raise Refused(1400, f"cannot insert NULL into ({where})")
+        return made
+
+    def kept(self, table: Table, shape: Shape) -> int:
+        """The number under which ora_keep knows a column."""
+        self._kept.append((table, shape))
+        return len(self._kept) - 1
+
+    def scn(self) -> int:
+        return self._database.pinned()
+
+    def drawn(self, owner: str, name: str) -> int:
+        self._drawn[owner, name] = self.catalogue.drawn(owner, name)
+        return self._drawn[owner, name]
+
+    def current(self, owner: str, name: str) -> int:
+        if (owner, name) not in self._drawn:
+            raise Refused(8002, f"sequence {name}.CURRVAL is not yet defined in this session")
+        return self._drawn[owner, name]
+
+    # SQLite
+
+    def run(self, sql: str, given: Sequence[Stored] = ()) -> int:
+        """A statement of SQLite; how many rows it touched."""
+        with self._told():
+            return self.connection.execute(sql, given).rowcount
+
+    def one(self, sql: str) -> tuple[Any, ...] | None:
+        with self._told():
+            found: tuple[Any, ...] | None = self.connection.execute(sql).fetchone()
+            return found
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite refuses, in Oracle's numbers."""
+        self._failure = None
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if self._failure is not None:
+                raise self._failure from None
+            if "locked" in str(error):
+                raise Refused(54, "resource busy and acquire with NOWAIT specified or timeout expired") from error
+            raise
+
+    # What the wire asks for
+
+    def describe(self, sql: str) -> tuple[Column, ...]:
+        parsed = parse(sql)
+        if not parsed.is_query:
+            return ()
+        _, columns, _ = self._query(parsed, [None] * len(parsed.binds), None)
+        return columns
+
+    def execute(self, sql: str, kinds: Sequence[Kind], rows: Sequence[Row]) -> Result:
+        self._database.troubled(sql)
+        parsed = parse(sql)
+        given = [tuple(stored(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
+        if parsed.is_query:
+            return self._selected(parsed, kinds, given[0] if given else ())
+        if parsed.tree is None:
+            return self._other(parsed, given[0] if given else (), kinds)
+        return Result(count=self._changed(parsed, kinds, given or [()]))
+
+    def _query(
+        self, parsed: Parsed, kinds: Sequence[Kind | None], given: Sequence[Stored] | None
+    ) -> tuple[str, tuple[Column, ...], int | None]:
+        """SQL, columns and the SCN that is asked for; `given` is None where nothing is to be read."""
+        writing = self.writing(kinds)
+        assert parsed.tree is not None
+        text, outputs = render.query(parsed.tree, writing)
+        for name in writing.seen:
+            self._database.dictionary.fill(self, name)
+        scn = self._scn_of(writing, given or ())
+        typed = self._typed(text, outputs, given)
+        return text, tuple(Column(one.name, one.kind or kind_of(None), one.nullable) for one in typed), scn
+
+    def _typed(self, text: str, outputs: Sequence[Typed], given: Sequence[Stored] | None) -> Sequence[Typed]:
+        """What no type was known of is looked at in the first row."""
+        if given is None or all(one.kind for one in outputs):
+            return outputs
+        first = self.connection.execute(f"SELECT * FROM ({text}) LIMIT 1", given).fetchone()
+        found = first or (None,) * len(outputs)
+        return [replace(one, kind=one.kind or kind_of(value)) for one, value in zip(outputs, found, strict=True)]
+
+    def writing(self, kinds: Sequence[Kind | None]) -> Writing:
+        return Writing(self.catalogue, self.schema, self.user, kinds, self._database.dictionary.columns)
+
+    def _scn_of(self, writing: Writing, given: Sequence[Stored]) -> int | None:
+        if writing.scn is None:
+            return None
+        text = expressions.write(writing.scn, writing).sql
+        with self._told():
+            return int(self.connection.execute(f"SELECT ora_integer({text})", given).fetchone()[0])
+
+    def _selected(self, parsed: Parsed, kinds: Sequence[Kind], given: Sequence[Stored]) -> Result:
+        with self._told():
+            text, columns, scn = self._query(parsed, kinds, given)
+            connection = self.connection if scn is None else self._database.at(scn, self)
+            cursor = connection.execute(text, given)
+            first = cursor.fetchmany(_AT_ONCE)
+        return Result(columns, self._rows(cursor, first, [one.kind for one in columns]))
+
+    def _rows(self, cursor: sqlite3.Cursor, rows: list[Any], kinds: Sequence[Kind]) -> Iterator[Row]:
+        while rows:
+            for row in rows:
+                yield [sent(value, kind) for value, kind in zip(row, kinds, strict=True)]
+            with self._told():
+                rows = cursor.fetchmany(_AT_ONCE)
+
+    def _changed(self, parsed: Parsed, kinds: Sequence[Kind], given: Sequence[Sequence[Stored]]) -> int:
+        """INSERT, UPDATE, DELETE, MERGE: all of it, or nothing."""
+        assert parsed.tree is not None
+        self.begin()
+        writing = self.writing(kinds)
+        self._kept.clear()
+        table, statements = dml.statement(self, parsed.tree, writing)
+        for name in writing.seen:
+            self._database.dictionary.fill(self, name)
+        with self.all_or_nothing(table):
+            count = sum(max(self._many(text, given), 0) for text in statements)
+            if not isinstance(parsed.tree, exp.Delete):
+                indexes.hold(self, table)
+            if not isinstance(parsed.tree, exp.Insert):
+                indexes.hold_children(self, table)
+        return count
+
+    def _many(self, text: str, given: Sequence[Sequence[Stored]]) -> int:
+        if len(given) == 1:
+            return self.connection.execute(text, given[0]).rowcount
+        return self.connection.executemany(text, given).rowcount
+
+    @contextlib.contextmanager
+    def all_or_nothing(self, table: Table) -> Iterator[None]:
+        self.connection.execute("SAVEPOINT statement")
+        try:
+            with self._told():
+                yield
+        except sqlite3.IntegrityError as error:
+            self.connection.execute("ROLLBACK TO statement")
+            raise _duplicate(error, table) from None
+        except BaseException:
+            self.connection.execute("ROLLBACK TO statement")
+            raise
+        finally:
+            self.connection.execute("RELEASE statement")
+
+    def _other(self, parsed: Parsed, given: Sequence[Stored], kinds: Sequence[Kind]) -> Result:
+        """What has no syntax tree: DDL, PL/SQL, ALTER SESSION, LOCK TABLE."""
+        if parsed.word in ("BEGIN", "DECLARE", "CALL"):
+            return plsql.run(self, parsed, given, kinds)
+        if parsed.word == "COMMIT":
+            self.commit()
+        elif parsed.word == "ROLLBACK":
+            self.rollback()
+        elif re.match(r"\s*ALTER\s+SESSION", parsed.text, re.IGNORECASE):
+            self._set(Words(parsed.text))
+        elif parsed.word in ("LOCK", "SET", "SAVEPOINT"):
+            pass
+        else:
+            self._ddl(parsed.text)
+        return Result()
+
+    def _ddl(self, text: str) -> None:
+        self.commit()
+        self.begin()
+        self._kept.clear()
+        try:
+            ddl.carry_out(self, text)
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def _set(self, words: Words) -> None:
+        """ALTER SESSION SET names = values."""
+        words.expect("ALTER", "SESSION", "SET")
+        while not words.done:
+            name = words.next()
+            words.expect("=")
+            value = words.next().strip("'")
+            self.settings[name] = value
+            if name in _NLS:
+                self.nls = self.nls.with_model(_NLS[name], value)
+            elif name == "TIME_ZONE":
+                self.nls = replace(self.nls, zone=formats.zone_of(value))
+            elif name == "CURRENT_SCHEMA":
+                self.schema = value.strip('"') if value.startswith('"') else value.upper()
+
+    # Direct path
+
+    def target(self, schema: str, table: str, columns: Sequence[str]) -> tuple[Column, ...]:
+        self.commit()
+        found = self.table(schema, table)
+        if any(one.enabled and one.type == "R" for one in found.constraints):
+            raise Refused(26088, "direct path: a referential constraint is enabled")
+        shapes = tuple(found.column(name) for name in columns)
+        self._loading = (found, shapes)
+        return tuple(one.column for one in shapes)
+
+    def load(self, rows: Sequence[Row]) -> None:
+        assert self._loading is not None
+        table, shapes = self._loading
+        self.begin()
+        self._kept.clear()
+        values = {shape.name: f"?{place}" for place, shape in enumerate(shapes, 1)}
+        kept = ", ".join(dml.kept(self, table, values, self.writing(())))
+        listed = ", ".join(quoted(one.name) for one in table.columns if one.virtual is None)
+        kinds = [replace(one.kind, national=one.kind.national or one.kind.code == 112) for one in shapes]
+        given = [tuple(stored(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
+        with self.all_or_nothing(table):
+            self.connection.executemany(f"INSERT INTO {table.held} ({listed}) VALUES ({kept})", given)
+
+    def finish(self, *, keep: bool) -> None:
+        self._loading = None
+        if keep:
+            self.commit()
+        else:
+            self.rollback()
+
+    # Transactions
+
+    def begin(self) -> None:
+        if not self.connection.in_transaction:
+            with self._told():
+                self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        if self.connection.in_transaction:
+            self._database.commit(self.connection)
+
+    def rollback(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+            self.connection.close()
+        self._database.closed(self)
+
+    # For the others of this package
+
+    def table(self, owner: str, name: str) -> Table:
+        return self.catalogue.table(owner, name)
+
+    def sequence(self, owner: str, name: str) -> Numbers:
+        if (owner, name) not in self.catalogue.sequences:
+            raise Refused(2289, "sequence does not exist")
+        return self.catalogue.sequences[owner, name]
+
+    def system_name(self) -> str:
+        return f"SYS_C{self.catalogue.number():07}"
+
+    def breaking(self, table: Table, made: Constraint) -> bool:
+        """Whether a row breaks a check."""
+        assert made.condition is not None
+        writing = self.writing(())
+        inner = writing.alias()
+        columns = tuple(Typed(f"{inner}.{quoted(one.name)}", one.kind, one.name) for one in table.columns)
+        writing.sources.append([render.Source(table.name, columns)])
+        condition = expressions.condition(made.condition, writing)
+        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
+
+
+def _duplicate(error: sqlite3.IntegrityError, table: Table) -> Refused:
+    held = f"{table.owner}.{table.name}."
+    columns = tuple(part.removeprefix(held) for part in str(error).partition(": ")[2].split(", "))
+    names = [one.name for one in table.indexes if one.columns == columns]
+    return Refused(1, f"unique constraint ({table.owner}.{names[0] if names else '?'}) violated")
