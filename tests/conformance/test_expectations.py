@@ -90,3 +90,16 @@ def test_a_table_that_is_there_and_ignores_case(tmp_path: Path, servers: Servers
     target.ask("CREATE EXTENSION citext")
     target.ask("CREATE TABLE t (word citext PRIMARY KEY)")
     assert "not tell texts apart by case, as ('A', 2)" in found(source, target, "append")["duplicates", "t"][1]
+
+
+@pytest.mark.parametrize("there", SQL_ENGINES)
+def test_keys_that_are_uuids(there: str, tmp_path: Path, servers: Servers) -> None:
+    """PostgreSQL has neither rtrim() nor min() of a uuid, which a target's padded text would be looked for by."""
+    source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE p (ref uuid PRIMARY KEY)")
+    source.ask("CREATE TABLE c (id integer PRIMARY KEY, p uuid UNIQUE REFERENCES p (ref))")
+    source.ask("INSERT INTO p VALUES ('6F9619FF-8B86-D011-B42D-00C04FC964FF'), ('00000000-0000-0000-0000-000000000000')")
+    source.ask("INSERT INTO c SELECT 1, max(ref::text)::uuid FROM p")
+    assert found(source, target, "create") == {}
+    moved(source, target)
+    assert target.ask("SELECT count(*) FROM c JOIN p ON p.ref = c.p") == [(1,)]

@@ -98,11 +98,19 @@ def _condition(ends: Ends, entry: Entry, index: Index) -> str:
 
 
 def _member(ends: Ends, entry: Entry, column: ColumnPlan, there: Column, *, made: bool) -> _Member:
-    ways = overlooked(ends.target, there) if column.type.kind in _COMPARED else frozenset[str]()
+    ways = _ways(ends, column, there)
     if made:  # the key is the source's, which vouches for what it overlooks itself
         ways -= overlooked(ends.source, entry.source.column(column.source))
     spelling = spelt(ends, column)
     return _Member(column.project, _folded(ends, spelling or column.project, ways), ways, bool(spelling))
+
+
+def _ways(ends: Ends, column: ColumnPlan, there: Column) -> frozenset[str]:
+    """What the target overlooks in values of this kind; a uuid has no blanks, and neither rtrim() nor min()."""
+    if column.type.kind not in _COMPARED:
+        return frozenset()
+    ways = overlooked(ends.target, there)
+    return ways & {"case"} if column.type.kind == "uuid" else ways
 
 
 def _listing(ends: Ends, entry: Entry, members: list[_Member], where: str) -> str:
@@ -129,7 +137,7 @@ def apart(ends: Ends, own: ForeignKey, entry: Entry, parent: Entry) -> dict[str,
     for name, referenced in zip(own.columns, own.referenced, strict=True):
         one, there = child[name], other[referenced]
         here = overlooked(ends.source, parent.source.column(referenced))
-        ways = overlooked(ends.target, parent.table.column(there.target)) if there.type.kind in _COMPARED else here
+        ways = _ways(ends, there, parent.table.column(there.target)) if there.type.kind in _COMPARED else here
         if one.type.padded and there.type.padded:  # groups.py has seen to these
             here, ways = here - {"padding"}, ways - {"padding"}
         spelling = bool(spelt(ends, one) or spelt(ends, there))
