@@ -13,13 +13,18 @@ TIMESTAMP, TIMESTAMP_TZ, INTERVAL_YM, INTERVAL_DS, UROWID, TIMESTAMP_LTZ, BOOLEA
 
 # A value is the octets that Oracle sends between its length and the next value, None for NULL. Text is UTF-8, and
 # UTF-16BE where its kind is national; a ROWID is its 18 letters. Of a CLOB it is the whole text, of a BLOB all octets.
+# A client sends a TIMESTAMP that has no fraction as the 7 octets of a DATE, and a text of no characters as NULL.
 Value = bytes | None
 Row = Sequence[Value]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A type as it is described: `size` in octets, `chars` in characters, both as Oracle would say them."""
+    """A type as it is described: `size` in octets, `chars` in characters, both as Oracle would say them.
+
+    Only VARCHAR, CHAR and RAW have to say a size: 0 means that a column of theirs is NULL in every row. A NUMBER
+    without precision has the scale -127. Of a TIMESTAMP `scale` is the digits of its fraction.
+    """
 
     code: int
     size: int = 0
@@ -37,22 +42,34 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """So many rows as they are sent, from wire.encoded. A fetch may ask for fewer, which is refused."""
+
+    octets: bytes
+    count: int
+
+
+@dataclass(frozen=True)
 class Result:
     """Of a query its columns and rows, which come as they are asked for; of anything else how many rows it touched."""
 
     columns: tuple[Column, ...] = ()
-    rows: Iterable[Row] = ()
+    rows: Iterable[Row | Encoded] = ()
     count: int = 0
     outs: Row = ()  # of a PL/SQL block or RETURNING: what its binds hold now
 
 
 class Refused(Exception):
-    """An error of the server: ORA-`number`: `text`, at a place in the statement where that is known."""
+    """An error of the server: ORA-`number`: `text`, at a place in the statement where that is known.
 
-    def __init__(self, number: int, text: str, offset: int = 0) -> None:
+    `done` says how many rows of a batch were touched before, and stay so.
+    """
+
+    def __init__(self, number: int, text: str, offset: int = 0, done: int = 0) -> None:
         super().__init__(f"ORA-{number:05}: {text}")
         self.number = number
         self.offset = offset
+        self.done = done
 
 
 class Lost(Exception):
@@ -69,7 +86,11 @@ class Session(Protocol):
         """A query's columns, before it runs; () for anything else."""
 
     def execute(self, sql: str, kinds: Sequence[Kind], rows: Sequence[Row]) -> Result:
-        """A statement with its binds, in their order of appearance: of a query one row of them or none, else any."""
+        """A statement with its binds, in their order of appearance: of a query one row of them, else any.
+
+        Without binds there is a row without values for each time that it shall run. Binds that RETURNING fills are
+        None in their place. Drivers begin each session with ALTER SESSION SET TIME_ZONE.
+        """
 
     def target(self, schema: str, table: str, columns: Sequence[str]) -> tuple[Column, ...]:
         """A direct path load begins: the columns it fills."""
