@@ -12,9 +12,10 @@ import pytest
 
 from browser import Browser
 from servers import Absent, Mariadb, Mysql, Postgresql
+from servers.oracle.process import Oracle
 from spots import Servers
 
-AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Browser)
+AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Oracle, Browser)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
@@ -79,6 +80,11 @@ def mariadb(pytestconfig: pytest.Config) -> Iterator[Mariadb]:
 @pytest.fixture(scope="session")
 def mysql(pytestconfig: pytest.Config) -> Iterator[Mysql]:
     yield from serve(pytestconfig, "mysql", Mysql)
+
+
+@pytest.fixture(scope="session")
+def oracle(pytestconfig: pytest.Config) -> Iterator[Oracle]:
+    yield from serve(pytestconfig, "oracle", Oracle)
 
 
 @pytest.fixture(scope="session")

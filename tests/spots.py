@@ -14,6 +14,7 @@ import duckdb
 import psycopg
 
 from servers import Mariadb, Postgresql
+from servers.oracle.process import Oracle
 
 Rows = list[tuple[Any, ...]]
 _numbers = itertools.count()
@@ -46,6 +47,11 @@ class Servers:
         server: Postgresql = self._fixture("postgresql")
         return server
 
+    @property
+    def oracle(self) -> Oracle:
+        server: Oracle = self._fixture("oracle")
+        return server
+
     def family(self, name: str) -> Mariadb:
         """`mariadb` or `mysql`."""
         server: Mariadb = self._fixture(name)
@@ -59,6 +65,8 @@ def spot(engine: str, folder: Path, servers: Servers) -> Spot:
         return _sqlite(folder / f"{name}.sqlite")
     if engine == "duckdb":
         return _duckdb(folder / f"{name}.duckdb")
+    if engine == "oracle":
+        return _oracle(servers.oracle)
     return _postgresql(servers.postgresql) if engine == "postgresql" else _mysql_family(servers.family(engine))
 
 
@@ -87,6 +95,20 @@ def _postgresql(server: Postgresql) -> Spot:
             return cursor.fetchall() if cursor.description else []
 
     return Spot("postgresql", url, ask)
+
+
+def _oracle(server: Oracle) -> Spot:
+    url = server.database()
+    user = url.partition("://")[2].partition(":")[0]
+
+    def ask(sql: str) -> Rows:
+        with server.connect(user) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchall() if cursor.description else []
+            connection.commit()
+            return rows
+
+    return Spot("oracle", url, ask)
 
 
 def _mysql_family(server: Mariadb) -> Spot:

@@ -200,6 +200,7 @@ def _shaped(
         check_spelt(source.name, goals, ends.target)
     table = _target_table(unzoned, tuple(made), columns, names, ends)
     table, untold = carried(table, unzoned, columns, ends.source_words, ends.target_words)
+    table = replace(table, checks=tuple(replace(check, name=ends.name(check.name)) for check in table.checks))
     if ends.source.family == ends.target.family:
         table = _divided(table, source, item, request, ends)
     table, behind = traits.kept(table, unzoned, ends)

@@ -159,6 +159,15 @@ def _held(loader: Loader, name: str) -> bool:
     return False
 
 
+def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt]) -> None:
+    """To the instant of an earlier process, where the engine keeps such: what has landed then stands as it is."""
+    back = getattr(source, "return_to", None)
+    names = {hop.name for hop in hops}
+    instants = {receipt.instant for receipt in receipts if receipt.slice and receipt.hop in names}
+    if back and len(instants) == 1:
+        back(instants.pop(), hops)
+
+
 class _Mover:
     """Moves hops at one instant: opens the source once, then lets the workers loose."""
 
@@ -214,6 +223,7 @@ class _Mover:
     def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
         mark = self._mark = source.mark() if self._job.plan.consistency == "frozen" else ""
         readers = source.readers()
+        _go_back(source, hops, receipts)
         self._instant = f"frozen {mark}" if mark else source.instant
         look = Standing(self._job, source, readers[0], self._loader)
         standing_ = {

@@ -98,7 +98,7 @@ def test_keys_that_are_uuids(there: str, tmp_path: Path, servers: Servers) -> No
     source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
     source.ask("CREATE TABLE p (ref uuid PRIMARY KEY)")
     source.ask("CREATE TABLE c (id integer PRIMARY KEY, p uuid UNIQUE REFERENCES p (ref))")
-    source.ask("INSERT INTO p VALUES ('6F9619FF-8B86-D011-B42D-00C04FC964FF'), ('00000000-0000-0000-0000-000000000000')")
+    source.ask("INSERT INTO p VALUES ('6F9619FF-8B86-D011-B42D-00C04FC964FF'), (gen_random_uuid())")
     source.ask("INSERT INTO c SELECT 1, max(ref::text)::uuid FROM p")
     assert found(source, target, "create") == {}
     moved(source, target)

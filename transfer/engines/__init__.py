@@ -18,6 +18,7 @@ SCHEMES = {
     "postgres": ("postgresql", "postgresql"),
     "mysql": ("mysql", "mysql"),
     "mariadb": ("mysql", "mysql"),
+    "oracle": ("oracle", "oracle"),
     "duckdb": ("duckdb", ""),
     "parquet": ("files", ""),
     "csv": ("files", ""),

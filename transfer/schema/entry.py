@@ -27,8 +27,14 @@ class Ends:
     target_address: Address | None = None
 
     def name(self, name: str) -> str:
-        """A source's name in the target: in the style that was asked for, within the engine's length."""
-        return self.target.name_of(styled(name, self.style))
+        """A source's name in the target: in the style that was asked for, within the engine's length.
+
+        Where a name that nobody quoted is in capitals it means any letters: it gets the target's usual ones.
+        """
+        style, capitals = self.style, getattr(self.source, "capitals", False)
+        if style == "keep" and capitals and name == name.upper() and not getattr(self.target, "capitals", False):
+            style = "lower"
+        return self.target.name_of(styled(name, style))
 
     def home(self, name: Relation, target_schema: str) -> Relation:
         """Where a relation goes: from one default schema to the other, `target_schema` before all."""

@@ -24,7 +24,12 @@ class Selected:
 
 
 def matches(name: Relation, pattern: str, default_schema: str) -> bool:
-    """Whether a glob means this relation; a pattern without a dot looks at the table's name alone."""
+    """Whether a glob means this relation; a pattern without a dot looks at the table's name alone.
+
+    Where there is no default schema, but the account's own, tables of others are meant by their schema only.
+    """
+    if name.schema and not default_schema and "." not in pattern:
+        return False
     spelled = [name.table] if "." not in pattern else [str(name), f"{name.schema or default_schema}.{name.table}"]
     return any(fnmatchcase(one.lower(), pattern.lower()) for one in spelled)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 # Oracle's numbers of its types, as they stand in a description of a column or of a bind.
 VARCHAR, NUMBER, LONG, ROWID, DATE, RAW, LONG_RAW, CHAR = 1, 2, 8, 11, 12, 23, 24, 96
-BINARY_FLOAT, BINARY_DOUBLE, XMLTYPE, CLOB, BLOB, JSON = 100, 101, 109, 112, 113, 119
+BINARY_FLOAT, BINARY_DOUBLE, XMLTYPE, CLOB, BLOB, BFILE, JSON = 100, 101, 109, 112, 113, 114, 119
 TIMESTAMP, TIMESTAMP_TZ, INTERVAL_YM, INTERVAL_DS, UROWID, TIMESTAMP_LTZ, BOOLEAN = 180, 181, 182, 183, 208, 231, 252
 
 # A value is the octets that Oracle sends between its length and the next value, None for NULL. Text is UTF-8, and

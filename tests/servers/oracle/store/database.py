@@ -11,7 +11,7 @@ from pathlib import Path
 from ..spoken import Lost, Refused
 from .catalogue import Catalogue
 from .dictionary import Dictionary
-from .session import Session
+from .session import Session, register
 
 _WAIT_S = 30.0  # for another's transaction
 
@@ -34,7 +34,7 @@ class Database:
     An SCN that was asked for is kept by a connection of its own, whose transaction began then: `AS OF SCN` reads there.
     """
 
-    version = (19, 3, 0, 0, 0)
+    version: tuple[int, ...] = (19, 3, 0, 0, 0)
     service = "TEST"
 
     def __init__(self, folder: Path, users: dict[str, str]) -> None:
@@ -67,6 +67,7 @@ class Database:
         made = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
         made.execute("PRAGMA synchronous = OFF")
         made.execute("PRAGMA temp_store = MEMORY")
+        register(made)
         return made
 
     # Instants
@@ -86,13 +87,12 @@ class Database:
                 self._instants[self._scn] = kept
             return self._scn
 
-    def at(self, scn: int, session: Session) -> sqlite3.Connection:
+    def at(self, scn: int) -> sqlite3.Connection:
         """A connection that sees an instant. ORA-01555 if it is not kept (any more)."""
         with self._guard:
             found = self._instants.get(scn)
         if found is None:
             raise Refused(1555, 'snapshot too old: rollback segment number 1 with name "_SYSSMU1$" too small')
-        session.register(found)
         return found
 
     def forget(self) -> None:
@@ -121,6 +121,10 @@ class Database:
             self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
 
     # Misbehaviour
+
+    def trouble(self, *given: object) -> None:
+        """Add one, of these parts."""
+        self.troubles.append(Trouble(*given))  # type: ignore[arg-type]
 
     def troubled(self, sql: str) -> None:
         """Do to a statement what was asked for."""

@@ -279,9 +279,16 @@ def _sequences(database: Database, session: Session) -> Iterator[tuple[Cell, ...
         yield (owner, name, one.least, one.most, one.step, "Y" if one.cycles else "N", "N", one.cache, one.next)
 
 
+_SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("SELECT", "V_$DATABASE", "VIEW"))
+
+
 def _objects(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
-    del session
     held = database.catalogue
+    grants = held.grants.get(session.user, set())
+    everything = "ALL" in held.privileges.get(session.user, set())
+    for privilege, name, kind in _SYSTEM:
+        if everything or (privilege, "SYS", name) in grants:
+            yield "SYS", name, kind, 1, None, "VALID"
     for kind, found in (("TABLE", held.tables), ("VIEW", held.views), ("SEQUENCE", held.sequences)):
         for (owner, name), one in found.items():
             yield owner, name, kind, one.number, one.number if kind == "TABLE" else None, "VALID"

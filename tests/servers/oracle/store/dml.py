@@ -57,12 +57,14 @@ def _insert(session: Session, tree: exp.Insert, writing: Writing) -> tuple[Table
     stored = [one for one in table.columns if one.virtual is None]
     named = [table.column(_name(one)) for one in tree.this.expressions] if schema else stored
     source = tree.expression
-    if isinstance(source, exp.Values):
-        (row,) = source.expressions
-        given = [expressions.write(one, writing).sql for one in row.expressions]
-        _as_many(named, given)
-        values_ = kept(session, table, dict(zip([one.name for one in named], given, strict=True)), writing)
-        return table, [f"INSERT INTO {table.held} ({_listed(stored)}) VALUES ({', '.join(values_)})"]
+    if isinstance(source, exp.Values):  # of several rows since version 23
+        rows = []
+        for row in source.expressions:
+            given = [expressions.write(one, writing).sql for one in row.expressions]
+            _as_many(named, given)
+            values_ = kept(session, table, dict(zip([one.name for one in named], given, strict=True)), writing)
+            rows.append(f"({', '.join(values_)})")
+        return table, [f"INSERT INTO {table.held} ({_listed(stored)}) VALUES {', '.join(rows)}"]
     text, columns = render.query(source, writing)
     _as_many(named, columns)
     inner = writing.alias()

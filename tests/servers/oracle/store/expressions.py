@@ -159,7 +159,8 @@ def _like(tree: exp.Expression, writing: Writing) -> str:
     escape = "NULL"
     if isinstance(tree, exp.Escape):
         escape, tree = write(tree.expression, writing).sql, tree.this
-    return f"ora_like({write(tree.this, writing).sql}, {write(tree.expression, writing).sql}, {escape})"
+    word = "NOT " if tree.args.get("negate") else ""
+    return f"{word}ora_like({write(tree.this, writing).sql}, {write(tree.expression, writing).sql}, {escape})"
 
 
 def _regular(tree: exp.Anonymous, writing: Writing) -> str:

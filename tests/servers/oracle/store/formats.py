@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from ..spoken import Refused
@@ -37,12 +37,18 @@ _NUMBERS = {"YYYY": r"\d{1,4}", "RRRR": r"\d{1,4}", "YY": r"\d\d", "RR": r"\d\d"
 
 # Numbers
 
+_LONGEST = 64  # characters of TM9, which then turns to powers of ten
+
 
 def number_text(value: Decimal, model: str = "TM9") -> str:
     """A number by its format model; without one as it is, without a zero before the point."""
     model = model.upper()
     if model in ("TM9", "TM", ""):
-        text = f"{value.normalize():f}"
+        with localcontext(prec=200):
+            value = value.normalize()
+        text = f"{value:f}"
+        if len(text) > _LONGEST:
+            return f"{value:E}"
         sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
         return sign + (text.removeprefix("0") if text.startswith("0.") else text)
     if set(model) <= set("FMX0"):

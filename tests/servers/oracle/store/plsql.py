@@ -117,7 +117,18 @@ def _release(session: Session, handle: Stored) -> Answer:
     return values.number(session._database.unlock(str(handle), session)), {}
 
 
+def _back(session: Session, scn: Stored) -> Answer:
+    session.flashback = int(decimal_of(scn))
+    return None, {}
+
+
+def _forth(session: Session) -> Answer:
+    session.flashback = None
+    return None, {}
+
+
 _CALLS: dict[str, Callable[..., Answer]] = {
+    "DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER": _back, "DBMS_FLASHBACK.DISABLE": _forth,
     "DBMS_LOCK.SLEEP": _sleep, "DBMS_SESSION.SLEEP": _sleep,
     "DBMS_STATS.GATHER_TABLE_STATS": _gather,
     "DBMS_LOCK.ALLOCATE_UNIQUE": _allocate, "DBMS_LOCK.REQUEST": _request, "DBMS_LOCK.RELEASE": _release,

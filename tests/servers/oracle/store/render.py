@@ -274,7 +274,7 @@ def _order(tree: exp.Expression, columns: Sequence[Typed], writing: Writing) -> 
 def ordered(one: exp.Expression, columns: Sequence[Typed], writing: Writing) -> str:
     """NULLs come last in Oracle, and first where the order is turned, unless it is said."""
     item = one.this if isinstance(one, exp.Ordered) else one
-    if isinstance(item, exp.Literal) and not item.is_string:
+    if isinstance(item, exp.Literal) and not item.is_string and columns:
         text = columns[int(item.this) - 1].sql
     else:
         named = [c.sql for c in columns if isinstance(item, exp.Column) and not item.args.get("table")

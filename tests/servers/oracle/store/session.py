@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,46 +29,52 @@ _AT_ONCE = 1000  # rows that are fetched from SQLite
 _NLS = {"NLS_DATE_FORMAT": "date", "NLS_TIMESTAMP_FORMAT": "timestamp", "NLS_TIMESTAMP_TZ_FORMAT": "zoned"}
 
 
+_working = threading.local()  # whose statement each thread carries out: an instant's connection serves several sessions
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Make our functions known to a connection of SQLite; what one raises is raised again by its session."""
+
+    def caught(function: Callable[..., Any], *, asks: bool) -> Callable[..., Any]:
+        def called(*given: Any) -> Any:
+            session: Session = _working.session
+            try:
+                return function(session, *given) if asks else function(*given)
+            except BaseException as error:
+                session.failure = error
+                raise
+
+        return called
+
+    for name, function in functions.FUNCTIONS.items():
+        connection.create_function(f"ora_{name}", -1, caught(function, asks=False))
+    for name, function in functions.ASKING.items():
+        connection.create_function(f"ora_{name}", -1, caught(function, asks=True))
+    for name, kind in functions.AGGREGATES.items():
+        connection.create_aggregate(f"ora_{name}", 1, kind)
+    connection.create_function("ora_keep", 2, caught(Session.keep, asks=True))
+
+
 class Session:
     """A connection to the store, used by one thread at a time."""
 
     def __init__(self, database: Database, user: str, number: int) -> None:
         self.user = self.schema = user
         self.number = number
+        self.flashback: int | None = None  # the SCN at which the session reads
         self.nls = formats.Nls()
         self.settings = {"TIME_ZONE": "+00:00", "NLS_DATE_FORMAT": self.nls.date}
         self.catalogue = database.catalogue
         self.connection = database.connect()
         self._database = database
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._kept: list[tuple[Table, Shape]] = []
         self._drawn: dict[tuple[str, str], int] = {}
         self._loading: tuple[Table, tuple[Shape, ...]] | None = None
-        self.register(self.connection)
 
     # Functions that SQLite calls
 
-    def register(self, connection: sqlite3.Connection) -> None:
-        """Make our functions known to a connection; what one raises is raised again by `run`."""
-        for name, function in functions.FUNCTIONS.items():
-            connection.create_function(f"ora_{name}", -1, self._caught(function))
-        for name, function in functions.ASKING.items():
-            connection.create_function(f"ora_{name}", -1, self._caught(function, self))
-        for name, kind in functions.AGGREGATES.items():
-            connection.create_aggregate(f"ora_{name}", 1, kind)
-        connection.create_function("ora_keep", 2, self._caught(self._keep))
-
-    def _caught(self, function: Callable[..., Any], *first: object) -> Callable[..., Any]:
-        def called(*given: Any) -> Any:
-            try:
-                return function(*first, *given)
-            except BaseException as error:
-                self._failure = error
-                raise
-
-        return called
-
-    def _keep(self, place: int, value: Stored) -> Stored:
+    def keep(self, place: int, value: Stored) -> Stored:
         table, shape = self._kept[place]
         where = f'"{table.owner}"."{table.name}"."{shape.name}"'
         made = converted(value, shape.kind, self.nls, where)
@@ -107,12 +114,13 @@ class Session:
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         """What SQLite refuses, in Oracle's numbers."""
-        self._failure = None
+        self.failure = None
+        _working.session = self
         try:
             yield
         except sqlite3.OperationalError as error:
-            if self._failure is not None:
-                raise self._failure from None
+            if self.failure is not None:
+                raise self.failure from None
             if "locked" in str(error):
                 raise Refused(54, "resource busy and acquire with NOWAIT specified or timeout expired") from error
             raise
@@ -170,7 +178,8 @@ class Session:
     def _selected(self, parsed: Parsed, kinds: Sequence[Kind], given: Sequence[Stored]) -> Result:
         with self._told():
             text, columns, scn = self._query(parsed, kinds, given)
-            connection = self.connection if scn is None else self._database.at(scn, self)
+            scn = self.flashback if scn is None else scn
+            connection = self.connection if scn is None else self._database.at(scn)
             cursor = connection.execute(text, given)
             first = cursor.fetchmany(_AT_ONCE)
         return Result(columns, self._rows(cursor, first, [one.kind for one in columns]))

@@ -7,6 +7,7 @@ import re
 from sqlglot import exp
 
 from ..spoken import (
+    BFILE,
     BINARY_DOUBLE,
     BINARY_FLOAT,
     BLOB,
@@ -39,6 +40,7 @@ _SIMPLE = {
     "DATE": Kind(DATE, 7), "LONG": Kind(LONG), "LONG RAW": Kind(LONG_RAW), "CLOB": Kind(CLOB, 4000),
     "NCLOB": Kind(CLOB, 4000, national=True), "BLOB": Kind(BLOB, 4000), "BINARY_FLOAT": Kind(BINARY_FLOAT, 4),
     "BINARY_DOUBLE": Kind(BINARY_DOUBLE, 8), "ROWID": Kind(ROWID, 10), "XMLTYPE": Kind(XMLTYPE, 2000),
+    "BFILE": Kind(BFILE, 530),
     "SYS.XMLTYPE": Kind(XMLTYPE, 2000), "JSON": Kind(JSON, 8200), "BOOLEAN": Kind(BOOLEAN, 1),
     "REAL": Kind(NUMBER, 22, precision=63, scale=-127), "DOUBLE PRECISION": Kind(NUMBER, 22, precision=126, scale=-127),
     **dict.fromkeys(("INTEGER", "INT", "SMALLINT"), Kind(NUMBER, 22, precision=38)),

@@ -1,0 +1,288 @@
+"""Oracle as a source, read by python-oracledb over the wire from the test server."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moves import moved, refusal, requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import RequestError, RopewayError
+from ropeway.transfer.job import Limits
+from ropeway.transfer.request import Choice
+from servers.oracle.process import Oracle
+from spots import Servers, Spot, spot
+
+# The type, a literal, the type in PostgreSQL, and the value there.
+TYPES: tuple[tuple[str, str, str, Any], ...] = (
+    ("NUMBER(2)", "-99", "smallint", -99),
+    ("NUMBER(9)", "999999999", "integer", 999_999_999),
+    ("NUMBER(18)", "-999999999999999999", "bigint", -999_999_999_999_999_999),
+    ("NUMBER(19)", "9999999999999999999", "numeric(19,0)", 9_999_999_999_999_999_999),
+    ("NUMBER(38,10)", "1234567890123456789012345678.0123456789", "numeric(38,10)",
+     Decimal("1234567890123456789012345678.0123456789")),
+    ("NUMBER(5,-2)", "1234567", "integer", 1_234_600),
+    ("NUMBER(2,5)", "0.00099", "numeric(5,5)", Decimal("0.00099")),
+    ("NUMBER", "0.1", "numeric(38,1)", Decimal("0.1")),
+    ("NUMBER", "1e60", "numeric(76,0)", Decimal("1e60")),
+    ("INTEGER", "12345678901234567890123456789012345678", "numeric(38,0)", 12345678901234567890123456789012345678),
+    ("FLOAT(126)", "0.30000000000000000000000000000000000001", "numeric(38,38)",
+     Decimal("0.30000000000000000000000000000000000001")),
+    ("BINARY_DOUBLE", "0.1", "double precision", 0.1),
+    ("BINARY_FLOAT", "1.5", "real", 1.5),
+    ("VARCHAR2(5 CHAR)", "'äöü€😀'", "character varying(5)", "äöü€😀"),
+    ("NVARCHAR2(5)", "'äö€'", "character varying(5)", "äö€"),
+    ("CHAR(4)", "'ab'", "character(4)", "ab  "),
+    ("CLOB", "'long'", "text", "long"),
+    ("RAW(4)", "HEXTORAW('00FF10')", "bytea", b"\x00\xff\x10"),
+    ("BLOB", "HEXTORAW('00FF')", "bytea", b"\x00\xff"),
+    ("DATE", "TO_DATE('2024-02-29 23:59:58', 'YYYY-MM-DD HH24:MI:SS')", "timestamp(0) without time zone",
+     datetime(2024, 2, 29, 23, 59, 58)),
+    ("DATE", "DATE '9999-12-31'", "timestamp(0) without time zone", datetime(9999, 12, 31)),
+    ("TIMESTAMP(3)", "TIMESTAMP '9999-12-31 23:59:59.999'", "timestamp(3) without time zone",
+     datetime(9999, 12, 31, 23, 59, 59, 999_000)),
+    ("TIMESTAMP(9)", "TIMESTAMP '9999-12-31 23:59:59.999999'", "timestamp without time zone",
+     datetime(9999, 12, 31, 23, 59, 59, 999_999)),
+    ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP '2024-02-29 12:00:00.5 +02:00'", "timestamp with time zone",
+     datetime(2024, 2, 29, 10, 0, 0, 500_000, UTC)),
+    ("TIMESTAMP(9) WITH TIME ZONE", "TIMESTAMP '2024-02-29 12:00:00.000001 -05:30'", "timestamp with time zone",
+     datetime(2024, 2, 29, 17, 30, 0, 1, UTC)),
+    ("TIMESTAMP WITH LOCAL TIME ZONE", "TIMESTAMP '2024-02-29 12:00:00'", "timestamp with time zone",
+     datetime(2024, 2, 29, 12, tzinfo=UTC)),
+    ("INTERVAL DAY(9) TO SECOND(6)", "INTERVAL '-3 01:02:03.000004' DAY(9) TO SECOND(6)", "interval",
+     -timedelta(days=3, hours=1, minutes=2, seconds=3, microseconds=4)),
+    ("INTERVAL YEAR(3) TO MONTH", "INTERVAL '2-3' YEAR TO MONTH", "text", "+02-03"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def ends(tmp_path: Path, servers: Servers) -> tuple[Spot, Spot]:
+    return spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
+
+
+def test_values_arrive_as_they_were(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    columns = [f"c{n}" for n in range(len(TYPES))]
+    declared = ", ".join(f"{column} {one[0]}" for column, one in zip(columns, TYPES, strict=True))
+    source.ask(f"CREATE TABLE t (id NUMBER(9) PRIMARY KEY, {declared})")
+    source.ask(f"INSERT INTO t VALUES (1, {', '.join(literal for _, literal, _, _ in TYPES)})")
+    source.ask("INSERT INTO t (id) VALUES (2)")
+    outcome = moved(source, target)
+    rows = target.ask(f"SELECT {', '.join(columns)} FROM t ORDER BY id")
+    shown = target.ask(
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1"
+    )
+    for n, (native, literal, there, value) in enumerate(TYPES):
+        assert (rows[0][n], rows[1][n], shown[n][0]) == (value, None, there), (native, literal)
+    assert outcome.report
+    assert outcome.report.tables[0].claim == "target equals what was read"
+
+
+ODD: tuple[tuple[str, tuple[str, ...], str, list[Any]], ...] = (
+    ("TIMESTAMP(9)", ("TIMESTAMP '2024-02-29 23:59:59.123456789'",), "", ["2024-02-29 23:59:59.123456789"]),
+    ("NUMBER", ("1e70", "1e-70"), "", ["1E+70", "1E-70"]),
+    ("NUMBER", ("1e60", "0.12345"), "numeric(76,5)", [Decimal("1e60"), Decimal("0.12345")]),
+    ("XMLTYPE", ("'<a/>'",), "text", ["<a/>"]),
+)
+
+
+@pytest.mark.parametrize(("native", "literals", "there", "values"), ODD, ids=[f"{o[0]} {o[1][0]}" for o in ODD])
+def test_what_the_values_decide(
+    native: str, literals: tuple[str, ...], there: str, values: list[Any], tmp_path: Path, servers: Servers
+) -> None:
+    """Nanoseconds are kept where the target has a place for them; numbers of all sizes are what they are."""
+    source = spot("oracle", tmp_path, servers)
+    target = spot("postgresql" if there else "duckdb", tmp_path, servers)
+    source.ask(f"CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v {native})")
+    for number, literal in enumerate(literals):
+        source.ask(f"INSERT INTO t VALUES ({number}, {literal})")
+    moved(source, target)
+    assert target.ask("SELECT v FROM t ORDER BY id" if there else "SELECT v::VARCHAR FROM t ORDER BY id") == [
+        (value,) for value in values
+    ]
+
+
+def test_what_belongs_to_a_table_comes_along(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE region (id NUMBER(9) GENERATED ALWAYS AS IDENTITY CONSTRAINT region_pk PRIMARY KEY, "
+               "name VARCHAR2(20 CHAR) CONSTRAINT region_name UNIQUE)")  # fmt: skip
+    source.ask("CREATE TABLE shop (id NUMBER(9) CONSTRAINT shop_pk PRIMARY KEY, region NUMBER(9) NOT NULL "
+               "CONSTRAINT shop_region REFERENCES region (id) ON DELETE CASCADE, size_m2 NUMBER(7,1) DEFAULT 0 "
+               'CONSTRAINT sized CHECK (size_m2 >= 0), opened DATE DEFAULT SYSDATE, '
+               '"Mixed Case" NUMBER(4))')  # fmt: skip
+    source.ask("CREATE INDEX shop_opened ON shop (region, opened DESC)")
+    source.ask("COMMENT ON COLUMN shop.size_m2 IS 'without the cellar'")
+    source.ask("INSERT INTO region (name) VALUES ('north')")
+    source.ask("INSERT INTO shop (id, region, size_m2) SELECT 7, id, 12.5 FROM region")
+    moved(source, target)
+    assert target.ask('SELECT id, region, size_m2, "Mixed Case" FROM shop') == [(7, 1, Decimal("12.5"), None)]
+    assert target.ask("INSERT INTO region (name) VALUES ('south') RETURNING id > 1") == [(True,)]
+    constraints = target.ask(
+        "SELECT conname, contype::text, confdeltype::text FROM pg_constraint "
+        "WHERE conrelid::regclass::text IN ('shop', 'region') AND contype <> 'n' ORDER BY 1"
+    )
+    assert constraints == [("region_name", "u", " "), ("region_pkey", "p", " "), ("shop_pkey", "p", " "),
+                           ("shop_region", "f", "c"), ("sized", "c", " ")]  # fmt: skip
+    assert target.ask("SELECT indexdef FROM pg_indexes WHERE indexname = 'shop_opened'")[0][0].endswith(
+        "(region, opened DESC)"
+    )
+    assert target.ask("SELECT col_description('shop'::regclass, 3)") == [("without the cellar",)]
+    assert target.ask(
+        "INSERT INTO shop (id, region) VALUES (8, 1) RETURNING size_m2, opened > now() - interval '1 day'"
+    ) == [(Decimal("0.0"), True)]
+
+
+def test_chinook(ends: tuple[Spot, Spot], chinook: Path) -> None:
+    source, target = ends
+    script = (chinook / "Chinook_Oracle.sql").read_text(encoding="utf-8-sig")
+    statements = re.sub(r"/\*.*?\*/", "", script, flags=re.DOTALL).split(";\n")
+    for statement in statements:
+        if statement.strip().startswith(("CREATE", "ALTER", "INSERT")):
+            source.ask(statement.strip())
+    outcome = moved(source, target, slice_rows=700)
+    assert sum(receipt.loaded for receipt in outcome.receipts) == 15_607
+    assert target.ask("SELECT count(*), count(DISTINCT conrelid) FROM pg_constraint WHERE contype = 'f'") == [(11, 7)]
+    assert target.ask("SELECT name FROM artist WHERE artistid = 6") == [("Antônio Carlos Jobim",)]
+    assert target.ask("SELECT sum(total) FROM invoice") == [(Decimal("2328.60"),)]
+
+
+# Instants
+
+
+def accounts(source: Spot, rows: int) -> None:
+    source.ask("CREATE TABLE account (id NUMBER(9) PRIMARY KEY, amount NUMBER(12) NOT NULL)")
+    source.ask(f"INSERT INTO account VALUES {', '.join(f'({n}, 100)' for n in range(1, rows + 1))}")
+
+
+def test_all_slices_are_of_one_instant(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    """Somebody moves amounts between rows all the time; what arrives adds up."""
+    source, target = ends
+    accounts(source, 300)
+    user = source.url.partition("://")[2].partition(":")[0]
+    stop = threading.Event()
+    moves: list[int] = []
+
+    def writes() -> None:
+        with oracle.connect(user) as connection, connection.cursor() as cursor:
+            while not stop.is_set():
+                one = len(moves) % 299
+                cursor.execute("UPDATE account SET amount = amount - 7 WHERE id = :1", [one + 1])
+                cursor.execute("UPDATE account SET amount = amount + 7 WHERE id = :1", [300 - one])
+                connection.commit()
+                moves.append(one)
+
+    writer = threading.Thread(target=writes)
+    writer.start()
+    try:
+        while not moves:
+            time.sleep(0.01)
+        outcome = moved(source, target, slice_rows=20)
+    finally:
+        stop.set()
+        writer.join()
+    assert target.ask("SELECT sum(amount), count(*) FROM account") == [(30_000, 300)]
+    assert len({receipt.slice for receipt in outcome.receipts if receipt.slice}) > 5
+    (instant,) = {receipt.instant for receipt in outcome.receipts if receipt.slice}
+    assert re.fullmatch(r"oracle SCN \d+", instant)
+    assert source.ask("SELECT count(*) FROM account WHERE amount <> 100")[0][0] > 0
+
+
+def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    accounts(source, 100)
+    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 0, "", 1, 3)
+    request, secrets = requested(source, target, slice_rows=10)
+    with pytest.raises(RopewayError, match="--resume"):
+        wire.run(request, secrets, limits=Limits(workers=1))
+    landed = target.ask("SELECT count(*) FROM account")[0][0]
+    assert 0 < landed < 100
+    source.ask("UPDATE account SET amount = 0")
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 10_000)]
+    assert len({receipt.instant for receipt in outcome.receipts if receipt.slice}) == 1
+
+
+def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    accounts(source, 100)
+    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 1555, "snapshot too old", 1, 3)
+    request, secrets = requested(source, target, slice_rows=10)
+    with pytest.raises(RopewayError, match="keeps no undo of SCN") as caught:
+        wire.run(request, secrets, limits=Limits(workers=1))
+    assert "UNDO_RETENTION" in str(caught.value)
+    source.ask("UPDATE account SET amount = 0")
+    oracle.tell("forget")
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 0)]
+
+
+# What is asked for
+
+
+def test_a_part_of_a_table_and_a_query(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
+    source, target = ends
+    accounts(source, 50)
+    choice = Choice("ACCOUNT", where="id <= 20", columns=("ID",))
+    moved(source, target, choices=(choice,))
+    assert target.ask("SELECT count(*), max(id) FROM account") == [(20, 20)]
+    other = spot("postgresql", tmp_path, servers)
+    query = "SELECT id * 2 AS double_id, TO_CHAR(id) AS text FROM account WHERE id > 40"
+    moved(source, other, choices=(Choice(query=query, to="doubled"),))
+    assert other.ask("SELECT min(double_id), max(text), count(*) FROM doubled") == [(82, "50", 10)]
+
+
+def test_long_values_come_in_one_round_trip_a_batch(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE doc (id NUMBER(9) PRIMARY KEY, body CLOB, scan BLOB)")
+    rows = ", ".join(f"({n}, RPAD('x', 4000, 'y'), HEXTORAW('00FF'))" for n in range(40))
+    source.ask(f"INSERT INTO doc VALUES {rows}")
+    before, lobs = oracle.tell("trips"), oracle.tell("lob_trips")
+    outcome = moved(source, target)
+    assert target.ask("SELECT count(*), sum(length(body)), sum(length(scan)) FROM doc") == [(40, 160_000, 80)]
+    assert oracle.tell("lob_trips") == lobs
+    assert oracle.tell("trips") - before < 100
+    assert outcome.report
+
+
+def test_what_an_account_lacks(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    accounts(source, 3)
+    user = source.url.partition("://")[2].partition(":")[0]
+    with oracle.connect("ADMIN") as connection, connection.cursor() as cursor:
+        cursor.execute(f'CREATE USER reader_{user} IDENTIFIED BY "{oracle.password}"')
+    reader = Spot("oracle", oracle.url(f"reader_{user}".upper()), source.ask)
+    request, secrets = requested(reader, target, choices=(Choice(f"{user}.ACCOUNT"),))
+    plan = wire.plan(request, secrets)
+    lacking = [one.message.partition(": ")[0] for one in plan.findings if one.name == "privilege"]
+    assert [one.removeprefix("this account lacks ") for one in lacking] == [
+        "EXECUTE on SYS.DBMS_FLASHBACK (or SELECT on V_$DATABASE)", f"SELECT on {user}.ACCOUNT",
+        f"FLASHBACK on {user}.ACCOUNT",
+    ]  # fmt: skip
+
+
+def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v BFILE)")
+    assert "bfile" in refusal(source, target)
+    wrong = replace(source, url=source.url.replace(oracle.password, "wrong"))
+    for url, said in (
+        (wrong.url, "ORA-01017"), (source.url.replace("/TEST", "/NONE"), "ORA-12514"),
+        (source.url + "?colour=blue", "unknown options colour"), (source.url.removesuffix("TEST"), "names no service"),
+    ):  # fmt: skip
+        with pytest.raises(RopewayError, match=said) as caught:
+            wire.inspect(url)
+        assert "wrong" not in str(caught.value)
+    with pytest.raises(RequestError, match="mode create"):
+        wire.plan(*requested(target, source))

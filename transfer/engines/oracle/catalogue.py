@@ -1,0 +1,274 @@
+"""The catalogue of an Oracle schema, by set-based queries over the ALL_ views."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import oracledb
+
+from ...engine import Row, Session
+from ...errors import RequestError
+from ...schema.catalogue import Check, Column, ForeignKey, Further, Index, Numbers, Relation, Table, View
+from ...schema.sql import text_literal
+from .session import OracleSession, qualified, said
+
+OWN = "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
+USERS = "(SELECT username FROM all_users WHERE oracle_maintained = 'N')"
+_NOT_NULL = re.compile(r'\s*"(?:[^"]|"")+"\s+IS\s+NOT\s+NULL\s*', re.IGNORECASE)
+_KEPT = "NOT LIKE 'ROPEWAY\\_%' ESCAPE '\\'"
+Name = tuple[str, str]  # owner and table, or owner and constraint
+
+
+def tables(session: Session, schema: str) -> list[Table]:
+    """Tables and views of a schema or, where that is '', of all users' schemas that are seen; one's own is then ''."""
+    home = str(session.ask(f"SELECT {OWN} FROM dual")[0][0])
+    where = f"= {text_literal(schema)}" if schema else f"IN {USERS}"
+    columns = _grouped(session.ask(
+        "SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, "
+        "c.data_precision, c.data_scale, c.nullable, c.data_default, c.virtual_column, c.identity_column, m.comments "
+        "FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name "
+        f"AND m.column_name = c.column_name WHERE c.owner {where} AND c.table_name {_KEPT} "
+        "AND c.hidden_column = 'NO' ORDER BY c.owner, c.table_name, c.column_id"
+    ))  # fmt: skip
+    constraints = _grouped(session.ask(
+        "SELECT owner, table_name, constraint_name, constraint_type, search_condition_vc, r_owner, r_constraint_name, "
+        f"delete_rule, status, validated, generated, deferrable FROM all_constraints WHERE owner {where} "
+        f"AND table_name {_KEPT} AND constraint_type IN ('P', 'U', 'R', 'C') ORDER BY 1, 2, 3"
+    ))  # fmt: skip
+    indexes = _grouped(session.ask(
+        "SELECT i.table_owner, i.table_name, i.index_name, i.uniqueness, i.index_type, c.column_name, c.descend, "
+        "e.column_expression FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner "
+        "AND c.index_name = i.index_name LEFT JOIN all_ind_expressions e ON e.index_owner = c.index_owner "
+        "AND e.index_name = c.index_name AND e.column_position = c.column_position "
+        f"WHERE i.table_owner {where} AND i.table_name {_KEPT} ORDER BY 1, 2, 3, c.column_position"
+    ))  # fmt: skip
+    identities = {(str(r[0]), str(r[1]), str(r[2])): r for r in session.ask(
+        "SELECT i.owner, i.table_name, i.column_name, i.generation_type, s.increment_by, s.last_number "
+        "FROM all_tab_identity_cols i JOIN all_sequences s ON s.sequence_owner = i.owner "
+        f"AND s.sequence_name = i.sequence_name WHERE i.owner {where}"
+    )}  # fmt: skip
+    keys = Keys("" if schema else home, _keyed(session, where))
+    made = []
+    for row in _relations(session, where):
+        owner, name = str(row[0]), str(row[1])
+        fields = tuple(_column(one, identities.get((owner, name, str(one[2])))) for one in columns[owner, name])
+        table = _table(keys, row, fields, constraints[owner, name], indexes[owner, name])
+        made.append(_counted(session, table))
+    return made
+
+
+def _relations(session: Session, where: str) -> list[Row]:
+    """Owner, name, kind, rows, comment."""
+    return session.ask(
+        "SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments FROM all_tables t LEFT JOIN all_tab_comments m "
+        f"ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner {where} AND t.table_name {_KEPT} "
+        "AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' "
+        "UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments FROM all_views v LEFT JOIN all_tab_comments m "
+        f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner {where} AND v.view_name {_KEPT} "
+        "ORDER BY 1, 2"
+    )
+
+
+def _counted(session: Session, table: Table) -> Table:
+    """With its rows counted where nobody has gathered statistics, as of a table that was filled since last night."""
+    if table.rows >= 0 or table.kind != "table":
+        return table
+    try:
+        ((rows,),) = session.ask(f"SELECT COUNT(*) FROM {qualified(table.name)}")
+    except oracledb.Error:  # a table that is seen may still be closed to this account
+        return table
+    return replace(table, rows=int(str(rows)))
+
+
+def _grouped(rows: Iterable[Row]) -> defaultdict[Name, list[Row]]:
+    found: defaultdict[Name, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[str(row[0]), str(row[1])].append(row)
+    return found
+
+
+def _keyed(session: Session, where: str) -> dict[Name, tuple[str, tuple[str, ...]]]:
+    """Of each constraint its table and columns: of these schemas, and of keys elsewhere that they refer to."""
+    rows = session.ask(
+        "SELECT c.owner, c.constraint_name, c.table_name, c.column_name FROM all_cons_columns c "
+        f"WHERE c.owner {where} OR (c.owner, c.constraint_name) IN (SELECT r.r_owner, r.r_constraint_name "
+        f"FROM all_constraints r WHERE r.owner {where} AND r.constraint_type = 'R') "
+        "ORDER BY c.owner, c.constraint_name, c.position"
+    )
+    found: dict[Name, tuple[str, tuple[str, ...]]] = {}
+    for owner, name, table, column in rows:
+        key = str(owner), str(name)
+        found[key] = (str(table), (*found.get(key, ("", ()))[1], str(column)))
+    return found
+
+
+# Columns
+
+
+def _column(row: Row, identity: Row | None) -> Column:
+    default = str(row[10]).strip() if row[10] is not None else ""
+    virtual, step = row[11] == "YES", int(str(identity[4])) if identity else 1
+    return Column(
+        str(row[2]), native(row[3:9]), row[9] == "Y", comment=str(row[13] or ""),
+        default="" if virtual or identity or default.upper() == "NULL" else default,
+        generated=default if virtual else "", virtual=virtual,
+        identity=identity is not None, always=identity is not None and identity[3] == "ALWAYS", step=step,
+        last=int(str(identity[5])) - step if identity else 0,  # what is cached counts as given
+    )  # fmt: skip
+
+
+def native(row: Row) -> str:
+    """A column's type in full, in small letters: `varchar2(10 char)`, `timestamp(6) with time zone`."""
+    kind, length, chars, unit, precision, scale = str(row[0]).lower(), *row[1:6]
+    if kind in ("varchar2", "char"):
+        return f"{kind}({chars} char)" if unit == "C" else f"{kind}({length} byte)"
+    if kind in ("nvarchar2", "nchar"):
+        return f"{kind}({chars})"
+    if kind in ("raw", "urowid"):
+        return f"{kind}({length})"
+    if kind == "float":
+        return f"float({precision})"
+    if kind == "number" and precision is None:
+        return "number" if scale is None else f"number(38,{scale})"
+    return f"number({precision},{scale})" if kind == "number" else kind
+
+
+# Tables
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The constraints' columns, by owner and name, with their tables; the schema `home` is called ''."""
+
+    home: str
+    known: dict[Name, tuple[str, tuple[str, ...]]]
+
+    def columns(self, owner: str, name: str) -> tuple[str, ...]:
+        return self.known.get((owner, name), ("", ()))[1]
+
+    def relation(self, owner: str, table: str) -> Relation:
+        return Relation("" if owner == self.home else owner, table)
+
+    def referred(self, owner: str, name: str) -> tuple[Relation, tuple[str, ...]]:
+        table, columns = self.known.get((owner, name), ("", ()))
+        return self.relation(owner, table), columns
+
+
+def _table(
+    keys: Keys, row: Row, fields: tuple[Column, ...], constraints: Sequence[Row], indexes: Sequence[Row]
+) -> Table:
+    owner = str(row[0])
+    primary = [one for one in constraints if one[3] == "P"]
+    key = str(primary[0][2]) if primary else ""
+    unique = {str(one[2]) for one in constraints if one[3] == "U"}
+    found, left = _indexes(indexes, key, unique)
+    checks = [one for one in constraints if one[3] == "C" and not _NOT_NULL.fullmatch(str(one[4] or ""))]
+    return Table(
+        keys.relation(owner, str(row[1])), fields, key=keys.columns(owner, key) if key else (), indexes=found,
+        foreign_keys=tuple(_foreign(one, keys) for one in constraints if one[3] == "R"),
+        checks=tuple(_check(one) for one in checks), comment=str(row[4] or ""),
+        rows=int(str(row[3])) if row[3] is not None else -1, kind=str(row[2]), left_out=left,
+        key_name=key if key and primary[0][10] == "USER NAME" else "",
+    )  # fmt: skip
+
+
+def _check(row: Row) -> Check:
+    state = "" if row[8] == "ENABLED" and row[9] == "VALIDATED" else f"{row[8]} {row[9]}"
+    return Check(str(row[2]), str(row[4]), state)
+
+
+def _foreign(row: Row, keys: Keys) -> ForeignKey:
+    references, referenced = keys.referred(str(row[5]), str(row[6]))
+    action = str(row[7] or "").replace("NO ACTION", "")
+    options = "DEFERRABLE" if row[11] == "DEFERRABLE" else ""
+    state = "" if row[8] == "ENABLED" else str(row[8])
+    columns = keys.columns(str(row[0]), str(row[2]))
+    return ForeignKey(str(row[2]), columns, references, referenced, action, options=options, state=state)
+
+
+def _indexes(rows: Sequence[Row], primary: str, unique: set[str]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
+    """Indexes in key order; what they are made of where it is no column, in words."""
+    found, left = [], []
+    for name, parts in _named(rows).items():
+        kind = str(parts[0][4])
+        if name == primary:
+            continue
+        if "NORMAL" not in kind and "BITMAP" not in kind:
+            left.append(f"index {name} ({kind.lower()})")
+            continue
+        down = tuple(_plain(str(part[7] or part[5])) for part in parts if part[6] == "DESC")
+        if any(part[7] is not None and part[6] != "DESC" for part in parts):
+            left.append(f"index {name} over {', '.join(str(part[7] or part[5]) for part in parts)}")
+            continue
+        if "BITMAP" in kind:
+            left.append(f"that index {name} is a bitmap")
+        columns = tuple(_plain(str(part[7])) if part[7] is not None else str(part[5]) for part in parts)
+        found.append(Index(name, columns, str(parts[0][3]) == "UNIQUE", name in unique, down))
+    return tuple(found), tuple(left)
+
+
+def _plain(expression: str) -> str:
+    """A descending column is an expression in the dictionary: its quoted name."""
+    return expression.strip().strip('"').replace('""', '"')
+
+
+def _named(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row[2]), []).append(row)
+    return found
+
+
+# A query
+
+
+def describe(session: OracleSession, query: str) -> Table:
+    """The columns of a query. RequestError if it is refused."""
+    with session.connection.cursor() as cursor:
+        try:
+            cursor.parse(query)
+            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")
+        except oracledb.Error as error:
+            raise RequestError(f"Oracle refuses the query: {said(error)}") from error
+        columns = tuple(_of_query(one) for one in cursor.description)
+    return Table(Relation("", "query"), columns, kind="query")
+
+
+def _of_query(one: oracledb.FetchInfo) -> Column:
+    kind = str(one.type_code.name).removeprefix("DB_TYPE_").lower()
+    words = {
+        "varchar": "varchar2({size} char)", "nvarchar": "nvarchar2({size})", "char": "char({size} char)",
+        "nchar": "nchar({size})", "raw": "raw({size})", "timestamp": "timestamp({scale})",
+        "timestamp_tz": "timestamp({scale}) with time zone", "timestamp_ltz": "timestamp({scale}) with local time zone",
+        "interval_ds": "interval day(9) to second({scale})", "interval_ym": "interval year(9) to month",
+        "long_raw": "long raw",
+    }  # fmt: skip
+    if kind == "number":
+        native = f"number({one.precision},{one.scale})" if one.precision and one.scale != -127 else "number"
+    else:
+        native = words.get(kind, kind).format(size=one.display_size, scale=one.scale)
+    return Column(str(one.name), native, bool(one.null_ok))
+
+
+def further(session: Session) -> Further:
+    """Views and sequences of the session's own schema, and what is only listed."""
+    home = str(session.ask(f"SELECT {OWN} FROM dual")[0][0])
+    owner = text_literal(home)
+    views = tuple(
+        View(Relation("", str(name)), str(text).strip().removesuffix(";"), (), comment=str(comment or ""))
+        for name, text, comment in session.ask(
+            "SELECT v.view_name, v.text_vc, m.comments FROM all_views v LEFT JOIN all_tab_comments m "
+            f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner = {owner} ORDER BY 1"
+        )
+    )
+    numbers = tuple(
+        Numbers(Relation("", str(name)), int(str(last)), int(str(step)), int(str(low)), int(str(high)), cycle == "Y")
+        for name, last, step, low, high, cycle in session.ask(
+            "SELECT sequence_name, last_number, increment_by, min_value, max_value, cycle_flag FROM all_sequences "
+            f"WHERE sequence_owner = {owner} AND sequence_name NOT LIKE 'ISEQ$$_%' ORDER BY 1"
+        )
+    )
+    return Further(views, numbers, home=home)

@@ -1,0 +1,79 @@
+"""What only the values can tell: the digits of a NUMBER without any, nanoseconds. One aggregate query per table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ...engine import Session
+from ...plan import Finding
+from ...rules import split
+from ...schema.catalogue import Column, Table
+from ...schema.sql import double_quoted
+from .session import qualified
+from .types import NANOSECONDS, PRINTED
+
+_MOST_DIGITS, _USUAL = 76, 38
+# Of the plain notation: the digits on either side of the point; 0.5 is printed as .5.
+_WHOLE = "MAX(LENGTH(REGEXP_REPLACE(" + PRINTED + ", '^-?([0-9]*).*$', '\\1')))"
+_DECIMALS = "MAX(LENGTH(REGEXP_REPLACE(" + PRINTED + ", '^[^.]*[.]?', '')))"
+_POWERS = "COUNT(CASE WHEN " + PRINTED + " LIKE '%E%' THEN 1 END)"  # how TM9 prints what would have over 64 characters
+_AT_ONCE = 300  # a query gives 1,000 columns at most
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a column, as parts of an aggregate query."""
+
+    column: Column
+    what: str
+    parts: tuple[str, ...]
+
+
+def profile(
+    session: Session, table: Table, where: str, policies: Mapping[str, str]
+) -> tuple[dict[str, str], list[Finding]]:
+    """The words of the columns whose declarations leave their reading open, and what was found in them."""
+    del policies  # Oracle holds no value that they are for but U+0000, which the target decides on
+    asked = [question for column in table.columns for question in _questions(column)]
+    source = f"({table.physical['query']}) q" if "query" in table.physical else qualified(table.name)
+    clause = f" WHERE {where}" if where else ""
+    decided: dict[str, str] = {}
+    findings: list[Finding] = []
+    for first in range(0, len(asked), _AT_ONCE):
+        some = asked[first : first + _AT_ONCE]
+        parts = ", ".join(part.format(c=double_quoted(q.column.name)) for q in some for part in q.parts)
+        row = [int(str(value or 0)) for value in session.ask(f"SELECT {parts} FROM {source}{clause}")[0]]
+        for question in some:
+            values, row = row[: len(question.parts)], row[len(question.parts) :]
+            word, said = _ANSWERS[question.what](question.column, values)
+            decided[question.column.name] = word
+            if said:
+                findings.append(Finding("note", f"{table.name}.{question.column.name}", said, "profiled-type"))
+    return decided, findings
+
+
+def _questions(column: Column) -> Iterator[Question]:
+    native = split(column.native)
+    if (native.name == "number" and not native.arguments) or native.name == "float":
+        yield Question(column, "digits", (_WHOLE, _DECIMALS, _POWERS))
+    elif native.name.startswith("timestamp") and native.argument(0, 6) > 6:
+        yield Question(column, "nanoseconds", (f"COUNT(CASE WHEN {NANOSECONDS} THEN 1 END)",))
+
+
+def _digits(column: Column, values: list[int]) -> tuple[str, str]:
+    whole, decimals = values[0], values[1]
+    if values[2] or whole + decimals > _MOST_DIGITS:
+        return "number, as text", f"{column.native}, read as text: no decimal has room for all of its values"
+    precision = _USUAL if whole + decimals <= _USUAL else _MOST_DIGITS
+    word = f"number({precision},{decimals})"
+    return word, f"{column.native}, read as {word}: its values have up to {whole} digits and {decimals} decimals"
+
+
+def _nanoseconds(column: Column, values: list[int]) -> tuple[str, str]:
+    if not values[0]:
+        return "", ""
+    return f"{column.native}, as nanoseconds", f"{values[0]:,} of its values have more than microseconds"
+
+
+_ANSWERS = {"digits": _digits, "nanoseconds": _nanoseconds}

@@ -1,0 +1,45 @@
+"""What an account needs to read, against what the dictionary says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...engine import Session
+from ...rights import Right
+from ...schema.catalogue import Relation
+from ...schema.sql import double_quoted, text_literal
+from .catalogue import OWN
+from .session import qualified
+
+
+def to_read(session: Session, tables: Sequence[Relation], consistency: str) -> list[Right]:
+    """SELECT and FLASHBACK on the tables of others, and a way to learn the SCN. One's own are one's own."""
+    ((user, home),) = session.ask(f"SELECT USER, {OWN} FROM dual")
+    held = {str(row[0]) for row in session.ask("SELECT privilege FROM session_privs")}
+    granted = {
+        (str(owner), str(name), str(privilege))
+        for owner, name, privilege in session.ask(
+            "SELECT table_schema, table_name, privilege FROM all_tab_privs WHERE grantee IN (USER, 'PUBLIC')"
+        )
+    }
+    at_one_instant = consistency in ("run", "table")
+    rights = [*_instant(session, str(user))] if at_one_instant else []
+    wanted = [("SELECT", "SELECT ANY TABLE"), *([("FLASHBACK", "FLASHBACK ANY TABLE")] if at_one_instant else [])]
+    for table in tables:
+        owner = table.schema or str(home)
+        if owner == user:
+            continue
+        for word, anywhere in wanted:
+            has = anywhere in held or bool({(owner, table.table, word), (owner, table.table, "READ")} & granted)
+            has = has if word == "SELECT" else anywhere in held or (owner, table.table, word) in granted
+            grant = f"GRANT {word} ON {qualified(Relation(owner, table.table))} TO {double_quoted(str(user))};"
+            rights.append(Right(str(table), f"{word} on {table}", grant, has))
+    return rights
+
+
+def _instant(session: Session, user: str) -> list[Right]:
+    names = ", ".join(map(text_literal, ("DBMS_FLASHBACK", "V_$DATABASE")))
+    seen = session.ask(f"SELECT object_name FROM all_objects WHERE owner = 'SYS' AND object_name IN ({names})")
+    grant = f"GRANT EXECUTE ON SYS.DBMS_FLASHBACK TO {double_quoted(user)};"
+    why = "it tells the SCN at which all tables are read"
+    return [Right("source", "EXECUTE on SYS.DBMS_FLASHBACK (or SELECT on V_$DATABASE)", grant, bool(seen), why)]

@@ -1,0 +1,122 @@
+"""Connections to Oracle by python-oracledb in thin mode: pins, and the control connection."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import oracledb
+
+from ...engine import Row
+from ...errors import EngineError, RequestError
+from ...place import Address, redact
+from ...schema.catalogue import Relation
+from ...schema.sql import double_quoted
+
+# What a session prints and compares by must not depend on where it came from. Times with a zone are read in UTC.
+PINS = (
+    "ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,' NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' "
+    "NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF9' "
+    "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF9 TZH:TZM' NLS_SORT = BINARY NLS_COMP = BINARY "
+    "TIME_ZONE = '+00:00'",
+)
+PORT = 1521
+_UNIT = 65_535  # bytes of a packet: the default of 8,192 costs a transfer 8 times as many
+_CONNECT_S = 10
+# Options of a URL, and what the driver calls them.
+_OPTIONS = {
+    "wallet": "wallet_location", "wallet_password": "wallet_password", "tns_admin": "config_dir",
+    "protocol": "protocol",
+    "server_dn": "ssl_server_cert_dn", "match_dn": "ssl_server_dn_match",
+}  # fmt: skip
+
+
+def qualified(relation: Relation) -> str:
+    """A quoted name with its schema; without one it is the session's own."""
+    return (f"{double_quoted(relation.schema)}." if relation.schema else "") + double_quoted(relation.table)
+
+
+def connect(address: Address) -> oracledb.Connection:
+    """A connection with its pins set. EngineError, without the password, if refused.
+
+    `oracle://user@host:1521/SERVICE`, with `?sid=NAME` a SID in the service's place;
+    `oracle://user@/ALIAS?tns_admin=DIR` names an entry of tnsnames.ora. `wallet`, `protocol=tcps`, `server_dn` and
+    `match_dn` reach the driver.
+    """
+    given = _arguments(address)
+    try:
+        connection = oracledb.connect(**given)
+        with connection.cursor() as cursor:
+            for pin in PINS:
+                cursor.execute(pin)
+    except (oracledb.Error, OSError) as error:
+        raise EngineError(
+            f"{address} refused: {redact(said(error), address)}",
+            remedy="Check host, port, service, user and password of the URL; a SID is written ?sid=NAME.",
+        ) from error
+    return connection
+
+
+def _arguments(address: Address) -> dict[str, Any]:
+    options = dict(address.options)
+    given: dict[str, Any] = {"user": address.username or None, "password": address.password or None}
+    sid = options.pop("sid", "")
+    if not address.database and not sid:
+        raise RequestError(f"{address} names no service.", remedy="oracle://user@host:1521/SERVICE")
+    for option, name in _OPTIONS.items():
+        if option in options:
+            given[name] = options.pop(option)
+    if "ssl_server_dn_match" in given:
+        given["ssl_server_dn_match"] = given["ssl_server_dn_match"].lower() not in ("no", "false", "0", "off")
+    if options:
+        known = ", ".join(["sid", *_OPTIONS])
+        raise RequestError(f"{address}: unknown options {', '.join(sorted(options))}.", remedy=f"Known: {known}.")
+    if not address.host:
+        return {**given, "dsn": address.database}
+    service = {"sid": sid} if sid else {"service_name": address.database}
+    more = {"host": address.host, "port": address.port or PORT, "sdu": _UNIT, "tcp_connect_timeout": _CONNECT_S}
+    return {**given, **service, **more}
+
+
+def said(error: BaseException) -> str:
+    """A driver's error in one line, without the address of a page about it and the connection's own number."""
+    lines = [line for line in str(error).splitlines() if line and not line.startswith("Help:")]
+    return re.sub(r" \(CONNECTION_ID=[^)]*\)", "", " ".join(lines))
+
+
+class OracleSession:
+    """A control connection. Each DDL commits by itself, and before it what was open."""
+
+    def __init__(self, address: Address) -> None:
+        self.connection = connect(address)
+        self._inside = False
+
+    def ask(self, sql: str) -> list[Row]:
+        with self.connection.cursor() as cursor:
+            cursor.arraysize = 1000
+            cursor.prefetchrows = 1001
+            cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
+            return list(cursor.fetchall())
+
+    def execute(self, sql: str) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            count = int(cursor.rowcount)
+        if not self._inside:
+            self.connection.commit()
+        return count
+
+    def begin(self) -> None:
+        self._inside = True
+
+    def commit(self) -> None:
+        self.connection.commit()
+        self._inside = False
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+        self._inside = False
+
+    def close(self) -> None:
+        if self.connection.is_healthy():
+            self.connection.close()

@@ -1,0 +1,242 @@
+"""Reading from Oracle as Arrow batches, all readers at one SCN, which outlives them as long as undo is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import oracledb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...engine import Row
+from ...errors import DataError, EngineError
+from ...place import Address
+from ...plan import ColumnPlan, Hop, Slice
+from ...rules import split
+from ...schema.sql import where_of
+from .session import OracleSession, qualified, said
+
+if TYPE_CHECKING:
+    from . import Oracle
+
+_MOST_ROWS, _LEAST_ROWS = 50_000, 1
+_WORD = 16  # bytes that a value of no declared length is reckoned with
+_LONG = ("clob", "nclob", "blob", "long", "long raw", "xmltype", "json")
+_TOO_OLD = 1555
+_FINE = 19 + 7  # characters of a moment with microseconds
+
+# The first that this account may ask.
+_SCNS = (
+    "SELECT DBMS_FLASHBACK.GET_SYSTEM_CHANGE_NUMBER FROM dual",
+    "SELECT current_scn FROM v$database",
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the driver is asked for of a column, and what is made of it."""
+
+    arrow: pa.DataType
+    wanted: pa.DataType
+
+
+def asked(column: ColumnPlan) -> Asked:
+    """The driver loses digits, fractions and zones where it is not told what to give."""
+    wanted = column.type.arrow
+    native = split(column.declared or column.type.native).name
+    if pa.types.is_integer(wanted):
+        return Asked(pa.int64(), wanted)
+    if pa.types.is_duration(wanted):
+        return Asked(pa.decimal128(28, 3), wanted)
+    if pa.types.is_timestamp(wanted):
+        return Asked(pa.string() if "TO_CHAR(" in column.project else pa.timestamp("us"), wanted)
+    if pa.types.is_string(wanted):
+        return Asked(pa.large_string() if native in _LONG else wanted, wanted)
+    if pa.types.is_binary(wanted):
+        return Asked(pa.large_binary() if native in _LONG else wanted, wanted)
+    return Asked(wanted, wanted)
+
+
+class OracleReader:
+    """One connection, which reads tables as of the source's SCN."""
+
+    def __init__(self, engine: Oracle, address: Address) -> None:
+        self._engine = engine
+        self.session = OracleSession(address)
+        self.scn = 0  # 0: whatever is there when a statement begins
+
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        forms = [asked(column) for column in hop.columns]
+        names = [column.target for column in hop.columns]
+        requested = pa.schema(list(zip(names, [form.arrow for form in forms], strict=True)))
+        size = self._rows(hop, part, batch_bytes)
+        try:
+            given = self.session.connection.fetch_df_batches(
+                self.select(hop, part), size=size, requested_schema=requested
+            )
+            for frame in given:
+                table = pa.table(frame)
+                if table.num_rows:
+                    parts = zip(table.itercolumns(), forms, hop.columns, strict=True)
+                    columns = [_made(values.combine_chunks(), form, hop, one) for values, form, one in parts]
+                    yield pa.RecordBatch.from_arrays(columns, names=names)
+        except oracledb.Error as error:
+            raise self._told(error, hop) from error
+
+    def _told(self, error: oracledb.Error, hop: Hop) -> EngineError:
+        if getattr(error.args[0], "code", 0) != _TOO_OLD:
+            return EngineError(f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads))
+        return EngineError(
+            f"Oracle keeps no undo of SCN {self.scn} any more, at which {hop.reads} was read: {said(error)}",
+            table=str(hop.reads),
+            remedy="Let it keep undo for longer than the run takes (ALTER SYSTEM SET UNDO_RETENTION = seconds, and an "
+            "undo tablespace of that size), or go on with --resume: tables that changed start over at a new instant.",
+        )
+
+    def _rows(self, hop: Hop, part: Slice, batch_bytes: int) -> int:
+        """Rows of a batch, which the driver counts by rows: long values are as long as the longest of the slice."""
+        width = sum(min(column.type.length or _WORD, 4000) for column in hop.columns)
+        long = [c for c in hop.columns if split(c.declared or c.type.native).name in ("clob", "nclob", "blob")]
+        if long and not hop.query:
+            lengths = " + ".join(f"NVL(DBMS_LOB.GETLENGTH({self._engine.quote(c.source)}), 0)" for c in long)
+            where = where_of(self._engine, hop, part)
+            ((most,),) = self.ask(f"SELECT MAX({lengths}) FROM {self.relation(hop)}{where}")
+            width += int(str(most or 0))
+        return max(_LEAST_ROWS, min(_MOST_ROWS, batch_bytes // max(width, 1)))
+
+    def select(self, hop: Hop, part: Slice) -> str:
+        quote = self._engine.quote
+        columns = ", ".join(f"{c.project} AS {quote(c.target)}" for c in hop.columns)
+        limit = f" FETCH FIRST {hop.limit} ROWS ONLY" if hop.limit else ""
+        return f"SELECT {columns} FROM {self.relation(hop)}{where_of(self._engine, hop, part)}{limit}"
+
+    def relation(self, hop: Hop) -> str:
+        """What is read, at the instant."""
+        if hop.query:
+            return f"({hop.query}) q"
+        return qualified(hop.reads) + (f" AS OF SCN {self.scn}" if self.scn else "")
+
+    def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
+        raise EngineError("Oracle has no raw form.")
+
+    def ask(self, sql: str) -> list[Row]:
+        return self.session.ask(sql)
+
+    def count(self, hop: Hop) -> int:
+        clause = f" WHERE ({hop.where})" if hop.where else ""
+        limit = f" FETCH FIRST {hop.limit} ROWS ONLY" if hop.limit else ""
+        inner = f"SELECT 1 AS one FROM {self.relation(hop)}{clause}{limit}"
+        return int(str(self.ask(f"SELECT COUNT(*) FROM ({inner}) l")[0][0]))
+
+    def cancel(self) -> None:
+        with suppress(oracledb.Error):
+            self.session.connection.cancel()
+
+    def close(self) -> None:
+        with suppress(oracledb.Error, OSError):
+            self.session.close()
+
+
+def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:
+    """A column in the type that was planned. DataError for a value that would change."""
+    try:
+        return _cast(values, form)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{hop.reads}.{column.source} holds a value that is no {column.type}: {error}",
+            table=str(hop.reads), column=column.source,
+            remedy=f"Give the column another type: types: {{{column.source}: text}}.",
+        ) from error  # fmt: skip
+
+
+def _cast(values: Any, form: Asked) -> Any:
+    if values.type == form.wanted:
+        return values
+    if pa.types.is_duration(form.wanted):
+        return values.cast(pa.int64()).view(form.wanted)
+    if not pa.types.is_timestamp(form.wanted):
+        return values.cast(form.wanted)
+    if pa.types.is_string(values.type):
+        values = _moments(values, form.wanted.unit)
+    return values.view(pa.timestamp(form.wanted.unit, form.wanted.tz))
+
+
+def _moments(values: Any, unit: str) -> Any:
+    """Printed moments with nine decimals. Arrow's nanoseconds end in 2262, so the last three are looked at apart."""
+    if unit == "ns":
+        return values.cast(pa.timestamp("ns"))
+    fine = pc.not_equal(pc.utf8_slice_codeunits(values, _FINE, _FINE + 3), pa.scalar("000"))
+    if pc.any(fine).as_py():
+        raise pa.ArrowInvalid("it has more than microseconds")
+    return pc.utf8_slice_codeunits(values, 0, _FINE).cast(pa.timestamp("us"))
+
+
+class OracleSource:
+    """Readers at one SCN. It stays readable after them, so a run that was interrupted goes on at it."""
+
+    survives = True
+
+    def __init__(self, engine: Oracle, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> None:
+        self._address = address
+        self._readers: list[OracleReader] = []
+        try:
+            for _ in range(count):
+                self._readers.append(OracleReader(engine, address))
+            self._at(self._now() if consistency in ("run", "table") else 0, consistency, hops)
+        except BaseException:
+            self.close()
+            raise
+
+    def _at(self, scn: int, consistency: str, hops: Sequence[Hop]) -> None:
+        for reader in self._readers:
+            reader.scn = scn
+        self.instant = f"oracle SCN {scn}" if scn else f"oracle without an instant ({consistency})"
+        queries = [hop.name for hop in hops if hop.query]
+        if scn and queries:
+            self._flash_back(scn)
+
+    def _flash_back(self, scn: int) -> None:
+        """A query of the user's names tables that no AS OF can be put behind; so its session goes back as a whole."""
+        for reader in self._readers:
+            with reader.session.connection.cursor() as cursor:
+                cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+
+    def _now(self) -> int:
+        refusals = []
+        for question in _SCNS:
+            try:
+                return int(str(self._readers[0].ask(question)[0][0]))
+            except oracledb.Error as error:
+                refusals.append(said(error))
+        raise EngineError(
+            f"Oracle at {self._address} tells this account no SCN: {'; '.join(refusals)}",
+            remedy="GRANT EXECUTE ON DBMS_FLASHBACK, or SELECT ON V_$DATABASE; or use --consistency none.",
+        )
+
+    def return_to(self, instant: str, hops: Sequence[Hop]) -> bool:
+        """Read at the SCN of an earlier process; False where the server has no undo for it any more."""
+        scn = instant.removeprefix("oracle SCN ")
+        if not scn.isdigit():
+            return False
+        try:
+            for hop in hops:
+                if not hop.query:
+                    self._readers[0].ask(f"SELECT 1 FROM {qualified(hop.reads)} AS OF SCN {scn} WHERE ROWNUM <= 1")
+        except oracledb.Error:
+            return False
+        self._at(int(scn), "run", hops)
+        return True
+
+    def readers(self) -> Sequence[OracleReader]:
+        return self._readers
+
+    def mark(self) -> str:
+        """No SCN stays: the server's own work moves it."""
+        return ""
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()

@@ -1,0 +1,100 @@
+"""Mapping rules of Oracle. What the driver would lose by its defaults is asked of it in another form.
+
+python-oracledb 26.1 gives NUMBER as a double, drops a timestamp's zone, and decodes no more than microseconds:
+https://github.com/oracle/python-oracledb/issues/596, 605 and 606, and what was tried beside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ...rules import Native, Read, fixed
+from ...types import Fidelity, Type
+
+# What a profile asks for and a projection changes.
+PRINTED = "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')"
+NANOSECONDS = "MOD(TO_NUMBER(TO_CHAR({c}, 'FF9')), 1000) <> 0"
+_MOST_DIGITS = 76  # of Arrow's widest decimal
+_FRACTION = "YYYY-MM-DD HH24:MI:SS.FF9"
+_UTC = "SYS_EXTRACT_UTC({c})"
+_PRINTED_MOMENT = f"TO_CHAR({{c}}, '{_FRACTION}')"
+_PRINTED_UTC = f"TO_CHAR({_UTC}, '{_FRACTION}')"
+_MICROSECONDS = (
+    "((EXTRACT(DAY FROM {c}) * 86400 + EXTRACT(HOUR FROM {c}) * 3600 + EXTRACT(MINUTE FROM {c}) * 60 "
+    "+ EXTRACT(SECOND FROM {c})) * 1000000)"
+)
+
+
+def digits_of(native: Native) -> tuple[int, int]:
+    """Digits and decimals of a NUMBER(p,s): s may be negative, or above p."""
+    precision, scale = native.argument(0, 38), native.argument(1, 0)
+    return max(precision - min(scale, 0), scale), max(scale, 0)
+
+
+def _number(native: Native) -> Type:
+    precision, scale = digits_of(native)
+    if scale:
+        return Type("decimal", precision=precision, scale=scale, native=native.text)
+    for kind, most in (("int8", 2), ("int16", 4), ("int32", 9), ("int64", 18)):
+        if precision <= most:
+            return Type(kind, native=native.text)
+    return Type("decimal", precision=precision, scale=0, native=native.text)
+
+
+def _fits(native: Native) -> bool:
+    return bool(native.arguments) and digits_of(native)[0] <= _MOST_DIGITS
+
+
+def _text(native: Native) -> Type:
+    found = re.search(r"\((\d+)", native.text)
+    return Type(
+        "text", length=int(found[1]) if found else 0, padded=native.name in ("char", "nchar"), native=native.text
+    )
+
+
+def _binary(native: Native) -> Type:
+    return Type("binary", length=native.argument(0, 0), native=native.text)
+
+
+def _moment(kind: str) -> Callable[[Native], Type]:
+    return lambda native: Type(kind, digits=min(native.argument(0, 6), 6), native=native.text)
+
+
+def _coarse(native: Native) -> bool:
+    return native.argument(0, 6) <= 6
+
+
+def _any(_: Native) -> bool:
+    return True
+
+
+_AS_TEXT, _NORMALISED = Fidelity.TEXT, Fidelity.NORMALISED
+
+READS = (
+    Read("number", _number, guard=_fits, when="with digits, up to 76"),
+    Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
+         when="its values have more than 76 digits, decimals included"),
+    Read("binary_float", fixed("float32")),
+    Read("binary_double", fixed("float64")),
+    Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
+    Read("clob|nclob|long", fixed("text")),
+    Read("raw", _binary),
+    Read("blob|long raw", fixed("binary")),
+    Read("date", fixed("timestamp", digits=0), why="it has a time of day"),
+    Read("timestamp", _moment("timestamp"), guard=_coarse, when="up to microseconds"),
+    Read("timestamp", _moment("timestamp"), _PRINTED_MOMENT, when="no value has more than microseconds"),
+    Read("timestamp, as nanoseconds", fixed("timestamp", digits=9), _PRINTED_MOMENT, when="some values have them"),
+    *(Read(f"timestamp with {word}", _moment("instant"), project, guard=guard, fidelity=fidelity, why=why, when=when)
+      for word, fidelity, why in (("time zone", _NORMALISED, "the moment in UTC, without its offset"),
+                                  ("local time zone", Fidelity.EXACT, "the moment in UTC"))
+      for project, guard, when in ((_UTC, _coarse, "up to microseconds"),
+                                   (_PRINTED_UTC, _any, "no value has more than microseconds"))),
+    Read("timestamp with( local)? time zone, as nanoseconds", fixed("instant", digits=9), _PRINTED_UTC,
+         fidelity=_NORMALISED, why="the moment in UTC, without its offset", when="some values have them"),
+    Read("interval day to second", fixed("duration"), _MICROSECONDS, fidelity=_NORMALISED, why="as microseconds"),
+    Read("interval year to month", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, why="as +02-03"),
+    Read("rowid|urowid", fixed("text", length=18), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT),
+    Read("xmltype", fixed("text"), "XMLSERIALIZE(CONTENT {c} AS CLOB)", fidelity=_AS_TEXT, why="as it is printed"),
+    Read("json", fixed("json"), "JSON_SERIALIZE({c} RETURNING CLOB)", why="as the server prints it"),
+)  # fmt: skip
