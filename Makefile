@@ -19,6 +19,7 @@ test: lint  ## linters, types and the whole suite on real servers; ARGS goes to 
 	@.ci/mariadb
 	@.ci/mysql
 	@.ci/browser
+	@.ci/odbc
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: .venv/.tested  ## ruff and mypy

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from browser import Browser
+from parrot import absent_drivers
 from servers import Absent, Mariadb, Mysql, Postgresql
 from servers.oracle.process import Oracle
 from spots import Servers
@@ -85,6 +86,13 @@ def mysql(pytestconfig: pytest.Config) -> Iterator[Mysql]:
 @pytest.fixture(scope="session")
 def oracle(pytestconfig: pytest.Config) -> Iterator[Oracle]:
     yield from serve(pytestconfig, "oracle", Oracle)
+
+
+@pytest.fixture(scope="session")
+def odbc(pytestconfig: pytest.Config) -> None:
+    """The drivers that speak to SQL Server."""
+    if absence := absent_drivers():
+        missing(pytestconfig, "odbc", absence)
 
 
 @pytest.fixture(scope="session")

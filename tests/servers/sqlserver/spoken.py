@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,6 +66,10 @@ class Session(Protocol):
 
     database: str
     number: int  # @@SPID
+    transaction: bool  # whether one is open, by whatever began it
+    # The wire's gift: waits so many seconds, for a lock or WAITFOR, and raises what is to go through when the client
+    # gives the request up meanwhile.
+    wait: Callable[[float], None]
 
     def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Result]:
         """A batch of statements, each with its result as it is carried out; parameters stand in it by name."""
@@ -74,7 +78,10 @@ class Session(Protocol):
         """A query's columns without running it (SET FMTONLY ON, sp_describe_first_result_set); () for anything else."""
 
     def bulk(self, table: str, columns: Sequence[Column], options: Mapping[str, object], rows: Iterator[Row]) -> int:
-        """INSERT BULK: the rows as they come; how many. Committed at once where no transaction is open."""
+        """INSERT BULK: the rows as they come; how many. Committed at once where no transaction is open.
+
+        What the rows raise, because the client has given the load up or is gone, goes through, and none of them stays.
+        """
 
     def begin(self, isolation: str = "") -> None: ...
 
