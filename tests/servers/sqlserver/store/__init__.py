@@ -1,0 +1,9 @@
+"""A database of SQL Server's kind, as far as tests need one: T-SQL, parsed by sqlglot, carried out by SQLite.
+
+Types are known before a statement runs, as in SQL Server; so SQLite holds a value as what sorts rightly within its
+type (values.py), and whatever mixes types converts first. What SQL does with values is done by functions of ours.
+"""
+
+from .database import Database
+
+__all__ = ["Database"]
