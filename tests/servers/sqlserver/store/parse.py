@@ -24,6 +24,7 @@ _HINTS = re.compile(
     re.IGNORECASE,
 )
 _NEXT = re.compile(r"\bNEXT\s+VALUE\s+FOR\s+([\w.\[\]]+)", re.IGNORECASE)
+_REAL = re.compile(r"(\bAS\s+|\bCONVERT\s*\(\s*)real\b", re.IGNORECASE)
 _STARTS = {
     "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE", "EXEC", "EXECUTE",
     "DECLARE", "SET", "IF", "BEGIN", "COMMIT", "ROLLBACK", "USE", "PRINT", "SAVE", "WAITFOR", "RAISERROR", "THROW",
@@ -90,6 +91,7 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
 def parse(text: str) -> exp.Expression:
     """A query, INSERT, UPDATE or DELETE. Refused if it cannot be parsed."""
     plain = _NEXT.sub(lambda found: f"NEXT_VALUE('{found[1]}')", _HINTS.sub(" ", text))
+    plain = _REAL.sub(r"\1float(24)", plain)  # sqlglot takes real for float
     try:
         tree = sqlglot.parse_one(plain, read=Plain)
     except SqlglotError as error:
