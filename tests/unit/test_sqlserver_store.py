@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from servers.sqlserver.spoken import Kind, Lost, Refused
 from servers.sqlserver.store import Database, convert, values
 from servers.sqlserver.store.parse import statements
 from servers.sqlserver.store.session import Session
+from servers.sqlserver.wire.apart import Apart
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_statements_need_nothing_between_them() -> None:
 
 TABLE = """CREATE TABLE t (id int IDENTITY(10, 5) NOT NULL CONSTRAINT pk_t PRIMARY KEY, name nvarchar(5) NOT NULL,
     amount decimal(5, 2) NULL CONSTRAINT ck_amount CHECK (amount >= 0), code varchar(3) DEFAULT 'x', v rowversion,
-    twice AS amount * 2, CONSTRAINT uq_code UNIQUE (code))"""
+    square AS amount * amount, CONSTRAINT uq_code UNIQUE (code))"""
 
 
 @pytest.fixture
@@ -121,14 +123,16 @@ def table(session: Session) -> Session:
 
 
 def test_rows(table: Session) -> None:
-    found = ask(table, "SELECT id, name, amount, code, twice FROM dbo.T ORDER BY Amount")
-    assert found == [(15, "b", None, "x", None), (10, "a", Decimal("1.50"), "a", Decimal("3.00"))]
+    found = ask(table, "SELECT id, name, amount, code, square FROM dbo.T ORDER BY Amount")
+    assert found == [(15, "b", None, "x", None), (10, "a", Decimal("1.50"), "a", Decimal("2.2500"))]
     assert ask(table, "UPDATE q SET amount = 2 FROM t AS q WHERE q.id = 15; SELECT @@ROWCOUNT") == [(1,)]
     assert ask(table, "SELECT SUM(amount), AVG(amount), COUNT(*), MAX(name) FROM t") == [
         (Decimal("3.50"), Decimal("1.750000"), 2, "b")]  # fmt: skip
     assert ask(table, "SELECT TOP (1) id FROM t ORDER BY id DESC") == [(15,)]
     assert ask(table, "SELECT id FROM t ORDER BY id OFFSET 1 ROWS FETCH NEXT 5 ROWS ONLY") == [(15,)]
-    assert ask(table, "WITH c AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) AS n FROM t) SELECT n FROM c WHERE id = 10") == [(2,)]
+    assert ask(
+        table, "WITH c AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) AS n FROM t) SELECT n FROM c WHERE id = 10"
+    ) == [(2,)]
     assert ask(table, "INSERT INTO t (name, code) OUTPUT inserted.id VALUES ('c', 'c')") == [(20,)]
     assert ask(table, "DELETE FROM t WHERE id = 20; SELECT COUNT(*) FROM t") == [(2,)]
 
@@ -173,7 +177,10 @@ def test_transactions(database: Database, table: Session) -> None:
 
 
 def test_locks_snapshots_and_trouble(database: Database, table: Session) -> None:
-    other, take = database.session("app", "test"), "DECLARE @r int; EXEC @r = sp_getapplock @Resource = 'l', @LockMode = "
+    other, take = (
+        database.session("app", "test"),
+        "DECLARE @r int; EXEC @r = sp_getapplock @Resource = 'l', @LockMode = ",
+    )
     assert ask(table, take + "'Exclusive', @LockOwner = 'Session', @LockTimeout = 0; SELECT @r") == [(0,)]
     assert ask(other, take + "'Exclusive', @LockOwner = 'Session', @LockTimeout = 0; SELECT @r") == [(-1,)]
     other.close()
@@ -192,12 +199,62 @@ def test_catalogue(table: Session) -> None:
     found = ask(table, "SELECT c.name, y.name, c.max_length, c.is_nullable, c.is_identity, c.is_computed FROM sys.columns c "
                        "JOIN sys.types y ON y.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID('t') ORDER BY column_id")  # fmt: skip
     assert found[:2] == [("id", "int", 4, 0, 1, 0), ("name", "nvarchar", 10, 0, 0, 0)]
-    assert found[4:] == [("v", "timestamp", 8, 0, 0, 0), ("twice", "decimal", 17, 1, 0, 1)]
+    assert found[4:] == [("v", "timestamp", 8, 0, 0, 0), ("square", "decimal", 9, 1, 0, 1)]
     assert ask(table, "SELECT name, type FROM sys.key_constraints ORDER BY name") == [("pk_t", "PK"), ("uq_code", "UQ")]
-    assert ask(table, "SELECT name, filter_definition FROM sys.indexes WHERE has_filter = 1") == [("ix", "name IS NOT NULL")]
+    assert ask(table, "SELECT name, filter_definition FROM sys.indexes WHERE has_filter = 1") == [
+        ("ix", "name IS NOT NULL")
+    ]
     assert ask(table, "SELECT COUNT(*) FROM sys.foreign_keys WHERE referenced_object_id = OBJECT_ID('t')") == [(1,)]
     ask(table, "EXEC sp_addextendedproperty @name = N'MS_Description', @value = N'said', @level0type = N'SCHEMA', "
                "@level0name = N'dbo', @level1type = N'TABLE', @level1name = N't'")  # fmt: skip
     assert ask(table, "SELECT value FROM sys.extended_properties") == [("said",)]
     ask(table, "EXEC sp_rename 'dbo.t', 'r'; IF OBJECT_ID('t') IS NULL SELECT 1")
     assert ask(table, "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES ORDER BY TABLE_NAME") == [("child",), ("r",)]
+
+
+def test_bulk_copy_and_arrow_through_the_wire(odbc: None) -> None:
+    import mssql_python
+
+    server = Apart("servers.sqlserver.store:fresh")
+    try:
+        where = f"Server=127.0.0.1,{server.port};Database=test;UID=app;PWD=secret;Encrypt=no;"
+        with mssql_python.connect(where, autocommit=True) as connection:
+            cursor = connection.cursor()
+            cursor.execute(
+                "CREATE TABLE t (a int NOT NULL PRIMARY KEY, b nvarchar(max), c decimal(10, 2), d datetime2(6))"
+            )
+            rows = [
+                (n, f"ä{n}" if n % 2 else None, Decimal(n) / 4, dt.datetime(2024, 1, 1, 0, 0, n)) for n in range(50)
+            ]
+            cursor.bulkcopy("dbo.t", rows)
+            cursor.execute("SELECT a, b, c, d FROM t WHERE a >= ? ORDER BY a", (10,))
+            table = cursor.arrow_reader().read_all()
+            assert [tuple(row.values()) for row in table.to_pylist()] == rows[10:]
+            assert [str(one.type) for one in table.schema] == [
+                "int32",
+                "large_string",
+                "decimal128(10, 2)",
+                "timestamp[us]",
+            ]
+    finally:
+        server.close()
+
+
+def test_pyodbc(odbc: None) -> None:
+    import pyodbc
+
+    server = Apart("servers.sqlserver.store:fresh")
+    try:
+        where = (f"Driver={{ODBC Driver 18 for SQL Server}};Server=127.0.0.1,{server.port};Database=test;UID=app;PWD=secret;"
+                 "Encrypt=no")  # fmt: skip
+        connection = pyodbc.connect(where, autocommit=True)
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE t (a int IDENTITY PRIMARY KEY, b varchar(5), u uniqueidentifier, f float)")
+        cursor.execute("INSERT INTO t (b, u, f) VALUES (?, ?, ?)", "x", "6F9619FF-8B86-D011-B42D-00C04FC964FF", 0.5)
+        row = cursor.execute("SELECT * FROM t WHERE b = ?", "X").fetchone()
+        assert tuple(row) == (1, "x", "6F9619FF-8B86-D011-B42D-00C04FC964FF", 0.5)
+        with pytest.raises(pyodbc.IntegrityError, match="515"):
+            cursor.execute("SET IDENTITY_INSERT t ON; INSERT INTO t (a) VALUES (NULL)")
+        connection.close()
+    finally:
+        server.close()

@@ -4,6 +4,17 @@ Types are known before a statement runs, as in SQL Server; so SQLite holds a val
 type (values.py), and whatever mixes types converts first. What SQL does with values is done by functions of ours.
 """
 
+import tempfile
+from pathlib import Path
+
 from .database import Database
 
-__all__ = ["Database"]
+__all__ = ["Database", "fresh"]
+
+
+def fresh() -> Database:
+    """A server of its own files, which go with it, with the account app; for wire.apart."""
+    folder = tempfile.TemporaryDirectory()
+    made = Database(Path(folder.name), {"app": "secret"})
+    made.folder = folder  # kept as long as the server
+    return made

@@ -49,7 +49,9 @@ class Reached:
                  "^": a ^ b}[self.word]  # fmt: skip
         low, high = values.INTEGERS[self.kind.name]
         if not low <= found <= high:
-            raise Refused(8115, f"Arithmetic overflow error converting expression to data type {self.kind.name}.", state=2)
+            raise Refused(
+                8115, f"Arithmetic overflow error converting expression to data type {self.kind.name}.", state=2
+            )
         return found
 
     def _decimals(self, a: Decimal, b: Decimal) -> Decimal:

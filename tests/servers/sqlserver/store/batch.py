@@ -52,7 +52,7 @@ def _assign(session: Session, tree: exp.Select) -> None:
     names = ["@" + one.this.name.lower() for one in tree.expressions]
     tree.set("expressions", [one.expression for one in tree.expressions])
     writing = session.writing()
-    from . import render  # noqa: PLC0415 - it imports what imports this
+    from . import render
 
     text, columns = render.query(tree, writing)
     session.fill(writing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import struct
 import uuid
@@ -83,7 +84,9 @@ def _decimal(value: Any, source: Kind, kind: Kind) -> Decimal:
     if isinstance(value, bytes | Moment):
         raise _clash(source, kind)
     try:
-        number = Decimal(repr(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else value)
+        number = Decimal(
+            repr(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else value
+        )
     except InvalidOperation:
         raise _refused(source, kind) from None
     if not number.is_finite():
@@ -107,7 +110,7 @@ def _float(value: Any, source: Kind, kind: Kind) -> float:
         raise _refused(source, kind) from None
     except OverflowError:
         raise _overflow(kind, source) from None
-    if found != found or found in (float("inf"), float("-inf")):
+    if not math.isfinite(found):
         raise _refused(source, kind)
     return float(found)
 

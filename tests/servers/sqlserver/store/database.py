@@ -1,4 +1,4 @@
-"""The server: its databases, each a file of SQLite with its catalogue, its locks, and what it does wrong when told to."""
+"""The server: its databases, each a file of SQLite with its catalogue, its locks, and its troubles on request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Kept:
     number: int
     path: Path
     catalogue: Catalogue = field(default_factory=Catalogue)
-    source: "Kept | None" = None  # of a snapshot
+    source: Kept | None = None  # of a snapshot
     snapshots_allowed: bool = True
     recovery: str = "SIMPLE"
     versions: int = 2000  # rowversion
@@ -50,6 +50,7 @@ class Database:
 
     def __init__(self, folder: Path, users: dict[str, str], databases: tuple[str, ...] = ("test",)) -> None:
         self.users = users
+        self.folder: object = folder
         self.troubles: list[Trouble] = []
         self.databases: dict[str, Kept] = {}
         self._folder, self._guard = folder, threading.RLock()
@@ -64,7 +65,9 @@ class Database:
     def session(self, user: str, database: str) -> Session:
         found = self.databases.get((database or "master").lower())
         if found is None:
-            raise Refused(4060, f'Cannot open database "{database}" requested by the login. The login failed.', severity=11)
+            raise Refused(
+                4060, f'Cannot open database "{database}" requested by the login. The login failed.', severity=11
+            )
         with self._guard:
             self._sessions += 1
             return Session(self, found, user, self._sessions)

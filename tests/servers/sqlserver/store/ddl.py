@@ -74,7 +74,9 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         words.expect("AS")
         text = words.rest().rstrip().rstrip(";")
         render.query(parse(text), session.writing())
-        catalogue.views[schema.lower(), name.lower()] = View(schema, name, catalogue.number(), text, words.text, columns)
+        catalogue.views[schema.lower(), name.lower()] = View(
+            schema, name, catalogue.number(), text, words.text, columns
+        )
     elif what == "SEQUENCE":
         _create_sequence(session, words)
     else:
@@ -159,7 +161,7 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
         writing = session.writing()
         writing.sources.append([render.table_source(Table("", "", 0, [one for one in table.columns if one.computed is None]),
                                                     "q", "", writing)])  # fmt: skip
-        from . import expressions  # noqa: PLC0415
+        from . import expressions
 
         shape.kind = expressions.write(expression(shape.computed), writing).kind or types.INT
     return shape
@@ -276,7 +278,9 @@ def _build(session: Session, table: Table, index: Index) -> None:
                      + _declared(shape).removeprefix(quoted(shape.name)))  # fmt: skip
         if shape.nullable:
             parts.append(f"{quoted(shape.name)} IS NULL")
-    session.connection.execute(f"CREATE UNIQUE INDEX {quoted(_held(table, index))} ON {table.held} ({', '.join(parts)})")
+    session.connection.execute(
+        f"CREATE UNIQUE INDEX {quoted(_held(table, index))} ON {table.held} ({', '.join(parts)})"
+    )
 
 
 def _held(table: Table, index: Index) -> str:
@@ -319,7 +323,9 @@ def _referred(session: Session, table: Table) -> bool:
 
 def _drop_table(session: Session, table: Table) -> None:
     if _referred(session, table):
-        raise Refused(3726, f"Could not drop object '{table.name}' because it is referenced by a FOREIGN KEY constraint.")
+        raise Refused(
+            3726, f"Could not drop object '{table.name}' because it is referenced by a FOREIGN KEY constraint."
+        )
     session.run(f"DROP TABLE {table.held}")
 
 
@@ -334,7 +340,9 @@ def _drop_index(session: Session, table: Table, name: str) -> None:
 
 def _truncate(session: Session, table: Table) -> None:
     if _referred(session, table):
-        raise Refused(4712, f"Cannot truncate table '{table.name}' because it is being referenced by a FOREIGN KEY constraint.")
+        raise Refused(
+            4712, f"Cannot truncate table '{table.name}' because it is being referenced by a FOREIGN KEY constraint."
+        )
     with session.changing(table):
         session.run(f"DELETE FROM {table.held}")
     for one in table.columns:
@@ -373,7 +381,7 @@ def _alter(session: Session, what: str, words: Words) -> None:
 
 
 def _add(session: Session, table: Table, words: Words, *, checked: bool) -> None:
-    from . import dml  # noqa: PLC0415
+    from . import dml
 
     while True:
         if words.peek() == "CONSTRAINT" and words.peek(2) == "DEFAULT":

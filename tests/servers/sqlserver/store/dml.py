@@ -78,7 +78,9 @@ def _table(session: Session, tree: exp.Expression) -> Table:
     inner = tree.this if isinstance(tree, exp.Schema) else tree
     found = session.catalogue.found(inner.db, inner.name)
     if isinstance(found, View):
-        raise Refused(4406, f"Update or insert of view or function '{found.name}' failed: the test server changes tables only.")
+        raise Refused(
+            4406, f"Update or insert of view or function '{found.name}' failed: the test server changes tables only."
+        )
     return session.catalogue.table(inner.db, inner.name)
 
 
@@ -186,7 +188,9 @@ def _output(session: Session, tree: exp.Expression, table: Table, before: int) -
     writing.sources.append([render.table_source(table, inner, "inserted", writing)])
     outputs = [one for item in returning.expressions for one in render._outputs(item, writing)]
     listed = ", ".join(one.sql for one in outputs)
-    return session.rows(f"SELECT {listed} FROM {table.held} AS {inner} WHERE {inner}.rowid > {before}", outputs, writing)
+    return session.rows(
+        f"SELECT {listed} FROM {table.held} AS {inner} WHERE {inner}.rowid > {before}", outputs, writing
+    )
 
 
 def _is_default(item: exp.Expression) -> bool:
@@ -307,7 +311,7 @@ def _breaks(session: Session, table: Table, made: Constraint) -> bool:
 
 
 def _condition(text: str) -> exp.Expression:
-    from .parse import parse  # noqa: PLC0415
+    from .parse import parse
 
     found: exp.Expression = parse(f"SELECT 1 WHERE {text}").args["where"].this
     return found
@@ -317,7 +321,9 @@ def orphaned(session: Session, table: Table, made: Constraint) -> bool:
     parent = session.catalogue.table(*made.refers)
     pairs = " AND ".join(f"p.{quoted(b)} = c.{quoted(a)}" for a, b in zip(made.columns, made.referred, strict=True))
     there = " AND ".join(f"c.{quoted(one)} IS NOT NULL" for one in made.columns)
-    text = f"SELECT 1 FROM {table.held} AS c WHERE {there} AND NOT EXISTS (SELECT 1 FROM {parent.held} AS p WHERE {pairs})"
+    text = (
+        f"SELECT 1 FROM {table.held} AS c WHERE {there} AND NOT EXISTS (SELECT 1 FROM {parent.held} AS p WHERE {pairs})"
+    )
     return session.one(text + " LIMIT 1") is not None
 
 
@@ -343,7 +349,9 @@ def duplicate(error: sqlite3.IntegrityError, catalogue: Catalogue, table: Table 
 # Bulk loads
 
 
-def bulk(session: Session, table: Table, columns: Sequence[Column], options: Mapping[str, object], rows: Iterator[Row]) -> int:
+def bulk(
+    session: Session, table: Table, columns: Sequence[Column], options: Mapping[str, object], rows: Iterator[Row]
+) -> int:
     given = [table.column(one.name) for one in columns]
     writing = session.writing()
     parts = []

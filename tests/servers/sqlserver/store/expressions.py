@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 _COMPARED = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _REACHED: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%",
                                        exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseXor: "^"}  # fmt: skip
-_COUNTED = {"COUNT": INT, "COUNT_BIG": BIGINT, "ROW_NUMBER": BIGINT, "RANK": BIGINT, "DENSE_RANK": BIGINT, "NTILE": BIGINT}
+_COUNTED = {
+    "COUNT": INT,
+    "COUNT_BIG": BIGINT,
+    "ROW_NUMBER": BIGINT,
+    "RANK": BIGINT,
+    "DENSE_RANK": BIGINT,
+    "NTILE": BIGINT,
+}
 
 
 def write(tree: exp.Expression, writing: Writing) -> Typed:
@@ -116,7 +123,8 @@ def _like(tree: exp.Expression, writing: Writing) -> str:
     one, other = write(tree.this, writing), write(tree.expression, writing)
     exact = any(typed.kind and is_exact(typed.kind) for typed in (one, other))
     made = Site(like, (LONG_TEXT, LONG_TEXT, LONG_TEXT, INT), INT, strict=False)
-    return called(made, [_as_text(one), _as_text(other), escape, str(int(exact))])
+    word = "NOT " if tree.args.get("negate") else ""
+    return f"({word}{called(made, [_as_text(one), _as_text(other), escape, str(int(exact))])})"
 
 
 def _is(tree: exp.Is, writing: Writing) -> str:
@@ -297,7 +305,9 @@ def _function(tree: exp.Anonymous, writing: Writing) -> Typed:
             textual = want == "." and (one.kind is None or one.kind.name in values.TEXTS)
             made.append(conversion(one.sql, one.kind, gives if gives.name in values.MOMENTS else Kind("datetime2", scale=7))
                         if textual else one.sql)  # fmt: skip
-            wanted.append((gives if gives.name in values.MOMENTS else Kind("datetime2", scale=7)) if textual else one.kind)
+            wanted.append(
+                (gives if gives.name in values.MOMENTS else Kind("datetime2", scale=7)) if textual else one.kind
+            )
         return render.Typed(called(Site(OfUnit(call, unit(given[0].name)), tuple(wanted), gives, wants), made), gives)
     if name == "IIF":
         one, other = write(given[1], writing), write(given[2], writing)
@@ -327,10 +337,9 @@ def _called(name: str, arguments: Sequence[Typed]) -> Typed:
     if name == "HASHBYTES":
         texts[1] = conversion(texts[1], kinds[1], Kind("varbinary", -1))
         kinds = (kinds[0], Kind("varbinary", -1))
-    elif gives.name in values.FLOATS and name in ("ABS", "FLOOR", "CEILING", "ROUND", "POWER"):
-        texts[0] = conversion(texts[0], kinds[0], gives)
-        kinds = (gives, *kinds[1:])
-    elif name in ("SWITCHOFFSET", "TODATETIMEOFFSET") and kinds[0] and kinds[0].name not in values.MOMENTS:
+    elif (gives.name in values.FLOATS and name in ("ABS", "FLOOR", "CEILING", "ROUND", "POWER")) or (
+        name in ("SWITCHOFFSET", "TODATETIMEOFFSET") and kinds[0] and kinds[0].name not in values.MOMENTS
+    ):
         texts[0] = conversion(texts[0], kinds[0], gives)
         kinds = (gives, *kinds[1:])
     made = Site(found.call, kinds, gives, found.wants, found.strict, found.asks)
@@ -348,7 +357,9 @@ def _aggregate(name: str, given: Sequence[exp.Expression], writing: Writing) -> 
     word = "DISTINCT " if distinct else ""
     inner = given[0].expressions[0] if distinct else given[0] if given else None
     if isinstance(inner, exp.Star) or inner is None:
-        return render.Typed(f"{'count(*)' if name.startswith('COUNT') else name + '()'}", _COUNTED[name], nullable=False)
+        return render.Typed(
+            f"{'count(*)' if name.startswith('COUNT') else name + '()'}", _COUNTED[name], nullable=False
+        )
     value = write(inner, writing)
     if name in _COUNTED:
         own = {"COUNT_BIG": "count"}.get(name, name.lower())

@@ -342,7 +342,11 @@ def reached(word: str, one: Kind, other: Kind) -> Kind:
         scale = max(s, t)
         precision = max(p - s, q - t) + scale + 1
     if precision > 38:
-        scale = max(min(scale, 38 - (precision - scale)), min(scale, 6)) if word in "*/" else max(38 - (precision - scale), 0)
+        scale = (
+            max(min(scale, 38 - (precision - scale)), min(scale, 6))
+            if word in "*/"
+            else max(38 - (precision - scale), 0)
+        )
         precision = 38
     return Kind("decimal", 17, precision, scale)
 

@@ -53,6 +53,8 @@ def _whole(total: Any, count: int, made: Site) -> Any:
     if made.gives.name in values.INTEGERS:
         low, high = values.INTEGERS[made.gives.name]
         if not low <= found <= high:
-            raise Refused(8115, f"Arithmetic overflow error converting expression to data type {made.gives.name}.", state=2)
+            raise Refused(
+                8115, f"Arithmetic overflow error converting expression to data type {made.gives.name}.", state=2
+            )
         return found
     return found if isinstance(found, float) else Decimal(found)

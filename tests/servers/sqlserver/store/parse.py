@@ -82,7 +82,9 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
         return start not in ("ALTER",) and not (start in ("UPDATE", "WITH") and "SET" not in seen) and last not in (
             "UPDATE", "DELETE")  # fmt: skip
     if word in ("UPDATE", "DELETE", "INSERT"):
-        return last != "ON" and not (start == "WITH" and not {"SELECT", "UPDATE", "DELETE", "INSERT"} & set(seen))
+        return (last != "ON" or start == "SET") and not (
+            start == "WITH" and not {"SELECT", "UPDATE", "DELETE", "INSERT"} & set(seen)
+        )
     if word in ("ALTER", "DROP") and start == "ALTER":
         return following in ("TABLE", "DATABASE", "INDEX", "VIEW", "SCHEMA", "SEQUENCE")
     return True

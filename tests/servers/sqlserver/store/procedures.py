@@ -72,7 +72,7 @@ def _lock(session: Session, given: dict[str | int, str]) -> int:
     name, limit = _one(given, "@resource", 0), int(_one(given, "@locktimeout", 3) or -1)
     ends = time.monotonic() + limit / 1000
     while not session.server.lock(name, session):
-        if 0 <= limit and time.monotonic() >= ends:
+        if limit >= 0 and time.monotonic() >= ends:
             return -1
         session.wait(0.01)
     return 0

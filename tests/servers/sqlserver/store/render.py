@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -209,7 +209,9 @@ def source_text(item: exp.Expression, writing: Writing) -> str:
 def _relation(item: exp.Expression, writing: Writing) -> tuple[str, Source]:
     alias = item.args["alias"].name if item.args.get("alias") else ""
     if isinstance(item, exp.Subquery | exp.Values):
-        listed = tuple(one.name for one in item.args["alias"].args.get("columns") or ()) if item.args.get("alias") else ()
+        listed = (
+            tuple(one.name for one in item.args["alias"].args.get("columns") or ()) if item.args.get("alias") else ()
+        )
         return _derived(item if isinstance(item, exp.Values) else item.this, alias, writing, listed)
     if not isinstance(item, exp.Table) or not isinstance(item.this, exp.Identifier):
         raise Refused(102, f"Incorrect syntax: the test server does not know this in FROM: {item.sql()[:200]}")

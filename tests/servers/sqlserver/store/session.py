@@ -56,7 +56,7 @@ class Session(Asked):
         self._open(kept)
 
     def _open(self, kept: Kept) -> None:
-        from .database import connect  # noqa: PLC0415 - it imports this module
+        from .database import connect
 
         self.kept, self.database = kept, kept.name
         self.connection = connect(kept)
@@ -185,7 +185,9 @@ class Session(Asked):
                 raise self.failure from None
             if "locked" in str(error) and self.isolation == "SNAPSHOT" and self.connection.in_transaction:
                 self.rollback()
-                raise Refused(3960, "Snapshot isolation transaction aborted due to update conflict.", state=2) from error
+                raise Refused(
+                    3960, "Snapshot isolation transaction aborted due to update conflict.", state=2
+                ) from error
             if "locked" in str(error):
                 raise Refused(1222, "Lock request time out period exceeded.", state=45) from error
             raise

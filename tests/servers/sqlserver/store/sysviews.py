@@ -79,7 +79,9 @@ def fill(session: Session, schema: str, name: str) -> None:
     assert shown is not None
     rows = [tuple(values.held(_cell(one, column.kind), column.kind or INT) for one, column in zip(row, shown, strict=True))
             for row in _ROWS[f"{schema}.{name}"](session)]  # fmt: skip
-    listed = ", ".join(quoted(one.name) + (" COLLATE ms_alike" if one.kind in (NAME, LONG_TEXT) else "") for one in shown)
+    listed = ", ".join(
+        quoted(one.name) + (" COLLATE ms_alike" if one.kind in (NAME, LONG_TEXT) else "") for one in shown
+    )
     session.connection.execute(f"DROP TABLE IF EXISTS {held}")
     session.connection.execute(f"CREATE TEMP TABLE {held.removeprefix('temp.')} ({listed})")
     session.connection.executemany(f"INSERT INTO {held} VALUES ({', '.join('?' * len(shown))})", rows)
@@ -159,8 +161,8 @@ def _columns(session: Session) -> Cells:
 
 
 def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
-    from . import render  # noqa: PLC0415
-    from .parse import parse  # noqa: PLC0415
+    from . import render
+    from .parse import parse
 
     return render.query(parse(view.text), session.writing())[1]
 
@@ -213,7 +215,16 @@ def _keys(session: Session) -> Cells:
     for table, one in _constraints(session, "PK", "UQ"):
         index = next(index.number for index in table.indexes if index.name == one.name)
         told = "PRIMARY_KEY_CONSTRAINT" if one.type == "PK" else "UNIQUE_CONSTRAINT"
-        yield (one.name, one.number, _schema(session, table.schema), table.number, one.type, told, index, one.system_named)
+        yield (
+            one.name,
+            one.number,
+            _schema(session, table.schema),
+            table.number,
+            one.type,
+            told,
+            index,
+            one.system_named,
+        )
 
 
 _ACTIONS = ("NO_ACTION", "CASCADE", "SET_NULL", "SET_DEFAULT")

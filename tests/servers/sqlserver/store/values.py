@@ -1,16 +1,16 @@
 """A value in its three forms: as it is sent, as SQLite holds it, and as Python works with it.
 
-    type                     held                                    worked with
-    bit, integers            integer                                 int
-    decimal                  17 octets that sort: 2^130 + digits     Decimal
-    money                    integer, in ten-thousandths             Decimal
-    float, real              real                                    float
-    date                     integer: days since 0001-01-01          Moment
-    other moments            integer: 100 ns since 0001-01-01        Moment
-    datetimeoffset           10 octets: ticks in UTC, offset         Moment
-    texts, xml               text                                    str
-    uniqueidentifier         16 octets in the order it sorts by      bytes, as sent
-    binary                   octets                                  bytes
+type                     held                                    worked with
+bit, integers            integer                                 int
+decimal                  17 octets that sort: 2^130 + digits     Decimal
+money                    integer, in ten-thousandths             Decimal
+float, real              real                                    float
+date                     integer: days since 0001-01-01          Moment
+other moments            integer: 100 ns since 0001-01-01        Moment
+datetimeoffset           10 octets: ticks in UTC, offset         Moment
+texts, xml               text                                    str
+uniqueidentifier         16 octets in the order it sorts by      bytes, as sent
+binary                   octets                                  bytes
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ MOMENTS = ("date", "time", "datetime2", "datetimeoffset", "datetime", "smalldate
 SECOND = 10_000_000
 MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
 EPOCH = dt.date(1900, 1, 1).toordinal() - 1  # days before datetime's first
-UTF8 = {bytes([0x09, 0x04, 0xD0, 0x24, 0x00]), bytes([0x09, 0x04, 0x00, 0x26, 0x00])}  # collations whose varchar is UTF-8
+UTF8 = {
+    bytes([0x09, 0x04, 0xD0, 0x24, 0x00]),
+    bytes([0x09, 0x04, 0x00, 0x26, 0x00]),
+}  # collations whose varchar is UTF-8
 _OFFSET = 1 << 130
 _GUID = (10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3)
 
@@ -138,7 +141,11 @@ def _send_decimal(value: Decimal, kind: Kind) -> bytes:
 
 def _send_money(value: Decimal, kind: Kind) -> bytes:
     digits = int(EXACT.scaleb(value, 4))
-    return struct.pack("<i", digits) if kind.name == "smallmoney" else struct.pack("<iI", digits >> 32, digits & 0xFFFFFFFF)
+    return (
+        struct.pack("<i", digits)
+        if kind.name == "smallmoney"
+        else struct.pack("<iI", digits >> 32, digits & 0xFFFFFFFF)
+    )
 
 
 def ticks_width(scale: int) -> int:
