@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from parrot import microsoft
 from servers.sqlserver.spoken import Kind, Lost, Refused
 from servers.sqlserver.store import Database, convert, values
 from servers.sqlserver.store.parse import statements
@@ -228,7 +229,8 @@ def test_bulk_copy_and_arrow_through_the_wire(odbc: None) -> None:
             ]
             cursor.bulkcopy("dbo.t", rows)
             cursor.execute("SELECT a, b, c, d FROM t WHERE a >= ? ORDER BY a", (10,))
-            table = cursor.arrow_reader().read_all()
+            with cursor.arrow_reader() as reader:
+                table = reader.read_all()
             assert [tuple(row.values()) for row in table.to_pylist()] == rows[10:]
             assert [str(one.type) for one in table.schema] == [
                 "int32",
@@ -245,8 +247,7 @@ def test_pyodbc(odbc: None) -> None:
 
     server = Apart("servers.sqlserver.store:fresh")
     try:
-        where = (f"Driver={{ODBC Driver 18 for SQL Server}};Server=127.0.0.1,{server.port};Database=test;UID=app;PWD=secret;"
-                 "Encrypt=no")  # fmt: skip
+        where = f"Driver={microsoft()};Server=127.0.0.1,{server.port};Database=test;UID=app;PWD=secret;Encrypt=no"
         connection = pyodbc.connect(where, autocommit=True)
         cursor = connection.cursor()
         cursor.execute("CREATE TABLE t (a int IDENTITY PRIMARY KEY, b varchar(5), u uniqueidentifier, f float)")

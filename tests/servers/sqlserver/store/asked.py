@@ -48,7 +48,8 @@ class Asked:
         return f"Microsoft SQL Server 2022 (RTM) - {number} (X64) - of a test server"
 
     def server_property(self, name: str) -> str | None:
-        return {"productversion": ".".join(map(str, (*self.server.version, 0))), "edition": "Developer Edition (64-bit)",
+        return {"productversion": ".".join(map(str, (*self.server.version, 0))), "edition": "Developer Edition "
+            "(64-bit)",
                 "engineedition": "3", "productmajorversion": str(self.server.version[0]), "servername": "TEST",
                 "collation": "SQL_Latin1_General_CP1_CI_AS", "productlevel": "RTM"}.get(name.lower())  # fmt: skip
 

@@ -138,7 +138,8 @@ class Catalogue:
 
     def free(self, schema: str, name: str) -> None:
         if schema.lower() not in self.schemas:
-            raise Refused(2760, f'The specified schema name "{schema}" either does not exist or you do not have permission '
+            raise Refused(2760, f'The specified schema name "{schema}" either does not exist or you do not have '
+                                f'permission '
                                 "to use it.")  # fmt: skip
         if self.found(schema, name):
             raise Refused(2714, f"There is already an object named '{name}' in the database.", state=6)

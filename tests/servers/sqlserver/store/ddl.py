@@ -14,7 +14,8 @@ from .words import Words
 if TYPE_CHECKING:
     from .session import Session
 
-_ENDS = ("NOT", "NULL", "IDENTITY", "DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "FOREIGN",
+_ENDS = ("NOT", "NULL", "IDENTITY", "DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE",
+    "FOREIGN",
          "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX")  # fmt: skip
 
 
@@ -86,7 +87,8 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
 def _create_sequence(session: Session, words: Words) -> None:
     schema, name = words.qualified()
     session.catalogue.free(schema or "dbo", name)
-    kind = types.of_text(words.until("START", "INCREMENT", "MINVALUE", "MAXVALUE", "CYCLE", "NO", "CACHE")) if words.take(
+    kind = types.of_text(words.until("START", "INCREMENT", "MINVALUE", "MAXVALUE", "CYCLE", "NO",
+        "CACHE")) if words.take(
         "AS") else types.BIGINT  # fmt: skip
     low, high = values.INTEGERS.get(kind.name, (-(2**63), 2**63 - 1))
     made = Numbers(schema or "dbo", name, session.catalogue.number(), kind, low, 1, low, high)
@@ -145,7 +147,8 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
     name = words.name()
     shape = Shape(name, types.INT, place=max((one.place for one in table.columns), default=0) + 1)
     if any(one.name.lower() == name.lower() for one in table.columns):
-        raise Refused(2705, f"Column names in each table must be unique. Column name '{name}' in table '{table.name}' is "
+        raise Refused(2705, f"Column names in each table must be unique. Column name '{name}' in table '{table.name}' "
+                            f"is "
                             "specified more than once.", state=3)  # fmt: skip
     table.columns.append(shape)
     if words.take("AS"):
@@ -159,7 +162,8 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
         _detail(session, table, shape, words)
     if shape.computed is not None:
         writing = session.writing()
-        writing.sources.append([render.table_source(Table("", "", 0, [one for one in table.columns if one.computed is None]),
+        writing.sources.append([render.table_source(Table("", "", 0, [one
+            for one in table.columns if one.computed is None]),
                                                     "q", "", writing)])  # fmt: skip
         from . import expressions
 
@@ -213,7 +217,8 @@ def _constraint(session: Session, table: Table, words: Words, columns: tuple[str
         for one in made.columns if primary else ():
             table.column(one).nullable = False
         table.indexes.append(Index(made.name, listed, unique=True, primary=primary, constraint=not primary,
-                                   clustered=clustered, number=len(table.indexes) + (1 if clustered else 2)))  # fmt: skip
+                                   clustered=clustered, number=len(table.indexes) + (1 if clustered
+                                       else 2)))  # fmt: skip
     elif words.take("CHECK"):
         made = Constraint(name("CK"), "C", columns, f"({words.inside()})")
     else:
@@ -261,7 +266,8 @@ def _create_index(session: Session, what: str, words: Words) -> None:
     made = Index(name, columns, unique=unique, clustered=clustered, included=included, filter=where,
                  number=1 if clustered else len(table.indexes) + 2)  # fmt: skip
     if any(one.name.lower() == name.lower() for one in table.indexes):
-        raise Refused(1913, f"The operation failed because an index or statistics with name '{name}' already exists on table "
+        raise Refused(1913, f"The operation failed because an index or statistics with name '{name}' already exists on "
+                            f"table "
                             f"'{table.schema}.{table.name}'.")  # fmt: skip
     _build(session, table, made)
     table.indexes.append(made)
@@ -306,7 +312,8 @@ def _drop(session: Session, what: str, words: Words) -> None:
             raise Refused(102, f"Incorrect syntax: the test server drops no {what}", severity=15)
         elif key not in kinds[what]:
             if not exists:
-                raise Refused(3701, f"Cannot drop the {what.lower()} '{name}', because it does not exist or you do not have "
+                raise Refused(3701, f"Cannot drop the {what.lower()} '{name}', because it does not exist or you do not "
+                                    f"have "
                                     "permission.", state=5, severity=11)  # fmt: skip
         else:
             if what == "TABLE":
@@ -332,7 +339,8 @@ def _drop_table(session: Session, table: Table) -> None:
 def _drop_index(session: Session, table: Table, name: str) -> None:
     found = next((one for one in table.indexes if one.name.lower() == name.lower()), None)
     if found is None:
-        raise Refused(3701, f"Cannot drop the index '{table.name}.{name}', because it does not exist or you do not have "
+        raise Refused(3701, f"Cannot drop the index '{table.name}.{name}', because it does not exist or you do not "
+                            f"have "
                             "permission.", severity=11)  # fmt: skip
     session.run(f"DROP INDEX IF EXISTS {quoted(_held(table, found))}")
     table.indexes.remove(found)

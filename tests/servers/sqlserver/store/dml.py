@@ -38,7 +38,8 @@ class Keep:
     def __call__(self, value: Any) -> Any:
         if value is None:
             if not self.nullable:
-                raise Refused(515, f"Cannot insert the value NULL into column '{self.column}', table '{self.table}'; column "
+                raise Refused(515, f"Cannot insert the value NULL into column '{self.column}', table '{self.table}'; "
+                                   f"column "
                                    "does not allow nulls. INSERT fails.", state=2)  # fmt: skip
             return None
         if self.source is None:
@@ -49,14 +50,16 @@ class Keep:
 
     def _fitted(self, value: Any) -> Any:
         assert self.source is not None
-        long = Kind({"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}.get(self.kind.name, self.kind.name), -1,
+        long = Kind({"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}.get(self.kind.name,
+            self.kind.name), -1,
                     collation=self.kind.collation)  # fmt: skip
         found = converted(value, self.source, long)
         made = converted(found, long, self.kind)
         pad = b" " if isinstance(found, bytes) else " "
         short = found.rstrip(pad) if isinstance(found, str) else found
         if chars(self.kind) > 0 and self.kind.name not in ("text", "ntext", "xml") and len(made) < len(short):
-            raise Refused(2628, f"String or binary data would be truncated in table '{self.table}', column '{self.column}'. "
+            raise Refused(2628, f"String or binary data would be truncated in table '{self.table}', column "
+                                f"'{self.column}'. "
                                 f"Truncated value: '{made if isinstance(made, str) else ''}'.")  # fmt: skip
         return made
 
@@ -129,7 +132,8 @@ def _targets(session: Session, table: Table, names: Sequence[str]) -> list[Shape
     found = [table.column(name) for name in names]
     for one in found:
         if one.computed is not None:
-            raise Refused(271, f'The column "{one.name}" cannot be modified because it is either a computed column or is the '
+            raise Refused(271, f'The column "{one.name}" cannot be modified because it is either a computed column or '
+                               f'is the '
                                "result of a UNION operator.")  # fmt: skip
         if one.kind.name == "timestamp":
             raise Refused(273, "Cannot insert an explicit value into a timestamp column.")
@@ -161,7 +165,8 @@ def _insert(session: Session, tree: exp.Insert, writing: Writing) -> Result:
     session.fill(writing)
     with session.changing(table):
         before = _last_row(session, table)
-        count = sum(session.connection.execute(f"INSERT INTO {table.held} ({listed}) {text}", _used(text, writing)).rowcount
+        count = sum(session.connection.execute(f"INSERT INTO {table.held} ({listed}) {text}", _used(text,
+            writing)).rowcount
                     for text in texts)  # fmt: skip
         _follow_identity(session, table, targets)
         hold(session, table)
@@ -202,7 +207,8 @@ def _as_many(given: int, wanted: int) -> None:
         raise Refused(109, "There are more columns in the INSERT statement than values specified in the VALUES clause.",
                       severity=15)  # fmt: skip
     if given > wanted:
-        raise Refused(110, "There are fewer columns in the INSERT statement than values specified in the VALUES clause.",
+        raise Refused(110, "There are fewer columns in the INSERT statement than values specified in the VALUES "
+                           "clause.",
                       severity=15)  # fmt: skip
 
 
@@ -274,7 +280,8 @@ def _delete(session: Session, tree: exp.Delete, writing: Writing) -> Result:
     kept_rows = f" WHERE {expressions.condition(where.this, writing)}" if where else ""
     session.fill(writing)
     with session.changing(table):
-        count = session.connection.execute(f"DELETE FROM {table.held} WHERE rowid IN (SELECT {inner}.rowid FROM {sources}"
+        count = session.connection.execute(f"DELETE FROM {table.held} WHERE rowid IN (SELECT {inner}.rowid FROM "
+                                           f"{sources}"
                                            f"{kept_rows})", writing.binds).rowcount  # fmt: skip
         _hold_children(session, table)
     return Result(count=count)
@@ -286,20 +293,23 @@ def _delete(session: Session, tree: exp.Delete, writing: Writing) -> Result:
 def hold(session: Session, table: Table) -> None:
     for one in table.constraints:
         if one.enabled and one.type == "C" and _breaks(session, table, one):
-            raise Refused(547, f'The INSERT statement conflicted with the CHECK constraint "{one.name}". The conflict occurred '
-                               f'in database "{session.database}", table "{table.schema}.{table.name}".', state=0)  # fmt: skip
+            raise Refused(547, f'The INSERT statement conflicted with the CHECK constraint "{one.name}". The conflict '
+                               f'occurred '
+                               f'in database "{session.database}", table "{table.schema}.{table.name}".',
+                                   state=0)  # fmt: skip
         if one.enabled and one.type == "F" and orphaned(session, table, one):
-            raise Refused(547, f'The INSERT statement conflicted with the FOREIGN KEY constraint "{one.name}". The conflict '
+            raise Refused(547, f'The INSERT statement conflicted with the FOREIGN KEY constraint "{one.name}". The '
+                               f'conflict '
                                f'occurred in database "{session.database}".', state=0)  # fmt: skip
 
 
 def _hold_children(session: Session, table: Table) -> None:
     for other in session.catalogue.tables.values():
         for one in other.constraints:
-            if one.enabled and one.type == "F" and one.refers == (table.schema.lower(), table.name.lower()) and orphaned(
-                    session, other, one):  # fmt: skip
-                raise Refused(547, f'The DELETE statement conflicted with the REFERENCE constraint "{one.name}". The conflict '
-                                   f'occurred in database "{session.database}".', state=0)  # fmt: skip
+            refers = one.enabled and one.type == "F" and one.refers == (table.schema.lower(), table.name.lower())
+            if refers and orphaned(session, other, one):
+                raise Refused(547, f'The DELETE statement conflicted with the REFERENCE constraint "{one.name}". The '
+                                   f'conflict occurred in database "{session.database}".', state=0)  # fmt: skip
 
 
 def _breaks(session: Session, table: Table, made: Constraint) -> bool:
@@ -338,7 +348,8 @@ def duplicate(error: sqlite3.IntegrityError, catalogue: Catalogue, table: Table 
             place = f"{table.schema}.{table.name}"
             if one.constraint or one.primary:
                 word = "PRIMARY" if one.primary else "UNIQUE"
-                return Refused(2627, f"Violation of {word} KEY constraint '{one.name}'. Cannot insert duplicate key in object "
+                return Refused(2627, f"Violation of {word} KEY constraint '{one.name}'. Cannot insert duplicate key in "
+                                     f"object "
                                      f"'{place}'.", severity=14)  # fmt: skip
             return Refused(2601, f"Cannot insert duplicate key row in object '{place}' with unique index '{one.name}'.",
                            severity=14)  # fmt: skip

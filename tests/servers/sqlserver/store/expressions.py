@@ -303,7 +303,8 @@ def _function(tree: exp.Anonymous, writing: Writing) -> Typed:
         made, wanted = [], []
         for one, want in zip(arguments, wants, strict=True):
             textual = want == "." and (one.kind is None or one.kind.name in values.TEXTS)
-            made.append(conversion(one.sql, one.kind, gives if gives.name in values.MOMENTS else Kind("datetime2", scale=7))
+            made.append(conversion(one.sql, one.kind, gives if gives.name in values.MOMENTS else Kind("datetime2",
+                scale=7))
                         if textual else one.sql)  # fmt: skip
             wanted.append(
                 (gives if gives.name in values.MOMENTS else Kind("datetime2", scale=7)) if textual else one.kind

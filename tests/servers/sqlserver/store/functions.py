@@ -171,9 +171,11 @@ for _name, _kind in (("GETDATE", _DATETIME), ("GETUTCDATE", _DATETIME), ("CURREN
 
 _UNITS = {"day": DAY, "week": 7 * DAY, "hour": 3600 * SECOND, "minute": MINUTE, "second": SECOND,
           "millisecond": SECOND // 1000, "microsecond": 10, "nanosecond": Decimal("0.01")}  # fmt: skip
-_SHORT = {"dd": "day", "d": "day", "wk": "week", "ww": "week", "hh": "hour", "mi": "minute", "n": "minute", "ss": "second",
+_SHORT = {"dd": "day", "d": "day", "wk": "week", "ww": "week", "hh": "hour", "mi": "minute", "n": "minute",
+    "ss": "second",
           "s": "second", "ms": "millisecond", "mcs": "microsecond", "ns": "nanosecond", "yy": "year", "yyyy": "year",
-          "mm": "month", "m": "month", "qq": "quarter", "q": "quarter", "dy": "dayofyear", "tz": "tzoffset"}  # fmt: skip
+          "mm": "month", "m": "month", "qq": "quarter", "q": "quarter", "dy": "dayofyear",
+              "tz": "tzoffset"}  # fmt: skip
 
 
 def unit(name: str) -> str:
@@ -212,7 +214,8 @@ def _datepart(name: str, moment: Moment) -> int:
     day, ticks = _day(moment), moment.ticks % DAY
     found = {"year": day.year, "month": day.month, "day": day.day, "quarter": (day.month + 2) // 3,
              "dayofyear": day.timetuple().tm_yday, "hour": ticks // (3600 * SECOND), "minute": ticks // MINUTE % 60,
-             "second": ticks // SECOND % 60, "millisecond": ticks % SECOND // 10_000, "microsecond": ticks % SECOND // 10,
+             "second": ticks // SECOND % 60, "millisecond": ticks % SECOND // 10_000,
+                 "microsecond": ticks % SECOND // 10,
              "nanosecond": ticks % SECOND * 100, "weekday": day.isoweekday() % 7 + 1, "tzoffset": moment.offset,
              "iso_week": day.isocalendar()[1]}  # fmt: skip
     return found[name]
@@ -229,7 +232,8 @@ class OfUnit:
         return self.call(self.name, *given)
 
 
-UNITED = {"DATEADD": (_dateadd, None, "i."), "DATEDIFF": (_datediff, INT, ".."), "DATEDIFF_BIG": (_datediff, BIGINT, ".."),
+UNITED = {"DATEADD": (_dateadd, None, "i."), "DATEDIFF": (_datediff, INT, ".."), "DATEDIFF_BIG": (_datediff, BIGINT,
+    ".."),
           "DATEPART": (_datepart, INT, ".")}  # fmt: skip
 for _name in ("YEAR", "MONTH", "DAY"):
     function(_name, INT, ".")(OfUnit(_datepart, _name.lower()))
@@ -351,5 +355,6 @@ def reached(word: str, one: Kind, other: Kind) -> Kind:
     return Kind("decimal", 17, precision, scale)
 
 
-__all__ = ["FUNCTIONS", "LONG_TEXT", "UNITED", "VARIABLES", "OfUnit", "average", "average_kind", "chars", "now", "reached",
+__all__ = ["FUNCTIONS", "LONG_TEXT", "UNITED", "VARIABLES", "OfUnit", "average", "average_kind", "chars", "now",
+    "reached",
            "sum_kind", "unit"]  # fmt: skip

@@ -101,7 +101,8 @@ def _union(tree: exp.SetOperation, writing: Writing) -> tuple[str, Columns]:
     one, columns = query(tree.this, writing)
     other, others = query(tree.expression, writing)
     if len(columns) != len(others):
-        raise Refused(205, "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of "
+        raise Refused(205, "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number "
+                           "of "
                            "expressions in their target lists.")  # fmt: skip
     word = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}[type(tree)]
     everything = " ALL" if word == "UNION" and not tree.args.get("distinct") else ""
@@ -128,7 +129,8 @@ def _values(tree: exp.Values, writing: Writing) -> tuple[str, Columns]:
     alias = tree.args.get("alias")
     names = [part.name for part in (alias.args.get("columns") or ()) if alias] if alias else []
     made = tuple(Typed(quoted(f"c{place}"), kind, names[place] if names else "") for place, kind in enumerate(kinds))
-    texts = ["SELECT " + ", ".join(f"{conversion(one.sql, one.kind, kind) if kind else one.sql} AS {quoted(f'c{place}')}"
+    texts = ["SELECT " + ", ".join(f"{conversion(one.sql, one.kind, kind) if kind else one.sql} AS "
+                                   f"{quoted(f'c{place}')}"
                                    for place, (one, kind) in enumerate(zip(row, kinds, strict=True)))
              for row in rows]  # fmt: skip
     return " UNION ALL ".join(texts), made

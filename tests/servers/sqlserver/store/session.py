@@ -160,7 +160,8 @@ class Session(Asked):
     def _reading(self) -> None:
         if self.transaction and self.isolation in ("SNAPSHOT", "SERIALIZABLE", "REPEATABLE READ"):
             if self.isolation == "SNAPSHOT" and not self.kept.snapshots_allowed:
-                raise Refused(3952, f"Snapshot isolation transaction failed accessing database '{self.database}' because "
+                raise Refused(3952, f"Snapshot isolation transaction failed accessing database '{self.database}' "
+                                    f"because "
                                     "snapshot isolation is not allowed in this database.")  # fmt: skip
             if not self.connection.in_transaction:
                 self.connection.execute("BEGIN")

@@ -22,29 +22,38 @@ if TYPE_CHECKING:
 
 _KINDS = {"T": NAME, "N": INT, "B": BIT, "L": LONG_TEXT, "G": BIGINT, "D": Kind("datetime", 8), "Y": Kind("tinyint", 1)}
 _CREATED = Moment((dt.date(2024, 1, 1).toordinal() - 1) * values.DAY)
-_OBJECT = "name T, object_id N, schema_id N, parent_object_id N, type T, type_desc T, create_date D, modify_date D, is_ms_shipped B"
+_OBJECT = (
+    "name T, object_id N, schema_id N, parent_object_id N, type T, type_desc T, create_date D, modify_date D, "
+    "is_ms_shipped B"
+)
 _VIEWS: dict[str, str] = {
-    "sys.databases": "name T, database_id N, snapshot_isolation_state Y, is_read_committed_snapshot_on B, recovery_model Y, "
-                     "recovery_model_desc T, source_database_id N, collation_name T, is_read_only B, state Y, state_desc T",
+    "sys.databases": "name T, database_id N, snapshot_isolation_state Y, is_read_committed_snapshot_on B, "
+                     "recovery_model Y, "
+                     "recovery_model_desc T, source_database_id N, collation_name T, is_read_only B, state Y, "
+                     "state_desc T",
     "sys.schemas": "name T, schema_id N, principal_id N",
     "sys.objects": _OBJECT,
     "sys.tables": f"{_OBJECT}, temporal_type Y, is_memory_optimized B, is_external B, is_filetable B",
     "sys.views": _OBJECT,
-    "sys.columns": "object_id N, name T, column_id N, system_type_id Y, user_type_id N, max_length N, precision Y, scale Y, "
+    "sys.columns": "object_id N, name T, column_id N, system_type_id Y, user_type_id N, max_length N, precision Y, "
+                   "scale Y, "
                    "collation_name T, is_nullable B, is_identity B, is_computed B, default_object_id N, is_hidden B, "
                    "is_rowguidcol B, is_sparse B, generated_always_type Y",
     "sys.types": "name T, system_type_id Y, user_type_id N, schema_id N, max_length N, is_user_defined B",
     "sys.identity_columns": "object_id N, name T, column_id N, seed_value G, increment_value G, last_value G",
     "sys.computed_columns": "object_id N, name T, column_id N, definition L, is_persisted B",
-    "sys.default_constraints": "name T, object_id N, parent_object_id N, parent_column_id N, definition L, is_system_named B",
+    "sys.default_constraints": "name T, object_id N, parent_object_id N, parent_column_id N, definition L, "
+                               "is_system_named B",
     "sys.check_constraints": "name T, object_id N, schema_id N, parent_object_id N, parent_column_id N, definition L, "
                              "is_disabled B, is_not_trusted B, is_system_named B",
-    "sys.key_constraints": "name T, object_id N, schema_id N, parent_object_id N, type T, type_desc T, unique_index_id N, "
+    "sys.key_constraints": "name T, object_id N, schema_id N, parent_object_id N, type T, type_desc T, unique_index_id "
+                           "N, "
                            "is_system_named B",
     "sys.foreign_keys": "name T, object_id N, schema_id N, parent_object_id N, referenced_object_id N, is_disabled B, "
                         "is_not_trusted B, delete_referential_action Y, delete_referential_action_desc T, "
                         "update_referential_action Y, update_referential_action_desc T, is_system_named B",
-    "sys.foreign_key_columns": "constraint_object_id N, constraint_column_id N, parent_object_id N, parent_column_id N, "
+    "sys.foreign_key_columns": "constraint_object_id N, constraint_column_id N, parent_object_id N, parent_column_id "
+                               "N, "
                                "referenced_object_id N, referenced_column_id N",
     "sys.indexes": "object_id N, name T, index_id N, type Y, type_desc T, is_unique B, is_primary_key B, "
                    "is_unique_constraint B, is_disabled B, has_filter B, filter_definition L, is_hypothetical B",
@@ -77,7 +86,8 @@ def fill(session: Session, schema: str, name: str) -> None:
     """Make the view's rows, as they are now, a table of this connection's own."""
     held, shown = f"temp.{quoted(f'{schema}.{name}')}", columns(schema, name)
     assert shown is not None
-    rows = [tuple(values.held(_cell(one, column.kind), column.kind or INT) for one, column in zip(row, shown, strict=True))
+    rows = [tuple(values.held(_cell(one, column.kind), column.kind or INT) for one, column in zip(row, shown,
+        strict=True))
             for row in _ROWS[f"{schema}.{name}"](session)]  # fmt: skip
     listed = ", ".join(
         quoted(one.name) + (" COLLATE ms_alike" if one.kind in (NAME, LONG_TEXT) else "") for one in shown
@@ -93,7 +103,8 @@ def _cell(value: Any, kind: Kind | None) -> Any:
 
 def _databases(session: Session) -> Cells:
     for one in session.server.databases.values():
-        yield (one.name, one.number, int(one.snapshots_allowed), False, {"FULL": 1, "BULK_LOGGED": 2}.get(one.recovery, 3),
+        yield (one.name, one.number, int(one.snapshots_allowed), False, {"FULL": 1,
+            "BULK_LOGGED": 2}.get(one.recovery, 3),
                one.recovery, one.source.number if one.source else None, "SQL_Latin1_General_CP1_CI_AS",
                one.source is not None, 0, "ONLINE")  # fmt: skip
 
@@ -137,7 +148,8 @@ def _described(kind: Kind) -> tuple[int, int, int, int]:
     number = SHAPES[kind.name].number
     length = 16 if kind.name in ("text", "ntext", "image") else size_of(kind)
     scale = kind.scale or {"money": 4, "smallmoney": 4, "datetime": 3}.get(kind.name, 0)
-    precision = kind.precision or {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19, "real": 24, "float": 53,
+    precision = kind.precision or {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19, "real": 24,
+        "float": 53,
                                    "money": 19, "smallmoney": 10, "date": 10, "datetime": 23,
                                    "smalldatetime": 16}.get(kind.name, 0)  # fmt: skip
     clock = {"time": 8, "datetime2": 19, "datetimeoffset": 26}.get(kind.name)
@@ -150,14 +162,17 @@ def _columns(session: Session) -> Cells:
     for table in _tables_of(session):
         for one in table.columns:
             number, length, precision, scale = _described(one.kind)
-            yield (table.number, one.name, one.place, number, number, length, precision, scale, collation_name(one.kind),
-                   one.nullable, one.identity is not None, one.computed is not None, 1 if one.default else 0, False, False,
+            yield (table.number, one.name, one.place, number, number, length, precision, scale,
+                collation_name(one.kind),
+                   one.nullable, one.identity is not None, one.computed is not None, 1 if one.default else 0, False,
+                       False,
                    False, 0)  # fmt: skip
     for view in session.catalogue.views.values():
         for place, typed in enumerate(_view_columns(session, view), 1):
             number, length, precision, scale = _described(typed.kind or INT)
             yield (view.number, typed.name, place, number, number, length, precision, scale,
-                   collation_name(typed.kind or INT), typed.nullable, False, False, 0, False, False, False, 0)  # fmt: skip
+                   collation_name(typed.kind or INT), typed.nullable, False, False, 0, False, False, False,
+                       0)  # fmt: skip
 
 
 def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
@@ -234,7 +249,8 @@ def _foreign_keys(session: Session) -> Cells:
     for table, one in _constraints(session, "F"):
         parent = session.catalogue.table(*one.refers)
         yield (one.name, one.number, _schema(session, table.schema), table.number, parent.number, not one.enabled,
-               not one.trusted, _ACTIONS.index(one.on_delete), one.on_delete, _ACTIONS.index(one.on_update), one.on_update,
+               not one.trusted, _ACTIONS.index(one.on_delete), one.on_delete, _ACTIONS.index(one.on_update),
+                   one.on_update,
                one.system_named)  # fmt: skip
 
 
