@@ -61,7 +61,8 @@ def refused(session: Session, sql: str) -> int:
 EXPRESSIONS: tuple[tuple[str, Any], ...] = (
     ("1 + 2.5", Decimal("3.5")), ("7 / 2", 3), ("-7 / 2", -3), ("7.0 / 2", Decimal("3.500000")), ("-7 % 3", -1),
     ("1 + '2'", 3), ("'a' + 'b'", "ab"), ("N'ä' + 'b'", "äb"), ("'a' + NULL", None), ("0x0102 + 0x03", "0x010203"),
-    ("CAST(1.005 AS decimal(5,2))", Decimal("1.01")), ("CAST('abc' AS char(5))", "abc  "), ("CAST('abcdef' AS varchar(3))", "abc"),
+    ("CAST(1.005 AS decimal(5,2))", Decimal("1.01")), ("CAST('abc' AS char(5))", "abc  "),
+    ("CAST('abcdef' AS varchar(3))", "abc"),
     ("CAST(0.1 AS real)", 0.10000000149011612), ("CAST('2024-02-29' AS date)", "2024-02-29"),
     ("CAST('2024-02-29 10:11:12.9999999' AS datetime2(0))", "2024-02-29 10:11:13"),
     ("CAST('2024-02-29T10:11:12.004' AS datetime)", "2024-02-29 10:11:12.003"),
@@ -72,7 +73,8 @@ EXPRESSIONS: tuple[tuple[str, Any], ...] = (
     ("CONVERT(varchar(10), CAST('2024-02-29 10:11' AS datetime2(3)), 23)", "2024-02-29"),
     ("CONVERT(varbinary(4), '0x00FF', 1)", "0x00FF"), ("CONVERT(varchar(10), 0x00FF, 2)", "00FF"),
     ("CONVERT(varchar(30), CAST(0.1 AS float), 3)", "0.10000000000000001"), ("TRY_CONVERT(int, 'x')", None),
-    ("CAST(1 AS varbinary(4))", "0x00000001"), ("CAST(2 AS bit)", 1), ("CAST(1.5 AS int)", 1), ("CAST(1.5 AS money)", Decimal("1.5")),
+    ("CAST(1 AS varbinary(4))", "0x00000001"), ("CAST(2 AS bit)", 1), ("CAST(1.5 AS int)", 1),
+    ("CAST(1.5 AS money)", Decimal("1.5")),
     ("LEN('ab  ')", 2), ("DATALENGTH(N'ab  ')", 8), ("SUBSTRING('hello', 2, 3)", "ell"), ("LEFT('abc', 2)", "ab"),
     ("RIGHT('abc', 2)", "bc"), ("REPLACE('aBc', 'b', 'x')", "axc"), ("CHARINDEX('C', 'abc')", 3), ("UPPER('aä')", "AÄ"),
     ("CONCAT('a', NULL, 1)", "a1"), ("ISNULL(NULL, 5)", 5), ("COALESCE(NULL, 'z')", "z"), ("NULLIF(1, 1)", None),
@@ -81,7 +83,8 @@ EXPRESSIONS: tuple[tuple[str, Any], ...] = (
     ("HASHBYTES('SHA2_256', 'abc')", "0xBA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD"),
     ("DATEADD(month, 1, CAST('2024-01-31' AS date))", "2024-02-29"), ("DATEDIFF(day, '2024-02-01', '2024-03-01')", 29),
     ("CAST('6F9619FF-8B86-D011-B42D-00C04FC964FF' AS uniqueidentifier)", "6F9619FF-8B86-D011-B42D-00C04FC964FF"),
-    ("DB_NAME()", "test"), ("SCHEMA_NAME()", "dbo"), ("OBJECT_ID('dbo.none')", None), ("@@TRANCOUNT", 0), ("DATEPART(year, '2024-02-29')", 2024),
+    ("DB_NAME()", "test"), ("SCHEMA_NAME()", "dbo"), ("OBJECT_ID('dbo.none')", None), ("@@TRANCOUNT", 0),
+    ("DATEPART(year, '2024-02-29')", 2024),
 )  # fmt: skip
 
 
@@ -91,8 +94,10 @@ def test_expressions(session: Session, expression: str, value: Any) -> None:
 
 
 CONDITIONS = (
-    ("'a' = 'A  '", True), ("'a' COLLATE Latin1_General_100_BIN2 = 'A'", False), ("NULL = NULL", False), ("1 = 1.0", True),
-    ("'10' > 9", True), ("'A' LIKE 'a%'", True), ("'a_b' LIKE 'a\\_b' ESCAPE '\\'", True), ("'axb' NOT LIKE 'a[xy]b'", False),
+    ("'a' = 'A  '", True), ("'a' COLLATE Latin1_General_100_BIN2 = 'A'", False), ("NULL = NULL", False),
+    ("1 = 1.0", True),
+    ("'10' > 9", True), ("'A' LIKE 'a%'", True), ("'a_b' LIKE 'a\\_b' ESCAPE '\\'", True),
+    ("'axb' NOT LIKE 'a[xy]b'", False),
     ("2 IN (1, 2)", True), ("1 BETWEEN 1 AND 2", True), ("'' IS NULL", False), ("EXISTS (SELECT 1 WHERE 1 = 2)", False),
     ("CAST('2024-01-01' AS date) < CAST('2024-01-01 00:00:01' AS datetime2)", True),
     ("CAST('2024-01-01 12:00 +02:00' AS datetimeoffset) = CAST('2024-01-01 10:00 +00:00' AS datetimeoffset)", True),
@@ -146,7 +151,8 @@ REFUSED = (
     ("INSERT INTO t (name, code, amount) VALUES ('z', 'z', 'word')", 8114), ("INSERT INTO child (t) VALUES (1)", 547),
     ("INSERT INTO t (id, name) VALUES (1, 'z')", 544), ("INSERT INTO none VALUES (1)", 208),
     ("INSERT INTO t (none) VALUES (1)", 207), ("SELECT none FROM t", 207), ("SELECT CAST('x' AS int)", 245),
-    ("SELECT CAST('x' AS date)", 241), ("SELECT CAST('1700-01-01' AS datetime)", 242), ("SELECT CAST(300 AS tinyint)", 220),
+    ("SELECT CAST('x' AS date)", 241), ("SELECT CAST('1700-01-01' AS datetime)", 242),
+    ("SELECT CAST(300 AS tinyint)", 220),
     ("SELECT 2147483647 + 1", 8115), ("SELECT 1 / 0", 8134), ("SELECT FROM WHERE", 102), ("SELECT @x", 137),
     ("SELECT CAST(1 AS date)", 206), ("CREATE TABLE t (a int)", 2714), ("CREATE TABLE u (a sql_variant)", 2715),
     ("DROP TABLE none", 3701), ("EXEC none", 2812), ("SELECT NONE(1)", 195),

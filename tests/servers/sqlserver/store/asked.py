@@ -36,7 +36,11 @@ class Asked:
         return found.number if found and isinstance(found, wanted) else None
 
     def object_name(self, number: int) -> str | None:
-        known = (*self.catalogue.tables.values(), *self.catalogue.views.values(), *self.catalogue.sequences.values())
+        known: tuple[Table | View | Numbers, ...] = (
+            *self.catalogue.tables.values(),
+            *self.catalogue.views.values(),
+            *self.catalogue.sequences.values(),
+        )
         return next((one.name for one in known if one.number == number), None)
 
     def database_id(self, name: str) -> int | None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from ..spoken import Refused, Result
+from ..spoken import Kind, Refused, Result
 from . import ddl, dml, expressions, procedures, sites, types
 from .parse import expression, parse, statements
+from .values import Held
 from .words import Words
 
 if TYPE_CHECKING:
@@ -64,18 +65,18 @@ def _assign(session: Session, tree: exp.Select) -> None:
 
 
 def _conversion(session: Session, name: str, kind: object) -> int:
-    assert isinstance(kind, types.Kind)
+    assert isinstance(kind, Kind)
     wanted = _declared(session, name)
     return sites.site(sites.Site(sites.Conversion(kind, wanted), (kind,), wanted))
 
 
-def _declared(session: Session, name: str) -> types.Kind:
+def _declared(session: Session, name: str) -> Kind:
     if name not in session.variables:
         raise Refused(137, f'Must declare the scalar variable "{name}".', severity=15)
     return session.variables[name][0]
 
 
-def _put(session: Session, name: str, value: sites.Held) -> None:
+def _put(session: Session, name: str, value: Held) -> None:
     session.variables[name] = _declared(session, name), value
 
 

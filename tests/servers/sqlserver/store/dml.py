@@ -78,7 +78,7 @@ def carry_out(session: Session, tree: exp.Expression) -> Result:
 
 
 def _table(session: Session, tree: exp.Expression) -> Table:
-    inner = tree.this if isinstance(tree, exp.Schema) else tree
+    inner: Any = tree.this if isinstance(tree, exp.Schema) else tree
     found = session.catalogue.found(inner.db, inner.name)
     if isinstance(found, View):
         raise Refused(

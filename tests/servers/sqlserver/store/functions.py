@@ -17,6 +17,7 @@ from . import values
 from .types import BIGINT, FLOAT, INT, LONG_TEXT, NAME, as_decimal, chars
 from .values import DAY, EXACT, MINUTE, SECOND, Moment
 
+Registered = Callable[[Callable[..., Any]], Callable[..., Any]]
 Gives = Kind | Callable[[Sequence[Kind | None]], Kind]
 
 
@@ -35,7 +36,7 @@ _ZONED = Kind("datetimeoffset", scale=7)
 _PLAIN = Kind("datetime2", scale=7)
 
 
-def function(name: str, gives: Gives, wants: str = "", *, strict: bool = True, asks: bool = False) -> Any:
+def function(name: str, gives: Gives, wants: str = "", *, strict: bool = True, asks: bool = False) -> Registered:
     def registered(call: Callable[..., Any]) -> Callable[..., Any]:
         FUNCTIONS[name] = Function(call, gives, wants, strict, asks)
         return call
@@ -169,7 +170,7 @@ for _name, _kind in (("GETDATE", _DATETIME), ("GETUTCDATE", _DATETIME), ("CURREN
                      ("SYSDATETIME", _PLAIN), ("SYSUTCDATETIME", _PLAIN), ("SYSDATETIMEOFFSET", _ZONED)):  # fmt: skip
     function(_name, _kind)(lambda kind=_kind: now(kind))
 
-_UNITS = {"day": DAY, "week": 7 * DAY, "hour": 3600 * SECOND, "minute": MINUTE, "second": SECOND,
+_UNITS: dict[str, Any] = {"day": DAY, "week": 7 * DAY, "hour": 3600 * SECOND, "minute": MINUTE, "second": SECOND,
           "millisecond": SECOND // 1000, "microsecond": 10, "nanosecond": Decimal("0.01")}  # fmt: skip
 _SHORT = {"dd": "day", "d": "day", "wk": "week", "ww": "week", "hh": "hour", "mi": "minute", "n": "minute",
     "ss": "second",
@@ -232,7 +233,7 @@ class OfUnit:
         return self.call(self.name, *given)
 
 
-UNITED = {"DATEADD": (_dateadd, None, "i."), "DATEDIFF": (_datediff, INT, ".."), "DATEDIFF_BIG": (_datediff, BIGINT,
+UNITED: dict[str, tuple[Callable[..., Any], Kind | None, str]] = {"DATEADD": (_dateadd, None, "i."), "DATEDIFF": (_datediff, INT, ".."), "DATEDIFF_BIG": (_datediff, BIGINT,
     ".."),
           "DATEPART": (_datepart, INT, ".")}  # fmt: skip
 for _name in ("YEAR", "MONTH", "DAY"):
@@ -279,7 +280,7 @@ for _name, _gives, _wants, _call in (
     ("IDENT_CURRENT", Kind("numeric", 17, 38, 0), "t", lambda session, name: session.current_identity(name)),
     ("COL_LENGTH", Kind("smallint", 2), "tt", lambda session, table, name: session.column_length(table, name)),
 ):
-    function(_name, _gives, _wants, strict=_name not in ("HAS_PERMS_BY_NAME",), asks=True)(_call)
+    function(_name, _gives, _wants, strict=_name != "HAS_PERMS_BY_NAME", asks=True)(_call)
 
 VARIABLES: dict[str, tuple[Kind, Callable[[Any], Any]]] = {
     "VERSION": (NAME, lambda session: session.version_text()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from ..spoken import Refused
+from ..spoken import Kind, Refused
 from . import functions, values
 from .sites import Site
 from .values import Held
@@ -13,8 +13,9 @@ from .values import Held
 
 def aggregate(session: Any, made: Site) -> type:
     """The class that SQLite calls for one use of an aggregate; it works in windows too."""
-    kind = made.takes[0]
-    assert kind is not None
+    taken = made.takes[0]
+    assert taken is not None
+    kind: Kind = taken
 
     class Gathered:
         def __init__(self) -> None:

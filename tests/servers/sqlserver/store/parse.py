@@ -79,7 +79,7 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
             return False
         return not (start in ("INSERT", "WITH") and not {"SELECT", "VALUES", "EXEC", "DEFAULT"} & set(seen))
     if word == "SET":
-        return start not in ("ALTER",) and not (start in ("UPDATE", "WITH") and "SET" not in seen) and last not in (
+        return start != "ALTER" and not (start in ("UPDATE", "WITH") and "SET" not in seen) and last not in (
             "UPDATE", "DELETE")  # fmt: skip
     if word in ("UPDATE", "DELETE", "INSERT"):
         return (last != "ON" or start == "SET") and not (

@@ -193,7 +193,7 @@ def _from(tree: exp.Expression, writing: Writing) -> str:
 
 def join_text(join: exp.Join, writing: Writing) -> str:
     side, kind = join.side.upper(), join.kind.upper()
-    if kind in ("APPLY",) or isinstance(join.this, exp.Lateral):
+    if kind == "APPLY" or isinstance(join.this, exp.Lateral):
         raise Refused(102, "Incorrect syntax: the test server knows no APPLY")
     text = source_text(join.this, writing)
     on = join.args.get("on")

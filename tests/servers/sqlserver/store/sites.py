@@ -1,4 +1,4 @@
-"""Where SQLite calls us: each use of a function in a statement is a site, which knows the kinds that go in and come out.
+"""Where SQLite calls us: each use of a function is a site, which knows the kinds that go in and come out.
 
 SQLite has one function, ms(site, ...), for all of them; values pass as it holds them.
 """

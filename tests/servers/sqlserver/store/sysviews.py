@@ -185,7 +185,7 @@ def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
 def _types(session: Session) -> Cells:
     del session
     for name, shape in SHAPES.items():
-        if name not in ("rowversion",):
+        if name != "rowversion":
             yield name, shape.number, shape.number, 4, shape.size, False
 
 
