@@ -68,7 +68,8 @@ EXPRESSIONS: tuple[tuple[str, Any], ...] = (
     ("CAST('2024-02-29T10:11:12.004' AS datetime)", "2024-02-29 10:11:12.003"),
     ("CAST('2024-02-29 10:11:30' AS smalldatetime)", "2024-02-29 10:12:00.000"),
     ("CAST('2024-02-29 10:00:00 +02:00' AS datetimeoffset(0))", "2024-02-29 10:00:00 +02:00"),
-    ("SWITCHOFFSET(CAST('2024-02-29 10:00:00 +02:00' AS datetimeoffset(0)), '+00:00')", "2024-02-29 08:00:00.0000000 +00:00"),
+    ("SWITCHOFFSET(CAST('2024-02-29 10:00:00 +02:00' AS datetimeoffset(0)), '+00:00')",
+     "2024-02-29 08:00:00.0000000 +00:00"),
     ("CONVERT(varchar(30), CAST('2024-02-29 10:11:12.5' AS datetime2(3)), 126)", "2024-02-29T10:11:12.500"),
     ("CONVERT(varchar(10), CAST('2024-02-29 10:11' AS datetime2(3)), 23)", "2024-02-29"),
     ("CONVERT(varbinary(4), '0x00FF', 1)", "0x00FF"), ("CONVERT(varchar(10), 0x00FF, 2)", "00FF"),
@@ -112,7 +113,9 @@ def test_conditions(session: Session, condition: str, holds: bool) -> None:
 
 
 def test_statements_need_nothing_between_them() -> None:
-    text = "DECLARE @a int = 1 SET NOCOUNT ON INSERT INTO t SELECT 1 UNION ALL SELECT 2 UPDATE t SET a = 2; SELECT ';' -- x\n"
+    text = (
+        "DECLARE @a int = 1 SET NOCOUNT ON INSERT INTO t SELECT 1 UNION SELECT 2 UPDATE t SET a = 2; SELECT ';' -- x\n"
+    )
     assert [one.split()[0] for one in statements(text)] == ["DECLARE", "SET", "INSERT", "UPDATE", "SELECT"]
 
 
@@ -203,8 +206,10 @@ def test_locks_snapshots_and_trouble(database: Database, table: Session) -> None
 
 def test_catalogue(table: Session) -> None:
     ask(table, "CREATE INDEX ix ON t (name DESC) INCLUDE (amount) WHERE name IS NOT NULL")
-    found = ask(table, "SELECT c.name, y.name, c.max_length, c.is_nullable, c.is_identity, c.is_computed FROM sys.columns c "
-                       "JOIN sys.types y ON y.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID('t') ORDER BY column_id")  # fmt: skip
+    found = ask(table, "SELECT c.name, y.name, c.max_length, c.is_nullable, c.is_identity, c.is_computed "
+                       "FROM sys.columns c "
+                       "JOIN sys.types y ON y.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID('t') "
+                       "ORDER BY column_id")  # fmt: skip
     assert found[:2] == [("id", "int", 4, 0, 1, 0), ("name", "nvarchar", 10, 0, 0, 0)]
     assert found[4:] == [("v", "timestamp", 8, 0, 0, 0), ("square", "decimal", 9, 1, 0, 1)]
     assert ask(table, "SELECT name, type FROM sys.key_constraints ORDER BY name") == [("pk_t", "PK"), ("uq_code", "UQ")]

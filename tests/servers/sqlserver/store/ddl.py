@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
 from . import render, types, values
@@ -304,7 +304,11 @@ def _drop(session: Session, what: str, words: Words) -> None:
         return
     while True:
         schema, name = words.qualified() if what != "SCHEMA" else ("", words.name())
-        kinds = {"TABLE": catalogue.tables, "VIEW": catalogue.views, "SEQUENCE": catalogue.sequences}
+        kinds: dict[str, dict[tuple[str, str], Any]] = {
+            "TABLE": catalogue.tables,
+            "VIEW": catalogue.views,
+            "SEQUENCE": catalogue.sequences,
+        }
         key = (schema or "dbo").lower(), name.lower()
         if what == "SCHEMA":
             catalogue.schemas.pop(name.lower(), None)
@@ -318,7 +322,7 @@ def _drop(session: Session, what: str, words: Words) -> None:
         else:
             if what == "TABLE":
                 _drop_table(session, catalogue.tables[key])
-            del kinds[what][key]  # type: ignore[attr-defined]
+            del kinds[what][key]
         if not words.take(","):
             break
 

@@ -55,8 +55,7 @@ class Keep:
                     collation=self.kind.collation)  # fmt: skip
         found = converted(value, self.source, long)
         made = converted(found, long, self.kind)
-        pad = b" " if isinstance(found, bytes) else " "
-        short = found.rstrip(pad) if isinstance(found, str) else found
+        short = found.rstrip(" ") if isinstance(found, str) else found
         if chars(self.kind) > 0 and self.kind.name not in ("text", "ntext", "xml") and len(made) < len(short):
             raise Refused(2628, f"String or binary data would be truncated in table '{self.table}', column "
                                 f"'{self.column}'. "

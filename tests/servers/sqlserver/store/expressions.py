@@ -143,6 +143,10 @@ _CONDITIONS: dict[type[exp.Expr], Callable[..., str]] = {
 # Values
 
 
+def _column(tree: exp.Column, writing: Writing) -> Typed:
+    return render.column(tree, writing)
+
+
 def text_literal(value: str, name: str) -> Typed:
     size = max(len(value.encode("utf-16-le")) if name == "nvarchar" else len(value.encode("cp1252", "replace")), 1)
     size = -1 if size > 8000 else size
@@ -394,7 +398,7 @@ def _within(tree: exp.WithinGroup, writing: Writing) -> Typed:
 
 
 _WRITERS: dict[type[exp.Expr], Callable[..., Typed]] = {
-    exp.Column: lambda tree, writing: render.column(tree, writing),
+    exp.Column: _column,
     exp.Literal: _literal,
     exp.National: lambda tree, writing: text_literal(str(tree.this), "nvarchar"),
     exp.HexString: _hex,

@@ -293,7 +293,7 @@ def _limit(tree: exp.Expression, writing: Writing) -> str:
         return ""
     count = "-1"
     if limit is not None:
-        inner = limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression
+        inner: Any = limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression
         count = expressions.write(inner, writing).sql
     skipped = f" OFFSET {expressions.write(offset.expression, writing).sql}" if offset else ""
     return f" LIMIT {count}{skipped}"

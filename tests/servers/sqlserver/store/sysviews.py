@@ -128,8 +128,13 @@ def _object(session: Session, one: Table | View | Numbers) -> tuple[Any, ...]:
 
 
 def _objects(session: Session) -> Cells:
-    catalogue = session.catalogue
-    for one in (*catalogue.tables.values(), *catalogue.views.values(), *catalogue.sequences.values()):
+    found = session.catalogue
+    known: tuple[Table | View | Numbers, ...] = (
+        *found.tables.values(),
+        *found.views.values(),
+        *found.sequences.values(),
+    )
+    for one in known:
         yield _object(session, one)
 
 
@@ -306,7 +311,8 @@ def _partitions(session: Session) -> Cells:
 
 
 def _schema_tables(session: Session) -> Cells:
-    for one in (*session.catalogue.tables.values(), *session.catalogue.views.values()):
+    known: tuple[Table | View, ...] = (*session.catalogue.tables.values(), *session.catalogue.views.values())
+    for one in known:
         yield session.database, one.schema, one.name, "BASE TABLE" if isinstance(one, Table) else "VIEW"
 
 

@@ -80,11 +80,11 @@ def chars(kind: Kind) -> int:
 def stronger(one: Kind | None, other: Kind | None) -> Kind | None:
     """The kind that both become where they are mixed."""
     if one is None or other is None:
-        return one or other
+        return one if other is None else other
     a, b = sorted((one, other), key=lambda kind: _RANKS.index(kind.name))
     if b.name in values.DECIMALS:
         a = as_decimal(a)
-        if a is not None and a.name in values.DECIMALS:
+        if a.name in values.DECIMALS:
             scale = max(a.scale, b.scale)
             return Kind(b.name, 17, min(38, max(a.precision - a.scale, b.precision - b.scale) + scale), scale)
         return b
