@@ -182,7 +182,7 @@ def test_transactions(database: Database, table: Session) -> None:
     ask(other, "UPDATE t SET name = 'o'")
     assert ask(table, "SELECT DISTINCT name FROM t ORDER BY name") == [("a",), ("b",)]
     assert refused(table, "UPDATE t SET name = 'p'") == 3960
-    assert not table.transaction
+    assert table.depth == 0
     other.close()
 
 

@@ -233,7 +233,8 @@ class OfUnit:
         return self.call(self.name, *given)
 
 
-UNITED: dict[str, tuple[Callable[..., Any], Kind | None, str]] = {"DATEADD": (_dateadd, None, "i."), "DATEDIFF": (_datediff, INT, ".."),
+UNITED: dict[str, tuple[Callable[..., Any], Kind | None, str]] = {
+    "DATEADD": (_dateadd, None, "i."), "DATEDIFF": (_datediff, INT, ".."),
     "DATEDIFF_BIG": (_datediff, BIGINT,
     ".."),
           "DATEPART": (_datepart, INT, ".")}  # fmt: skip

@@ -162,7 +162,7 @@ def _send_moment(value: Moment, kind: Kind) -> bytes:
         return struct.pack("<HH", days - EPOCH, ticks // MINUTE)
     if kind.name == "datetimeoffset":
         days, ticks = divmod(value.utc, DAY)
-    clock = (ticks // 10 ** (7 - kind.scale)).to_bytes(ticks_width(kind.scale), "little")
+    clock: bytes = (ticks // 10 ** (7 - kind.scale)).to_bytes(ticks_width(kind.scale), "little")
     if kind.name == "time":
         return clock
     zone = struct.pack("<h", value.offset) if kind.name == "datetimeoffset" else b""
