@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from moves import moved, refusal, requested
+from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import RequestError, RopewayError
 from ropeway.transfer.job import Limits
@@ -138,6 +138,41 @@ def test_what_belongs_to_a_table_comes_along(ends: tuple[Spot, Spot]) -> None:
     assert target.ask(
         "INSERT INTO shop (id, region) VALUES (8, 1) RETURNING size_m2, opened > now() - interval '1 day'"
     ) == [(Decimal("0.0"), True)]
+
+
+NUMBERING = (
+    "BEGIN SELECT part_seq.NEXTVAL INTO :NEW.id FROM dual; END;",
+    "begin\n  if :new.ID is null then -- by hand\n    :new.id := part_seq.nextval;\n  end if;\nend part_number;",
+)
+
+
+@pytest.mark.parametrize("body", NUMBERING)
+def test_a_trigger_that_numbers_becomes_an_identity(body: str, ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE part (id NUMBER(9) CONSTRAINT part_pk PRIMARY KEY, name VARCHAR2(9))")
+    source.ask("CREATE SEQUENCE part_seq START WITH 41")
+    source.ask(f"CREATE OR REPLACE TRIGGER part_number BEFORE INSERT ON part FOR EACH ROW {body}")
+    source.ask("CREATE TRIGGER part_log BEFORE UPDATE ON part FOR EACH ROW BEGIN :NEW.name := UPPER(:NEW.name); END;")
+    source.ask("INSERT INTO part VALUES (40, 'a')")
+    outcome = moved(source, target)
+    said = "\n".join(one.message for one in outcome.plan.findings)
+    assert "trigger PART_NUMBER, which gave ID the numbers of PART_SEQ: an identity does" in said
+    assert "not carried: trigger PART_LOG" in said
+    assert target.ask("INSERT INTO part (name) VALUES ('b') RETURNING id") == [(41,)]
+
+
+def test_what_is_only_listed(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9))")
+    source.ask("CREATE FUNCTION half (n NUMBER) RETURN NUMBER IS BEGIN\n  RETURN n / 2;\nEND;")
+    source.ask("CREATE SYNONYM other FOR t")
+    source.ask("CREATE MATERIALIZED VIEW copied AS SELECT id FROM t")
+    source.ask("CREATE VIEW seen AS SELECT id FROM t WHERE id > 0")
+    plan = planned(source, target)
+    said = "\n".join(one.message for one in plan.findings if one.name == "object-lost")
+    for kind, name in (("function", "HALF"), ("synonym", "OTHER"), ("materialized view", "COPIED")):
+        assert f"not carried: {kind} {name}" in said
+    assert any('VIEW "public"."seen"' in one.forward for one in plan.statements)
 
 
 def test_chinook(ends: tuple[Spot, Spot], chinook: Path) -> None:

@@ -23,13 +23,14 @@ from ...schema.correction import Correction
 from ...schema.sql import double_quoted, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
-from . import catalogue, rights
+from . import catalogue, further, rights
 from .profile import profile
 from .session import OracleSession, qualified
 from .source import OracleSource
 from .types import READS
 
 _NAME_BYTES = 128
+_DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
 # https://docs.oracle.com/error-help/db/ has a page for each; DPY- numbers are the driver's own.
 _CODES: dict[int, Failure] = {
     **dict.fromkeys((28, 60, 1012, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"),
@@ -77,7 +78,7 @@ class Oracle:
     def words(self, session: Session | None) -> Wording:
         del session
         return Wording(
-            "oracle", comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
+            _DIALECT, comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
             always=True,
             calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})",
                    "instant": "SYSTIMESTAMP({digits})"},
@@ -113,10 +114,10 @@ class Oracle:
         return OracleSession(address)
 
     def tables(self, session: Session, schema: str = "") -> list[Table]:
-        return catalogue.tables(session, schema)
+        return further.numbered(session, catalogue.tables(session, schema), schema)
 
     def further(self, session: Session) -> Further:
-        return catalogue.further(session)
+        return further.further(session)
 
     def describe(self, session: Session, query: str) -> Table:
         assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own

@@ -11,7 +11,7 @@ import oracledb
 
 from ...engine import Row, Session
 from ...errors import RequestError
-from ...schema.catalogue import Check, Column, ForeignKey, Further, Index, Numbers, Relation, Table, View
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
 from .session import OracleSession, qualified, said
 
@@ -251,24 +251,3 @@ def _of_query(one: oracledb.FetchInfo) -> Column:
     else:
         native = words.get(kind, kind).format(size=one.display_size, scale=one.scale)
     return Column(str(one.name), native, bool(one.null_ok))
-
-
-def further(session: Session) -> Further:
-    """Views and sequences of the session's own schema, and what is only listed."""
-    home = str(session.ask(f"SELECT {OWN} FROM dual")[0][0])
-    owner = text_literal(home)
-    views = tuple(
-        View(Relation("", str(name)), str(text).strip().removesuffix(";"), (), comment=str(comment or ""))
-        for name, text, comment in session.ask(
-            "SELECT v.view_name, v.text_vc, m.comments FROM all_views v LEFT JOIN all_tab_comments m "
-            f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner = {owner} ORDER BY 1"
-        )
-    )
-    numbers = tuple(
-        Numbers(Relation("", str(name)), int(str(last)), int(str(step)), int(str(low)), int(str(high)), cycle == "Y")
-        for name, last, step, low, high, cycle in session.ask(
-            "SELECT sequence_name, last_number, increment_by, min_value, max_value, cycle_flag FROM all_sequences "
-            f"WHERE sequence_owner = {owner} AND sequence_name NOT LIKE 'ISEQ$$_%' ORDER BY 1"
-        )
-    )
-    return Further(views, numbers, home=home)

@@ -111,6 +111,19 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+@dataclass
+class Source:
+    """What is kept as it was written and never run: a trigger, a routine, a synonym, a materialised view."""
+
+    owner: str
+    name: str
+    kind: str  # as the dictionary has it: TRIGGER, PROCEDURE, PACKAGE BODY, ...
+    text: str
+    on: tuple[str, str] = ("", "")  # the table of a trigger, what a synonym is for
+    type: str = ""  # of a trigger: BEFORE EACH ROW
+    event: str = ""
+
+
 class Catalogue:
     """All of it by owner and name. DDL commits in Oracle, so nothing here is ever rolled back."""
 
@@ -118,6 +131,7 @@ class Catalogue:
         self.tables: dict[tuple[str, str], Table] = {}
         self.views: dict[tuple[str, str], View] = {}
         self.sequences: dict[tuple[str, str], Sequence] = {}
+        self.sources: dict[tuple[str, str, str], Source] = {}  # by owner, kind and name
         self.users: dict[str, str] = {}  # with their passwords
         self.privileges: dict[str, set[str]] = {}  # of the whole system
         self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object

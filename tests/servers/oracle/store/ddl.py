@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..spoken import Refused
 from . import indexes, types
-from .catalogue import Constraint, Sequence, Shape, Table, View, quoted
+from .catalogue import Constraint, Sequence, Shape, Source, Table, View, quoted
 from .parse import expression
 from .words import Words
 
@@ -52,6 +52,8 @@ def _create(session: Session, words: Words) -> None:
         return _create_sequence(session, words)
     if words.take("USER"):
         return _create_user(session, words)
+    if words.peek() in ("TRIGGER", "PROCEDURE", "FUNCTION", "PACKAGE", "SYNONYM", "MATERIALIZED"):
+        return _create_source(session, words)
     unique, bitmap = words.take("UNIQUE"), words.take("BITMAP")
     words.expect("INDEX")
     return indexes.create(session, words, unique=unique, bitmap=bitmap)
@@ -241,6 +243,29 @@ def _sequence_options(made: Sequence, words: Words) -> None:
         else:
             made.cache = 0 if words.next() == "NOCACHE" else made.cache
     made.next = made.next if started else made.least if made.step > 0 else made.most
+
+
+def _create_source(session: Session, words: Words) -> None:
+    """Kept as text: nothing of it ever runs."""
+    kind = words.next()
+    kind += " VIEW" if words.take("VIEW") else " BODY" if words.take("BODY") else ""
+    owner, name = words.qualified(session.schema)
+    made = Source(owner, name, kind, words.rest())
+    if kind == "SYNONYM":
+        words.expect("FOR")
+        made.on = words.qualified(session.schema)
+    elif kind == "MATERIALIZED VIEW":
+        made.text = words.rest().partition("AS ")[2]
+    elif kind == "TRIGGER":
+        made.type = words.next()
+        made.event = words.until("ON").upper()
+        words.expect("ON")
+        made.on = words.qualified(session.schema)
+        made.type += " EACH ROW" if words.take("FOR", "EACH", "ROW") else " STATEMENT"
+        made.text = words.rest()
+    else:
+        made.text = f"{kind} {name} {words.rest()}"
+    session.catalogue.sources[owner, kind, name] = made
 
 
 def _create_user(session: Session, words: Words) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..spoken import CHAR, DATE, LONG, NUMBER, VARCHAR, Kind, Refused
 from . import values
-from .catalogue import Constraint, Index, Shape, Table, quoted
+from .catalogue import Constraint, Index, Shape, Source, Table, quoted
 from .render import Typed
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ _VIEWS: dict[str, str] = {
     "USERS": "USERNAME T, ORACLE_MAINTAINED T",
     "MVIEWS": "OWNER T, MVIEW_NAME T, QUERY L",
     "SYNONYMS": "OWNER T, SYNONYM_NAME T, TABLE_OWNER T, TABLE_NAME T",
-    "TRIGGERS": ("OWNER T, TRIGGER_NAME T, TABLE_OWNER T, TABLE_NAME T, STATUS T, TRIGGERING_EVENT T, TRIGGER_BODY L"),
+    "TRIGGERS": (
+        "OWNER T, TRIGGER_NAME T, TRIGGER_TYPE T, TABLE_OWNER T, TABLE_NAME T, STATUS T, TRIGGERING_EVENT T, "
+        "TRIGGER_BODY L"
+    ),
+    "SOURCE": "OWNER T, NAME T, TYPE T, LINE N, TEXT V",
     "TAB_PRIVS": "GRANTEE T, TABLE_SCHEMA T, TABLE_NAME T, PRIVILEGE T, GRANTABLE T",
     "EXTENTS": (
         "OWNER T, SEGMENT_NAME T, PARTITION_NAME T, SEGMENT_TYPE T, RELATIVE_FNO N, BLOCK_ID N, BLOCKS N, BYTES N"
@@ -302,9 +306,33 @@ def _users(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
         yield name, "N"
 
 
-def _none(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
-    del database, session
-    yield from ()
+def _sources(database: Database, *kinds: str) -> list[Source]:
+    return sorted((one for one in database.catalogue.sources.values() if one.kind in kinds), key=lambda one: one.name)
+
+
+def _mviews(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "MATERIALIZED VIEW"):
+        yield one.owner, one.name, one.text
+
+
+def _synonyms(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "SYNONYM"):
+        yield one.owner, one.name, *one.on
+
+
+def _triggers(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "TRIGGER"):
+        yield one.owner, one.name, one.type, *one.on, "ENABLED", one.event, one.text
+
+
+def _source(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "PROCEDURE", "FUNCTION", "PACKAGE", "PACKAGE BODY"):
+        for number, line in enumerate(one.text.splitlines(keepends=True), 1):
+            yield one.owner, one.name, one.kind, number, line
 
 
 def _tab_privs(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
@@ -367,8 +395,9 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "TABLES": _all_tables, "TAB_COLS": _tab_cols, "TAB_IDENTITY_COLS": _identities, "CONSTRAINTS": _constraints,
     "CONS_COLUMNS": _cons_columns, "INDEXES": _all_indexes, "IND_COLUMNS": _ind_columns,
     "IND_EXPRESSIONS": _ind_expressions, "TAB_COMMENTS": _tab_comments, "COL_COMMENTS": _col_comments, "VIEWS": _views,
-    "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _none, "SYNONYMS": _none,
-    "TRIGGERS": _none, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments, "V$DATABASE": _database,
+    "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _mviews, "SYNONYMS": _synonyms,
+    "TRIGGERS": _triggers, "SOURCE": _source, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments,
+    "V$DATABASE": _database,
     "V$INSTANCE": _instance, "PRODUCT_COMPONENT_VERSION": _version, "V$PARAMETER": _parameters,
     "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
 }  # fmt: skip
