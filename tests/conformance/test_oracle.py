@@ -321,3 +321,14 @@ def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Oracle) -> Non
         assert "wrong" not in str(caught.value)
     with pytest.raises(RequestError, match="mode create"):
         wire.plan(*requested(target, source))
+
+
+def test_undo_that_is_kept_too_shortly(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    accounts(source, 3)
+    source.ask("BEGIN DBMS_STATS.SET_TABLE_STATS(USER, 'ACCOUNT', numrows => 90000000); END;")
+    (found,) = [one for one in planned(source, target).findings if one.name == "undo-retention"]
+    assert found.message.startswith("undo is kept for 900 s, and reading 90,000,000 rows may take 1,800 s")
+    assert "UNDO_RETENTION = 3600" in found.remedy
+    source.ask("BEGIN DBMS_STATS.SET_TABLE_STATS(USER, 'ACCOUNT', numrows => 3); END;")
+    assert "undo-retention" not in [one.name for one in planned(source, target).findings]

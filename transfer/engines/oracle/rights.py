@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import oracledb
+
 from ...engine import Session
+from ...plan import Finding
 from ...rights import Right
-from ...schema.catalogue import Relation
+from ...schema.catalogue import Relation, Table
 from ...schema.sql import double_quoted, text_literal
 from .catalogue import OWN
 from .session import qualified
@@ -43,3 +46,23 @@ def _instant(session: Session, user: str) -> list[Right]:
     grant = f"GRANT EXECUTE ON SYS.DBMS_FLASHBACK TO {double_quoted(user)};"
     why = "it tells the SCN at which all tables are read"
     return [Right("source", "EXECUTE on SYS.DBMS_FLASHBACK (or SELECT on V_$DATABASE)", grant, bool(seen), why)]
+
+
+_PACE = 50_000  # rows/s that a run reads at the least: lineitem's go at 100,000 and more
+
+
+def undo(session: Session, tables: Sequence[Table]) -> list[Finding]:
+    """Whether undo is kept for as long as reading may take; nothing where this account may not ask."""
+    try:
+        rows = session.ask("SELECT value FROM v$parameter WHERE name = 'undo_retention'")
+    except oracledb.Error:
+        return []
+    kept, total = int(str(rows[0][0])), sum(max(table.rows, 0) for table in tables)
+    needed = total // _PACE
+    if needed <= kept:
+        return []
+    said = (
+        f"undo is kept for {kept:,} s, and reading {total:,} rows may take {needed:,} s: what is overwritten cannot be"
+    )
+    return [Finding("warning", "source", f"{said} read as it was (ORA-01555)", "undo-retention",
+                    f"ALTER SYSTEM SET UNDO_RETENTION = {needed * 2}; with an undo tablespace of that size.")]  # fmt: skip
