@@ -78,9 +78,10 @@ class Oracle:
 def _serve(pipe: Connection, folder: Path, password: str) -> None:
     """The other process."""
     from .store import Database
-    from .wire import Conduct, serve
+    from .wire import Conduct, encoded, serve
 
     database, conduct = Database(folder, {ADMINISTRATOR: password}), Conduct()
+    database.encode = encoded
     served = serve(database, conduct)
     pipe.send(served.port)
     while True:

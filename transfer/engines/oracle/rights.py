@@ -61,8 +61,7 @@ def undo(session: Session, tables: Sequence[Table]) -> list[Finding]:
     needed = total // _PACE
     if needed <= kept:
         return []
-    said = (
-        f"undo is kept for {kept:,} s, and reading {total:,} rows may take {needed:,} s: what is overwritten cannot be"
-    )
-    return [Finding("warning", "source", f"{said} read as it was (ORA-01555)", "undo-retention",
-                    f"ALTER SYSTEM SET UNDO_RETENTION = {needed * 2}; with an undo tablespace of that size.")]  # fmt: skip
+    said = f"undo is kept for {kept:,} s, and reading {total:,} rows may take {needed:,} s"
+    why = "what changed cannot be read as it was (ORA-01555)"
+    remedy = f"ALTER SYSTEM SET UNDO_RETENTION = {needed * 2}; with an undo tablespace of that size."
+    return [Finding("warning", "source", f"{said}: {why}", "undo-retention", remedy)]
