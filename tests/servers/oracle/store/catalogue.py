@@ -26,6 +26,8 @@ class Shape:
     virtual: exp.Expression | None = None
     by_chars: bool = False
     comment: str = ""
+    invisible: bool = False
+    on_null: bool = False  # its default is put in for NULL too
 
     @property
     def column(self) -> Column:
@@ -46,6 +48,10 @@ class Constraint:
     on_delete: str = "NO ACTION"
     enabled: bool = True
     generated: bool = False
+    validated: bool = True
+    deferrable: bool = False
+    deferred: bool = False
+    index: str = ""  # that serves it, if it has another name
 
 
 @dataclass

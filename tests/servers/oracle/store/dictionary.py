@@ -38,8 +38,8 @@ _VIEWS: dict[str, str] = {
     ),
     "CONSTRAINTS": (
         "OWNER T, CONSTRAINT_NAME T, CONSTRAINT_TYPE T, TABLE_NAME T, SEARCH_CONDITION L, SEARCH_CONDITION_VC "
-        "V, R_OWNER T, R_CONSTRAINT_NAME T, DELETE_RULE T, STATUS T, DEFERRABLE T, VALIDATED T, GENERATED T, "
-        "INDEX_NAME T"
+        "V, R_OWNER T, R_CONSTRAINT_NAME T, DELETE_RULE T, STATUS T, DEFERRABLE T, DEFERRED T, VALIDATED T, "
+        "GENERATED T, INDEX_NAME T"
     ),
     "CONS_COLUMNS": "OWNER T, CONSTRAINT_NAME T, TABLE_NAME T, COLUMN_NAME T, POSITION N",
     "INDEXES": (
@@ -164,8 +164,9 @@ def _tab_col(owner: str, name: str, place: int, one: Shape) -> tuple[Cell, ...]:
     return (
         owner, name, one.name, one.declared, "SYS" if one.declared == "XMLTYPE" else None, kind.size or 4000,
         kind.chars if texts else 0, ("C" if one.by_chars or kind.national else "B") if texts else None,
-        precision, scale, "Y" if one.nullable else "N", place, one.default_text, "NO",
-        "YES" if one.virtual is not None else "NO", "YES" if one.identity else "NO", "NO", "YES",
+        precision, scale, "Y" if one.nullable else "N", None if one.invisible else place, one.default_text,
+        "YES" if one.invisible else "NO", "YES" if one.virtual is not None else "NO", "YES" if one.identity else "NO",
+        "YES" if one.on_null else "NO", "YES",
         "USING_NLS_COMP" if texts else None,
     )  # fmt: skip
 
@@ -197,9 +198,10 @@ def _constraints(database: Database, session: Session) -> Iterator[tuple[Cell, .
             owner, key = _referred(database, one)
             yield (
                 table.owner, one.name, one.type, table.name, one.text, one.text, owner, key,
-                one.on_delete if one.type == "R" else None, "ENABLED" if one.enabled else "DISABLED", "NOT DEFERRABLE",
-                "VALIDATED" if one.enabled else "NOT VALIDATED", "GENERATED NAME" if one.generated else "USER NAME",
-                one.name if one.type in "PU" else None,
+                one.on_delete if one.type == "R" else None, "ENABLED" if one.enabled else "DISABLED",
+                "DEFERRABLE" if one.deferrable else "NOT DEFERRABLE", "DEFERRED" if one.deferred else "IMMEDIATE",
+                "VALIDATED" if one.validated else "NOT VALIDATED", "GENERATED NAME" if one.generated else "USER NAME",
+                (one.index or one.name) if one.type in "PU" and one.enabled else None,
             )  # fmt: skip
 
 
