@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ import pytest
 from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.transfer.engines import oracle as engine
+from ropeway.transfer.engines.oracle.session import PINS
 from ropeway.transfer.engines.oracle.source import Asked, _cast
-from ropeway.transfer.errors import DataError
+from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.place import Address, parse, resolve
+from ropeway.transfer.plan import Cut, Slice
+from ropeway.transfer.request import Choice
+from servers.oracle.process import Oracle
 from spots import Servers, Spot, spot
 
 
@@ -177,3 +182,100 @@ def test_a_long_view_is_whole_and_keeps_the_names_of_its_columns(ends: tuple[Spo
     finally:
         session.close()
     assert (view.columns, view.query) == (("ONE", "MANY"), f"SELECT id, {long} FROM t")
+
+
+# Sessions, rights and instants
+
+
+def schema(place: Spot) -> str:
+    return place.url.partition("://")[2].partition(":")[0]
+
+
+def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    oracle.tell("police", schema(source), "T", "ONLY_MINE")
+    (found,) = [one for one in wire.plan(*requested(source, target)).findings if one.name == "hidden-rows"]
+    assert (found.grade, found.where) == ("blocker", "T")
+    assert "ONLY_MINE" in found.message
+    assert "EXEMPT ACCESS POLICY" in found.remedy
+
+
+def test_a_session_sees_archived_rows_and_counts_years_from_christ(ends: tuple[Spot, Spot]) -> None:
+    assert "NLS_CALENDAR = GREGORIAN" in PINS
+    assert "ROW ARCHIVAL VISIBILITY = ALL" in PINS
+    session = engine.ENGINE.connect(addressed(ends[0]))
+    session.close()
+
+
+def test_the_version_takes_no_view_of_later_servers(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    """PRODUCT_COMPONENT_VERSION has no VERSION_FULL before 18c."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    oracle.tell("trouble", "version_full", 904, '"VERSION_FULL": invalid identifier', 9, 0)
+    moved(source, target)
+
+
+def test_a_role_grants_too(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    owner = schema(source)
+    reader = f"BY_ROLE_{owner}"
+    with oracle.connect("ADMIN") as connection, connection.cursor() as cursor:
+        cursor.execute(f'CREATE USER {reader} IDENTIFIED BY "{oracle.password}"')
+        cursor.execute(f"GRANT SELECT, FLASHBACK ON {owner}.T TO READERS")
+    oracle.tell("enrol", reader, "READERS")
+    by_role = Spot("oracle", oracle.url(reader), source.ask)
+    plan = wire.plan(*requested(by_role, target, choices=(Choice(f"{owner}.T"),)))
+    assert [one.message.partition(":")[0] for one in plan.findings if one.name == "privilege"] == [
+        "this account lacks EXECUTE on SYS.DBMS_FLASHBACK (or SELECT on V_$DATABASE)"
+    ]
+
+
+def test_a_resumed_query_goes_back_once_more(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    """A session that is set back already is not set back again: ORA-08184."""
+    source, _ = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES (1)")
+    choice = Choice(query="SELECT id FROM t", to="q")
+    (hop,) = wire.plan(*requested(source, ends[1], choices=(choice,))).hops
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 2)) as first:
+        old = first.instant
+    source.ask("INSERT INTO t VALUES (2)")
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 2)) as again:
+        assert [reader.count(hop) for reader in again.readers()] == [2, 2]
+        assert again.return_to(old, [hop])
+        assert (again.instant, [reader.count(hop) for reader in again.readers()]) == (old, [1, 1])
+        now = again.instant
+        oracle.tell("trouble", r"SELECT 1 FROM \(SELECT id", 1555, "snapshot too old", 1, 0)
+        assert not again.return_to("oracle SCN 1", [hop])
+        assert again.instant == now
+
+
+def test_a_query_without_the_package_says_what_to_grant(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    oracle.tell("trouble", "ENABLE_AT_SYSTEM", 6550, "PLS-00201: identifier must be declared", 1, 0)
+    with pytest.raises(EngineError, match="GRANT EXECUTE ON SYS"):
+        wire.run(*requested(source, target, choices=(Choice(query="SELECT id FROM t", to="q"),)))
+
+
+# Memory
+
+
+@pytest.mark.parametrize(("native", "value", "most"), [
+    ("CLOB", "RPAD('x', 4000, 'y')", 25), ("XMLTYPE", "'<a>' || RPAD('x', 3993, 'y') || '</a>'", 26),
+    ("LONG", "'x'", 1),
+])  # fmt: skip
+def test_a_batch_has_as_many_rows_as_fit_its_bytes(native: str, value: str, most: int, ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(f"CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v {native})")
+    for number in range(60):
+        source.ask(f"INSERT INTO t VALUES ({number}, {value})")
+    query = Choice(query="SELECT id, v FROM t", to="q")
+    for choice in (Choice("T"), query) if native == "CLOB" else (Choice("T"),):
+        (hop,) = wire.plan(*requested(source, target, choices=(choice,))).hops
+        with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as opened:
+            batches = list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))
+        assert sum(batch.num_rows for batch in batches) == 60
+        assert max(batch.num_rows for batch in batches) <= most

@@ -200,7 +200,8 @@ class Oracle:
         return ""
 
     def version(self, session: Session) -> str:
-        return str(session.ask("SELECT MAX(version_full) FROM product_component_version")[0][0])
+        assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
+        return str(session.connection.version)
 
     def specimen(self, session: Asked, canon: Canon) -> str:
         del session, canon
@@ -213,8 +214,7 @@ class Oracle:
         return rights.to_read(session, [table.name for table in tables if table.kind != "query"], consistency)
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
-        del session, tables
-        return []
+        return rights.hidden(session, [table.name for table in tables if table.kind != "query"])
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],

@@ -33,7 +33,8 @@ def tables(session: Session, schema: str) -> list[Table]:
         "c.default_on_null "
         "FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name "
         f"AND m.column_name = c.column_name WHERE c.owner {where} AND c.table_name {_KEPT} "
-        "AND c.user_generated = 'YES' ORDER BY c.owner, c.table_name, c.column_id, c.column_name"
+        "AND (c.user_generated = 'YES' OR c.column_name = 'ORA_ARCHIVE_STATE') "
+        "ORDER BY c.owner, c.table_name, c.column_id, c.column_name"
     ))  # fmt: skip
     constraints = _grouped(session.ask(
         "SELECT owner, table_name, constraint_name, constraint_type, search_condition, r_owner, r_constraint_name, "

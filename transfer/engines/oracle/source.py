@@ -28,6 +28,8 @@ _USUAL = 38  # digits of a decimal of 128 bits
 _WORD = 16  # bytes that a value of no declared length is reckoned with
 _LONG = ("clob", "nclob", "blob", "long", "long raw", "xmltype", "json")
 _LOBS = ("clob", "nclob", "blob")
+_MEASURED = (*_LOBS, "xmltype", "json")
+_LONGEST, _UNASKED = 32_767, 1 << 20  # bytes of an extended VARCHAR2; of a LONG, whose length cannot be asked
 _TOO_OLD = (1555, 8180, 22924)  # also of a LOB
 _NO_DECIMAL = "DPY-4042"
 _FINE = 19 + 7 + 1  # sign, characters of a moment with microseconds
@@ -136,10 +138,11 @@ class OracleReader:
 
     def _rows(self, hop: Hop, part: Slice, batch_bytes: int) -> int:
         """Rows of a batch, which the driver counts by rows: long values are as long as the longest of the slice."""
-        width = sum(min(column.type.length or _WORD, 4000) for column in hop.columns)
-        long = [c for c in hop.columns if _name(c) in _LOBS]
-        if long and not hop.query:
-            lengths = " + ".join(f"NVL(DBMS_LOB.GETLENGTH({self._engine.quote(c.source)}), 0)" for c in long)
+        width = sum(min(column.type.length or _WORD, _LONGEST) for column in hop.columns)
+        width += sum(_UNASKED for column in hop.columns if _name(column) in ("long", "long raw"))
+        long = [c for c in hop.columns if _name(c) in _MEASURED]
+        if long:
+            lengths = " + ".join(f"NVL(DBMS_LOB.GETLENGTH({c.project}), 0)" for c in long)
             where = where_of(self._engine, hop, part)
             ((most,),) = self.ask(f"SELECT MAX({lengths}) FROM {self.relation(hop)}{where}")
             width += int(str(most or 0))
@@ -249,6 +252,7 @@ class OracleSource:
     def __init__(self, engine: Oracle, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> None:
         self._address = address
         self._readers: list[OracleReader] = []
+        self._flashed = False
         try:
             for _ in range(count):
                 self._readers.append(OracleReader(engine, address))
@@ -258,6 +262,7 @@ class OracleSource:
             raise
 
     def _at(self, scn: int, consistency: str, hops: Sequence[Hop]) -> None:
+        self._scn = scn
         for reader in self._readers:
             reader.scn = scn
         self.instant = f"oracle SCN {scn}" if scn else f"oracle without an instant ({consistency})"
@@ -267,9 +272,18 @@ class OracleSource:
 
     def _flash_back(self, scn: int) -> None:
         """A query of the user's names tables that no AS OF can be put behind; so its session goes back as a whole."""
-        for reader in self._readers:
-            with reader.session.connection.cursor() as cursor:
-                cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+        try:
+            for reader in self._readers:
+                with reader.session.connection.cursor() as cursor:
+                    if self._flashed:
+                        cursor.callproc("DBMS_FLASHBACK.DISABLE")
+                    cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+        except oracledb.Error as error:
+            raise EngineError(
+                f"Oracle at {self._address} does not set the session of a query back to SCN {scn}: {said(error)}",
+                remedy="GRANT EXECUTE ON SYS.DBMS_FLASHBACK, which a query takes; or use --consistency none.",
+            ) from error
+        self._flashed = True
 
     def _now(self) -> int:
         refusals = []
@@ -288,13 +302,14 @@ class OracleSource:
         scn = instant.removeprefix("oracle SCN ")
         if not scn.isdigit():
             return False
+        now = self._scn
         try:
+            self._at(int(scn), "run", hops)
             for hop in hops:
-                if not hop.query:
-                    self._readers[0].ask(f"SELECT 1 FROM {qualified(hop.reads)} AS OF SCN {scn} WHERE ROWNUM <= 1")
-        except oracledb.Error:
+                self._readers[0].ask(f"SELECT 1 FROM {self._readers[0].relation(hop)} WHERE ROWNUM <= 1")
+        except (oracledb.Error, EngineError):
+            self._at(now, "run", hops)
             return False
-        self._at(int(scn), "run", hops)
         return True
 
     def readers(self) -> Sequence[OracleReader]:

@@ -127,6 +127,8 @@ class Catalogue:
         self.users: dict[str, str] = {}  # with their passwords
         self.privileges: dict[str, set[str]] = {}  # of the whole system
         self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object
+        self.roles: list[tuple[str, str]] = []  # a user, and a role that it has
+        self.policies: list[tuple[str, str, str]] = []  # the owner, the table, and what hides rows of it
         self._last = 70_000
         self._lock = threading.Lock()
 

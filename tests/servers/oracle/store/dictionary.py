@@ -61,6 +61,7 @@ _VIEWS: dict[str, str] = {
     ),
     "OBJECTS": "OWNER T, OBJECT_NAME T, OBJECT_TYPE T, OBJECT_ID N, DATA_OBJECT_ID N, STATUS T",
     "USERS": "USERNAME T, ORACLE_MAINTAINED T",
+    "POLICIES": "OBJECT_OWNER T, OBJECT_NAME T, POLICY_NAME T, SEL T, ENABLE T",
     "MVIEWS": "OWNER T, MVIEW_NAME T, QUERY L",
     "SYNONYMS": "OWNER T, SYNONYM_NAME T, TABLE_OWNER T, TABLE_NAME T",
     "TRIGGERS": ("OWNER T, TRIGGER_NAME T, TABLE_OWNER T, TABLE_NAME T, STATUS T, TRIGGERING_EVENT T, TRIGGER_BODY L"),
@@ -76,6 +77,7 @@ _SINGLE: dict[str, str] = {
     "PRODUCT_COMPONENT_VERSION": "PRODUCT T, VERSION T, VERSION_FULL T, STATUS T",
     "V$PARAMETER": "NAME T, VALUE T",
     "SESSION_PRIVS": "PRIVILEGE T",
+    "SESSION_ROLES": "ROLE T",
     "NLS_DATABASE_PARAMETERS": "PARAMETER T, VALUE T",
     "DUAL": "DUMMY T",
 }
@@ -316,6 +318,18 @@ def _tab_privs(database: Database, session: Session) -> Iterator[tuple[Cell, ...
             yield user, owner, name, privilege, "NO"
 
 
+def _roles(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    for user, role in database.catalogue.roles:
+        if user == session.user:
+            yield (role,)
+
+
+def _policies(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for owner, table, name in database.catalogue.policies:
+        yield owner, table, name, "YES", "YES"
+
+
 def _extents(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     for one in _tables(database):
         blocks = _rows_in(session, one) // values.ROWS_A_BLOCK + 1
@@ -372,5 +386,5 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _none, "SYNONYMS": _none,
     "TRIGGERS": _none, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments, "V$DATABASE": _database,
     "V$INSTANCE": _instance, "PRODUCT_COMPONENT_VERSION": _version, "V$PARAMETER": _parameters,
-    "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
+    "POLICIES": _policies, "SESSION_ROLES": _roles, "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
 }  # fmt: skip
