@@ -46,7 +46,7 @@ _SCHEMA = pa.schema(_COLUMNS)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Oracle to PostgreSQL on the test server.")
-    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rows", type=int, default=400_000)
     parser.add_argument("--repetitions", type=int, default=5)
     given = parser.parse_args()
     with closing(Oracle()) as oracle, tempfile.TemporaryDirectory() as folder:

@@ -201,7 +201,8 @@ class Oracle:
         return ""
 
     def version(self, session: Session) -> str:
-        return str(session.ask("SELECT MAX(version_full) FROM product_component_version")[0][0])
+        assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
+        return str(session.connection.version)
 
     def specimen(self, session: Asked, canon: Canon) -> str:
         del session, canon
@@ -214,7 +215,8 @@ class Oracle:
         return rights.to_read(session, [table.name for table in tables if table.kind != "query"], consistency)
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
-        return rights.undo(session, tables)
+        named = [table.name for table in tables if table.kind != "query"]
+        return [*rights.hidden(session, named), *rights.undo(session, tables)]
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],

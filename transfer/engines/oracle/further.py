@@ -33,11 +33,12 @@ def _views(session: Session, owner: str) -> Iterator[View]:
     columns: defaultdict[str, list[str]] = defaultdict(list)
     for view, column in session.ask(
         "SELECT c.table_name, c.column_name FROM all_tab_cols c JOIN all_views v ON v.owner = c.owner "
-        f"AND v.view_name = c.table_name WHERE c.owner = {owner} ORDER BY c.table_name, c.column_id"
+        f"AND v.view_name = c.table_name WHERE c.owner = {owner} AND c.user_generated = 'YES' "
+        "ORDER BY c.table_name, c.column_id"
     ):
         columns[str(view)].append(str(column))
     rows = session.ask(
-        "SELECT v.view_name, v.text_vc, m.comments FROM all_views v LEFT JOIN all_tab_comments m "
+        "SELECT v.view_name, v.text, m.comments FROM all_views v LEFT JOIN all_tab_comments m "  # text_vc ends at 4,000
         f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner = {owner} ORDER BY 1"
     )
     for name, text, comment in rows:

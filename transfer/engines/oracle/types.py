@@ -16,7 +16,7 @@ from ...types import Fidelity, Type
 PRINTED = "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')"
 NANOSECONDS = "MOD(TO_NUMBER(TO_CHAR({c}, 'FF9')), 1000) <> 0"
 _MOST_DIGITS = 76  # of Arrow's widest decimal
-_FRACTION = "YYYY-MM-DD HH24:MI:SS.FF9"
+_FRACTION = "SYYYY-MM-DD HH24:MI:SS.FF9"
 _UTC = "SYS_EXTRACT_UTC({c})"
 _PRINTED_MOMENT = f"TO_CHAR({{c}}, '{_FRACTION}')"
 _PRINTED_UTC = f"TO_CHAR({_UTC}, '{_FRACTION}')"

@@ -26,6 +26,8 @@ class Shape:
     virtual: exp.Expression | None = None
     by_chars: bool = False
     comment: str = ""
+    invisible: bool = False
+    on_null: bool = False  # its default is put in for NULL too
 
     @property
     def column(self) -> Column:
@@ -46,6 +48,10 @@ class Constraint:
     on_delete: str = "NO ACTION"
     enabled: bool = True
     generated: bool = False
+    validated: bool = True
+    deferrable: bool = False
+    deferred: bool = False
+    index: str = ""  # that serves it, if it has another name
 
 
 @dataclass
@@ -135,6 +141,8 @@ class Catalogue:
         self.users: dict[str, str] = {}  # with their passwords
         self.privileges: dict[str, set[str]] = {}  # of the whole system
         self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object
+        self.roles: list[tuple[str, str]] = []  # a user, and a role that it has
+        self.policies: list[tuple[str, str, str]] = []  # the owner, the table, and what hides rows of it
         self._last = 70_000
         self._lock = threading.Lock()
 

@@ -39,7 +39,7 @@ _LETTERS = {TIMESTAMP: b"T", TIMESTAMP_TZ: b"Z", TIMESTAMP_LTZ: b"L"}
 
 def converted(value: Stored, kind: Kind, nls: Nls, where: str = "") -> Stored:
     """`where` is the column for a message, "SCHEMA"."TABLE"."COLUMN"."""
-    if value is None or value == "":
+    if value is None or (value == "" and kind.code != CLOB):
         return None
     if kind.code in (VARCHAR, CHAR):
         return _text(value, kind, nls, where)

@@ -129,6 +129,13 @@ class Database:
 
     # Misbehaviour
 
+    def enrol(self, user: str, role: str) -> None:
+        self.catalogue.roles.append((user, role))
+
+    def police(self, owner: str, table: str, policy: str) -> None:
+        """Say of a policy that hides rows; it hides none here."""
+        self.catalogue.policies.append((owner, table, policy))
+
     def trouble(self, *given: object) -> None:
         """Add one, of these parts."""
         self.troubles.append(Trouble(*given))  # type: ignore[arg-type]

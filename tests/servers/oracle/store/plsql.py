@@ -123,6 +123,8 @@ def _release(session: Session, handle: Stored) -> Answer:
 
 
 def _back(session: Session, scn: Stored) -> Answer:
+    if session.flashback is not None:
+        raise Refused(8184, "attempting to re-enable Flashback while in Flashback mode")
     session.flashback = int(decimal_of(scn))
     return None, {}
 

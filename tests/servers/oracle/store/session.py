@@ -271,6 +271,8 @@ class Session:
     def _set(self, words: Words) -> None:
         """ALTER SESSION SET names = values."""
         words.expect("ALTER", "SESSION", "SET")
+        if words.take("ROW", "ARCHIVAL", "VISIBILITY", "="):
+            self.settings["ROW ARCHIVAL VISIBILITY"] = words.next()
         while not words.done:
             name = words.next()
             words.expect("=")

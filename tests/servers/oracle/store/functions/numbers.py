@@ -49,14 +49,14 @@ _arithmetic("divide", lambda a, b: a / b, lambda a, b: a / b)
 def _negative(value: Stored) -> Stored:
     if isinstance(value, bytes) and value[:1] in b"fd":
         return values.double(-values.floating(value))
-    return values.number(-decimal_of(value))
+    return values.number(decimal_of(value).copy_negate())
 
 
 @plain("abs")
 def _abs(value: Stored) -> Stored:
     if isinstance(value, bytes) and value[:1] in b"fd":
         return values.double(abs(values.floating(value)))
-    return values.number(abs(decimal_of(value)))
+    return values.number(decimal_of(value).copy_abs())
 
 
 @plain("sign")

@@ -141,6 +141,6 @@ def _ora_hash(value: Stored, most: Stored = None) -> Stored:
 
 
 FUNCTIONS["sys_guid"] = lambda: b"R" + os.urandom(16)
-FUNCTIONS["empty_blob"] = lambda: None
-FUNCTIONS["empty_clob"] = lambda: None
+FUNCTIONS["empty_blob"] = lambda: b"R"
+FUNCTIONS["empty_clob"] = lambda: ""
 FUNCTIONS["to_blob"] = lambda value: value
