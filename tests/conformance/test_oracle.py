@@ -18,7 +18,7 @@ from ropeway.cli import wire
 from ropeway.transfer.errors import RequestError, RopewayError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
-from servers.oracle.process import Oracle
+from servers.oracle.process import Accounts
 from spots import Servers, Spot, spot
 
 # The type, a literal, the type in PostgreSQL, and the value there.
@@ -197,7 +197,7 @@ def accounts(source: Spot, rows: int) -> None:
     source.ask(f"INSERT INTO account VALUES {', '.join(f'({n}, 100)' for n in range(1, rows + 1))}")
 
 
-def test_all_slices_are_of_one_instant(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_all_slices_are_of_one_instant(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     """Somebody moves amounts between rows all the time; what arrives adds up."""
     source, target = ends
     accounts(source, 300)
@@ -230,7 +230,7 @@ def test_all_slices_are_of_one_instant(ends: tuple[Spot, Spot], oracle: Oracle) 
     assert source.ask("SELECT count(*) FROM account WHERE amount <> 100")[0][0] > 0
 
 
-def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     accounts(source, 100)
     oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 0, "", 1, 3)
@@ -247,7 +247,7 @@ def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle:
     assert len({receipt.instant for receipt in outcome.receipts if receipt.slice}) == 1
 
 
-def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     accounts(source, 100)
     oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 1555, "snapshot too old", 1, 3)
@@ -278,7 +278,7 @@ def test_a_part_of_a_table_and_a_query(ends: tuple[Spot, Spot], tmp_path: Path, 
     assert other.ask("SELECT min(double_id), max(text), count(*) FROM doubled") == [(82, "50", 10)]
 
 
-def test_long_values_come_in_one_round_trip_a_batch(tmp_path: Path, servers: Servers, oracle: Oracle) -> None:
+def test_long_values_come_in_one_round_trip_a_batch(tmp_path: Path, servers: Servers, oracle: Accounts) -> None:
     """Ten times as many rows take no more trips."""
 
     def trips(count: int) -> int:
@@ -299,11 +299,11 @@ def test_long_values_come_in_one_round_trip_a_batch(tmp_path: Path, servers: Ser
     assert abs(trips(40) - trips(4)) < 8
 
 
-def test_what_an_account_lacks(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_what_an_account_lacks(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     accounts(source, 3)
     user = source.url.partition("://")[2].partition(":")[0]
-    with oracle.connect("ADMIN") as connection, connection.cursor() as cursor:
+    with oracle.connect(oracle.administrator) as connection, connection.cursor() as cursor:
         cursor.execute(f'CREATE USER reader_{user} IDENTIFIED BY "{oracle.password}"')
     reader = Spot("oracle", oracle.url(f"reader_{user}".upper()), source.ask)
     request, secrets = requested(reader, target, choices=(Choice(f"{user}.ACCOUNT"),))
@@ -315,7 +315,7 @@ def test_what_an_account_lacks(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
     ]  # fmt: skip
 
 
-def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v BFILE)")
     assert "bfile" in refusal(source, target)
@@ -331,7 +331,7 @@ def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Oracle) -> Non
         wire.plan(*requested(target, source))
 
 
-def test_undo_that_is_kept_too_shortly(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_undo_that_is_kept_too_shortly(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     accounts(source, 3)
     source.ask("BEGIN DBMS_STATS.SET_TABLE_STATS(USER, 'ACCOUNT', numrows => 90000000); END;")

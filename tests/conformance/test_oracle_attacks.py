@@ -21,7 +21,7 @@ from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.place import Address, parse, resolve
 from ropeway.transfer.plan import Cut, Slice
 from ropeway.transfer.request import Choice
-from servers.oracle.process import Oracle
+from servers.oracle.process import Accounts
 from spots import Servers, Spot, spot
 
 
@@ -191,7 +191,7 @@ def schema(place: Spot) -> str:
     return place.url.partition("://")[2].partition(":")[0]
 
 
-def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
     oracle.tell("police", schema(source), "T", "ONLY_MINE")
@@ -208,7 +208,7 @@ def test_a_session_sees_archived_rows_and_counts_years_from_christ(ends: tuple[S
     session.close()
 
 
-def test_the_version_takes_no_view_of_later_servers(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_the_version_takes_no_view_of_later_servers(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     """PRODUCT_COMPONENT_VERSION has no VERSION_FULL before 18c."""
     source, target = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
@@ -216,12 +216,12 @@ def test_the_version_takes_no_view_of_later_servers(ends: tuple[Spot, Spot], ora
     moved(source, target)
 
 
-def test_a_role_grants_too(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_a_role_grants_too(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
     owner = schema(source)
     reader = f"BY_ROLE_{owner}"
-    with oracle.connect("ADMIN") as connection, connection.cursor() as cursor:
+    with oracle.connect(oracle.administrator) as connection, connection.cursor() as cursor:
         cursor.execute(f'CREATE USER {reader} IDENTIFIED BY "{oracle.password}"')
         cursor.execute(f"GRANT SELECT, FLASHBACK ON {owner}.T TO READERS")
     oracle.tell("enrol", reader, "READERS")
@@ -232,7 +232,7 @@ def test_a_role_grants_too(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
     ]
 
 
-def test_a_resumed_query_goes_back_once_more(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_a_resumed_query_goes_back_once_more(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     """A session that is set back already is not set back again: ORA-08184."""
     source, _ = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
@@ -252,7 +252,7 @@ def test_a_resumed_query_goes_back_once_more(ends: tuple[Spot, Spot], oracle: Or
         assert again.instant == now
 
 
-def test_a_query_without_the_package_says_what_to_grant(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+def test_a_query_without_the_package_says_what_to_grant(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
     oracle.tell("trouble", "ENABLE_AT_SYSTEM", 6550, "PLS-00201: identifier must be declared", 1, 0)
