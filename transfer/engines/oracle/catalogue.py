@@ -11,7 +11,7 @@ import oracledb
 
 from ...engine import Row, Session
 from ...errors import RequestError
-from ...schema.catalogue import Check, Column, ForeignKey, Further, Index, Numbers, Relation, Table, View
+from ...schema.catalogue import Check, Column, ForeignKey, Further, Index, Listed, Numbers, Relation, Table, View
 from ...schema.sql import text_literal
 from .session import OracleSession, qualified, said
 
@@ -181,13 +181,13 @@ def _table(
     )  # fmt: skip
     checks = [one for one in constraints if one[3] == "C" and not _NOT_NULL.fullmatch(str(one[4] or ""))]
     foreign = [_foreign(one, keys) for one in constraints if one[3] == "R"]
-    left = (*_traits(row), *left, *_loose(constraints), *(f"foreign key {f.name} to a table that this account does "
+    behind = (*_traits(row), *left, *_loose(constraints), *(f"foreign key {f.name} to a table that this account does "
             "not see" for f in foreign if not f.referenced))  # fmt: skip
     return Table(
         keys.relation(owner, str(row[1])), fields, key=keys.columns(owner, key) if key else (),
         indexes=(*unique, *found), foreign_keys=tuple(one for one in foreign if one.referenced),
         checks=tuple(_check(one) for one in checks), comment=str(row[4] or ""),
-        rows=int(str(row[3])) if row[3] is not None else -1, kind=str(row[2]), left_out=left,
+        rows=int(str(row[3])) if row[3] is not None else -1, kind=str(row[2]), left_out=behind,
         key_name=key if key and primary[0][10] == "USER NAME" else "",
     )  # fmt: skip
 
@@ -275,8 +275,7 @@ def describe(session: OracleSession, query: str) -> Table:
     """The columns of a query. RequestError if it is refused."""
     with session.connection.cursor() as cursor:
         try:
-            cursor.parse(query)
-            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")
+            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")  # parse() would carry out DDL
         except oracledb.Error as error:
             raise RequestError(f"Oracle refuses the query: {said(error)}") from error
         columns = tuple(_of_query(one) for one in cursor.description)
@@ -319,7 +318,21 @@ def further(session: Session) -> Further:
             f"WHERE sequence_owner = {owner} AND sequence_name NOT LIKE 'ISEQ$$_%' ORDER BY 1"
         )
     )
-    return Further(views, numbers, home=home)
+    return Further(views, numbers, _listed(session, owner), home)
+
+
+def _listed(session: Session, owner: str) -> tuple[Listed, ...]:
+    """What is not read. A table of objects, or of XMLTYPE, is an object of which ALL_TABLES has no row."""
+    return tuple(
+        Listed("object table" if kind == "TABLE" else str(kind).lower(), Relation("", str(name)), "")
+        for kind, name in session.ask(
+            f"SELECT o.object_type, o.object_name FROM all_objects o WHERE o.owner = {owner} AND (o.object_type IN "
+            "('TRIGGER', 'PROCEDURE', 'FUNCTION', 'PACKAGE', 'TYPE', 'SYNONYM', 'MATERIALIZED VIEW', 'CLUSTER') "
+            "OR (o.object_type = 'TABLE' AND NOT EXISTS (SELECT 1 FROM all_tables t WHERE t.owner = o.owner "
+            f"AND t.table_name = o.object_name))) AND o.object_name {_KEPT} "
+            "AND o.object_name NOT LIKE 'BIN$%' AND o.object_name NOT LIKE 'SYS\\_PLSQL\\_%' ESCAPE '' ORDER BY 1, 2"
+        )
+    )
 
 
 def _named_columns(session: Session, owner: str) -> dict[str, tuple[str, ...]]:
