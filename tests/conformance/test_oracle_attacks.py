@@ -362,3 +362,14 @@ def test_a_batch_has_as_many_rows_as_fit_its_bytes(native: str, value: str, most
             batches = list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))
         assert sum(batch.num_rows for batch in batches) == 60
         assert max(batch.num_rows for batch in batches) <= most
+
+
+def test_a_refusal_to_measure_is_told_too(ends: tuple[Spot, Spot], oracle: Oracle) -> None:
+    """It comes before the first row, and was the driver's own error."""
+    source, target = ends
+    source.ask("CREATE TABLE measured (id NUMBER(9) PRIMARY KEY, v CLOB)")
+    (hop,) = wire.plan(*requested(source, target)).hops
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as opened:
+        oracle.tell("trouble", r"MAX\(.*MEASURED", 22924, "snapshot too old", 1, 0)
+        with pytest.raises(EngineError, match="keeps no undo of SCN"):
+            list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))

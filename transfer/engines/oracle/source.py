@@ -97,9 +97,9 @@ class OracleReader:
         requested = pa.schema(
             [*zip(names, [form.arrow for form in forms], strict=True), *((_flag(place), pa.int64()) for place in lobs)]
         )
-        size = self._rows(hop, part, batch_bytes)
         self._reading = True
         try:
+            size = self._rows(hop, part, batch_bytes)
             given = self.session.connection.fetch_df_batches(
                 self.select(hop, part), size=size, requested_schema=requested
             )
