@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ropeway.cli import wire
 from ropeway.transfer.engines import oracle as engine
 from ropeway.transfer.engines.oracle.session import PINS
 from ropeway.transfer.engines.oracle.source import Asked, OracleSource, _cast
-from ropeway.transfer.errors import DataError, EngineError
+from ropeway.transfer.errors import DataError, EngineError, RequestError, RopewayError
 from ropeway.transfer.place import Address, parse, resolve
 from ropeway.transfer.plan import Cut, Slice
 from ropeway.transfer.request import Choice
@@ -92,11 +92,59 @@ def test_a_date_that_python_has_not_is_told(ends: tuple[Spot, Spot], monkeypatch
     source.ask("INSERT INTO t VALUES (1, NULL)")
 
     def fetched(*_: Any, **__: Any) -> Iterator[Any]:
-        return (date(year, 1, 1) for year in (-4711,))
+        yield from ()
+        raise ValueError("year -4711 is out of range")
 
     monkeypatch.setattr("oracledb.Connection.fetch_df_batches", fetched)
     with pytest.raises(DataError, match="years 1 to 9999"):
         wire.run(*requested(source, target))
+
+
+def test_a_text_that_is_no_utf8_stops_the_run() -> None:
+    """A database keeps the bytes that a client sent under a wrong NLS_LANG, and the driver looks at none."""
+    octets = pa.array([b"a", b"a\xffb"])
+    for asked, wanted in ((pa.string(), pa.string()), (pa.large_string(), pa.string())):
+        kept = octets.cast(pa.large_binary()) if asked == pa.large_string() else octets
+        values = pa.Array.from_buffers(asked, 2, kept.buffers())
+        with pytest.raises(pa.ArrowInvalid, match="UTF8"):
+            _cast(values, Asked(asked, wanted))
+
+
+def test_the_remedy_of_a_refused_value_works(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, n NUMBER, d DATE, i INTERVAL DAY(9) TO SECOND(9))")
+    source.ask("INSERT INTO t VALUES (1, 1e30, DATE '2024-02-29', INTERVAL '1 00:00:00.123456789' DAY TO SECOND(9))")
+    with pytest.raises(DataError, match="I: text"):
+        wire.run(*requested(source, target))
+    target = replace(target, url=target.url.replace(".duckdb", "_2.duckdb"))
+    choice = Choice("T", types=(("N", "text"), ("D", "text"), ("I", "text")))
+    assert wire.run(*requested(source, target, choices=(choice,))).report
+
+
+def test_a_choice_that_is_not_carried_out_is_said(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
+    source = ends[0]
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v VARCHAR2(9))")
+    target = spot("postgresql", tmp_path, servers)
+    plan = wire.plan(*requested(source, target, policies=(("nul", "remove"),)))
+    assert any("policy nul=remove is not carried out" in one.message for one in plan.findings)
+
+
+def test_keys_of_all_sizes_are_cut_once(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (k NUMBER PRIMARY KEY, v NUMBER(9))")
+    keys = ["-1e30", "-12345678901234567890.5", "-1.5", "-0.001", "0", "0.0001", "0.5", "18446744073709551616", "1e37"]
+    for number, key in enumerate(keys):
+        source.ask(f"INSERT INTO t VALUES ({key}, {number})")
+    request, secrets = requested(source, target, slice_rows=2)
+    plan = wire.plan(request, secrets)
+    for key in ("-9e30", "-0.0011", "0.00009", "9e37"):
+        source.ask(f"INSERT INTO t VALUES ({key}, 99)")
+    outcome = wire.run(request, secrets)
+    assert len(plan.hops) == 1
+    assert outcome.report
+    assert outcome.report.equal
+    assert len({receipt.slice for receipt in outcome.receipts}) > 3
+    assert target.ask("SELECT count(*), count(DISTINCT k), sum(v) FROM t") == [(13, 13, 36 + 4 * 99)]
 
 
 # What belongs to a table
@@ -242,7 +290,8 @@ def test_a_resumed_query_goes_back_once_more(ends: tuple[Spot, Spot], oracle: Ac
     with closing(OracleSource(engine.ENGINE, addressed(source), [hop], "run", 2)) as first:
         old = first.instant
     source.ask("INSERT INTO t VALUES (2)")
-    with closing(OracleSource(engine.ENGINE, addressed(source), [hop], "run", 2)) as again:
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 2)) as again:
+        assert isinstance(again, OracleSource)
         assert [reader.count(hop) for reader in again.readers()] == [2, 2]
         assert again.return_to(old, [hop])
         assert (again.instant, [reader.count(hop) for reader in again.readers()]) == (old, [1, 1])
@@ -258,6 +307,40 @@ def test_a_query_without_the_package_says_what_to_grant(ends: tuple[Spot, Spot],
     oracle.tell("trouble", "ENABLE_AT_SYSTEM", 6550, "PLS-00201: identifier must be declared", 1, 0)
     with pytest.raises(EngineError, match="GRANT EXECUTE ON SYS"):
         wire.run(*requested(source, target, choices=(Choice(query="SELECT id FROM t", to="q"),)))
+
+
+def test_a_query_is_never_carried_out_as_ddl(ends: tuple[Spot, Spot], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Oracle carries out DDL when it is parsed, as the driver's manual says; so nothing of a user's is."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    parsed: list[str] = []
+    monkeypatch.setattr("oracledb.Cursor.parse", lambda _, sql: parsed.append(sql))
+    with pytest.raises(RequestError):
+        wire.plan(*requested(source, target, choices=(Choice(query="DROP TABLE t", to="q"),)))
+    assert not parsed
+    assert source.ask("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_lost_line_says_so_without_a_secret(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE lost (id NUMBER(9) PRIMARY KEY, v VARCHAR2(400))")
+    source.ask("INSERT INTO lost VALUES " + ", ".join(f"({n}, RPAD('x', 400, 'y'))" for n in range(500)))
+    oracle.tell("trouble", 'FROM "LOST" AS OF SCN', 0, "", 9, 0)
+    with pytest.raises(RopewayError) as caught:
+        wire.run(*requested(source, target))
+    assert "LOST" in str(caught.value)
+    assert "--resume" in str(caught.value)
+    assert oracle.password not in str(caught.value)
+
+
+def test_an_idle_reader_takes_a_cancel(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    (hop,) = wire.plan(*requested(source, target)).hops
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as opened:
+        (reader,) = opened.readers()
+        reader.cancel()
+        assert [reader.count(hop) for _ in range(3)] == [0, 0, 0]
 
 
 # Memory
@@ -279,3 +362,14 @@ def test_a_batch_has_as_many_rows_as_fit_its_bytes(native: str, value: str, most
             batches = list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))
         assert sum(batch.num_rows for batch in batches) == 60
         assert max(batch.num_rows for batch in batches) <= most
+
+
+def test_a_refusal_to_measure_is_told_too(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    """It comes before the first row, and was the driver's own error."""
+    source, target = ends
+    source.ask("CREATE TABLE measured (id NUMBER(9) PRIMARY KEY, v CLOB)")
+    (hop,) = wire.plan(*requested(source, target)).hops
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as opened:
+        oracle.tell("trouble", r"MAX\(.*MEASURED", 22924, "snapshot too old", 1, 0)
+        with pytest.raises(EngineError, match="keeps no undo of SCN"):
+            list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))

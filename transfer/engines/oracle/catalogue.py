@@ -275,8 +275,7 @@ def describe(session: OracleSession, query: str) -> Table:
     """The columns of a query. RequestError if it is refused."""
     with session.connection.cursor() as cursor:
         try:
-            cursor.parse(query)
-            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")
+            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")  # parse() would carry out DDL
         except oracledb.Error as error:
             raise RequestError(f"Oracle refuses the query: {said(error)}") from error
         columns = tuple(_of_query(one) for one in cursor.description)

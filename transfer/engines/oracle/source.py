@@ -88,6 +88,7 @@ class OracleReader:
         self._engine = engine
         self.session = OracleSession(address)
         self.scn = 0  # 0: whatever is there when a statement begins
+        self._reading = False
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         forms = [asked(column) for column in hop.columns]
@@ -96,8 +97,9 @@ class OracleReader:
         requested = pa.schema(
             [*zip(names, [form.arrow for form in forms], strict=True), *((_flag(place), pa.int64()) for place in lobs)]
         )
-        size = self._rows(hop, part, batch_bytes)
+        self._reading = True
         try:
+            size = self._rows(hop, part, batch_bytes)
             given = self.session.connection.fetch_df_batches(
                 self.select(hop, part), size=size, requested_schema=requested
             )
@@ -118,6 +120,8 @@ class OracleReader:
                 f"calendar: {error}", table=str(hop.reads),
                 remedy="Leave such rows out (where), or read a query that prints the column by TO_CHAR with SYYYY.",
             ) from error  # fmt: skip
+        finally:
+            self._reading = False
 
     def _told(self, error: oracledb.Error, hop: Hop) -> EngineError | DataError:
         if getattr(error.args[0], "full_code", "") == _NO_DECIMAL:
@@ -128,7 +132,10 @@ class OracleReader:
                 "'number, as text'.",
             )
         if getattr(error.args[0], "code", 0) not in _TOO_OLD:
-            return EngineError(f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads))
+            return EngineError(
+                f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads),
+                remedy="Slices with receipts stay: mend the cause and go on with --resume.",
+            )  # fmt: skip
         return EngineError(
             f"Oracle keeps no undo of SCN {self.scn} any more, at which {hop.reads} was read: {said(error)}",
             table=str(hop.reads),
@@ -179,8 +186,9 @@ class OracleReader:
         return int(str(self.ask(f"SELECT COUNT(*) FROM ({inner}) l")[0][0]))
 
     def cancel(self) -> None:
-        with suppress(oracledb.Error):
-            self.session.connection.cancel()
+        if self._reading:  # what is sent to an idle server stops the next statement
+            with suppress(oracledb.Error):
+                self.session.connection.cancel()
 
     def close(self) -> None:
         with suppress(oracledb.Error, OSError):
@@ -218,6 +226,8 @@ def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:
 def _cast(values: Any, form: Asked) -> Any:
     if pa.types.is_decimal128(form.wanted) and values.type == form.wanted:
         return values.cast(pa.decimal128(_USUAL, form.wanted.scale)).cast(form.wanted)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values.validate(full=True)  # the server sends what it has, be it UTF-8 or not
     if values.type == form.wanted:
         return values
     if pa.types.is_duration(form.wanted):

@@ -75,6 +75,7 @@ READS = (
     Read("number", _number, guard=_fits, when="with digits, up to 76"),
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
+    Read("text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="types: {column: text} says so"),
     Read("binary_float", fixed("float32")),
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
