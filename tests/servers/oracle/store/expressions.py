@@ -73,6 +73,7 @@ FUNCTIONS: dict[str, Kind | None] = {
     **dict.fromkeys(("NUMTOYMINTERVAL", "TO_YMINTERVAL"), Kind(INTERVAL_YM, 5, precision=9)),
     "NVL2": None, "DECODE": None,
 }  # fmt: skip
+_ARGUMENTS = 100  # of a function in SQLite, at most
 # Those of SQL that take no LOB, by how Oracle refuses one.
 _NO_LOB = {"STANDARD_HASH": 902, "RAWTOHEX": 932, "LENGTHB": 22998}
 _NUMBERED = ("COUNT", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE")  # SQLite's own, which count in its integers
@@ -222,8 +223,21 @@ def _negative(tree: exp.Neg, writing: Writing) -> Typed:
 
 def _reached(tree: exp.Binary, writing: Writing) -> Typed:
     word = _REACHED[type(tree)]
+    if isinstance(tree, exp.Add):
+        return _added([write(one, writing) for one in tree.flatten()])
     one, other = write(tree.this, writing), write(tree.expression, writing)
     return render.Typed(f"ora_{word}({one.sql}, {other.sql})", _reached_kind(word, one.kind, other.kind))
+
+
+def _added(parts: list[Typed]) -> Typed:
+    """All that is added up at once, from the left, for SQLite's parser does not go deep."""
+    kind = parts[0].kind
+    for part in parts[1:]:
+        kind = _reached_kind("add", kind, part.kind)
+    while len(parts) > 1:
+        first, parts = parts[:_ARGUMENTS], parts[_ARGUMENTS:]
+        parts.insert(0, render.Typed(f"ora_add({', '.join(part.sql for part in first)})", None))
+    return render.Typed(parts[0].sql, kind)
 
 
 def _reached_kind(word: str, one: Kind | None, other: Kind | None) -> Kind | None:
@@ -241,11 +255,14 @@ def _reached_kind(word: str, one: Kind | None, other: Kind | None) -> Kind | Non
 
 
 def _joined(tree: exp.DPipe, writing: Writing) -> Typed:
-    one, other = write(tree.this, writing), write(tree.expression, writing)
-    long = any(typed.kind and typed.kind.code == CLOB for typed in (one, other))
-    known = not long and one.kind is not None and other.kind is not None
-    name = "ora_joined_in_sql" if known else "ora_joined"
-    return render.Typed(f"{name}({one.sql}, {other.sql})", Kind(CLOB, 4000) if long else _TEXT)
+    """All texts that are joined at once: SQLite's parser does not go as deep as a row of many columns."""
+    parts = [write(one, writing) for one in tree.flatten()]
+    codes = [part.kind.code if part.kind else 0 for part in parts]
+    name = "ora_joined" if CLOB in codes or 0 in codes else "ora_joined_in_sql"
+    while len(parts) > 1:
+        groups = [parts[at : at + _ARGUMENTS] for at in range(0, len(parts), _ARGUMENTS)]
+        parts = [render.Typed(f"{name}({', '.join(part.sql for part in group)})", None) for group in groups]
+    return render.Typed(parts[0].sql, Kind(CLOB, 4000) if CLOB in codes else _TEXT)
 
 
 def _case(tree: exp.Case, writing: Writing) -> Typed:

@@ -29,17 +29,17 @@ for _name in ("to_nchar", "to_clob", "xml_text", "json_serialize", "to_lob"):
 
 
 @asking("joined", "concat")
-def _joined(session: Context, one: Stored, other: Stored) -> Stored:
-    return none((text_of(one, session.nls) or "") + (text_of(other, session.nls) or ""))
+def _joined(session: Context, *parts: Stored) -> Stored:
+    return none("".join(text_of(part, session.nls) or "" for part in parts))
 
 
 _MOST = 4000  # octets of a VARCHAR2 in SQL, with MAX_STRING_SIZE = STANDARD
 
 
 @asking("joined_in_sql")
-def _joined_in_sql(session: Context, one: Stored, other: Stored) -> Stored:
+def _joined_in_sql(session: Context, *parts: Stored) -> Stored:
     """Of texts that are no CLOBs."""
-    found = _joined(session, one, other)
+    found = _joined(session, *parts)
     if found is not None and len(str(found).encode()) > _MOST:
         raise Refused(1489, "result of string concatenation is too long")
     return found
