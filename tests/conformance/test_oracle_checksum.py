@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import oracledb
+import pyarrow.compute
 import pytest
 import sqlglot
 
@@ -229,7 +230,7 @@ def test_the_server_says_what_was_read_wrongly(pair: tuple[Spot, Spot], oracle: 
     filled(source, oracle, 50)
     right = reading._cast
     wrong = lambda values, form: right(values, form) if values.type != "string" else right(  # noqa: E731
-        reading.pc.replace_substring(values, "a", "b"), form)  # fmt: skip
+        pyarrow.compute.replace_substring(values, "a", "b"), form)  # fmt: skip
     monkeypatch.setattr(reading, "_cast", wrong)
     request, secrets = requested(source, target)
     outcome = wire.run(request, secrets)
@@ -308,7 +309,7 @@ def test_specimens(ends: tuple[Spot, Spot]) -> None:
         assert {form for form in forms if not engine.specimen(session, Canon(form))} == {"time", "uuid"}
         assert isinstance(session, OracleSession)
         assert session.means == Means(utf8=True, crypto=True)
-        session.means = replace(session.means, utf8=False)  # type: ignore[misc]
+        session.means = replace(session.means, utf8=False)
         assert engine.specimen(session, Canon("text")) == ""
         number, text = (('"N"', Canon("integer"), "number(9,0)"), ('"V"', Canon("text"), "varchar2(9 byte)"))
         hop = planned_relation("T")

@@ -224,9 +224,18 @@ def _negative(tree: exp.Neg, writing: Writing) -> Typed:
 def _reached(tree: exp.Binary, writing: Writing) -> Typed:
     word = _REACHED[type(tree)]
     if isinstance(tree, exp.Add):
-        return _added([write(one, writing) for one in tree.flatten()])
+        return _added([write(one, writing) for one in _chain(tree)])
     one, other = write(tree.this, writing), write(tree.expression, writing)
     return render.Typed(f"ora_{word}({one.sql}, {other.sql})", _reached_kind(word, one.kind, other.kind))
+
+
+def _chain(tree: exp.Binary) -> list[exp.Expression]:
+    """What one operator joins, from the left."""
+    found = []
+    while type(tree.this) is type(tree):
+        found.append(tree.expression)
+        tree = tree.this
+    return [tree.this, tree.expression, *reversed(found)]
 
 
 def _added(parts: list[Typed]) -> Typed:
@@ -256,7 +265,7 @@ def _reached_kind(word: str, one: Kind | None, other: Kind | None) -> Kind | Non
 
 def _joined(tree: exp.DPipe, writing: Writing) -> Typed:
     """All texts that are joined at once: SQLite's parser does not go as deep as a row of many columns."""
-    parts = [write(one, writing) for one in tree.flatten()]
+    parts = [write(one, writing) for one in _chain(tree)]
     codes = [part.kind.code if part.kind else 0 for part in parts]
     name = "ora_joined" if CLOB in codes or 0 in codes else "ora_joined_in_sql"
     while len(parts) > 1:

@@ -39,7 +39,7 @@ _MOST = 4000  # octets of a VARCHAR2 in SQL, with MAX_STRING_SIZE = STANDARD
 @asking("joined_in_sql")
 def _joined_in_sql(session: Context, *parts: Stored) -> Stored:
     """Of texts that are no CLOBs."""
-    found = _joined(session, *parts)
+    found: Stored = _joined(session, *parts)
     if found is not None and len(str(found).encode()) > _MOST:
         raise Refused(1489, "result of string concatenation is too long")
     return found
