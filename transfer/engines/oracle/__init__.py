@@ -24,9 +24,10 @@ from ...schema.sql import double_quoted, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
 from . import catalogue, further, rights
+from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
-from .session import OracleSession, qualified
-from .source import OracleSource
+from .session import Means, OracleSession, qualified
+from .source import OracleReader, OracleSource
 from .types import READS
 
 _NAME_BYTES = 128
@@ -196,17 +197,23 @@ class Oracle:
         self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
-        """None yet: what was read is compared with the target."""
-        del session, relation, columns, where, division
-        return ""
+        """At the SCN of a reader."""
+        on = session.at(relation) if isinstance(session, OracleReader) else qualified(relation)
+        means = _means(session)
+        try:
+            return checksum_sql(on, columns, where, division, utf8=means.utf8, crypto=means.crypto)
+        except RequestError:
+            return ""  # canon.py names the columns of which SQL makes no text
 
     def version(self, session: Session) -> str:
         assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
         return str(session.connection.version)
 
     def specimen(self, session: Asked, canon: Canon) -> str:
-        del session, canon
-        return ""
+        means = _means(session)
+        if canon.form not in SPECIMENS or (canon.form in ("text", "padded") and not means.utf8):
+            return ""
+        return checksum_sql(*specimen_table(canon), utf8=means.utf8)
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
@@ -251,6 +258,12 @@ class Oracle:
         if str(getattr(said, "full_code", "")) in _DRIVER_LOST or getattr(said, "isrecoverable", False):
             return "transient"
         return _CODES.get(int(getattr(said, "code", 0) or 0), "other")
+
+
+def _means(asked: Asked) -> Means:
+    session = asked.session if isinstance(asked, OracleReader) else asked
+    assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
+    return session.means
 
 
 def _target(_: object) -> NoReturn:

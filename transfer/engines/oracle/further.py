@@ -77,8 +77,8 @@ def _listed(session: Session, owner: str) -> Iterator[Listed]:
         yield Listed("synonym", Relation("", str(name)), f"for {of}.{table}")
     for kind, name in session.ask(
         f"SELECT o.object_type, o.object_name FROM all_objects o WHERE o.owner = {owner} "
-        "AND (o.object_type = 'CLUSTER' OR (o.object_type = 'TABLE' AND NOT EXISTS (SELECT 1 FROM all_tables t WHERE t.owner = o.owner "
-        "AND t.table_name = o.object_name))) AND o.object_name NOT LIKE 'BIN$%' ORDER BY 1, 2"
+        "AND (o.object_type = 'CLUSTER' OR (o.object_type = 'TABLE' AND NOT EXISTS (SELECT 1 FROM all_tables t "
+        "WHERE t.owner = o.owner AND t.table_name = o.object_name))) AND o.object_name NOT LIKE 'BIN$%' ORDER BY 1, 2"
     ):  # of a table of objects, or of XMLTYPE, ALL_TABLES has no row
         yield Listed("object table" if kind == "TABLE" else str(kind).lower(), Relation("", str(name)), "")
     for name, query in session.ask(f"SELECT mview_name, query FROM all_mviews WHERE owner = {owner} ORDER BY 1"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import oracledb
@@ -87,6 +89,14 @@ def said(error: BaseException) -> str:
     return re.sub(r" \(CONNECTION_ID=[^)]*\)", "", " ".join(lines))
 
 
+@dataclass(frozen=True)
+class Means:
+    """What decides how a checksum is computed: whether texts are in UTF-8, and whether DBMS_CRYPTO may be called."""
+
+    utf8: bool
+    crypto: bool
+
+
 class OracleSession:
     """A control connection. Each DDL commits by itself, and before it what was open."""
 
@@ -100,6 +110,13 @@ class OracleSession:
             cursor.prefetchrows = 1001
             cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
             return list(cursor.fetchall())
+
+    @cached_property
+    def means(self) -> Means:
+        """Octets count in AL32UTF8 alone: Oracle's UTF8 writes what lies above U+FFFF in six."""
+        charset = "SELECT value FROM nls_database_parameters WHERE parameter = 'NLS_CHARACTERSET'"
+        package = "SELECT 1 FROM all_objects WHERE owner = 'SYS' AND object_name = 'DBMS_CRYPTO'"
+        return Means(self.ask(charset) == [("AL32UTF8",)], bool(self.ask(package)))
 
     def execute(self, sql: str) -> int:
         with self.connection.cursor() as cursor:

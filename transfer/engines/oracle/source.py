@@ -16,6 +16,7 @@ from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
+from ...schema.catalogue import Relation
 from ...schema.sql import where_of
 from .session import OracleSession, qualified, said
 from .types import PRINTED
@@ -171,7 +172,11 @@ class OracleReader:
         """What is read, at the instant."""
         if hop.query:
             return f"({hop.query}) q"
-        return qualified(hop.reads) + (f" AS OF SCN {self.scn}" if self.scn else "")
+        return self.at(hop.reads)
+
+    def at(self, relation: Relation) -> str:
+        """A table's quoted name, at the instant."""
+        return qualified(relation) + (f" AS OF SCN {self.scn}" if self.scn else "")
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         raise EngineError("Oracle has no raw form.")

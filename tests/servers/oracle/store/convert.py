@@ -82,7 +82,7 @@ def _number(value: Stored, kind: Kind, where: str) -> bytes:
     digits = kind.precision - kind.scale
     with localcontext(prec=200):
         rounded = found.quantize(Decimal(1).scaleb(-kind.scale), rounding="ROUND_HALF_UP")
-    if abs(rounded) >= Decimal(10) ** digits:
+    if rounded.copy_abs() >= Decimal(10) ** digits:
         raise Refused(1438, f"value larger than specified precision allowed for this column {where}".rstrip())
     return values.number(rounded)
 

@@ -287,7 +287,8 @@ def _sequences(database: Database, session: Session) -> Iterator[tuple[Cell, ...
         yield (owner, name, one.least, one.most, one.step, "Y" if one.cycles else "N", "N", one.cache, one.next)
 
 
-_SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("SELECT", "V_$DATABASE", "VIEW"))
+_SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("EXECUTE", "DBMS_CRYPTO", "PACKAGE"),
+           ("SELECT", "V_$DATABASE", "VIEW"))  # fmt: skip
 
 
 def _objects(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
