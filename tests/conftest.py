@@ -13,10 +13,10 @@ import pytest
 from browser import Browser
 from parrot import absent_drivers
 from servers import Absent, Mariadb, Mysql, Postgresql
-from servers.oracle.process import Oracle
+from servers.oracle.process import Accounts, Oracle
 from spots import Servers
 
-AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Oracle, Browser)
+AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Accounts, Browser)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
@@ -84,8 +84,10 @@ def mysql(pytestconfig: pytest.Config) -> Iterator[Mysql]:
 
 
 @pytest.fixture(scope="session")
-def oracle(pytestconfig: pytest.Config) -> Iterator[Oracle]:
-    yield from serve(pytestconfig, "oracle", Oracle)
+def oracle(pytestconfig: pytest.Config) -> Iterator[Accounts]:
+    """The test server, or a real one by its administrator's URL (docs/testing.md)."""
+    url = os.environ.get("ROPEWAY_TEST_ORACLE_URL", "")
+    yield from serve(pytestconfig, "oracle", (lambda: Accounts(url)) if url else Oracle)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import duckdb
 import psycopg
 
 from servers import Mariadb, Postgresql
-from servers.oracle.process import Oracle
+from servers.oracle.process import Accounts
 
 Rows = list[tuple[Any, ...]]
 _numbers = itertools.count()
@@ -48,8 +48,8 @@ class Servers:
         return server
 
     @property
-    def oracle(self) -> Oracle:
-        server: Oracle = self._fixture("oracle")
+    def oracle(self) -> Accounts:
+        server: Accounts = self._fixture("oracle")
         return server
 
     def family(self, name: str) -> Mariadb:
@@ -97,7 +97,7 @@ def _postgresql(server: Postgresql) -> Spot:
     return Spot("postgresql", url, ask)
 
 
-def _oracle(server: Oracle) -> Spot:
+def _oracle(server: Accounts) -> Spot:
     url = server.database()
     user = url.partition("://")[2].partition(":")[0]
 

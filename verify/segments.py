@@ -39,7 +39,13 @@ def by_server(
     rows = session.ask(sql) if sql else []
     if not sql or any(int(str(row[-1])) for row in rows):
         return None
-    return {NULL if row[0] is None else str(row[0]): Sum.parse(server_sum(row[1:])) for row in rows}
+    return {_named(row[0], division): Sum.parse(server_sum(row[1:])) for row in rows}
+
+
+def _named(name: object, division: Division) -> str:
+    """A segment's name as a server gave it. Oracle's '' is NULL, and a SHA-256 never is."""
+    missing = NULL if division.step else ""
+    return missing if name is None else str(name)
 
 
 def by_client(

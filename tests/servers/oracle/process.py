@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import secrets
 import shutil
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import oracledb
+import pytest
+
+from ropeway.transfer.place import parse
 
 from ..processes import private_folder
 
@@ -18,44 +21,84 @@ _START_S, _ANSWER_S = 60, 60
 ADMINISTRATOR = "ADMIN"
 
 
-class Oracle:
-    """The server, as the others of the tests: `database()` is a new, empty schema and its URL."""
+# What an account needs to make what the tests make, and to be read from at one SCN.
+_GRANTS = (
+    "CREATE SESSION, CREATE TABLE, CREATE VIEW, CREATE SEQUENCE, CREATE TRIGGER, CREATE PROCEDURE, CREATE SYNONYM, "
+    "CREATE MATERIALIZED VIEW",
+    "EXECUTE ON SYS.DBMS_FLASHBACK",
+    "EXECUTE ON SYS.DBMS_CRYPTO",  # checksums of long rows
+)
+
+
+class Accounts:
+    """A server by its administrator's URL; `database()` is a new account, whose schema is empty, and its URL."""
 
     name = "oracle"
 
+    def __init__(self, administrator: str) -> None:
+        self._place, self._secret = parse(administrator)
+        self.password = f"p{secrets.token_hex(12)}"
+        self._made: list[str] = []
+        self._prefix = f"SPOT{secrets.token_hex(3).upper()}_"
+
+    @property
+    def administrator(self) -> str:
+        return self._place.username
+
+    def url(self, user: str) -> str:
+        return str(replace(self._place, username=user, password=self.password))
+
+    def database(self) -> str:
+        user = f"{self._prefix}{len(self._made)}"
+        with self.connect(self.administrator) as connection, connection.cursor() as cursor:
+            cursor.execute(f'CREATE USER {user} IDENTIFIED BY "{self.password}" QUOTA UNLIMITED ON users')
+            self._made.append(user)
+            for grant in _GRANTS:
+                cursor.execute(f"GRANT {grant} TO {user}")
+        return self.url(user)
+
+    def connect(self, user: str) -> oracledb.Connection:
+        password = self._secret if user == self.administrator else self.password
+        where: dict[str, Any] = {
+            "host": self._place.host,
+            "port": self._place.port,
+            "service_name": self._place.database,
+        }
+        return oracledb.connect(user=user, password=password, **where)
+
+    def tell(self, what: str, *given: Any) -> Any:
+        """A real server does nothing on request."""
+        del given
+        pytest.skip(f"only the test server can be told: {what}")
+
+    def close(self) -> None:
+        """Drop what was made."""
+        with self.connect(self.administrator) as connection, connection.cursor() as cursor:
+            for user in self._made:
+                cursor.execute(f"DROP USER {user} CASCADE")
+
+
+class Oracle(Accounts):
+    """The test server, as the others of the tests."""
+
     def __init__(self) -> None:
         self.folder = private_folder(self.name)
-        self.password = secrets.token_hex(12)
-        self._numbers = itertools.count(1)
+        secret = secrets.token_hex(12)
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.folder, self.password), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, self.folder, secret), daemon=True)
         self._process.start()
         theirs.close()
         if not self._pipe.poll(_START_S):
             self.close()
             raise RuntimeError("the Oracle test server did not start")
         self.port: int = self._pipe.recv()
+        super().__init__(f"oracle://{ADMINISTRATOR}:{secret}@127.0.0.1:{self.port}/TEST")
 
     @property
     def pid(self) -> int:
         assert self._process.pid is not None
         return self._process.pid
-
-    def url(self, user: str) -> str:
-        return f"oracle://{user}:{self.password}@127.0.0.1:{self.port}/TEST"
-
-    def database(self) -> str:
-        """A URL of a fresh account, whose schema is empty and whose password is that of all."""
-        user = f"SPOT{next(self._numbers)}"
-        with self.connect(ADMINISTRATOR) as connection, connection.cursor() as cursor:
-            cursor.execute(f'CREATE USER {user} IDENTIFIED BY "{self.password}"')
-            cursor.execute(f"GRANT ALL TO {user}")
-        return self.url(user)
-
-    def connect(self, user: str) -> oracledb.Connection:
-        where: dict[str, Any] = {"host": "127.0.0.1", "port": self.port, "service_name": "TEST"}
-        return oracledb.connect(user=user, password=self.password, **where)
 
     def tell(self, what: str, *given: Any) -> Any:
         """Call `database.what(...)` or, with an argument, set `conduct.what`, in the server; its answer."""
@@ -78,9 +121,10 @@ class Oracle:
 def _serve(pipe: Connection, folder: Path, password: str) -> None:
     """The other process."""
     from .store import Database
-    from .wire import Conduct, serve
+    from .wire import Conduct, encoded, serve
 
     database, conduct = Database(folder, {ADMINISTRATOR: password}), Conduct()
+    database.encode = encoded
     served = serve(database, conduct)
     pipe.send(served.port)
     while True:

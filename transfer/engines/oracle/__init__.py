@@ -23,13 +23,15 @@ from ...schema.correction import Correction
 from ...schema.sql import double_quoted, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
-from . import catalogue, rights
+from . import catalogue, further, rights
+from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
-from .session import OracleSession, qualified
-from .source import OracleSource
+from .session import Means, OracleSession, qualified
+from .source import OracleReader, OracleSource
 from .types import READS
 
 _NAME_BYTES = 128
+_DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
 # https://docs.oracle.com/error-help/db/ has a page for each; DPY- numbers are the driver's own.
 _CODES: dict[int, Failure] = {
     **dict.fromkeys((28, 60, 1012, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"),
@@ -77,7 +79,7 @@ class Oracle:
     def words(self, session: Session | None) -> Wording:
         del session
         return Wording(
-            "oracle", comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
+            _DIALECT, comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
             always=True,
             calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})",
                    "instant": "SYSTIMESTAMP({digits})"},
@@ -113,10 +115,10 @@ class Oracle:
         return OracleSession(address)
 
     def tables(self, session: Session, schema: str = "") -> list[Table]:
-        return catalogue.tables(session, schema)
+        return further.numbered(session, catalogue.tables(session, schema), schema)
 
     def further(self, session: Session) -> Further:
-        return catalogue.further(session)
+        return further.further(session)
 
     def describe(self, session: Session, query: str) -> Table:
         assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
@@ -195,16 +197,23 @@ class Oracle:
         self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
-        """None yet: what was read is compared with the target."""
-        del session, relation, columns, where, division
-        return ""
+        """At the SCN of a reader."""
+        on = session.at(relation) if isinstance(session, OracleReader) else qualified(relation)
+        means = _means(session)
+        try:
+            return checksum_sql(on, columns, where, division, utf8=means.utf8, crypto=means.crypto)
+        except RequestError:
+            return ""  # canon.py names the columns of which SQL makes no text
 
     def version(self, session: Session) -> str:
-        return str(session.ask("SELECT MAX(version_full) FROM product_component_version")[0][0])
+        assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
+        return str(session.connection.version)
 
     def specimen(self, session: Asked, canon: Canon) -> str:
-        del session, canon
-        return ""
+        means = _means(session)
+        if canon.form not in SPECIMENS or (canon.form in ("text", "padded") and not means.utf8):
+            return ""
+        return checksum_sql(*specimen_table(canon), utf8=means.utf8)
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
@@ -213,8 +222,8 @@ class Oracle:
         return rights.to_read(session, [table.name for table in tables if table.kind != "query"], consistency)
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
-        del session, tables
-        return []
+        named = [table.name for table in tables if table.kind != "query"]
+        return [*rights.hidden(session, named), *rights.undo(session, tables)]
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
@@ -249,6 +258,12 @@ class Oracle:
         if str(getattr(said, "full_code", "")) in _DRIVER_LOST or getattr(said, "isrecoverable", False):
             return "transient"
         return _CODES.get(int(getattr(said, "code", 0) or 0), "other")
+
+
+def _means(asked: Asked) -> Means:
+    session = asked.session if isinstance(asked, OracleReader) else asked
+    assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
+    return session.means
 
 
 def _target(_: object) -> NoReturn:

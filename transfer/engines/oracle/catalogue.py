@@ -11,13 +11,14 @@ import oracledb
 
 from ...engine import Row, Session
 from ...errors import RequestError
-from ...schema.catalogue import Check, Column, ForeignKey, Further, Index, Numbers, Relation, Table, View
+from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
 from .session import OracleSession, qualified, said
 
 OWN = "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
 USERS = "(SELECT username FROM all_users WHERE oracle_maintained = 'N')"
 _NOT_NULL = re.compile(r'\s*"(?:[^"]|"")+"\s+IS\s+NOT\s+NULL\s*', re.IGNORECASE)
+_A_NAME = re.compile(r'\s*"(?:[^"]|"")+"\s*')
 _KEPT = "NOT LIKE 'ROPEWAY\\_%' ESCAPE '\\'"
 Name = tuple[str, str]  # owner and table, or owner and constraint
 
@@ -28,14 +29,17 @@ def tables(session: Session, schema: str) -> list[Table]:
     where = f"= {text_literal(schema)}" if schema else f"IN {USERS}"
     columns = _grouped(session.ask(
         "SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, "
-        "c.data_precision, c.data_scale, c.nullable, c.data_default, c.virtual_column, c.identity_column, m.comments "
+        "c.data_precision, c.data_scale, c.nullable, c.data_default, c.virtual_column, c.hidden_column, m.comments, "
+        "c.default_on_null "
         "FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name "
         f"AND m.column_name = c.column_name WHERE c.owner {where} AND c.table_name {_KEPT} "
-        "AND c.hidden_column = 'NO' ORDER BY c.owner, c.table_name, c.column_id"
+        "AND (c.user_generated = 'YES' OR c.column_name = 'ORA_ARCHIVE_STATE') "
+        "ORDER BY c.owner, c.table_name, c.column_id, c.column_name"
     ))  # fmt: skip
     constraints = _grouped(session.ask(
-        "SELECT owner, table_name, constraint_name, constraint_type, search_condition_vc, r_owner, r_constraint_name, "
-        f"delete_rule, status, validated, generated, deferrable FROM all_constraints WHERE owner {where} "
+        "SELECT owner, table_name, constraint_name, constraint_type, search_condition, r_owner, r_constraint_name, "
+        "delete_rule, status, validated, generated, deferrable, deferred, index_name FROM all_constraints "
+        f"WHERE owner {where} "
         f"AND table_name {_KEPT} AND constraint_type IN ('P', 'U', 'R', 'C') ORDER BY 1, 2, 3"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
@@ -47,7 +51,7 @@ def tables(session: Session, schema: str) -> list[Table]:
     ))  # fmt: skip
     identities = {(str(r[0]), str(r[1]), str(r[2])): r for r in session.ask(
         "SELECT i.owner, i.table_name, i.column_name, i.generation_type, s.increment_by, s.last_number "
-        "FROM all_tab_identity_cols i JOIN all_sequences s ON s.sequence_owner = i.owner "
+        "FROM all_tab_identity_cols i LEFT JOIN all_sequences s ON s.sequence_owner = i.owner "
         f"AND s.sequence_name = i.sequence_name WHERE i.owner {where}"
     )}  # fmt: skip
     keys = Keys("" if schema else home, _keyed(session, where))
@@ -61,12 +65,15 @@ def tables(session: Session, schema: str) -> list[Table]:
 
 
 def _relations(session: Session, where: str) -> list[Row]:
-    """Owner, name, kind, rows, comment."""
+    """Owner, name, kind, rows, comment; whether temporary, partitioned, external."""
     return session.ask(
-        "SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments FROM all_tables t LEFT JOIN all_tab_comments m "
+        "SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external "
+        "FROM all_tables t LEFT JOIN all_tab_comments m "
         f"ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner {where} AND t.table_name {_KEPT} "
         "AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' "
-        "UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments FROM all_views v LEFT JOIN all_tab_comments m "
+        "AND (t.iot_type IS NULL OR t.iot_type = 'IOT') "  # an overflow can be read through its table only
+        "UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO' "
+        "FROM all_views v LEFT JOIN all_tab_comments m "
         f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner {where} AND v.view_name {_KEPT} "
         "ORDER BY 1, 2"
     )
@@ -110,13 +117,16 @@ def _keyed(session: Session, where: str) -> dict[Name, tuple[str, tuple[str, ...
 
 def _column(row: Row, identity: Row | None) -> Column:
     default = str(row[10]).strip() if row[10] is not None else ""
-    virtual, step = row[11] == "YES", int(str(identity[4])) if identity else 1
+    virtual, words = row[11] == "YES", (("INVISIBLE", row[12]), ("DEFAULT ON NULL", row[14]))
+    counted = identity is not None and identity[4] is not None  # others' sequences are not seen by all
+    step = int(str(identity[4])) if identity and counted else 1
     return Column(
         str(row[2]), native(row[3:9]), row[9] == "Y", comment=str(row[13] or ""),
         default="" if virtual or identity or default.upper() == "NULL" else default,
         generated=default if virtual else "", virtual=virtual,
         identity=identity is not None, always=identity is not None and identity[3] == "ALWAYS", step=step,
-        last=int(str(identity[5])) - step if identity else 0,  # what is cached counts as given
+        last=int(str(identity[5])) - step if identity and counted else 0,  # what is cached counts as given
+        words=tuple(word for word, said in words if said == "YES"),
     )  # fmt: skip
 
 
@@ -161,53 +171,89 @@ def _table(
     keys: Keys, row: Row, fields: tuple[Column, ...], constraints: Sequence[Row], indexes: Sequence[Row]
 ) -> Table:
     owner = str(row[0])
-    primary = [one for one in constraints if one[3] == "P"]
+    firm = [one for one in constraints if str(one[3]) in "PU" and _is_firm(one)]
+    primary = [one for one in firm if one[3] == "P"]
     key = str(primary[0][2]) if primary else ""
-    unique = {str(one[2]) for one in constraints if one[3] == "U"}
-    found, left = _indexes(indexes, key, unique)
+    found, left = _indexes(indexes, {(str(one[13]), keys.columns(owner, str(one[2]))) for one in firm})
+    unique = tuple(
+        Index(str(one[2]), keys.columns(owner, str(one[2])), unique=True, constraint=True)
+        for one in firm if one[3] == "U"
+    )  # fmt: skip
     checks = [one for one in constraints if one[3] == "C" and not _NOT_NULL.fullmatch(str(one[4] or ""))]
+    foreign = [_foreign(one, keys) for one in constraints if one[3] == "R"]
+    unseen = [f"foreign key {one.name} to a table that is not seen" for one in foreign if not one.referenced]
+    lost = (*_traits(row), *left, *_loose(constraints), *unseen)
     return Table(
-        keys.relation(owner, str(row[1])), fields, key=keys.columns(owner, key) if key else (), indexes=found,
-        foreign_keys=tuple(_foreign(one, keys) for one in constraints if one[3] == "R"),
+        keys.relation(owner, str(row[1])), fields, key=keys.columns(owner, key) if key else (),
+        indexes=(*unique, *found), foreign_keys=tuple(one for one in foreign if one.referenced),
         checks=tuple(_check(one) for one in checks), comment=str(row[4] or ""),
-        rows=int(str(row[3])) if row[3] is not None else -1, kind=str(row[2]), left_out=left,
+        rows=int(str(row[3])) if row[3] is not None else -1, kind=str(row[2]), left_out=lost,
         key_name=key if key and primary[0][10] == "USER NAME" else "",
     )  # fmt: skip
 
 
+def _is_firm(row: Row) -> bool:
+    """Whether all rows hold to a constraint, so that its columns tell them apart."""
+    return row[8] == "ENABLED" and row[9] == "VALIDATED"
+
+
+def _traits(row: Row) -> list[str]:
+    said = ("that it is temporary, with rows of each session's own", "that it is partitioned", "that it is external")
+    return [word for word, has in zip(said, row[5:8], strict=True) if has in ("Y", "YES")]
+
+
+def _loose(constraints: Sequence[Row]) -> list[str]:
+    """What is not as firm in the source as its like would be in the target, or checked at another time."""
+    kinds = {"P": "primary key", "U": "unique constraint"}
+    found = []
+    for row in constraints:
+        state = f"{row[8]} {row[9]}".lower()
+        if str(row[3]) in "PU" and not _is_firm(row):
+            found.append(f"{kinds[str(row[3])]} {row[2]}, which is {state}")
+        elif row[3] == "C" and not _is_firm(row) and _NOT_NULL.fullmatch(str(row[4] or "")):
+            found.append(f"check {row[2]}: {str(row[4]).strip()}, which is {state}")
+        elif row[3] != "R" and row[11] == "DEFERRABLE":
+            found.append(f"that {row[2]} is deferrable")
+    return found
+
+
+def _state(row: Row) -> str:
+    """In the words of others: rows that were there may break it, or any."""
+    return "" if _is_firm(row) else "NOT VALID" if row[8] == "ENABLED" else "NOT ENFORCED"
+
+
 def _check(row: Row) -> Check:
-    state = "" if row[8] == "ENABLED" and row[9] == "VALIDATED" else f"{row[8]} {row[9]}"
-    return Check(str(row[2]), str(row[4]), state)
+    return Check(str(row[2]), str(row[4]), _state(row))
 
 
 def _foreign(row: Row, keys: Keys) -> ForeignKey:
     references, referenced = keys.referred(str(row[5]), str(row[6]))
     action = str(row[7] or "").replace("NO ACTION", "")
-    options = "DEFERRABLE" if row[11] == "DEFERRABLE" else ""
-    state = "" if row[8] == "ENABLED" else str(row[8])
+    later = " INITIALLY DEFERRED" if row[12] == "DEFERRED" else ""
+    options = f"DEFERRABLE{later}" if row[11] == "DEFERRABLE" else ""
     columns = keys.columns(str(row[0]), str(row[2]))
-    return ForeignKey(str(row[2]), columns, references, referenced, action, options=options, state=state)
+    return ForeignKey(str(row[2]), columns, references, referenced, action, options=options, state=_state(row))
 
 
-def _indexes(rows: Sequence[Row], primary: str, unique: set[str]) -> tuple[tuple[Index, ...], tuple[str, ...]]:
-    """Indexes in key order; what they are made of where it is no column, in words."""
+def _indexes(rows: Sequence[Row], served: set[tuple[str, tuple[str, ...]]]) -> tuple[tuple[Index, ...], list[str]]:
+    """Indexes in key order but those that serve a key; what they are made of where it is no column, in words."""
     found, left = [], []
     for name, parts in _named(rows).items():
         kind = str(parts[0][4])
-        if name == primary:
+        if (name, tuple(str(part[5]) for part in parts)) in served:
             continue
         if "NORMAL" not in kind and "BITMAP" not in kind:
             left.append(f"index {name} ({kind.lower()})")
             continue
         down = tuple(_plain(str(part[7] or part[5])) for part in parts if part[6] == "DESC")
-        if any(part[7] is not None and part[6] != "DESC" for part in parts):
+        if any(part[7] is not None and not _A_NAME.fullmatch(str(part[7])) for part in parts):
             left.append(f"index {name} over {', '.join(str(part[7] or part[5]) for part in parts)}")
             continue
         if "BITMAP" in kind:
             left.append(f"that index {name} is a bitmap")
         columns = tuple(_plain(str(part[7])) if part[7] is not None else str(part[5]) for part in parts)
-        found.append(Index(name, columns, str(parts[0][3]) == "UNIQUE", name in unique, down))
-    return tuple(found), tuple(left)
+        found.append(Index(name, columns, str(parts[0][3]) == "UNIQUE", descending=down))
+    return tuple(found), left
 
 
 def _plain(expression: str) -> str:
@@ -229,8 +275,7 @@ def describe(session: OracleSession, query: str) -> Table:
     """The columns of a query. RequestError if it is refused."""
     with session.connection.cursor() as cursor:
         try:
-            cursor.parse(query)
-            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")
+            cursor.execute(f"SELECT * FROM ({query}) q WHERE 1 = 0")  # parse() would carry out DDL
         except oracledb.Error as error:
             raise RequestError(f"Oracle refuses the query: {said(error)}") from error
         columns = tuple(_of_query(one) for one in cursor.description)
@@ -251,24 +296,3 @@ def _of_query(one: oracledb.FetchInfo) -> Column:
     else:
         native = words.get(kind, kind).format(size=one.display_size, scale=one.scale)
     return Column(str(one.name), native, bool(one.null_ok))
-
-
-def further(session: Session) -> Further:
-    """Views and sequences of the session's own schema, and what is only listed."""
-    home = str(session.ask(f"SELECT {OWN} FROM dual")[0][0])
-    owner = text_literal(home)
-    views = tuple(
-        View(Relation("", str(name)), str(text).strip().removesuffix(";"), (), comment=str(comment or ""))
-        for name, text, comment in session.ask(
-            "SELECT v.view_name, v.text_vc, m.comments FROM all_views v LEFT JOIN all_tab_comments m "
-            f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner = {owner} ORDER BY 1"
-        )
-    )
-    numbers = tuple(
-        Numbers(Relation("", str(name)), int(str(last)), int(str(step)), int(str(low)), int(str(high)), cycle == "Y")
-        for name, last, step, low, high, cycle in session.ask(
-            "SELECT sequence_name, last_number, increment_by, min_value, max_value, cycle_flag FROM all_sequences "
-            f"WHERE sequence_owner = {owner} AND sequence_name NOT LIKE 'ISEQ$$_%' ORDER BY 1"
-        )
-    )
-    return Further(views, numbers, home=home)

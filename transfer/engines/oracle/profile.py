@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...engine import Session
 from ...plan import Finding
+from ...policies import KEEP, MEANT
 from ...rules import split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
@@ -34,12 +35,11 @@ def profile(
     session: Session, table: Table, where: str, policies: Mapping[str, str]
 ) -> tuple[dict[str, str], list[Finding]]:
     """The words of the columns whose declarations leave their reading open, and what was found in them."""
-    del policies  # Oracle holds no value that they are for but U+0000, which the target decides on
     asked = [question for column in table.columns for question in _questions(column)]
     source = f"({table.physical['query']}) q" if "query" in table.physical else qualified(table.name)
     clause = f" WHERE {where}" if where else ""
     decided: dict[str, str] = {}
-    findings: list[Finding] = []
+    findings = list(_unheeded(table, policies))
     for first in range(0, len(asked), _AT_ONCE):
         some = asked[first : first + _AT_ONCE]
         parts = ", ".join(part.format(c=double_quoted(q.column.name)) for q in some for part in q.parts)
@@ -51,6 +51,16 @@ def profile(
             if said:
                 findings.append(Finding("note", f"{table.name}.{question.column.name}", said, "profiled-type"))
     return decided, findings
+
+
+def _unheeded(table: Table, policies: Mapping[str, str]) -> Iterator[Finding]:
+    """Choices that somebody made and that no rule of this engine carries out yet."""
+    for policy in ("nul", "nan", "invalid_text"):
+        if policies[policy] not in (KEEP, "stop"):
+            said = f"policy {policy}={policies[policy]} is not carried out for Oracle: the first of "
+            said += f"{MEANT[policy]} stops the run, where the target cannot hold it"
+            remedy = "Leave such rows out by a where condition, or read a query that changes them."
+            yield Finding("warning", str(table.name), said, "not-profiled", remedy)
 
 
 def _questions(column: Column) -> Iterator[Question]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import oracledb
+
 from ...engine import Session
+from ...plan import Finding
 from ...rights import Right
-from ...schema.catalogue import Relation
+from ...schema.catalogue import Relation, Table
 from ...schema.sql import double_quoted, text_literal
 from .catalogue import OWN
 from .session import qualified
@@ -19,7 +22,8 @@ def to_read(session: Session, tables: Sequence[Relation], consistency: str) -> l
     granted = {
         (str(owner), str(name), str(privilege))
         for owner, name, privilege in session.ask(
-            "SELECT table_schema, table_name, privilege FROM all_tab_privs WHERE grantee IN (USER, 'PUBLIC')"
+            "SELECT table_schema, table_name, privilege FROM all_tab_privs WHERE grantee IN (USER, 'PUBLIC') "
+            "OR grantee IN (SELECT role FROM session_roles)"
         )
     }
     at_one_instant = consistency in ("run", "table")
@@ -31,7 +35,11 @@ def to_read(session: Session, tables: Sequence[Relation], consistency: str) -> l
             continue
         for word, anywhere in wanted:
             has = anywhere in held or bool({(owner, table.table, word), (owner, table.table, "READ")} & granted)
-            has = has if word == "SELECT" else anywhere in held or (owner, table.table, word) in granted
+            has = (
+                has or "READ ANY TABLE" in held
+                if word == "SELECT"
+                else anywhere in held or (owner, table.table, word) in granted
+            )
             grant = f"GRANT {word} ON {qualified(Relation(owner, table.table))} TO {double_quoted(str(user))};"
             rights.append(Right(str(table), f"{word} on {table}", grant, has))
     return rights
@@ -43,3 +51,41 @@ def _instant(session: Session, user: str) -> list[Right]:
     grant = f"GRANT EXECUTE ON SYS.DBMS_FLASHBACK TO {double_quoted(user)};"
     why = "it tells the SCN at which all tables are read"
     return [Right("source", "EXECUTE on SYS.DBMS_FLASHBACK (or SELECT on V_$DATABASE)", grant, bool(seen), why)]
+
+
+_PACE = 50_000  # rows/s that a run reads at the least: lineitem's go at 100,000 and more
+
+
+def undo(session: Session, tables: Sequence[Table]) -> list[Finding]:
+    """Whether undo is kept for as long as reading may take; nothing where this account may not ask."""
+    try:
+        rows = session.ask("SELECT value FROM v$parameter WHERE name = 'undo_retention'")
+    except oracledb.Error:
+        return []
+    kept, total = int(str(rows[0][0])), sum(max(table.rows, 0) for table in tables)
+    needed = total // _PACE
+    if needed <= kept:
+        return []
+    said = f"undo is kept for {kept:,} s, and reading {total:,} rows may take {needed:,} s"
+    why = "what changed cannot be read as it was (ORA-01555)"
+    remedy = f"ALTER SYSTEM SET UNDO_RETENTION = {needed * 2}; with an undo tablespace of that size."
+    return [Finding("warning", "source", f"{said}: {why}", "undo-retention", remedy)]
+
+
+def hidden(session: Session, tables: Sequence[Relation]) -> list[Finding]:
+    """Tables of which a policy may show this account a part: nothing else would say that rows are missing."""
+    rows = session.ask(
+        f"SELECT p.object_owner, p.object_name, p.policy_name, USER, {OWN} FROM all_policies p "
+        "WHERE p.enable = 'YES' AND p.sel = 'YES' AND NOT EXISTS (SELECT 1 FROM session_privs s "
+        "WHERE s.privilege = 'EXEMPT ACCESS POLICY') ORDER BY 1, 2, 3"
+    )
+    return [
+        Finding(
+            "blocker", str(table), f"policy {policy} applies to this account: rows that it hides would be missing in "
+            "the target", "hidden-rows",
+            f"Read as an account that it leaves alone: GRANT EXEMPT ACCESS POLICY TO {double_quoted(str(user))};",
+        )
+        for table in tables
+        for owner, name, policy, user, home in rows
+        if (owner, name) == (table.schema or home, table.table)
+    ]  # fmt: skip

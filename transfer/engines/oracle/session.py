@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import oracledb
@@ -11,15 +13,19 @@ from ...engine import Row
 from ...errors import EngineError, RequestError
 from ...place import Address, redact
 from ...schema.catalogue import Relation
-from ...schema.sql import double_quoted
+from ...schema.sql import double_quoted, text_literal
 
-# What a session prints and compares by must not depend on where it came from. Times with a zone are read in UTC.
-PINS = (
-    "ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,' NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' "
+# What a session prints and compares by must not depend on where it came from. Times with a zone are read in UTC, rows
+# that are archived (ROW ARCHIVAL) are rows.
+_PINS = (
+    "ALTER SESSION SET NLS_CALENDAR = GREGORIAN NLS_NUMERIC_CHARACTERS = '.,' "
+    "NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS' "
     "NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF9' "
     "NLS_TIMESTAMP_TZ_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF9 TZH:TZM' NLS_SORT = BINARY NLS_COMP = BINARY "
     "TIME_ZONE = '+00:00'",
+    "ALTER SESSION SET ROW ARCHIVAL VISIBILITY = ALL",
 )
+PINS = f"BEGIN {' '.join(f'EXECUTE IMMEDIATE {text_literal(pin)};' for pin in _PINS)} END;"  # in one round trip
 PORT = 1521
 _UNIT = 65_535  # bytes of a packet: the default of 8,192 costs a transfer 8 times as many
 _CONNECT_S = 10
@@ -47,8 +53,7 @@ def connect(address: Address) -> oracledb.Connection:
     try:
         connection = oracledb.connect(**given)
         with connection.cursor() as cursor:
-            for pin in PINS:
-                cursor.execute(pin)
+            cursor.execute(PINS)
     except (oracledb.Error, OSError) as error:
         raise EngineError(
             f"{address} refused: {redact(said(error), address)}",
@@ -84,6 +89,14 @@ def said(error: BaseException) -> str:
     return re.sub(r" \(CONNECTION_ID=[^)]*\)", "", " ".join(lines))
 
 
+@dataclass(frozen=True)
+class Means:
+    """What decides how a checksum is computed: whether texts are in UTF-8, and whether DBMS_CRYPTO may be called."""
+
+    utf8: bool
+    crypto: bool
+
+
 class OracleSession:
     """A control connection. Each DDL commits by itself, and before it what was open."""
 
@@ -97,6 +110,13 @@ class OracleSession:
             cursor.prefetchrows = 1001
             cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
             return list(cursor.fetchall())
+
+    @cached_property
+    def means(self) -> Means:
+        """Octets count in AL32UTF8 alone: Oracle's UTF8 writes what lies above U+FFFF in six."""
+        charset = "SELECT value FROM nls_database_parameters WHERE parameter = 'NLS_CHARACTERSET'"
+        package = "SELECT 1 FROM all_objects WHERE owner = 'SYS' AND object_name = 'DBMS_CRYPTO'"
+        return Means(self.ask(charset) == [("AL32UTF8",)], bool(self.ask(package)))
 
     def execute(self, sql: str) -> int:
         with self.connection.cursor() as cursor:

@@ -16,17 +16,24 @@ from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
+from ...schema.catalogue import Relation
 from ...schema.sql import where_of
 from .session import OracleSession, qualified, said
+from .types import PRINTED
 
 if TYPE_CHECKING:
     from . import Oracle
 
 _MOST_ROWS, _LEAST_ROWS = 50_000, 1
+_USUAL = 38  # digits of a decimal of 128 bits
 _WORD = 16  # bytes that a value of no declared length is reckoned with
 _LONG = ("clob", "nclob", "blob", "long", "long raw", "xmltype", "json")
-_TOO_OLD = 1555
-_FINE = 19 + 7  # characters of a moment with microseconds
+_LOBS = ("clob", "nclob", "blob")
+_MEASURED = (*_LOBS, "xmltype", "json")
+_LONGEST, _UNASKED = 32_767, 1 << 20  # bytes of an extended VARCHAR2; of a LONG, whose length cannot be asked
+_TOO_OLD = (1555, 8180, 22924)  # also of a LOB
+_NO_DECIMAL = "DPY-4042"
+_FINE = 19 + 7 + 1  # sign, characters of a moment with microseconds
 
 # The first that this account may ask.
 _SCNS = (
@@ -37,10 +44,11 @@ _SCNS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What the driver is asked for of a column, and what is made of it."""
+    """What the driver is asked for of a column, and what is made of it; `print` says that the server prints it."""
 
     arrow: pa.DataType
     wanted: pa.DataType
+    print: bool = False
 
 
 def asked(column: ColumnPlan) -> Asked:
@@ -49,6 +57,8 @@ def asked(column: ColumnPlan) -> Asked:
     native = split(column.declared or column.type.native).name
     if pa.types.is_integer(wanted):
         return Asked(pa.int64(), wanted)
+    if pa.types.is_decimal(wanted):
+        return _roomy(wanted)
     if pa.types.is_duration(wanted):
         return Asked(pa.decimal128(28, 3), wanted)
     if pa.types.is_timestamp(wanted):
@@ -60,6 +70,18 @@ def asked(column: ColumnPlan) -> Asked:
     return Asked(wanted, wanted)
 
 
+def _roomy(wanted: Any) -> Asked:
+    """The driver counts a number's digits, then adds zeros up to the scale, and an overflow wraps round unsaid.
+
+    So it is asked for a type that has room for the zeros too, and Arrow's own cast looks at the result.
+    """
+    if wanted.precision + wanted.scale <= _USUAL:
+        return Asked(wanted, wanted)
+    if wanted.precision <= _USUAL:
+        return Asked(pa.decimal256(wanted.precision, wanted.scale), wanted)
+    return Asked(pa.string(), wanted, print=True)
+
+
 class OracleReader:
     """One connection, which reads tables as of the source's SCN."""
 
@@ -67,28 +89,54 @@ class OracleReader:
         self._engine = engine
         self.session = OracleSession(address)
         self.scn = 0  # 0: whatever is there when a statement begins
+        self._reading = False
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         forms = [asked(column) for column in hop.columns]
         names = [column.target for column in hop.columns]
-        requested = pa.schema(list(zip(names, [form.arrow for form in forms], strict=True)))
-        size = self._rows(hop, part, batch_bytes)
+        lobs = [place for place, one in enumerate(hop.columns) if _name(one) in _LOBS]
+        requested = pa.schema(
+            [*zip(names, [form.arrow for form in forms], strict=True), *((_flag(place), pa.int64()) for place in lobs)]
+        )
+        self._reading = True
         try:
+            size = self._rows(hop, part, batch_bytes)
             given = self.session.connection.fetch_df_batches(
                 self.select(hop, part), size=size, requested_schema=requested
             )
             for frame in given:
                 table = pa.table(frame)
                 if table.num_rows:
-                    parts = zip(table.itercolumns(), forms, hop.columns, strict=True)
-                    columns = [_made(values.combine_chunks(), form, hop, one) for values, form, one in parts]
+                    given_columns = [values.combine_chunks() for values in table.itercolumns()]
+                    parts = zip(given_columns, forms, hop.columns, strict=False)
+                    columns = [_made(values, form, hop, one) for values, form, one in parts]
+                    for place, flags in zip(lobs, given_columns[len(names) :], strict=True):
+                        columns[place] = _not_null(columns[place], flags)
                     yield pa.RecordBatch.from_arrays(columns, names=names)
         except oracledb.Error as error:
             raise self._told(error, hop) from error
+        except ValueError as error:  # Python's dates, which the driver makes of Oracle's
+            raise DataError(
+                f"{hop.reads} holds a date or timestamp that is none of the years 1 to 9999 of the Gregorian "
+                f"calendar: {error}", table=str(hop.reads),
+                remedy="Leave such rows out (where), or read a query that prints the column by TO_CHAR with SYYYY.",
+            ) from error  # fmt: skip
+        finally:
+            self._reading = False
 
-    def _told(self, error: oracledb.Error, hop: Hop) -> EngineError:
-        if getattr(error.args[0], "code", 0) != _TOO_OLD:
-            return EngineError(f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads))
+    def _told(self, error: oracledb.Error, hop: Hop) -> EngineError | DataError:
+        if getattr(error.args[0], "full_code", "") == _NO_DECIMAL:
+            return DataError(
+                f"{hop.reads} holds a number that does not fit its planned decimal: {said(error)}",
+                table=str(hop.reads),
+                remedy="It came after planning, or the type was chosen: plan again, or give the column the type "
+                "'number, as text'.",
+            )
+        if getattr(error.args[0], "code", 0) not in _TOO_OLD:
+            return EngineError(
+                f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads),
+                remedy="Slices with receipts stay: mend the cause and go on with --resume.",
+            )  # fmt: skip
         return EngineError(
             f"Oracle keeps no undo of SCN {self.scn} any more, at which {hop.reads} was read: {said(error)}",
             table=str(hop.reads),
@@ -98,10 +146,11 @@ class OracleReader:
 
     def _rows(self, hop: Hop, part: Slice, batch_bytes: int) -> int:
         """Rows of a batch, which the driver counts by rows: long values are as long as the longest of the slice."""
-        width = sum(min(column.type.length or _WORD, 4000) for column in hop.columns)
-        long = [c for c in hop.columns if split(c.declared or c.type.native).name in ("clob", "nclob", "blob")]
-        if long and not hop.query:
-            lengths = " + ".join(f"NVL(DBMS_LOB.GETLENGTH({self._engine.quote(c.source)}), 0)" for c in long)
+        width = sum(min(column.type.length or _WORD, _LONGEST) for column in hop.columns)
+        width += sum(_UNASKED for column in hop.columns if _name(column) in ("long", "long raw"))
+        long = [c for c in hop.columns if _name(c) in _MEASURED]
+        if long:
+            lengths = " + ".join(f"NVL(DBMS_LOB.GETLENGTH({c.project}), 0)" for c in long)
             where = where_of(self._engine, hop, part)
             ((most,),) = self.ask(f"SELECT MAX({lengths}) FROM {self.relation(hop)}{where}")
             width += int(str(most or 0))
@@ -109,7 +158,13 @@ class OracleReader:
 
     def select(self, hop: Hop, part: Slice) -> str:
         quote = self._engine.quote
-        columns = ", ".join(f"{c.project} AS {quote(c.target)}" for c in hop.columns)
+        projected = [PRINTED.format(c=c.project) if asked(c).print else c.project for c in hop.columns]
+        parts = [f"{sql} AS {quote(c.target)}" for sql, c in zip(projected, hop.columns, strict=True)]
+        parts += [
+            f"CASE WHEN DBMS_LOB.GETLENGTH({one.project}) = 0 THEN 1 END AS {quote(_flag(place))}"
+            for place, one in enumerate(hop.columns) if _name(one) in _LOBS
+        ]  # fmt: skip
+        columns = ", ".join(parts)
         limit = f" FETCH FIRST {hop.limit} ROWS ONLY" if hop.limit else ""
         return f"SELECT {columns} FROM {self.relation(hop)}{where_of(self._engine, hop, part)}{limit}"
 
@@ -117,7 +172,11 @@ class OracleReader:
         """What is read, at the instant."""
         if hop.query:
             return f"({hop.query}) q"
-        return qualified(hop.reads) + (f" AS OF SCN {self.scn}" if self.scn else "")
+        return self.at(hop.reads)
+
+    def at(self, relation: Relation) -> str:
+        """A table's quoted name, at the instant."""
+        return qualified(relation) + (f" AS OF SCN {self.scn}" if self.scn else "")
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         raise EngineError("Oracle has no raw form.")
@@ -132,12 +191,29 @@ class OracleReader:
         return int(str(self.ask(f"SELECT COUNT(*) FROM ({inner}) l")[0][0]))
 
     def cancel(self) -> None:
-        with suppress(oracledb.Error):
-            self.session.connection.cancel()
+        if self._reading:  # what is sent to an idle server stops the next statement
+            with suppress(oracledb.Error):
+                self.session.connection.cancel()
 
     def close(self) -> None:
         with suppress(oracledb.Error, OSError):
             self.session.close()
+
+
+def _name(column: ColumnPlan) -> str:
+    return split(column.declared or column.type.native).name
+
+
+def _flag(place: int) -> str:
+    return f"EMPTY {place}"
+
+
+def _not_null(values: Any, flags: Any) -> Any:
+    """Inside a row an empty LOB comes as NULL; the flag beside it says that it is none."""
+    if flags.null_count == len(flags):
+        return values
+    empty = pa.scalar(b"" if pa.types.is_binary(values.type) else "", values.type)
+    return pc.if_else(pc.is_valid(flags), empty, values)
 
 
 def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:
@@ -153,6 +229,10 @@ def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:
 
 
 def _cast(values: Any, form: Asked) -> Any:
+    if pa.types.is_decimal128(form.wanted) and values.type == form.wanted:
+        return values.cast(pa.decimal128(_USUAL, form.wanted.scale)).cast(form.wanted)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values.validate(full=True)  # the server sends what it has, be it UTF-8 or not
     if values.type == form.wanted:
         return values
     if pa.types.is_duration(form.wanted):
@@ -165,13 +245,18 @@ def _cast(values: Any, form: Asked) -> Any:
 
 
 def _moments(values: Any, unit: str) -> Any:
-    """Printed moments with nine decimals. Arrow's nanoseconds end in 2262, so the last three are looked at apart."""
+    """Printed moments, a sign before the year, with nine decimals.
+
+    Arrow's nanoseconds end in 2262, so the last three are looked at apart.
+    """
+    if pc.any(pc.starts_with(values, "-")).as_py():
+        raise pa.ArrowInvalid("it is before the year 1")
     if unit == "ns":
-        return values.cast(pa.timestamp("ns"))
+        return pc.utf8_slice_codeunits(values, 1).cast(pa.timestamp("ns"))
     fine = pc.not_equal(pc.utf8_slice_codeunits(values, _FINE, _FINE + 3), pa.scalar("000"))
     if pc.any(fine).as_py():
         raise pa.ArrowInvalid("it has more than microseconds")
-    return pc.utf8_slice_codeunits(values, 0, _FINE).cast(pa.timestamp("us"))
+    return pc.utf8_slice_codeunits(values, 1, _FINE).cast(pa.timestamp("us"))
 
 
 class OracleSource:
@@ -182,6 +267,7 @@ class OracleSource:
     def __init__(self, engine: Oracle, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> None:
         self._address = address
         self._readers: list[OracleReader] = []
+        self._flashed = False
         try:
             for _ in range(count):
                 self._readers.append(OracleReader(engine, address))
@@ -191,6 +277,7 @@ class OracleSource:
             raise
 
     def _at(self, scn: int, consistency: str, hops: Sequence[Hop]) -> None:
+        self._scn = scn
         for reader in self._readers:
             reader.scn = scn
         self.instant = f"oracle SCN {scn}" if scn else f"oracle without an instant ({consistency})"
@@ -200,9 +287,18 @@ class OracleSource:
 
     def _flash_back(self, scn: int) -> None:
         """A query of the user's names tables that no AS OF can be put behind; so its session goes back as a whole."""
-        for reader in self._readers:
-            with reader.session.connection.cursor() as cursor:
-                cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+        try:
+            for reader in self._readers:
+                with reader.session.connection.cursor() as cursor:
+                    if self._flashed:
+                        cursor.callproc("DBMS_FLASHBACK.DISABLE")
+                    cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+        except oracledb.Error as error:
+            raise EngineError(
+                f"Oracle at {self._address} does not set the session of a query back to SCN {scn}: {said(error)}",
+                remedy="GRANT EXECUTE ON SYS.DBMS_FLASHBACK, which a query takes; or use --consistency none.",
+            ) from error
+        self._flashed = True
 
     def _now(self) -> int:
         refusals = []
@@ -221,13 +317,14 @@ class OracleSource:
         scn = instant.removeprefix("oracle SCN ")
         if not scn.isdigit():
             return False
+        now = self._scn
         try:
+            self._at(int(scn), "run", hops)
             for hop in hops:
-                if not hop.query:
-                    self._readers[0].ask(f"SELECT 1 FROM {qualified(hop.reads)} AS OF SCN {scn} WHERE ROWNUM <= 1")
-        except oracledb.Error:
+                self._readers[0].ask(f"SELECT 1 FROM {self._readers[0].relation(hop)} WHERE ROWNUM <= 1")
+        except (oracledb.Error, EngineError):
+            self._at(now, "run", hops)
             return False
-        self._at(int(scn), "run", hops)
         return True
 
     def readers(self) -> Sequence[OracleReader]:

@@ -16,11 +16,11 @@ from ...types import Fidelity, Type
 PRINTED = "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')"
 NANOSECONDS = "MOD(TO_NUMBER(TO_CHAR({c}, 'FF9')), 1000) <> 0"
 _MOST_DIGITS = 76  # of Arrow's widest decimal
-_FRACTION = "YYYY-MM-DD HH24:MI:SS.FF9"
-_UTC = "SYS_EXTRACT_UTC({c})"
+_FRACTION = "SYYYY-MM-DD HH24:MI:SS.FF9"
+UTC = "SYS_EXTRACT_UTC({c})"
 _PRINTED_MOMENT = f"TO_CHAR({{c}}, '{_FRACTION}')"
-_PRINTED_UTC = f"TO_CHAR({_UTC}, '{_FRACTION}')"
-_MICROSECONDS = (
+_PRINTED_UTC = f"TO_CHAR({UTC}, '{_FRACTION}')"
+MICROSECONDS = (
     "((EXTRACT(DAY FROM {c}) * 86400 + EXTRACT(HOUR FROM {c}) * 3600 + EXTRACT(MINUTE FROM {c}) * 60 "
     "+ EXTRACT(SECOND FROM {c})) * 1000000)"
 )
@@ -75,6 +75,7 @@ READS = (
     Read("number", _number, guard=_fits, when="with digits, up to 76"),
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
+    Read("text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="types: {column: text} says so"),
     Read("binary_float", fixed("float32")),
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
@@ -88,11 +89,11 @@ READS = (
     *(Read(f"timestamp with {word}", _moment("instant"), project, guard=guard, fidelity=fidelity, why=why, when=when)
       for word, fidelity, why in (("time zone", _NORMALISED, "the moment in UTC, without its offset"),
                                   ("local time zone", Fidelity.EXACT, "the moment in UTC"))
-      for project, guard, when in ((_UTC, _coarse, "up to microseconds"),
+      for project, guard, when in ((UTC, _coarse, "up to microseconds"),
                                    (_PRINTED_UTC, _any, "no value has more than microseconds"))),
     Read("timestamp with( local)? time zone, as nanoseconds", fixed("instant", digits=9), _PRINTED_UTC,
          fidelity=_NORMALISED, why="the moment in UTC, without its offset", when="some values have them"),
-    Read("interval day to second", fixed("duration"), _MICROSECONDS, fidelity=_NORMALISED, why="as microseconds"),
+    Read("interval day to second", fixed("duration"), MICROSECONDS, fidelity=_NORMALISED, why="as microseconds"),
     Read("interval year to month", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, why="as +02-03"),
     Read("rowid|urowid", fixed("text", length=18), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT),
     Read("xmltype", fixed("text"), "XMLSERIALIZE(CONTENT {c} AS CLOB)", fidelity=_AS_TEXT, why="as it is printed"),

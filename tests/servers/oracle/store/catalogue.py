@@ -26,6 +26,8 @@ class Shape:
     virtual: exp.Expression | None = None
     by_chars: bool = False
     comment: str = ""
+    invisible: bool = False
+    on_null: bool = False  # its default is put in for NULL too
 
     @property
     def column(self) -> Column:
@@ -46,6 +48,10 @@ class Constraint:
     on_delete: str = "NO ACTION"
     enabled: bool = True
     generated: bool = False
+    validated: bool = True
+    deferrable: bool = False
+    deferred: bool = False
+    index: str = ""  # that serves it, if it has another name
 
 
 @dataclass
@@ -111,6 +117,19 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+@dataclass
+class Source:
+    """What is kept as it was written and never run: a trigger, a routine, a synonym, a materialised view."""
+
+    owner: str
+    name: str
+    kind: str  # as the dictionary has it: TRIGGER, PROCEDURE, PACKAGE BODY, ...
+    text: str
+    on: tuple[str, str] = ("", "")  # the table of a trigger, what a synonym is for
+    type: str = ""  # of a trigger: BEFORE EACH ROW
+    event: str = ""
+
+
 class Catalogue:
     """All of it by owner and name. DDL commits in Oracle, so nothing here is ever rolled back."""
 
@@ -118,9 +137,12 @@ class Catalogue:
         self.tables: dict[tuple[str, str], Table] = {}
         self.views: dict[tuple[str, str], View] = {}
         self.sequences: dict[tuple[str, str], Sequence] = {}
+        self.sources: dict[tuple[str, str, str], Source] = {}  # by owner, kind and name
         self.users: dict[str, str] = {}  # with their passwords
         self.privileges: dict[str, set[str]] = {}  # of the whole system
         self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object
+        self.roles: list[tuple[str, str]] = []  # a user, and a role that it has
+        self.policies: list[tuple[str, str, str]] = []  # the owner, the table, and what hides rows of it
         self._last = 70_000
         self._lock = threading.Lock()
 

@@ -39,7 +39,7 @@ _LETTERS = {TIMESTAMP: b"T", TIMESTAMP_TZ: b"Z", TIMESTAMP_LTZ: b"L"}
 
 def converted(value: Stored, kind: Kind, nls: Nls, where: str = "") -> Stored:
     """`where` is the column for a message, "SCHEMA"."TABLE"."COLUMN"."""
-    if value is None or value == "":
+    if value is None or (value == "" and kind.code != CLOB):
         return None
     if kind.code in (VARCHAR, CHAR):
         return _text(value, kind, nls, where)
@@ -82,7 +82,7 @@ def _number(value: Stored, kind: Kind, where: str) -> bytes:
     digits = kind.precision - kind.scale
     with localcontext(prec=200):
         rounded = found.quantize(Decimal(1).scaleb(-kind.scale), rounding="ROUND_HALF_UP")
-    if abs(rounded) >= Decimal(10) ** digits:
+    if rounded.copy_abs() >= Decimal(10) ** digits:
         raise Refused(1438, f"value larger than specified precision allowed for this column {where}".rstrip())
     return values.number(rounded)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..spoken import Lost, Refused
+from ..spoken import Column, Encoded, Lost, Refused, Row
 from .catalogue import Catalogue
 from .dictionary import Dictionary
 from .session import Session, register
@@ -44,6 +45,8 @@ class Database:
         self.dictionary = Dictionary(self)
         self.troubles: list[Trouble] = []
         self.undo_retention = 900
+        self.encode: Callable[[Sequence[Column], Sequence[Row]], Encoded] | None = None
+        self.replayed: dict[tuple[str, int], list[Row | Encoded]] | None = None
         self._path = folder / "oracle.sqlite"
         self._scn = 1_000_000
         self._instants: dict[int, sqlite3.Connection] = {}
@@ -120,7 +123,18 @@ class Database:
         with self._guard:
             self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
 
+    def replay(self) -> None:
+        """From now on send what is read at an instant as it was sent before: then the server costs hardly anything."""
+        self.replayed = {}
+
     # Misbehaviour
+
+    def enrol(self, user: str, role: str) -> None:
+        self.catalogue.roles.append((user, role))
+
+    def police(self, owner: str, table: str, policy: str) -> None:
+        """Say of a policy that hides rows; it hides none here."""
+        self.catalogue.policies.append((owner, table, policy))
 
     def trouble(self, *given: object) -> None:
         """Add one, of these parts."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..spoken import Refused
 from . import indexes, types
-from .catalogue import Constraint, Sequence, Shape, Table, View, quoted
+from .catalogue import Constraint, Sequence, Shape, Source, Table, View, quoted
 from .parse import expression
 from .words import Words
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _ENDS = ("DEFAULT", "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "GENERATED", "AS", "CONSTRAINT",
          "ENABLE", "DISABLE", "VISIBLE", "INVISIBLE", "COLLATE")  # fmt: skip
+
+_STATES = ("ENABLE", "DISABLE", "VALIDATE", "NOVALIDATE", "RELY", "DEFERRABLE", "NOT DEFERRABLE", "INITIALLY DEFERRED",
+           "INITIALLY IMMEDIATE")  # fmt: skip
 
 
 def carry_out(session: Session, text: str) -> None:
@@ -52,6 +55,8 @@ def _create(session: Session, words: Words) -> None:
         return _create_sequence(session, words)
     if words.take("USER"):
         return _create_user(session, words)
+    if words.peek() in ("TRIGGER", "PROCEDURE", "FUNCTION", "PACKAGE", "SYNONYM", "MATERIALIZED"):
+        return _create_source(session, words)
     unique, bitmap = words.take("UNIQUE"), words.take("BITMAP")
     words.expect("INDEX")
     return indexes.create(session, words, unique=unique, bitmap=bitmap)
@@ -118,11 +123,14 @@ def _attribute(session: Session, table: Table, shape: Shape, words: Words) -> No
         on_null = words.take("ON", "NULL")
         shape.default_text = words.until(*_ENDS)
         shape.default = expression(shape.default_text)
+        shape.on_null = on_null
         shape.nullable = shape.nullable and not on_null
     elif words.take("NOT", "NULL"):
         _not_null(session, table, shape, "")
     elif words.take("NULL") or words.take("ENABLE") or words.take("VISIBLE"):
         pass
+    elif words.take("INVISIBLE"):
+        shape.invisible = True
     elif words.take("GENERATED", "ALWAYS", "AS", "IDENTITY"):
         _identity(session, table, shape, words, always=True)
     elif words.take("GENERATED", "BY", "DEFAULT"):
@@ -172,11 +180,25 @@ def constraint(session: Session, table: Table, words: Words, own: str = "") -> C
         made.condition = expression(f"CASE WHEN {made.text} THEN 1 END").args["ifs"][0].this
     else:
         _key(made, table, words, own)
-    for more in ("ENABLE", "VALIDATE", "NOVALIDATE", "DISABLE", "DEFERRABLE"):
-        made.enabled = made.enabled and not (words.take(more) and more == "DISABLE")
-    if words.take("USING", "INDEX") and words.peek() not in (",", ")", "", "ENABLE"):
-        words.inside() if words.peek() == "(" else words.qualified("")
+    _state(made, words)
+    if words.take("USING", "INDEX"):
+        if words.peek() == "(":
+            words.inside()
+        elif words.peek() not in (",", ")", "", "ENABLE"):
+            made.index = words.qualified("")[1]
+        _state(made, words)
+    if made.type == "P" and made.enabled:
+        for column in made.columns:
+            table.column(column).nullable = False
     return made
+
+
+def _state(made: Constraint, words: Words) -> None:
+    while word := next((one for one in _STATES if words.take(*one.split())), ""):
+        made.enabled = made.enabled and word != "DISABLE"
+        made.validated = made.validated and word not in ("DISABLE", "NOVALIDATE")
+        made.deferrable = made.deferrable or word == "DEFERRABLE"
+        made.deferred = made.deferred or word == "INITIALLY DEFERRED"
 
 
 def _key(made: Constraint, table: Table, words: Words, own: str) -> None:
@@ -190,9 +212,6 @@ def _key(made: Constraint, table: Table, words: Words, own: str) -> None:
             words.expect("FOREIGN", "KEY")
     if not own:
         made.columns = words.names()
-    if made.type == "P":
-        for name in made.columns:
-            table.column(name).nullable = False
     if made.type == "R":
         words.expect("REFERENCES")
         made.refers = words.qualified(table.owner)
@@ -241,6 +260,29 @@ def _sequence_options(made: Sequence, words: Words) -> None:
         else:
             made.cache = 0 if words.next() == "NOCACHE" else made.cache
     made.next = made.next if started else made.least if made.step > 0 else made.most
+
+
+def _create_source(session: Session, words: Words) -> None:
+    """Kept as text: nothing of it ever runs."""
+    kind = words.next()
+    kind += " VIEW" if words.take("VIEW") else " BODY" if words.take("BODY") else ""
+    owner, name = words.qualified(session.schema)
+    made = Source(owner, name, kind, words.rest())
+    if kind == "SYNONYM":
+        words.expect("FOR")
+        made.on = words.qualified(session.schema)
+    elif kind == "MATERIALIZED VIEW":
+        made.text = words.rest().partition("AS ")[2]
+    elif kind == "TRIGGER":
+        made.type = words.next()
+        made.event = words.until("ON").upper()
+        words.expect("ON")
+        made.on = words.qualified(session.schema)
+        made.type += " EACH ROW" if words.take("FOR", "EACH", "ROW") else " STATEMENT"
+        made.text = words.rest()
+    else:
+        made.text = f"{kind} {name} {words.rest()}"
+    session.catalogue.sources[owner, kind, name] = made
 
 
 def _create_user(session: Session, words: Words) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..spoken import CHAR, DATE, LONG, NUMBER, VARCHAR, Kind, Refused
 from . import values
-from .catalogue import Constraint, Index, Shape, Table, quoted
+from .catalogue import Constraint, Index, Shape, Source, Table, quoted
 from .render import Typed
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ _VIEWS: dict[str, str] = {
     ),
     "CONSTRAINTS": (
         "OWNER T, CONSTRAINT_NAME T, CONSTRAINT_TYPE T, TABLE_NAME T, SEARCH_CONDITION L, SEARCH_CONDITION_VC "
-        "V, R_OWNER T, R_CONSTRAINT_NAME T, DELETE_RULE T, STATUS T, DEFERRABLE T, VALIDATED T, GENERATED T, "
-        "INDEX_NAME T"
+        "V, R_OWNER T, R_CONSTRAINT_NAME T, DELETE_RULE T, STATUS T, DEFERRABLE T, DEFERRED T, VALIDATED T, "
+        "GENERATED T, INDEX_NAME T"
     ),
     "CONS_COLUMNS": "OWNER T, CONSTRAINT_NAME T, TABLE_NAME T, COLUMN_NAME T, POSITION N",
     "INDEXES": (
@@ -61,9 +61,14 @@ _VIEWS: dict[str, str] = {
     ),
     "OBJECTS": "OWNER T, OBJECT_NAME T, OBJECT_TYPE T, OBJECT_ID N, DATA_OBJECT_ID N, STATUS T",
     "USERS": "USERNAME T, ORACLE_MAINTAINED T",
+    "POLICIES": "OBJECT_OWNER T, OBJECT_NAME T, POLICY_NAME T, SEL T, ENABLE T",
     "MVIEWS": "OWNER T, MVIEW_NAME T, QUERY L",
     "SYNONYMS": "OWNER T, SYNONYM_NAME T, TABLE_OWNER T, TABLE_NAME T",
-    "TRIGGERS": ("OWNER T, TRIGGER_NAME T, TABLE_OWNER T, TABLE_NAME T, STATUS T, TRIGGERING_EVENT T, TRIGGER_BODY L"),
+    "TRIGGERS": (
+        "OWNER T, TRIGGER_NAME T, TRIGGER_TYPE T, TABLE_OWNER T, TABLE_NAME T, STATUS T, TRIGGERING_EVENT T, "
+        "TRIGGER_BODY L"
+    ),
+    "SOURCE": "OWNER T, NAME T, TYPE T, LINE N, TEXT V",
     "TAB_PRIVS": "GRANTEE T, TABLE_SCHEMA T, TABLE_NAME T, PRIVILEGE T, GRANTABLE T",
     "EXTENTS": (
         "OWNER T, SEGMENT_NAME T, PARTITION_NAME T, SEGMENT_TYPE T, RELATIVE_FNO N, BLOCK_ID N, BLOCKS N, BYTES N"
@@ -76,6 +81,7 @@ _SINGLE: dict[str, str] = {
     "PRODUCT_COMPONENT_VERSION": "PRODUCT T, VERSION T, VERSION_FULL T, STATUS T",
     "V$PARAMETER": "NAME T, VALUE T",
     "SESSION_PRIVS": "PRIVILEGE T",
+    "SESSION_ROLES": "ROLE T",
     "NLS_DATABASE_PARAMETERS": "PARAMETER T, VALUE T",
     "DUAL": "DUMMY T",
 }
@@ -164,8 +170,9 @@ def _tab_col(owner: str, name: str, place: int, one: Shape) -> tuple[Cell, ...]:
     return (
         owner, name, one.name, one.declared, "SYS" if one.declared == "XMLTYPE" else None, kind.size or 4000,
         kind.chars if texts else 0, ("C" if one.by_chars or kind.national else "B") if texts else None,
-        precision, scale, "Y" if one.nullable else "N", place, one.default_text, "NO",
-        "YES" if one.virtual is not None else "NO", "YES" if one.identity else "NO", "NO", "YES",
+        precision, scale, "Y" if one.nullable else "N", None if one.invisible else place, one.default_text,
+        "YES" if one.invisible else "NO", "YES" if one.virtual is not None else "NO", "YES" if one.identity else "NO",
+        "YES" if one.on_null else "NO", "YES",
         "USING_NLS_COMP" if texts else None,
     )  # fmt: skip
 
@@ -197,9 +204,10 @@ def _constraints(database: Database, session: Session) -> Iterator[tuple[Cell, .
             owner, key = _referred(database, one)
             yield (
                 table.owner, one.name, one.type, table.name, one.text, one.text, owner, key,
-                one.on_delete if one.type == "R" else None, "ENABLED" if one.enabled else "DISABLED", "NOT DEFERRABLE",
-                "VALIDATED" if one.enabled else "NOT VALIDATED", "GENERATED NAME" if one.generated else "USER NAME",
-                one.name if one.type in "PU" else None,
+                one.on_delete if one.type == "R" else None, "ENABLED" if one.enabled else "DISABLED",
+                "DEFERRABLE" if one.deferrable else "NOT DEFERRABLE", "DEFERRED" if one.deferred else "IMMEDIATE",
+                "VALIDATED" if one.validated else "NOT VALIDATED", "GENERATED NAME" if one.generated else "USER NAME",
+                (one.index or one.name) if one.type in "PU" and one.enabled else None,
             )  # fmt: skip
 
 
@@ -279,7 +287,8 @@ def _sequences(database: Database, session: Session) -> Iterator[tuple[Cell, ...
         yield (owner, name, one.least, one.most, one.step, "Y" if one.cycles else "N", "N", one.cache, one.next)
 
 
-_SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("SELECT", "V_$DATABASE", "VIEW"))
+_SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("EXECUTE", "DBMS_CRYPTO", "PACKAGE"),
+           ("SELECT", "V_$DATABASE", "VIEW"))  # fmt: skip
 
 
 def _objects(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
@@ -302,9 +311,33 @@ def _users(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
         yield name, "N"
 
 
-def _none(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
-    del database, session
-    yield from ()
+def _sources(database: Database, *kinds: str) -> list[Source]:
+    return sorted((one for one in database.catalogue.sources.values() if one.kind in kinds), key=lambda one: one.name)
+
+
+def _mviews(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "MATERIALIZED VIEW"):
+        yield one.owner, one.name, one.text
+
+
+def _synonyms(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "SYNONYM"):
+        yield one.owner, one.name, *one.on
+
+
+def _triggers(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "TRIGGER"):
+        yield one.owner, one.name, one.type, *one.on, "ENABLED", one.event, one.text
+
+
+def _source(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one in _sources(database, "PROCEDURE", "FUNCTION", "PACKAGE", "PACKAGE BODY"):
+        for number, line in enumerate(one.text.splitlines(keepends=True), 1):
+            yield one.owner, one.name, one.kind, number, line
 
 
 def _tab_privs(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
@@ -312,6 +345,18 @@ def _tab_privs(database: Database, session: Session) -> Iterator[tuple[Cell, ...
     for user, grants in database.catalogue.grants.items():
         for privilege, owner, name in sorted(grants):
             yield user, owner, name, privilege, "NO"
+
+
+def _roles(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    for user, role in database.catalogue.roles:
+        if user == session.user:
+            yield (role,)
+
+
+def _policies(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for owner, table, name in database.catalogue.policies:
+        yield owner, table, name, "YES", "YES"
 
 
 def _extents(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
@@ -367,8 +412,9 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "TABLES": _all_tables, "TAB_COLS": _tab_cols, "TAB_IDENTITY_COLS": _identities, "CONSTRAINTS": _constraints,
     "CONS_COLUMNS": _cons_columns, "INDEXES": _all_indexes, "IND_COLUMNS": _ind_columns,
     "IND_EXPRESSIONS": _ind_expressions, "TAB_COMMENTS": _tab_comments, "COL_COMMENTS": _col_comments, "VIEWS": _views,
-    "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _none, "SYNONYMS": _none,
-    "TRIGGERS": _none, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments, "V$DATABASE": _database,
+    "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _mviews, "SYNONYMS": _synonyms,
+    "TRIGGERS": _triggers, "SOURCE": _source, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments,
+    "V$DATABASE": _database,
     "V$INSTANCE": _instance, "PRODUCT_COMPONENT_VERSION": _version, "V$PARAMETER": _parameters,
-    "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
+    "POLICIES": _policies, "SESSION_ROLES": _roles, "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
 }  # fmt: skip

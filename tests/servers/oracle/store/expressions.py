@@ -27,7 +27,7 @@ from ..spoken import (
     Refused,
 )  # fmt: skip
 from . import render, types
-from .values import number
+from .values import double, number
 
 if TYPE_CHECKING:
     from .render import Typed, Writing
@@ -64,7 +64,8 @@ FUNCTIONS: dict[str, Kind | None] = {
     **dict.fromkeys(("TO_TIMESTAMP", "SYS_EXTRACT_UTC"), Kind(TIMESTAMP, 11, scale=9)),
     **dict.fromkeys(("TO_TIMESTAMP_TZ", "FROM_TZ"), Kind(TIMESTAMP_TZ, 13, scale=9)),
     **dict.fromkeys(("HEXTORAW", "STANDARD_HASH", "UTL_RAW.CAST_TO_RAW", "UTL_RAW.CAST_FROM_BINARY_DOUBLE", "SYS_GUID",
-                     "DBMS_CRYPTO.HASH", "UTL_RAW.SUBSTR", "UTL_I18N.STRING_TO_RAW"), Kind(RAW, 2000)),
+                     "DBMS_CRYPTO.HASH", "DBMS_LOB.SUBSTR", "UTL_RAW.SUBSTR",
+                     "UTL_I18N.STRING_TO_RAW"), Kind(RAW, 2000)),
     **dict.fromkeys(("TO_BINARY_DOUBLE", "NANVL"), Kind(BINARY_DOUBLE, 8)),
     **dict.fromkeys(("CHARTOROWID", "DBMS_ROWID.ROWID_CREATE"), Kind(ROWID, 10)),
     "TO_BLOB": Kind(BLOB, 4000), "EMPTY_BLOB": Kind(BLOB, 4000), "EMPTY_CLOB": Kind(CLOB, 4000),
@@ -72,6 +73,9 @@ FUNCTIONS: dict[str, Kind | None] = {
     **dict.fromkeys(("NUMTOYMINTERVAL", "TO_YMINTERVAL"), Kind(INTERVAL_YM, 5, precision=9)),
     "NVL2": None, "DECODE": None,
 }  # fmt: skip
+_ARGUMENTS = 100  # of a function in SQLite, at most
+# Those of SQL that take no LOB, by how Oracle refuses one.
+_NO_LOB = {"STANDARD_HASH": 902, "RAWTOHEX": 932, "LENGTHB": 22998}
 _NUMBERED = ("COUNT", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE")  # SQLite's own, which count in its integers
 _GATHERED = {"SUM": _INTEGER, "AVG": _INTEGER, "STDDEV": _INTEGER}
 _OWN = ("MIN", "MAX", "FIRST_VALUE", "LAST_VALUE", "LAG", "LEAD")  # SQLite's own, which only compare or pass on
@@ -86,6 +90,7 @@ def named(name: str) -> Typed | None:
         "USER": ("ora_user()", _TEXT), "ROWNUM": ("ora_number(row_number() OVER ())", _INTEGER),
         "DBTIMEZONE": ("'+00:00'", _TEXT), "SESSIONTIMEZONE": ("ora_session('TIME_ZONE')", _TEXT),
         "DBMS_FLASHBACK.GET_SYSTEM_CHANGE_NUMBER": ("ora_scn()", _INTEGER),
+        "BINARY_DOUBLE_NAN": (f"X'{double(float('nan')).hex()}'", Kind(BINARY_DOUBLE, 8)),
     }.get(name)  # fmt: skip
     return render.Typed(found[0], found[1]) if found else None
 
@@ -218,8 +223,30 @@ def _negative(tree: exp.Neg, writing: Writing) -> Typed:
 
 def _reached(tree: exp.Binary, writing: Writing) -> Typed:
     word = _REACHED[type(tree)]
+    if isinstance(tree, exp.Add):
+        return _added([write(one, writing) for one in _chain(tree)])
     one, other = write(tree.this, writing), write(tree.expression, writing)
     return render.Typed(f"ora_{word}({one.sql}, {other.sql})", _reached_kind(word, one.kind, other.kind))
+
+
+def _chain(tree: exp.Binary) -> list[exp.Expression]:
+    """What one operator joins, from the left."""
+    found = []
+    while type(tree.this) is type(tree):
+        found.append(tree.expression)
+        tree = tree.this
+    return [tree.this, tree.expression, *reversed(found)]
+
+
+def _added(parts: list[Typed]) -> Typed:
+    """All that is added up at once, from the left, for SQLite's parser does not go deep."""
+    kind = parts[0].kind
+    for part in parts[1:]:
+        kind = _reached_kind("add", kind, part.kind)
+    while len(parts) > 1:
+        first, parts = parts[:_ARGUMENTS], parts[_ARGUMENTS:]
+        parts.insert(0, render.Typed(f"ora_add({', '.join(part.sql for part in first)})", None))
+    return render.Typed(parts[0].sql, kind)
 
 
 def _reached_kind(word: str, one: Kind | None, other: Kind | None) -> Kind | None:
@@ -237,9 +264,14 @@ def _reached_kind(word: str, one: Kind | None, other: Kind | None) -> Kind | Non
 
 
 def _joined(tree: exp.DPipe, writing: Writing) -> Typed:
-    one, other = write(tree.this, writing), write(tree.expression, writing)
-    long = any(typed.kind and typed.kind.code == CLOB for typed in (one, other))
-    return render.Typed(f"ora_joined({one.sql}, {other.sql})", Kind(CLOB, 4000) if long else _TEXT)
+    """All texts that are joined at once: SQLite's parser does not go as deep as a row of many columns."""
+    parts = [write(one, writing) for one in _chain(tree)]
+    codes = [part.kind.code if part.kind else 0 for part in parts]
+    name = "ora_joined" if CLOB in codes or 0 in codes else "ora_joined_in_sql"
+    while len(parts) > 1:
+        groups = [parts[at : at + _ARGUMENTS] for at in range(0, len(parts), _ARGUMENTS)]
+        parts = [render.Typed(f"{name}({', '.join(part.sql for part in group)})", None) for group in groups]
+    return render.Typed(parts[0].sql, Kind(CLOB, 4000) if CLOB in codes else _TEXT)
 
 
 def _case(tree: exp.Case, writing: Writing) -> Typed:
@@ -376,8 +408,15 @@ def _called(name: str, arguments: list[exp.Expression], writing: Writing) -> Typ
         kind = _unscaled(known[0]) if known else None
         if kind and kind.code == CHAR:
             kind = Kind(VARCHAR, kind.size, kind.chars)
-    if name in ("SUBSTR", "REPLACE", "DBMS_LOB.SUBSTR") and parts[0].kind and parts[0].kind.code == CLOB:
+    code = parts[0].kind.code if parts and parts[0].kind else 0
+    if code in (CLOB, BLOB) and name in _NO_LOB:
+        raise Refused(_NO_LOB[name], f"{name} takes no LOB")
+    if name in ("SUBSTR", "REPLACE") and code == CLOB:
         kind = parts[0].kind
+    if name == "DBMS_LOB.SUBSTR" and code == CLOB:
+        kind = _TEXT
+    if name == "TO_CHAR" and code == CLOB:
+        name = "TO_CHAR_OF_CLOB"
     return render.Typed(f"ora_{name.lower().replace('.', '_')}({', '.join(part.sql for part in parts)})", kind)
 
 

@@ -63,7 +63,8 @@ def _modelled(value: Decimal, model: str) -> str:
         digits = len(model.partition(".")[2].replace("EEEE", ""))
         return ("" if tight or value < 0 else " ") + f"{value:.{digits}E}"
     whole, _, decimals = model.partition(".")
-    rounded = abs(value).quantize(Decimal(1).scaleb(-len(decimals)), rounding="ROUND_HALF_UP")
+    with localcontext(prec=200):
+        rounded = abs(value).quantize(Decimal(1).scaleb(-len(decimals)), rounding="ROUND_HALF_UP")
     left, _, right = f"{rounded:f}".partition(".")
     places = whole.replace(",", "")
     least = len(places) - places.index("0") if "0" in places else 0

@@ -84,7 +84,7 @@ def add(session: Session, table: Table, made: Constraint) -> None:
     if made.type == "P" and any(one.type == "P" for one in table.constraints):
         raise Refused(2260, "table can have only one primary key")
     support(session, table, made)
-    if made.enabled:
+    if made.enabled and made.validated:
         validate(session, table, made)
     table.constraints.append(made)
 
@@ -100,8 +100,9 @@ def support(session: Session, table: Table, made: Constraint) -> None:
         made.referred = made.referred or primary
         if made.referred not in keys:
             raise Refused(2270, "no matching unique or primary key for this column-list")
-    elif made.type in "PU":
-        index = Index(made.name, made.columns, (False,) * len(made.columns), True, (False,) * len(made.columns))
+    elif made.type in "PU" and made.enabled and not made.index:
+        none = (False,) * len(made.columns)
+        index = Index(made.name, made.columns, none, not made.deferrable, none)
         if any(one.unique and one.columns == made.columns for one in table.indexes):
             return
         try:

@@ -103,6 +103,11 @@ def _gather(session: Session, owner: Stored, table: Stored, *_: Stored) -> Answe
     return None, {}
 
 
+def _set_statistics(session: Session, owner: Stored, table: Stored, rows: Stored, *_: Stored) -> Answer:
+    session.table(session.user if owner == "USER" else str(owner), str(table)).statistics = int(decimal_of(rows))
+    return None, {}
+
+
 def _allocate(session: Session, name: Stored, *_: Stored) -> Answer:
     del session
     return None, {1: str(name)}
@@ -118,6 +123,8 @@ def _release(session: Session, handle: Stored) -> Answer:
 
 
 def _back(session: Session, scn: Stored) -> Answer:
+    if session.flashback is not None:
+        raise Refused(8184, "attempting to re-enable Flashback while in Flashback mode")
     session.flashback = int(decimal_of(scn))
     return None, {}
 
@@ -130,7 +137,7 @@ def _forth(session: Session) -> Answer:
 _CALLS: dict[str, Callable[..., Answer]] = {
     "DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER": _back, "DBMS_FLASHBACK.DISABLE": _forth,
     "DBMS_LOCK.SLEEP": _sleep, "DBMS_SESSION.SLEEP": _sleep,
-    "DBMS_STATS.GATHER_TABLE_STATS": _gather,
+    "DBMS_STATS.GATHER_TABLE_STATS": _gather, "DBMS_STATS.SET_TABLE_STATS": _set_statistics,
     "DBMS_LOCK.ALLOCATE_UNIQUE": _allocate, "DBMS_LOCK.REQUEST": _request, "DBMS_LOCK.RELEASE": _release,
     "DBMS_APPLICATION_INFO.SET_MODULE": _nothing, "DBMS_SESSION.SET_IDENTIFIER": _nothing,
 }  # fmt: skip

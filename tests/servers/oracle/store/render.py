@@ -196,7 +196,8 @@ def _derived(tree: exp.Expression, alias: str, writing: Writing) -> tuple[str, S
     text, columns = query(tree, writing)
     writing.sources = outer
     inner = writing.alias()
-    return f"({text}) AS {inner}", _seen_as(alias, inner, columns)
+    # With a limit SQLite does not merge it into what is around it, and computes its columns once, as NO_MERGE asks.
+    return f"(SELECT * FROM ({text}) LIMIT -1) AS {inner}", _seen_as(alias, inner, columns)
 
 
 def _seen_as(name: str, inner: str, columns: Sequence[Typed], rowid: str = "") -> Source:

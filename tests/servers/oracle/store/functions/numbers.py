@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal, localcontext
+from functools import reduce
 
 from ...spoken import BINARY_DOUBLE, Kind, Refused
 from .. import formats, values
@@ -36,7 +37,7 @@ def _arithmetic(
             except ArithmeticError:
                 raise Refused(1476, "divisor is equal to zero") from None
 
-    FUNCTIONS[name] = reckon
+    FUNCTIONS[name] = lambda *given: reduce(reckon, given)
 
 
 _arithmetic("add", lambda a, b: a + b, lambda a, b: a + b)
@@ -49,14 +50,14 @@ _arithmetic("divide", lambda a, b: a / b, lambda a, b: a / b)
 def _negative(value: Stored) -> Stored:
     if isinstance(value, bytes) and value[:1] in b"fd":
         return values.double(-values.floating(value))
-    return values.number(-decimal_of(value))
+    return values.number(decimal_of(value).copy_negate())  # - would round
 
 
 @plain("abs")
 def _abs(value: Stored) -> Stored:
     if isinstance(value, bytes) and value[:1] in b"fd":
         return values.double(abs(values.floating(value)))
-    return values.number(abs(decimal_of(value)))
+    return values.number(decimal_of(value).copy_abs())  # abs would round
 
 
 @plain("sign")

@@ -7,6 +7,7 @@ import os
 import re
 from typing import Any
 
+from ...spoken import Refused
 from .. import formats, values
 from ..convert import decimal_of, whole
 from ..formats import Nls, text_of
@@ -28,8 +29,27 @@ for _name in ("to_nchar", "to_clob", "xml_text", "json_serialize", "to_lob"):
 
 
 @asking("joined", "concat")
-def _joined(session: Context, one: Stored, other: Stored) -> Stored:
-    return none((text_of(one, session.nls) or "") + (text_of(other, session.nls) or ""))
+def _joined(session: Context, *parts: Stored) -> Stored:
+    return none("".join(text_of(part, session.nls) or "" for part in parts))
+
+
+_MOST = 4000  # octets of a VARCHAR2 in SQL, with MAX_STRING_SIZE = STANDARD
+
+
+@asking("joined_in_sql")
+def _joined_in_sql(session: Context, *parts: Stored) -> Stored:
+    """Of texts that are no CLOBs."""
+    found: Stored = _joined(session, *parts)
+    if found is not None and len(str(found).encode()) > _MOST:
+        raise Refused(1489, "result of string concatenation is too long")
+    return found
+
+
+@asking("to_char_of_clob")
+def _to_char_of_clob(session: Context, value: Stored) -> Stored:
+    if value is not None and len(str(value).encode()) > _MOST:
+        raise Refused(22835, "Buffer too small for CLOB to CHAR or BLOB to RAW conversion")
+    return text_of(value, session.nls)
 
 
 texts("upper", lambda text: text.upper())
@@ -118,6 +138,17 @@ def _getlength(value: Stored) -> Stored:
     return values.number(len(value) if isinstance(value, str) else len(value) - 1)
 
 
+@plain("dbms_lob_substr")
+def _lob_part(value: Stored, amount: Stored = None, offset: Stored = None) -> Stored:
+    """Characters of a CLOB, octets of a BLOB: how many, and from which."""
+    first = whole(offset) if offset else 1
+    last = first - 1 + (whole(amount) if amount else 32767)
+    if isinstance(value, str):
+        return value[first - 1 : last]
+    assert value is not None
+    return b"R" + value[first : last + 1]
+
+
 def _octets_of(value: Stored) -> bytes:
     assert value is not None
     return value.encode() if isinstance(value, str) else value[1:]
@@ -141,6 +172,6 @@ def _ora_hash(value: Stored, most: Stored = None) -> Stored:
 
 
 FUNCTIONS["sys_guid"] = lambda: b"R" + os.urandom(16)
-FUNCTIONS["empty_blob"] = lambda: None
-FUNCTIONS["empty_clob"] = lambda: None
+FUNCTIONS["empty_blob"] = lambda: b"R"
+FUNCTIONS["empty_clob"] = lambda: ""
 FUNCTIONS["to_blob"] = lambda value: value
