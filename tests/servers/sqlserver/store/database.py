@@ -1,0 +1,147 @@
+"""The server: its databases, each a file of SQLite with its catalogue, its locks, and its troubles on request."""
+
+from __future__ import annotations
+
+import copy
+import re
+import sqlite3
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..spoken import Lost, Refused
+from .catalogue import Catalogue
+from .session import Session
+
+_WAIT_S = 30.0  # for another's transaction
+
+
+@dataclass
+class Trouble:
+    """What a batch that matches gets instead of being carried out: an error, or with 0 a lost connection."""
+
+    pattern: str
+    number: int
+    text: str = "on request"
+    times: int = 1
+    after: int = 0  # so many that match go well before
+
+
+@dataclass
+class Kept:
+    """One database."""
+
+    name: str
+    number: int
+    path: Path
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    source: Kept | None = None  # of a snapshot
+    snapshots_allowed: bool = True
+    recovery: str = "SIMPLE"
+    versions: int = 2000  # rowversion
+
+
+class Database:
+    """SQLite lets one session write at a time and gives every reader what was committed; so a statement waits where
+    SQL Server might not, and none sees half of another's work.
+    """
+
+    version: tuple[int, ...] = (16, 0, 1000)
+
+    def __init__(self, folder: Path, users: dict[str, str], databases: tuple[str, ...] = ("test",)) -> None:
+        self.users = users
+        self.folder: object = folder
+        self.troubles: list[Trouble] = []
+        self.databases: dict[str, Kept] = {}
+        self._folder, self._guard = folder, threading.RLock()
+        self._locks: dict[str, Session] = {}
+        self._sessions = 50
+        for name in ("master", *databases):
+            self.create(name)
+
+    def password(self, user: str) -> str | None:
+        return self.users.get(user)
+
+    def session(self, user: str, database: str) -> Session:
+        found = self.databases.get((database or "master").lower())
+        if found is None:
+            raise Refused(
+                4060, f'Cannot open database "{database}" requested by the login. The login failed.', severity=11
+            )
+        with self._guard:
+            self._sessions += 1
+            return Session(self, found, user, self._sessions)
+
+    def kept(self, name: str) -> Kept:
+        found = self.databases.get(name.lower())
+        if found is None:
+            raise Refused(911, f"Database '{name}' does not exist. Make sure that the name is entered correctly.")
+        return found
+
+    def create(self, name: str, source: str = "") -> None:
+        """A database, or a snapshot of one."""
+        with self._guard:
+            if name.lower() in self.databases:
+                raise Refused(1801, f"Database '{name}' already exists. Choose a different database name.", state=3)
+            number = {"master": 1}.get(name, 4 + len(self.databases))
+            made = Kept(name, number, self._folder / f"sqlserver_{name}.sqlite")
+            first = connect(made)
+            first.execute("PRAGMA journal_mode = WAL")
+            if source:
+                made.source = self.kept(source)
+                made.catalogue = copy.deepcopy(made.source.catalogue)
+                original = connect(made.source)
+                original.backup(first)
+                original.close()
+            first.close()
+            self.databases[name.lower()] = made
+
+    def drop(self, name: str) -> None:
+        with self._guard:
+            if name.lower() not in self.databases:
+                raise Refused(3701, f"Cannot drop the database '{name}', because it does not exist or you do not have "
+                                    "permission.", severity=11)  # fmt: skip
+            del self.databases[name.lower()]
+
+    # Locks of sp_getapplock
+
+    def lock(self, name: str, session: Session) -> bool:
+        with self._guard:
+            return self._locks.setdefault(name, session) is session
+
+    def unlock(self, name: str, session: Session) -> bool:
+        with self._guard:
+            if self._locks.get(name) is not session:
+                return False
+            del self._locks[name]
+            return True
+
+    def closed(self, session: Session) -> None:
+        with self._guard:
+            self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
+
+    # Misbehaviour
+
+    def trouble(self, *given: object) -> None:
+        """Add one, of these parts."""
+        self.troubles.append(Trouble(*given))  # type: ignore[arg-type]
+
+    def troubled(self, sql: str) -> None:
+        """Do to a batch what was asked for."""
+        for trouble in self.troubles:
+            if not trouble.times or not re.search(trouble.pattern, sql, re.IGNORECASE):
+                continue
+            if trouble.after:
+                trouble.after -= 1
+                continue
+            trouble.times -= 1
+            if not trouble.number:
+                raise Lost
+            raise Refused(trouble.number, trouble.text, severity=13 if trouble.number == 1205 else 16)
+
+
+def connect(kept: Kept) -> sqlite3.Connection:
+    made = sqlite3.connect(kept.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+    made.execute("PRAGMA synchronous = OFF")
+    made.execute("PRAGMA temp_store = MEMORY")
+    return made

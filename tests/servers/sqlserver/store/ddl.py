@@ -1,0 +1,441 @@
+"""CREATE, ALTER, DROP, TRUNCATE."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..spoken import Kind, Refused
+from . import render, types, values
+from .catalogue import Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
+from .parse import expression, parse
+from .words import Words
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_ENDS = ("NOT", "NULL", "IDENTITY", "DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE",
+    "FOREIGN",
+         "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX")  # fmt: skip
+
+
+def carry_out(session: Session, text: str) -> None:
+    words = Words(text)
+    verb = words.next().upper()
+    if verb == "TRUNCATE":
+        words.expect("TABLE")
+        _truncate(session, session.catalogue.table(*words.qualified()))
+        return
+    replacing = words.take("OR", "ALTER")
+    what = words.next().upper()
+    if what == "DATABASE":
+        _database(session, verb, words)
+        return
+    with session.changing(shapes=True):
+        if verb == "CREATE":
+            _create(session, what, words, replacing=replacing)
+        elif verb == "DROP":
+            _drop(session, what, words)
+        else:
+            _alter(session, what, words)
+
+
+def _database(session: Session, verb: str, words: Words) -> None:
+    exists = words.take("IF", "EXISTS")
+    name = words.name()
+    if verb == "CREATE":
+        snapshot = re.search(r"AS\s+SNAPSHOT\s+OF\s+(\S+)", words.text, re.IGNORECASE)
+        session.server.create(name, snapshot[1].strip("[];") if snapshot else "")
+    elif verb == "DROP":
+        if not exists or name.lower() in session.server.databases:
+            session.server.drop(name)
+    else:
+        kept = session.kept if name.upper() == "CURRENT" else session.server.kept(name)
+        if words.take("SET", "ALLOW_SNAPSHOT_ISOLATION"):
+            kept.snapshots_allowed = words.take("ON")
+        elif words.take("SET", "RECOVERY"):
+            kept.recovery = words.name().upper()
+
+
+def _create(session: Session, what: str, words: Words, *, replacing: bool) -> None:
+    catalogue = session.catalogue
+    if what == "TABLE":
+        _create_table(session, words)
+    elif what == "SCHEMA":
+        name = words.name()
+        if name.lower() in catalogue.schemas:
+            raise Refused(2714, f"There is already an object named '{name}' in the database.", state=6)
+        catalogue.schemas[name.lower()] = name, 5 + len(catalogue.schemas)
+    elif what == "VIEW":
+        schema, name = words.qualified()
+        schema = schema or "dbo"
+        if not (replacing and (schema.lower(), name.lower()) in catalogue.views):
+            catalogue.free(schema, name)
+        columns = words.names() if words.peek() == "(" else ()
+        words.expect("AS")
+        text = words.rest().rstrip().rstrip(";")
+        render.query(parse(text), session.writing())
+        catalogue.views[schema.lower(), name.lower()] = View(
+            schema, name, catalogue.number(), text, words.text, columns
+        )
+    elif what == "SEQUENCE":
+        _create_sequence(session, words)
+    else:
+        _create_index(session, what, words)
+
+
+def _create_sequence(session: Session, words: Words) -> None:
+    schema, name = words.qualified()
+    session.catalogue.free(schema or "dbo", name)
+    kind = types.of_text(words.until("START", "INCREMENT", "MINVALUE", "MAXVALUE", "CYCLE", "NO",
+        "CACHE")) if words.take(
+        "AS") else types.BIGINT  # fmt: skip
+    low, high = values.INTEGERS.get(kind.name, (-(2**63), 2**63 - 1))
+    made = Numbers(schema or "dbo", name, session.catalogue.number(), kind, low, 1, low, high)
+    started = False
+    while not words.done:
+        if words.take("START", "WITH"):
+            made.start, started = words.integer(), True
+        elif words.take("INCREMENT", "BY"):
+            made.step = words.integer()
+        elif words.take("MINVALUE"):
+            made.least = words.integer()
+        elif words.take("MAXVALUE"):
+            made.most = words.integer()
+        elif words.take("CYCLE"):
+            made.cycle = True
+        else:
+            words.next()
+    made.start = made.start if started else made.least if made.step > 0 else made.most
+    made.next = made.start
+    session.catalogue.sequences[made.schema.lower(), name.lower()] = made
+
+
+# Tables
+
+
+def _create_table(session: Session, words: Words) -> None:
+    schema, name = words.qualified()
+    schema = schema or "dbo"
+    session.catalogue.free(schema, name)
+    table = Table(schema, name, session.catalogue.number())
+    words.expect("(")
+    while True:
+        if words.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
+            _constraint(session, table, words, ())
+        else:
+            _column(session, table, words)
+        if not words.take(","):
+            break
+    words.expect(")")
+    numbered(table.columns)
+    listed = ", ".join(_declared(one) for one in table.columns if one.computed is None)
+    session.run(f"CREATE TABLE {table.held} ({listed})")
+    session.catalogue.tables[schema.lower(), name.lower()] = table
+    for index in table.indexes:
+        _build(session, table, index)
+
+
+def _declared(shape: Shape) -> str:
+    collation = ""
+    if shape.kind.name in values.TEXTS:
+        collation = " COLLATE " + ("ms_exact" if types.is_exact(shape.kind) else "ms_alike")
+    return quoted(shape.name) + collation
+
+
+def _column(session: Session, table: Table, words: Words) -> Shape:
+    name = words.name()
+    shape = Shape(name, types.INT, place=max((one.place for one in table.columns), default=0) + 1)
+    if any(one.name.lower() == name.lower() for one in table.columns):
+        raise Refused(2705, f"Column names in each table must be unique. Column name '{name}' in table '{table.name}' "
+                            f"is "
+                            "specified more than once.", state=3)  # fmt: skip
+    table.columns.append(shape)
+    if words.take("AS"):
+        shape.computed = words.until(*_ENDS)
+    else:
+        spelt = words.until(*_ENDS)
+        shape.kind = types.of_text(spelt)
+        if shape.kind.name == "timestamp" or spelt.lower() == "sysname":
+            shape.nullable = False
+    while words.peek() not in (",", ")", ""):
+        _detail(session, table, shape, words)
+    if shape.computed is not None:
+        writing = session.writing()
+        writing.sources.append([render.table_source(Table("", "", 0, [one
+            for one in table.columns if one.computed is None]),
+                                                    "q", "", writing)])  # fmt: skip
+        from . import expressions
+
+        shape.kind = expressions.write(expression(shape.computed), writing).kind or types.INT
+    return shape
+
+
+def _detail(session: Session, table: Table, shape: Shape, words: Words) -> None:
+    if words.take("NOT", "NULL"):
+        shape.nullable = False
+    elif words.take("NULL") or words.take("ROWGUIDCOL") or words.take("SPARSE"):
+        pass
+    elif words.take("PERSISTED"):
+        shape.persisted = True
+    elif words.take("COLLATE"):
+        shape.kind = Kind(shape.kind.name, shape.kind.size, collation=types.collation_of(words.name()))
+    elif words.take("IDENTITY"):
+        seed, step = (int(one) for one in words.inside().split(",")) if words.peek() == "(" else (1, 1)
+        shape.identity, shape.nullable, table.next_identity = (seed, step), False, seed
+    elif words.take("DEFAULT"):
+        shape.default = _in_parentheses(words.until(*_ENDS))
+        shape.default_name = f"DF__{table.name[:9]}__{shape.name[:5]}__{session.catalogue.number():X}"
+    elif words.peek() == "CONSTRAINT" and words.peek(2) == "DEFAULT":
+        words.next()
+        name = words.name()
+        words.expect("DEFAULT")
+        shape.default, shape.default_name = _in_parentheses(words.until(*_ENDS)), name
+    else:
+        _constraint(session, table, words, (shape.name,))
+
+
+def _in_parentheses(text: str) -> str:
+    return text if text.startswith("(") and text.endswith(")") else f"({text})"
+
+
+def _constraint(session: Session, table: Table, words: Words, columns: tuple[str, ...]) -> Constraint:
+    named = words.name() if words.take("CONSTRAINT") else ""
+    number = session.catalogue.number()
+
+    def name(prefix: str) -> str:
+        return named or f"{prefix}__{table.name[:9]}__{number:08X}"
+
+    primary = words.take("PRIMARY", "KEY")
+    if primary or words.take("UNIQUE"):
+        clustered = words.take("CLUSTERED") or (not words.take("NONCLUSTERED") and primary)
+        listed = words.ordered_names() if words.peek() == "(" else tuple((one, False) for one in columns)
+        if words.take("WITH"):
+            words.inside()
+        listed = tuple((table.column(one).name, down) for one, down in listed)
+        made = Constraint(name("PK" if primary else "UQ"), "PK" if primary else "UQ", tuple(one for one, _ in listed))
+        for one in made.columns if primary else ():
+            table.column(one).nullable = False
+        table.indexes.append(Index(made.name, listed, unique=True, primary=primary, constraint=not primary,
+                                   clustered=clustered, number=len(table.indexes) + (1 if clustered
+                                       else 2)))  # fmt: skip
+    elif words.take("CHECK"):
+        made = Constraint(name("CK"), "C", columns, f"({words.inside()})")
+    else:
+        if words.take("FOREIGN", "KEY"):
+            columns = tuple(table.column(one).name for one in words.names())
+        words.expect("REFERENCES")
+        made = _foreign(session, table, words, columns, name("FK"))
+    made.number, made.system_named = number, not named
+    table.constraints.append(made)
+    return made
+
+
+def _foreign(session: Session, table: Table, words: Words, columns: tuple[str, ...], name: str) -> Constraint:
+    schema, other = words.qualified()
+    parent = table if other.lower() == table.name.lower() else session.catalogue.table(schema, other)
+    referred = words.names() if words.peek() == "(" else next(
+        one.columns for one in parent.constraints if one.type == "PK")  # fmt: skip
+    made = Constraint(name, "F", columns, refers=(parent.schema.lower(), parent.name.lower()),
+                      referred=tuple(parent.column(one).name for one in referred))  # fmt: skip
+    while words.take("ON"):
+        event = words.next().upper()
+        action = "_".join(words.next().upper() for _ in range(2 if words.peek() in ("NO", "SET") else 1))
+        setattr(made, f"on_{event.lower()}", action)
+    return made
+
+
+# Indexes
+
+
+def _create_index(session: Session, what: str, words: Words) -> None:
+    unique = what == "UNIQUE"
+    if unique:
+        what = words.next().upper()
+    clustered = what == "CLUSTERED"
+    if what in ("CLUSTERED", "NONCLUSTERED"):
+        what = words.next().upper()
+    if what != "INDEX":
+        raise Refused(102, f"Incorrect syntax: the test server creates no {what}", severity=15)
+    name = words.name()
+    words.expect("ON")
+    table = session.catalogue.table(*words.qualified())
+    columns = tuple((table.column(one).name, down) for one, down in words.ordered_names())
+    included = words.names() if words.take("INCLUDE") else ()
+    where = words.until("WITH") if words.take("WHERE") else None
+    made = Index(name, columns, unique=unique, clustered=clustered, included=included, filter=where,
+                 number=1 if clustered else len(table.indexes) + 2)  # fmt: skip
+    if any(one.name.lower() == name.lower() for one in table.indexes):
+        raise Refused(1913, f"The operation failed because an index or statistics with name '{name}' already exists on "
+                            f"table "
+                            f"'{table.schema}.{table.name}'.")  # fmt: skip
+    _build(session, table, made)
+    table.indexes.append(made)
+
+
+def _build(session: Session, table: Table, index: Index) -> None:
+    """SQLite's own for what is unique. A NULL is one value there: two of them are duplicates."""
+    if not index.unique or index.filter:
+        return
+    parts = []
+    for name, _ in index.columns:
+        shape = table.column(name)
+        parts.append(quoted(shape.name) if not shape.nullable else f"ifnull({quoted(shape.name)}, 0)"
+                     + _declared(shape).removeprefix(quoted(shape.name)))  # fmt: skip
+        if shape.nullable:
+            parts.append(f"{quoted(shape.name)} IS NULL")
+    session.connection.execute(
+        f"CREATE UNIQUE INDEX {quoted(_held(table, index))} ON {table.held} ({', '.join(parts)})"
+    )
+
+
+def _held(table: Table, index: Index) -> str:
+    return f"i_{table.number}_{index.name}"
+
+
+def _drop(session: Session, what: str, words: Words) -> None:
+    exists = words.take("IF", "EXISTS")
+    catalogue = session.catalogue
+    if what == "INDEX":
+        name = words.name()
+        words.expect("ON")
+        table = catalogue.table(*words.qualified())
+        _drop_index(session, table, name)
+        return
+    while True:
+        schema, name = words.qualified() if what != "SCHEMA" else ("", words.name())
+        kinds: dict[str, dict[tuple[str, str], Any]] = {
+            "TABLE": catalogue.tables,
+            "VIEW": catalogue.views,
+            "SEQUENCE": catalogue.sequences,
+        }
+        key = (schema or "dbo").lower(), name.lower()
+        if what == "SCHEMA":
+            catalogue.schemas.pop(name.lower(), None)
+        elif what not in kinds:
+            raise Refused(102, f"Incorrect syntax: the test server drops no {what}", severity=15)
+        elif key not in kinds[what]:
+            if not exists:
+                raise Refused(3701, f"Cannot drop the {what.lower()} '{name}', because it does not exist or you do not "
+                                    f"have "
+                                    "permission.", state=5, severity=11)  # fmt: skip
+        else:
+            if what == "TABLE":
+                _drop_table(session, catalogue.tables[key])
+            del kinds[what][key]
+        if not words.take(","):
+            break
+
+
+def _referred(session: Session, table: Table) -> bool:
+    return any(one.type == "F" and one.refers == (table.schema.lower(), table.name.lower()) and other is not table
+               for other in session.catalogue.tables.values() for one in other.constraints)  # fmt: skip
+
+
+def _drop_table(session: Session, table: Table) -> None:
+    if _referred(session, table):
+        raise Refused(
+            3726, f"Could not drop object '{table.name}' because it is referenced by a FOREIGN KEY constraint."
+        )
+    session.run(f"DROP TABLE {table.held}")
+
+
+def _drop_index(session: Session, table: Table, name: str) -> None:
+    found = next((one for one in table.indexes if one.name.lower() == name.lower()), None)
+    if found is None:
+        raise Refused(3701, f"Cannot drop the index '{table.name}.{name}', because it does not exist or you do not "
+                            f"have "
+                            "permission.", severity=11)  # fmt: skip
+    session.run(f"DROP INDEX IF EXISTS {quoted(_held(table, found))}")
+    table.indexes.remove(found)
+
+
+def _truncate(session: Session, table: Table) -> None:
+    if _referred(session, table):
+        raise Refused(
+            4712, f"Cannot truncate table '{table.name}' because it is being referenced by a FOREIGN KEY constraint."
+        )
+    with session.changing(table):
+        session.run(f"DELETE FROM {table.held}")
+    for one in table.columns:
+        if one.identity:
+            table.next_identity = one.identity[0]
+
+
+# ALTER
+
+
+def _alter(session: Session, what: str, words: Words) -> None:
+    if what != "TABLE":
+        if what in ("INDEX", "SEQUENCE", "SCHEMA"):
+            return
+        raise Refused(102, f"Incorrect syntax: the test server alters no {what}", severity=15)
+    table = session.catalogue.table(*words.qualified())
+    checked = not words.take("WITH", "NOCHECK")
+    words.take("WITH", "CHECK")
+    if words.take("ADD"):
+        _add(session, table, words, checked=checked)
+    elif words.take("DROP"):
+        _drop_part(session, table, words)
+    elif words.take("ALTER", "COLUMN"):
+        shape = table.column(words.name())
+        shape.kind = types.of_text(words.until("NULL", "NOT", "COLLATE"))
+        shape.nullable = not words.take("NOT", "NULL")
+    elif words.peek() in ("CHECK", "NOCHECK"):
+        enabled = words.next().upper() == "CHECK"
+        words.expect("CONSTRAINT")
+        name = words.name()
+        for one in table.constraints:
+            if name.upper() == "ALL" or one.name.lower() == name.lower():
+                one.enabled, one.trusted = enabled, enabled and checked
+    else:
+        raise Refused(102, f"Incorrect syntax near '{words.rest()[:60]}'.", severity=15)
+
+
+def _add(session: Session, table: Table, words: Words, *, checked: bool) -> None:
+    from . import dml
+
+    while True:
+        if words.peek() == "CONSTRAINT" and words.peek(2) == "DEFAULT":
+            words.next()
+            name = words.name()
+            words.expect("DEFAULT")
+            text = words.until("FOR")
+            words.expect("FOR")
+            shape = table.column(words.name())
+            shape.default, shape.default_name = _in_parentheses(text), name
+        elif words.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
+            known = len(table.indexes)
+            made = _constraint(session, table, words, ())
+            for index in table.indexes[known:]:
+                _build(session, table, index)
+            made.trusted = checked
+            if checked:
+                dml.hold(session, table)
+        else:
+            shape = _column(session, table, words)
+            if shape.computed is None:
+                session.run(f"ALTER TABLE {table.held} ADD COLUMN {_declared(shape)}")
+        if not words.take(","):
+            break
+
+
+def _drop_part(session: Session, table: Table, words: Words) -> None:
+    if words.take("COLUMN"):
+        shape = table.column(words.name())
+        table.columns.remove(shape)
+        if shape.computed is None:
+            session.run(f"ALTER TABLE {table.held} DROP COLUMN {quoted(shape.name)}")
+        return
+    words.take("CONSTRAINT")
+    name = words.name()
+    for one in table.columns:
+        if one.default_name.lower() == name.lower():
+            one.default, one.default_name = None, ""
+            return
+    found = next((one for one in table.constraints if one.name.lower() == name.lower()), None)
+    if found is None:
+        raise Refused(3728, f"'{name}' is not a constraint.")
+    table.constraints.remove(found)
+    if found.type in ("PK", "UQ"):
+        _drop_index(session, table, found.name)
