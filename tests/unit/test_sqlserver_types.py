@@ -165,12 +165,18 @@ def arrow_by_mssql(connection: Any, sql: str) -> list[Any]:
     cursor = connection.cursor()
     cursor.execute(sql)
     with cursor.arrow_reader(2) as reader:
-        return list(reader.read_all().column(0).to_pylist())
+        return [value for batch in reader.read_all().to_batches() for value in listed(batch)]
 
 
 def arrow_by_odbc(connection: Any, sql: str) -> list[Any]:
     reader = connection.read_arrow_batches(sql, batch_size=2, max_text_size=200_000, max_binary_size=100_000)
-    return [value for batch in reader for value in batch.column(0).to_pylist()]
+    return [value for batch in reader for value in listed(batch)]
+
+
+def listed(batch: pa.RecordBatch) -> list[Any]:
+    """A batch's column in Python's values, which have no nanoseconds."""
+    column = batch.column(0)
+    return (column.cast(pa.time64("us"), safe=False) if column.type == pa.time64("ns") else column).to_pylist()
 
 
 READERS: dict[str, tuple[Callable[[Apart], Any], Callable[[Any, str], list[Any]]]] = {

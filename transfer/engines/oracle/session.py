@@ -29,6 +29,7 @@ PINS = f"BEGIN {' '.join(f'EXECUTE IMMEDIATE {text_literal(pin)};' for pin in _P
 PORT = 1521
 _UNIT = 65_535  # bytes of a packet: the default of 8,192 costs a transfer 8 times as many
 _CONNECT_S = 10
+_CLOSE_MS = 5_000
 # Options of a URL, and what the driver calls them.
 _OPTIONS = {
     "wallet": "wallet_location", "wallet_password": "wallet_password", "tns_admin": "config_dir",
@@ -139,4 +140,5 @@ class OracleSession:
 
     def close(self) -> None:
         if self.connection.is_healthy():
+            self.connection.call_timeout = _CLOSE_MS  # a server that no longer answers is left
             self.connection.close()

@@ -6,13 +6,16 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..spoken import Column, Encoded, Lost, Refused, Row
 from .catalogue import Catalogue
 from .dictionary import Dictionary
 from .session import Session, register
+from .values import Stored
 
 _WAIT_S = 30.0  # for another's transaction
 
@@ -26,6 +29,25 @@ class Trouble:
     text: str = "on request"
     times: int = 1
     after: int = 0  # so many that match go well before
+
+
+class Instant:
+    """The database as it was, for all sessions. One at a time: SQLite's own lock of a connection is waited for with
+    Python's lock in hand, which a function of ours that the holder calls waits for.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def rows(self, text: str, given: Sequence[Stored]) -> list[Any]:
+        """All rows of a query."""
+        with self._lock, closing(self._connection.execute(text, given)) as cursor:
+            return cursor.fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
 
 
 class Database:
@@ -49,7 +71,7 @@ class Database:
         self.replayed: dict[tuple[str, int], list[Row | Encoded]] | None = None
         self._path = folder / "oracle.sqlite"
         self._scn = 1_000_000
-        self._instants: dict[int, sqlite3.Connection] = {}
+        self._instants: dict[int, Instant] = {}
         self._locks: dict[str, Session] = {}
         self._guard = threading.RLock()
         self._sessions = 0
@@ -87,11 +109,11 @@ class Database:
                 kept = self.connect()
                 kept.execute("BEGIN")
                 kept.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                self._instants[self._scn] = kept
+                self._instants[self._scn] = Instant(kept)
             return self._scn
 
-    def at(self, scn: int) -> sqlite3.Connection:
-        """A connection that sees an instant. ORA-01555 if it is not kept (any more)."""
+    def at(self, scn: int) -> Instant:
+        """What sees an instant. ORA-01555 if it is not kept (any more)."""
         with self._guard:
             found = self._instants.get(scn)
         if found is None:

@@ -179,11 +179,13 @@ class Session:
         with self._told():
             text, columns, scn = self._query(parsed, kinds, given)
             scn = self.flashback if scn is None else scn
-            connection = self.connection if scn is None else self._database.at(scn)
-            cursor = connection.execute(text, given)
+            kept = [one.kind for one in columns]
+            if scn is not None:
+                found = iter([sent_row(row, kept) for row in self._database.at(scn).rows(text, given)])
+                return Result(columns, found if given else self._ready(text, scn, columns, found))
+            cursor = self.connection.execute(text, given)
             first = cursor.fetchmany(_AT_ONCE)
-        rows = self._rows(cursor, first, [one.kind for one in columns])
-        return Result(columns, rows if scn is None or given else self._ready(text, scn, columns, rows))
+        return Result(columns, self._rows(cursor, first, kept))
 
     def _ready(self, text: str, scn: int, columns: Sequence[Column], rows: Iterator[Row]) -> Iterable[Row | Encoded]:
         """Rows of an instant, which never change, made ready once where the database is to replay them."""
@@ -200,7 +202,7 @@ class Session:
     def _rows(self, cursor: sqlite3.Cursor, rows: list[Any], kinds: Sequence[Kind]) -> Iterator[Row]:
         while rows:
             for row in rows:
-                yield [sent(value, kind) for value, kind in zip(row, kinds, strict=True)]
+                yield sent_row(row, kinds)
             with self._told():
                 rows = cursor.fetchmany(_AT_ONCE)
 
@@ -359,6 +361,10 @@ class Session:
         writing.sources.append([render.Source(table.name, columns)])
         condition = expressions.condition(made.condition, writing)
         return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
+
+
+def sent_row(row: Sequence[Stored], kinds: Sequence[Kind]) -> Row:
+    return [sent(value, kind) for value, kind in zip(row, kinds, strict=True)]
 
 
 def _duplicate(error: sqlite3.IntegrityError, table: Table) -> Refused:
