@@ -20,7 +20,9 @@ from .schema.wording import Wording
 from .segments import Division
 
 Row = tuple[object, ...]
-Failure = Literal["transient", "data", "schema", "login", "space", "other"]
+Failure = Literal[
+    "transient", "data", "schema", "login", "space", "instant", "other"
+]  # instant: it cannot be read any more
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,9 @@ def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
     loader.ledger.journal(look.job.plan.run, proof_of(hop), "revoked")
 
 
+LOST = "0 the instant that cannot be read any more"  # the journal's entry whose state is that instant
+
+
 def proof_of(hop: Hop) -> str:
     """The journal's entry that a hop's slices added up to its count; numbered apart from statements."""
     return f"-{hop.name} is whole"

@@ -27,7 +27,7 @@ from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 from .refusal import explained
-from .resume import Standing, proof_of, standing
+from .resume import LOST, Standing, proof_of, standing
 from .start import begin
 from .steps import TRIES, back_off, carry_out
 from .verification import source_sum
@@ -159,12 +159,15 @@ def _held(loader: Loader, name: str) -> bool:
     return False
 
 
-def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt]) -> None:
-    """To the instant of an earlier process, where the engine keeps such: what has landed then stands as it is."""
+def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], lost: str) -> None:
+    """To the instant of an earlier process, where the engine keeps such: what has landed then stands as it is.
+
+    One that was `lost` while it was read is not tried again: some of it may still be there.
+    """
     back = getattr(source, "return_to", None)
     names = {hop.name for hop in hops}
     instants = {receipt.instant for receipt in receipts if receipt.slice and receipt.hop in names}
-    if back and len(instants) == 1:
+    if back and len(instants) == 1 and lost not in instants:
         back(instants.pop(), hops)
 
 
@@ -223,7 +226,7 @@ class _Mover:
     def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
         mark = self._mark = source.mark() if self._job.plan.consistency == "frozen" else ""
         readers = source.readers()
-        _go_back(source, hops, receipts)
+        _go_back(source, hops, receipts, self._journal.get(LOST, ""))
         self._instant = f"frozen {mark}" if mark else source.instant
         look = Standing(self._job, source, readers[0], self._loader)
         standing_ = {
@@ -245,7 +248,12 @@ class _Mover:
             )
             for n in range(min(workers, len(readers)))
         ]  # fmt: skip
-        self._watch(board, threads)
+        try:
+            self._watch(board, threads)
+        except Exception as error:
+            if self._job.source.classify(error) == "instant":
+                self._loader.ledger.journal(self._job.plan.run, LOST, self._instant)
+            raise
         self._unwritten(source)
 
     def _unwritten(self, source: Source) -> None:

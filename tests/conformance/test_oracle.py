@@ -247,7 +247,10 @@ def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle:
     assert len({receipt.instant for receipt in outcome.receipts if receipt.slice}) == 1
 
 
-def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+@pytest.mark.parametrize("gone", ["all of it", "of some blocks"])
+def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(
+    gone: str, ends: tuple[Spot, Spot], oracle: Accounts
+) -> None:
     source, target = ends
     accounts(source, 100)
     oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 1555, "snapshot too old", 1, 3)
@@ -256,7 +259,8 @@ def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(ends: tuple[Spot
         wire.run(request, secrets, limits=Limits(workers=1))
     assert "UNDO_RETENTION" in str(caught.value)
     source.ask("UPDATE account SET amount = 0")
-    oracle.tell("forget")
+    if gone == "all of it":
+        oracle.tell("forget")
     outcome = wire.run(request, secrets, resume=True)
     assert outcome.report
     assert outcome.report.equal

@@ -27,7 +27,7 @@ from . import catalogue, further, rights
 from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
 from .session import Means, OracleSession, qualified
-from .source import OracleReader, OracleSource
+from .source import TOO_OLD, OracleReader, OracleSource
 from .types import READS
 
 _NAME_BYTES = 128
@@ -38,6 +38,7 @@ _CODES: dict[int, Failure] = {
     **dict.fromkeys((1, 1400, 1407, 1438, 1722, 1839, 1843, 1861, 2290, 2291, 2292, 12899), "data"),
     **dict.fromkeys((904, 942, 1466, 4043, 942), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
+    **dict.fromkeys(TOO_OLD, "instant"),
     **dict.fromkeys((1536, 1652, 1653, 1654, 1658, 1688, 30036), "space"),
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")

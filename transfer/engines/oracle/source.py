@@ -31,7 +31,7 @@ _LONG = ("clob", "nclob", "blob", "long", "long raw", "xmltype", "json")
 _LOBS = ("clob", "nclob", "blob")
 _MEASURED = (*_LOBS, "xmltype", "json")
 _LONGEST, _UNASKED = 32_767, 1 << 20  # bytes of an extended VARCHAR2; of a LONG, whose length cannot be asked
-_TOO_OLD = (1555, 8180, 22924)  # also of a LOB
+TOO_OLD = (1555, 8180, 22924)  # also of a LOB
 _NO_DECIMAL = "DPY-4042"
 _FINE = 19 + 7 + 1  # sign, characters of a moment with microseconds
 
@@ -132,7 +132,7 @@ class OracleReader:
                 remedy="It came after planning, or the type was chosen: plan again, or give the column the type "
                 "'number, as text'.",
             )
-        if getattr(error.args[0], "code", 0) not in _TOO_OLD:
+        if getattr(error.args[0], "code", 0) not in TOO_OLD:
             return EngineError(
                 f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads),
                 remedy="Slices with receipts stay: mend the cause and go on with --resume.",
