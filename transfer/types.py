@@ -37,7 +37,8 @@ class Type:
     precision and scale belong to decimals; digits are those of fractional seconds; length counts
     characters of text or bytes of binary (0: no limit); `padded` marks CHAR and BINARY(n), whose
     trailing blanks or zeros mean nothing; `native` keeps the engine's own word;
-    `labels` are the only texts that the column takes, in order.
+    `labels` are the only texts that the column takes, in order; an `unbounded` decimal takes others than those of
+    precision and scale, which are what its values have now.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Type:
     padded: bool = False
     native: str = ""
     labels: tuple[str, ...] = ()
+    unbounded: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

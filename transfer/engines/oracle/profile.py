@@ -15,6 +15,7 @@ from .session import qualified
 from .types import NANOSECONDS, PRINTED
 
 _MOST_DIGITS, _USUAL = 76, 38
+_LONG = 18  # digits that an integer of 64 bits always has room for
 # Of the plain notation: the digits on either side of the point; 0.5 is printed as .5.
 _WHOLE = "MAX(LENGTH(REGEXP_REPLACE(" + PRINTED + ", '^-?([0-9]*).*$', '\\1')))"
 _DECIMALS = "MAX(LENGTH(REGEXP_REPLACE(" + PRINTED + ", '^[^.]*[.]?', '')))"
@@ -46,10 +47,11 @@ def profile(
         row = [int(str(value or 0)) for value in session.ask(f"SELECT {parts} FROM {source}{clause}")[0]]
         for question in some:
             values, row = row[: len(question.parts)], row[len(question.parts) :]
-            word, said = _ANSWERS[question.what](question.column, values)
-            decided[question.column.name] = word
+            name = question.column.name
+            decided[name], said = _ANSWERS[question.what](question.column, values)
             if said:
-                findings.append(Finding("note", f"{table.name}.{question.column.name}", said, "profiled-type"))
+                remedy = _narrower(name) if question.what == "digits" and _is_whole(values) else ""
+                findings.append(Finding("note", f"{table.name}.{name}", said, "profiled-type", remedy))
     return decided, findings
 
 
@@ -77,7 +79,19 @@ def _digits(column: Column, values: list[int]) -> tuple[str, str]:
         return "number, as text", f"{column.native}, read as text: no decimal has room for all of its values"
     precision = _USUAL if whole + decimals <= _USUAL else _MOST_DIGITS
     word = f"number({precision},{decimals})"
-    return word, f"{column.native}, read as {word}: its values have up to {whole} digits and {decimals} decimals"
+    return (
+        f"{word}, of any size",
+        f"{column.native}, read as {word}: its values have up to {whole} digits and {decimals} decimals",
+    )
+
+
+def _is_whole(values: list[int]) -> bool:
+    whole, decimals, powers = values
+    return 0 < whole <= _LONG and not decimals and not powers
+
+
+def _narrower(name: str) -> str:
+    return f"If it never holds others than integers: types: {{{name}: 'number({_LONG},0)'}} makes it one of 64 bits."
 
 
 def _nanoseconds(column: Column, values: list[int]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from ...rules import Native, Read, fixed
 from ...types import Fidelity, Type
@@ -32,14 +33,19 @@ def digits_of(native: Native) -> tuple[int, int]:
     return max(precision - min(scale, 0), scale), max(scale, 0)
 
 
+def _decimal(native: Native) -> Type:
+    precision, scale = digits_of(native)
+    return Type("decimal", precision=precision, scale=scale, native=native.text)
+
+
 def _number(native: Native) -> Type:
     precision, scale = digits_of(native)
     if scale:
-        return Type("decimal", precision=precision, scale=scale, native=native.text)
+        return _decimal(native)
     for kind, most in (("int8", 2), ("int16", 4), ("int32", 9), ("int64", 18)):
         if precision <= most:
             return Type(kind, native=native.text)
-    return Type("decimal", precision=precision, scale=0, native=native.text)
+    return _decimal(native)
 
 
 def _fits(native: Native) -> bool:
@@ -73,6 +79,7 @@ _AS_TEXT, _NORMALISED = Fidelity.TEXT, Fidelity.NORMALISED
 
 READS = (
     Read("number", _number, guard=_fits, when="with digits, up to 76"),
+    Read("number, of any size", lambda native: replace(_decimal(native), unbounded=True), when="by its values"),
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
     Read("text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="types: {column: text} says so"),

@@ -141,6 +141,8 @@ WRITES = (
     Write("uint64", word("numeric(20,0)"), fidelity=_WIDENED, why="bigint ends at 2^63 - 1"),
     Write("float32", word("real")),
     Write("float64", word("double precision")),
+    Write("decimal", word("numeric"), guard=lambda t, _u: t.unbounded, when="of any size",
+          why="numeric(p,s) would round what is written later"),
     Write("decimal", lambda t: f"numeric({t.precision},{t.scale})"),
     Write("text", lambda t: t.native, guard=lambda t, _u: _is_bits(t), when="zeros and ones of a bit(n)"),
     Write("text", _text_word),
