@@ -12,9 +12,9 @@ import pytest
 
 from servers.oracle.spoken import CHAR, DATE, NUMBER, TIMESTAMP_TZ, VARCHAR, Encoded, Kind, Lost, Refused
 from servers.oracle.store import Database, formats, values
-from servers.oracle.store.database import Trouble
 from servers.oracle.store.formats import Nls
 from servers.oracle.store.session import Session
+from servers.trouble import Trouble
 
 TEXT, NUMERIC = Kind(VARCHAR, 4000, 4000), Kind(NUMBER, 22, scale=-127)
 

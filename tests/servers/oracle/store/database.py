@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...trouble import Locks, Trouble
 from ..spoken import Column, Encoded, Lost, Refused, Row
 from .catalogue import Catalogue
 from .dictionary import Dictionary
@@ -18,17 +17,6 @@ from .session import Session, register
 from .values import Stored
 
 _WAIT_S = 30.0  # for another's transaction
-
-
-@dataclass
-class Trouble:
-    """What a statement that matches gets instead of being carried out: an error, or with 0 a lost connection."""
-
-    pattern: str
-    number: int
-    text: str = "on request"
-    times: int = 1
-    after: int = 0  # so many that match go well before
 
 
 class Instant:
@@ -72,7 +60,7 @@ class Database:
         self._path = folder / "oracle.sqlite"
         self._scn = 1_000_000
         self._instants: dict[int, Instant] = {}
-        self._locks: dict[str, Session] = {}
+        self.locks = Locks()
         self._guard = threading.RLock()
         self._sessions = 0
         with self.connect() as first:
@@ -127,23 +115,8 @@ class Database:
                 kept.close()
             self._instants.clear()
 
-    # Locks of DBMS_LOCK
-
-    def lock(self, name: str, session: Session) -> int:
-        with self._guard:
-            holder = self._locks.setdefault(name, session)
-        return 0 if holder is session else 1
-
-    def unlock(self, name: str, session: Session) -> int:
-        with self._guard:
-            if self._locks.get(name) is not session:
-                return 4
-            del self._locks[name]
-        return 0
-
     def closed(self, session: Session) -> None:
-        with self._guard:
-            self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
+        self.locks.left(session)
 
     def replay(self) -> None:
         """From now on send what is read at an instant as it was sent before: then the server costs hardly anything."""
@@ -165,12 +138,5 @@ class Database:
     def troubled(self, sql: str) -> None:
         """Do to a statement what was asked for."""
         for trouble in self.troubles:
-            if not trouble.times or not re.search(trouble.pattern, sql, re.IGNORECASE):
-                continue
-            if trouble.after:
-                trouble.after -= 1
-                continue
-            trouble.times -= 1
-            if not trouble.number:
-                raise Lost
-            raise Refused(trouble.number, trouble.text)
+            if trouble.meets(sql):
+                raise Refused(trouble.number, trouble.text) if trouble.number else Lost

@@ -114,12 +114,12 @@ def _allocate(session: Session, name: Stored, *_: Stored) -> Answer:
 
 
 def _request(session: Session, handle: Stored, *_: Stored) -> Answer:
-    """0: taken, 1: another session has it, 4: this one has."""
-    return values.number(session._database.lock(str(handle), session)), {}
+    """0: this session has it now, 1: another one has it."""
+    return values.number(0 if session.locks.take(str(handle), session) else 1), {}
 
 
 def _release(session: Session, handle: Stored) -> Answer:
-    return values.number(session._database.unlock(str(handle), session)), {}
+    return values.number(0 if session.locks.release(str(handle), session) else 4), {}
 
 
 def _back(session: Session, scn: Stored) -> Answer:

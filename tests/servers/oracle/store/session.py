@@ -65,6 +65,7 @@ class Session:
         self.nls = formats.Nls()
         self.settings = {"TIME_ZONE": "+00:00", "NLS_DATE_FORMAT": self.nls.date}
         self.catalogue = database.catalogue
+        self.locks = database.locks
         self.connection = database.connect()
         self._database = database
         self.failure: BaseException | None = None

@@ -1,9 +1,10 @@
-"""A statement word by word, for what sqlglot has no grammar for: DDL, ALTER SESSION, calls of PL/SQL."""
+"""Oracle's words, for DDL, ALTER SESSION and calls of PL/SQL."""
 
 from __future__ import annotations
 
 import re
 
+from ... import words
 from ..spoken import Refused
 
 _WORD = re.compile(
@@ -12,43 +13,23 @@ _WORD = re.compile(
 )
 
 
-class Words:
-    """The words of a text, taken one after another. Names in quotes keep them until `name` is asked for."""
+class Words(words.Words):
+    """Words in capitals; names in quotes keep them until `name` is asked for."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self._places = [(found.start(1), found.end(1), found[1]) for found in _WORD.finditer(text.rstrip())]
-        self._at = 0
+        super().__init__(text, [(found.start(1), found.end(1), found[1]) for found in _WORD.finditer(text.rstrip())])
 
-    @property
-    def done(self) -> bool:
-        return self._at >= len(self._places)
+    def keeps(self, word: str) -> bool:
+        return word[0] in "\"'"
 
-    def peek(self, ahead: int = 0) -> str:
-        """The next word in capitals, '' at the end; what stands in quotes as it is."""
-        at = self._at + ahead
-        if at >= len(self._places):
-            return ""
-        word = self._places[at][2]
-        return word if word[0] in "\"'" else word.upper()
-
-    def take(self, *wanted: str) -> bool:
-        """Take these words if they come next."""
-        if all(self.peek(ahead) == word for ahead, word in enumerate(wanted)):
-            self._at += len(wanted)
-            return True
-        return False
-
-    def expect(self, *wanted: str) -> None:
-        if not self.take(*wanted):
-            raise Refused(905, f"missing keyword: {' '.join(wanted)} near {self.rest()[:60]!r}")
+    def refused(self, missing: str) -> Refused:
+        if not missing:
+            return Refused(900, "invalid SQL statement: it ends too early")
+        return Refused(905, f"missing keyword: {missing} near {self.rest()[:60]!r}")
 
     def next(self) -> str:
-        word = self.peek()
-        if not word:
-            raise Refused(900, "invalid SQL statement: it ends too early")
-        self._at += 1
-        return word
+        word = super().next()
+        return word if self.keeps(word) else word.upper()
 
     def name(self) -> str:
         word = self.next()
@@ -67,35 +48,3 @@ class Words:
             found.append(self.name())
         self.expect(")")
         return tuple(found)
-
-    def inside(self) -> str:
-        """The text between the next parentheses, which must begin here."""
-        self.expect("(")
-        first, depth = self._at, 1
-        while depth:
-            word = self.next()
-            depth += (word == "(") - (word == ")")
-        return self._between(first, self._at - 1)
-
-    def until(self, *ends: str) -> str:
-        """The text up to one of these words, or a comma or a closing parenthesis that is not its own."""
-        first, depth = self._at, 0
-        while not self.done:
-            word = self.peek()
-            if not depth and (word in ends or word in (",", ")")):
-                break
-            depth += (word == "(") - (word == ")")
-            self._at += 1
-        return self._between(first, self._at)
-
-    def rest(self) -> str:
-        return self._between(self._at, len(self._places))
-
-    def integer(self) -> int:
-        sign = -1 if self.take("-") else 1
-        return sign * int(self.next())
-
-    def _between(self, first: int, last: int) -> str:
-        if first >= last:
-            return ""
-        return self.text[self._places[first][0] : self._places[last - 1][1]]

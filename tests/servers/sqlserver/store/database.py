@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import copy
-import re
 import sqlite3
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...trouble import Locks, Trouble
 from ..spoken import Lost, Refused
 from .catalogue import Catalogue
 from .session import Session
 
 _WAIT_S = 30.0  # for another's transaction
-
-
-@dataclass
-class Trouble:
-    """What a batch that matches gets instead of being carried out: an error, or with 0 a lost connection."""
-
-    pattern: str
-    number: int
-    text: str = "on request"
-    times: int = 1
-    after: int = 0  # so many that match go well before
 
 
 @dataclass
@@ -54,7 +43,7 @@ class Database:
         self.troubles: list[Trouble] = []
         self.databases: dict[str, Kept] = {}
         self._folder, self._guard = folder, threading.RLock()
-        self._locks: dict[str, Session] = {}
+        self.locks = Locks()
         self._sessions = 50
         for name in ("master", *databases):
             self.create(name)
@@ -103,22 +92,8 @@ class Database:
                                     "permission.", severity=11)  # fmt: skip
             del self.databases[name.lower()]
 
-    # Locks of sp_getapplock
-
-    def lock(self, name: str, session: Session) -> bool:
-        with self._guard:
-            return self._locks.setdefault(name, session) is session
-
-    def unlock(self, name: str, session: Session) -> bool:
-        with self._guard:
-            if self._locks.get(name) is not session:
-                return False
-            del self._locks[name]
-            return True
-
     def closed(self, session: Session) -> None:
-        with self._guard:
-            self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
+        self.locks.left(session)
 
     # Misbehaviour
 
@@ -129,15 +104,9 @@ class Database:
     def troubled(self, sql: str) -> None:
         """Do to a batch what was asked for."""
         for trouble in self.troubles:
-            if not trouble.times or not re.search(trouble.pattern, sql, re.IGNORECASE):
-                continue
-            if trouble.after:
-                trouble.after -= 1
-                continue
-            trouble.times -= 1
-            if not trouble.number:
-                raise Lost
-            raise Refused(trouble.number, trouble.text, severity=13 if trouble.number == 1205 else 16)
+            if trouble.meets(sql):
+                severity = 13 if trouble.number == 1205 else 16
+                raise Refused(trouble.number, trouble.text, severity=severity) if trouble.number else Lost
 
 
 def connect(kept: Kept) -> sqlite3.Connection:

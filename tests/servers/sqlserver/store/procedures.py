@@ -27,7 +27,7 @@ def run(session: Session, words: Words) -> Iterator[Result]:
         case "sp_getapplock":
             code = _lock(session, given)
         case "sp_releaseapplock":
-            code = 0 if session.server.unlock(_one(given, "@resource", 0), session) else -999
+            code = 0 if session.server.locks.release(_one(given, "@resource", 0), session) else -999
         case "sp_rename":
             code = _rename(session, _one(given, "@objname", 0), _one(given, "@newname", 1), _one(given, "@objtype", 2))
         case "sp_addextendedproperty" | "sp_updateextendedproperty":
@@ -71,7 +71,7 @@ def _one(given: dict[str | int, str], name: str, place: int) -> str:
 def _lock(session: Session, given: dict[str | int, str]) -> int:
     name, limit = _one(given, "@resource", 0), int(_one(given, "@locktimeout", 3) or -1)
     ends = time.monotonic() + limit / 1000
-    while not session.server.lock(name, session):
+    while not session.server.locks.take(name, session):
         if limit >= 0 and time.monotonic() >= ends:
             return -1
         session.wait(0.01)

@@ -1,7 +1,8 @@
-"""A statement word by word, for what sqlglot has no grammar for: DDL, SET, EXEC."""
+"""T-SQL's words, for DDL, SET and EXEC."""
 
 from __future__ import annotations
 
+from ... import words
 from ..spoken import Refused
 from .parse import WORD
 
@@ -14,46 +15,22 @@ def plain_name(word: str) -> str:
 
 def split_name(text: str) -> tuple[str, str]:
     """Schema, '' if it is not said, and name."""
-    words = Words(text)
-    return words.qualified()
+    return Words(text).qualified()
 
 
-class Words:
-    """The words of a text, taken one after another."""
+class Words(words.Words):
+    """Words as they are written; one in brackets or quotes is a name."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self._places = [(one.start(), one.end(), one[0]) for one in WORD.finditer(text) if not one["gap"]]
-        self._at = 0
+        super().__init__(text, [(one.start(), one.end(), one[0]) for one in WORD.finditer(text) if not one["gap"]])
 
-    @property
-    def done(self) -> bool:
-        return self._at >= len(self._places)
+    def keeps(self, word: str) -> bool:
+        return word[0] in "\"'[" or word[:2] == "N'"
 
-    def peek(self, ahead: int = 0) -> str:
-        """The next word in capitals, '' at the end; what stands in quotes as it is."""
-        at = self._at + ahead
-        if at >= len(self._places):
-            return ""
-        word = self._places[at][2]
-        return word if word[0] in "\"'[" or word[:2] == "N'" else word.upper()
-
-    def take(self, *wanted: str) -> bool:
-        """Take these words if they come next."""
-        if all(self.peek(ahead) == word for ahead, word in enumerate(wanted)):
-            self._at += len(wanted)
-            return True
-        return False
-
-    def expect(self, *wanted: str) -> None:
-        if not self.take(*wanted):
-            raise Refused(102, f"Incorrect syntax near '{self.rest()[:60]}'.", severity=15)
-
-    def next(self) -> str:
-        if self.done:
-            raise Refused(102, "Incorrect syntax: it ends too early.", severity=15)
-        self._at += 1
-        return self._places[self._at - 1][2]
+    def refused(self, missing: str) -> Refused:
+        if not missing:
+            return Refused(102, "Incorrect syntax: it ends too early.", severity=15)
+        return Refused(102, f"Incorrect syntax near '{self.rest()[:60]}'.", severity=15)
 
     def name(self) -> str:
         return plain_name(self.next())
@@ -79,33 +56,3 @@ class Words:
                 break
         self.expect(")")
         return tuple(found)
-
-    def inside(self) -> str:
-        """The text between the next parentheses, which must begin here."""
-        self.expect("(")
-        first, depth = self._at, 1
-        while depth:
-            word = self.next()
-            depth += (word == "(") - (word == ")")
-        return self._between(first, self._at - 1)
-
-    def until(self, *ends: str) -> str:
-        """The text up to one of these words, or a comma or a closing parenthesis that is not its own."""
-        first, depth = self._at, 0
-        while not self.done:
-            word = self.peek()
-            if not depth and (word in ends or word in (",", ")")):
-                break
-            depth += (word == "(") - (word == ")")
-            self._at += 1
-        return self._between(first, self._at)
-
-    def rest(self) -> str:
-        return self._between(self._at, len(self._places))
-
-    def integer(self) -> int:
-        sign = -1 if self.take("-") else 1
-        return sign * int(self.next())
-
-    def _between(self, first: int, last: int) -> str:
-        return "" if first >= last else self.text[self._places[first][0] : self._places[last - 1][1]]
