@@ -268,7 +268,10 @@ def _means(asked: Asked) -> Means:
 
 
 def _target(_: object) -> NoReturn:
-    raise RequestError("Oracle is a source so far: Ropeway does not write there yet.")
+    raise RequestError(
+        "Oracle is a source so far: Ropeway does not write there yet.",
+        remedy="Name a target of another engine.",
+    )
 
 
 def _bound(value: object) -> int | str:

@@ -78,7 +78,7 @@ def _any(_: Native) -> bool:
 _AS_TEXT, _NORMALISED = Fidelity.TEXT, Fidelity.NORMALISED
 
 READS = (
-    Read("number", _number, guard=_fits, when="with digits, up to 76"),
+    Read("number", _number, guard=_fits, when="with digits, up to 76", why="an integer up to 18 digits"),
     Read("number, of any size", lambda native: replace(_decimal(native), unbounded=True), when="by its values"),
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
