@@ -13,6 +13,7 @@ import pyarrow as pa
 
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 FLOATS = ("float32", "float64")
+MOST_DIGITS = 76  # of Arrow's widest decimal
 KINDS = (
     "bool", *INTEGERS, *FLOATS, "decimal", "text", "binary", "date", "time", "timestamp",
     "instant", "duration", "uuid", "json",

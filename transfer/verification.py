@@ -15,13 +15,13 @@ from .engine import Asked, Engine, Reader, Row, Session
 from .errors import EngineError
 from .flow import flow
 from .place import Address
-from .plan import Call, Cut, Hop, Slice
-from .rules import read_rule, split
+from .plan import Call, ColumnPlan, Cut, Hop, Slice
+from .rules import Read, read_rule, split
 from .schema.catalogue import Relation
 from .schema.sql import where_of
 from .segments import Division
 from .specimen import specimens
-from .types import Fidelity
+from .types import MOST_DIGITS, Fidelity
 
 MODULUS = 1 << 64
 _BATCH_BYTES = 2 << 20
@@ -135,13 +135,22 @@ def backwards(engine: Engine, hop: Hop) -> Hop:
     """The hop that reads what a hop wrote, by the target's own mapping rules, under the same names."""
     columns = []
     for column in hop.columns:
-        # Where the profile decided for another kind than the declaration's, the same word brings it back.
-        declared = f"{column.stored}, as {column.type.kind}"
-        rule = read_rule(engine.reads, declared) or read_rule(engine.reads, column.stored)
-        if rule is None:
-            raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")
-        project = rule.projected(column.stored, engine.quote(column.target))
-        meaning = rule.type(split(column.stored))
+        stored, rule = _written(engine, column)
+        project = rule.projected(stored, engine.quote(column.target))
+        meaning = rule.type(split(stored))
         columns.append(replace(column, source=column.target, project=project, type=meaning, zone=""))
     whole = (Slice(1, Cut()),)
     return replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")
+
+
+def _written(engine: Engine, column: ColumnPlan) -> tuple[str, Read]:
+    """The word that a written column is read back by, and its rule."""
+    # Where the profile decided for another kind than the declaration's, the same word brings it back.
+    declared = ((column.stored, f"{column.stored}, as {column.type.kind}"), (column.stored, column.stored))
+    # A column of any size takes values with more digits than were written.
+    spare = MOST_DIGITS - column.type.precision
+    wide = f"{column.stored}({MOST_DIGITS},{column.type.scale + spare // 2})"
+    for word, asked in (*declared, *([(wide, wide)] if column.type.unbounded else [])):
+        if rule := read_rule(engine.reads, asked):
+            return word, rule
+    raise AssertionError(f"{engine.name} writes {column.native} and cannot read it")

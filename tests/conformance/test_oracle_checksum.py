@@ -212,6 +212,7 @@ def test_both_servers_compute_and_find_a_changed_value(pair: tuple[Spot, Spot], 
         (source, "UPDATE t SET c2 = NVL(c2, 0) + 0.001 WHERE id = 7", "7", "c2"),
         (target, "UPDATE t SET c6 = 'other' WHERE id = 9", "9", "c6"),
         (source, "UPDATE t SET c12 = DATE '1999-12-31' WHERE id = 11", "11", "c12"),
+        (target, "UPDATE t SET c3 = coalesce(c3, 0) + 1e-19 WHERE id = 13", "13", "c3"),  # more digits than were read
     )
     for number, (place, sql, row, column) in enumerate(changes, 1):
         place.ask(sql)

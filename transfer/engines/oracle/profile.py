@@ -11,10 +11,11 @@ from ...policies import KEEP, MEANT
 from ...rules import split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
+from ...types import MOST_DIGITS
 from .session import qualified
 from .types import NANOSECONDS, PRINTED
 
-_MOST_DIGITS, _USUAL = 76, 38
+_USUAL = 38
 _LONG = 18  # digits that an integer of 64 bits always has room for
 # Of the plain notation: the digits on either side of the point; 0.5 is printed as .5.
 _WHOLE = "MAX(LENGTH(REGEXP_REPLACE(" + PRINTED + ", '^-?([0-9]*).*$', '\\1')))"
@@ -75,9 +76,9 @@ def _questions(column: Column) -> Iterator[Question]:
 
 def _digits(column: Column, values: list[int]) -> tuple[str, str]:
     whole, decimals = values[0], values[1]
-    if values[2] or whole + decimals > _MOST_DIGITS:
+    if values[2] or whole + decimals > MOST_DIGITS:
         return "number, as text", f"{column.native}, read as text: no decimal has room for all of its values"
-    precision = _USUAL if whole + decimals <= _USUAL else _MOST_DIGITS
+    precision = _USUAL if whole + decimals <= _USUAL else MOST_DIGITS
     word = f"number({precision},{decimals})"
     return (
         f"{word}, of any size",

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...rules import Native, Read, fixed
-from ...types import Fidelity, Type
+from ...types import MOST_DIGITS, Fidelity, Type
 
 # What a profile asks for and a projection changes.
 PRINTED = "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')"
 NANOSECONDS = "MOD(TO_NUMBER(TO_CHAR({c}, 'FF9')), 1000) <> 0"
-_MOST_DIGITS = 76  # of Arrow's widest decimal
 _FRACTION = "SYYYY-MM-DD HH24:MI:SS.FF9"
 UTC = "SYS_EXTRACT_UTC({c})"
 _PRINTED_MOMENT = f"TO_CHAR({{c}}, '{_FRACTION}')"
@@ -49,7 +48,7 @@ def _number(native: Native) -> Type:
 
 
 def _fits(native: Native) -> bool:
-    return bool(native.arguments) and digits_of(native)[0] <= _MOST_DIGITS
+    return bool(native.arguments) and digits_of(native)[0] <= MOST_DIGITS
 
 
 def _text(native: Native) -> Type:

@@ -11,12 +11,12 @@ from ...policies import FLOATS, KEEP, MEANT, NATIVE, RAW, forbid_null, idle, ref
 from ...rules import Native, split
 from ...schema.catalogue import Column, Table
 from ...schema.sql import double_quoted
+from ...types import MOST_DIGITS
 from .session import alone
 from .types import FAR, NAN, NO_FLOAT, NO_NUMBER
 
 _MONTHS = "(NOT isfinite({c}) OR extract(year FROM {c}) <> 0 OR extract(month FROM {c}) <> 0)"
 _DAYS = "extract(day FROM {c}) <> 0"
-_MOST_DIGITS = 76
 _MOMENTS = ("date", "timestamp without time zone", "timestamp with time zone")
 
 
@@ -119,7 +119,7 @@ def _numeric(column: Column, native: Native, policies: Mapping[str, str]) -> Ite
         finite = "CASE WHEN NOT {odd} THEN {c} END"
         digits = f"max(length(trunc(abs({finite}))::text))"
         yield Question(column, "nan", NO_NUMBER, (f"max(scale({finite}))", digits))
-    elif max(native.argument(0, 0), native.argument(1, 0)) - min(native.argument(1, 0), 0) <= _MOST_DIGITS:
+    elif max(native.argument(0, 0), native.argument(1, 0)) - min(native.argument(1, 0), 0) <= MOST_DIGITS:
         yield Question(column, "nan", NAN)
 
 
@@ -137,8 +137,8 @@ def _nan(question: Question, count: int, more: list[int], policies: Mapping[str,
     native, why = question.native, ""
     if more:
         scale, whole = more[0], max(more[1], 1)
-        fits = scale + whole <= _MOST_DIGITS
-        native = f"numeric({38 if scale + whole <= 38 else _MOST_DIGITS},{scale})"
+        fits = scale + whole <= MOST_DIGITS
+        native = f"numeric({38 if scale + whole <= 38 else MOST_DIGITS},{scale})"
         why = f"its values have up to {whole} digits and {scale} decimals"
         if not fits:
             return "numeric, as text", "note", f"numeric, read as text: {why}"
