@@ -2,13 +2,77 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from moves import moved
+from moves import moved, requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import RopewayError
 from spots import Servers, Spot, spot
+
+# The type, a literal, the type in PostgreSQL, and the value there.
+TYPES: tuple[tuple[str, str, str, Any], ...] = (
+    ("bit", "1", "boolean", True),
+    ("tinyint", "255", "smallint", 255),
+    ("smallint", "-32768", "smallint", -32768),
+    ("int", "-2147483648", "integer", -2147483648),
+    ("bigint", "-9223372036854775808", "bigint", -9223372036854775808),
+    ("decimal(38,0)", "-12345678901234567890123456789012345678", "numeric(38,0)",
+     -12345678901234567890123456789012345678),
+    ("decimal(38,38)", "0.00000000000000000000000000000000000001", "numeric(38,38)", Decimal("1e-38")),
+    ("numeric(12,2)", "-0.05", "numeric(12,2)", Decimal("-0.05")),
+    ("money", "-922337203685477.5808", "numeric(19,4)", Decimal("-922337203685477.5808")),
+    ("smallmoney", "214748.3647", "numeric(10,4)", Decimal("214748.3647")),
+    ("real", "1.5", "real", 1.5),
+    ("float", "0.1", "double precision", 0.1),
+    ("float(24)", "-0.25", "real", -0.25),
+    ("char(4)", "'ab'", "character(4)", "ab  "),
+    ("nchar(4)", "N'€😀'", "character(4)", "€😀  "),
+    ("varchar(30)", "'bé€ '", "character varying(30)", "bé€ "),
+    ("varchar(30) COLLATE Latin1_General_100_CI_AS_SC_UTF8", "N'äöü€😀'", "character varying(30)", "äöü€😀"),
+    ("nvarchar(9)", "N'äöü€😀'", "character varying(9)", "äöü€😀"),
+    ("varchar(max)", "'é'", "text", "é"),
+    ("nvarchar(max)", "N'äöü€😀'", "text", "äöü€😀"),
+    ("text", "'lang'", "text", "lang"),
+    ("ntext", "N'€'", "text", "€"),
+    ("sysname", "N'name'", "character varying(128)", "name"),
+    ("binary(4)", "0x00FF", "bytea", b"\x00\xff\x00\x00"),
+    ("varbinary(8)", "0x00FF10", "bytea", b"\x00\xff\x10"),
+    ("varbinary(max)", "0x00", "bytea", b"\x00"),
+    ("image", "0x0001", "bytea", b"\x00\x01"),
+    ("uniqueidentifier", "'0E984725-C51C-4BF4-9960-E1C80E27ABA0'", "uuid",
+     UUID("0e984725-c51c-4bf4-9960-e1c80e27aba0")),
+    ("date", "'0001-01-01'", "date", date(1, 1, 1)),
+    ("time(0)", "'23:59:59'", "time(0) without time zone", time(23, 59, 59)),
+    ("time(3)", "'23:59:59.999'", "time(3) without time zone", time(23, 59, 59, 999_000)),
+    ("time(7)", "'23:59:59.999999'", "time without time zone", time(23, 59, 59, 999_999)),
+    ("datetime", "'9999-12-31T23:59:59.997'", "timestamp(3) without time zone",
+     datetime(9999, 12, 31, 23, 59, 59, 997_000)),
+    ("datetime", "'1753-01-01T00:00:00.003'", "timestamp(3) without time zone", datetime(1753, 1, 1, 0, 0, 0, 3000)),
+    ("smalldatetime", "'2079-06-06T23:59:00'", "timestamp(0) without time zone", datetime(2079, 6, 6, 23, 59)),
+    ("datetime2(0)", "'0001-01-01T00:00:00'", "timestamp(0) without time zone", datetime(1, 1, 1)),
+    ("datetime2(3)", "'9999-12-31T23:59:59.999'", "timestamp(3) without time zone",
+     datetime(9999, 12, 31, 23, 59, 59, 999_000)),
+    ("datetime2(7)", "'0001-01-01T00:00:00.000001'", "timestamp without time zone", datetime(1, 1, 1, 0, 0, 0, 1)),
+    ("datetime2(7)", "'9999-12-31T23:59:59.999999'", "timestamp without time zone",
+     datetime(9999, 12, 31, 23, 59, 59, 999_999)),
+    ("datetimeoffset(0)", "'2024-02-29T12:00:00+02:00'", "timestamp(0) with time zone",
+     datetime(2024, 2, 29, 10, tzinfo=UTC)),
+    ("datetimeoffset(7)", "'1969-12-31T23:59:59.999999-05:30'", "timestamp with time zone",
+     datetime(1970, 1, 1, 5, 29, 59, 999_999, UTC)),
+    ("xml", "N'<a b=\"ü\">€</a>'", "text", '<a b="ü">€</a>'),
+    ("hierarchyid", "'/1/2.5/'", "text", "/1/2.5/"),
+    ("geography", "'POINT (1 2)'", "text", "SRID=4326;POINT (1 2)"),
+    ("geometry", "'LINESTRING (0 0, 1 1.5)'", "text", "SRID=0;LINESTRING (0 0, 1 1.5)"),
+    ("sql_variant", "CAST(0.1 AS float)", "text", "0.10000000000000001"),
+    ("sql_variant", "CAST('2024-02-29T12:00:00' AS datetime)", "text", "2024-02-29 12:00:00.000"),
+    ("sql_variant", "0x00FF", "text", "0x00FF"),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -26,3 +90,58 @@ def test_a_table_arrives(ends: tuple[Spot, Spot]) -> None:
     ]  # fmt: skip
     assert outcome.report
     assert outcome.report.tables[0].claim == "target equals what was read"
+
+
+def test_values_arrive_as_they_were(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    columns = [f"c{n}" for n in range(len(TYPES))]
+    declared = ", ".join(f"{column} {one[0]} NULL" for column, one in zip(columns, TYPES, strict=True))
+    source.ask("CREATE TYPE dbo.Phone FROM varchar(12) NOT NULL")
+    source.ask(f"CREATE TABLE t (id int PRIMARY KEY, phone dbo.Phone, stamp rowversion, {declared})")
+    literals = ", ".join(literal for _, literal, _, _ in TYPES)
+    source.ask(f"INSERT INTO t (id, phone, {', '.join(columns)}) VALUES (1, '+49', {literals})")
+    source.ask("INSERT INTO t (id, phone) VALUES (2, '')")
+    outcome = moved(source, target)
+    rows = target.ask(f"SELECT {', '.join(columns)} FROM t ORDER BY id")
+    shown = target.ask(
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 3"
+    )
+    for n, (native, literal, there, value) in enumerate(TYPES):
+        assert (rows[0][n], rows[1][n], shown[n][0]) == (value, None, there), (native, literal)
+    assert target.ask("SELECT phone, length(stamp) FROM t ORDER BY id") == [("+49", 8), ("", 8)]
+    assert outcome.report
+    assert outcome.report.tables[0].claim == "target equals what was read"
+
+
+ODD: tuple[tuple[str, tuple[str, ...], str, list[Any]], ...] = (
+    ("datetime2(7)", ("'2024-02-29T23:59:59.1234567'", "'1969-12-31T23:59:59.9999999'"), "duckdb",
+     ["2024-02-29 23:59:59.1234567", "1969-12-31 23:59:59.9999999"]),
+    ("datetimeoffset(7)", ("'2024-02-29T23:59:59.1234567+01:00'",), "duckdb", ["2024-02-29 22:59:59.1234567"]),
+    ("time(7)", ("'23:59:59.1234567'",), "postgresql", ["23:59:59.1234567"]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("native", "literals", "there", "values"), ODD, ids=[one[0] for one in ODD])
+def test_what_the_values_decide(
+    native: str, literals: tuple[str, ...], there: str, values: list[Any], tmp_path: Path, servers: Servers
+) -> None:
+    """What is finer than microseconds is kept, where the target has a place for it."""
+    source, target = spot("sqlserver", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask(f"CREATE TABLE t (id int PRIMARY KEY, v {native})")
+    for number, literal in enumerate(literals):
+        source.ask(f"INSERT INTO t VALUES ({number}, {literal})")
+    moved(source, target)
+    shown = "strftime(v, '%Y-%m-%d %H:%M:%S.%n')" if "datetime" in native else "v"
+    assert [str(row[0])[: len(values[0])] for row in target.ask(f"SELECT {shown} FROM t ORDER BY id")] == values
+
+
+def test_a_moment_that_grew_finer_after_planning_stops(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, v datetime2(7), w time(7))")
+    source.ask("INSERT INTO t VALUES (1, '2024-02-29T23:59:59.123456', '12:00')")
+    request, secrets = requested(source, target)
+    plan = wire.plan(request, secrets)
+    for column, literal in (("v", "'2024-02-29T23:59:59.1234567'"), ("w", "'12:00:00.0000001'")):
+        source.ask(f"UPDATE t SET v = NULL, w = NULL; UPDATE t SET {column} = {literal}")
+        with pytest.raises(RopewayError, match=f"t.{column} holds a value that is no"):
+            wire.run(plan, secrets, resume=column == "w")

@@ -22,6 +22,7 @@ from ...schema.wording import Wording
 from ...segments import Division
 from . import catalogue
 from .cuts import cuts
+from .profile import profile
 from .session import SqlServerSession, literal, numbers, qualified, quoted
 from .source import SqlServerSource
 from .types import READS, WRITES
@@ -142,8 +143,7 @@ class SqlServer:
     def profile(
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
-        del session, table, where, policies
-        return {}, []
+        return profile(session, table, where, policies)
 
     def checksum(
         self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,

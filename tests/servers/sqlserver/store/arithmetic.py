@@ -14,7 +14,7 @@ from .values import EXACT, Moment
 
 
 def negative(number: Any) -> Any:
-    return -number
+    return number.copy_negate() if isinstance(number, Decimal) else -number
 
 
 @dataclass(frozen=True)

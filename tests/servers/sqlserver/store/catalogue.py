@@ -27,6 +27,7 @@ class Shape:
     computed: str | None = None
     persisted: bool = False
     place: int = 0  # column_id
+    alias: int = 0  # user_type_id, where its type is one that a user made
 
 
 @dataclass
@@ -111,6 +112,17 @@ class Numbers:
 
 
 @dataclass
+class Alias:
+    """CREATE TYPE ... FROM."""
+
+    schema: str
+    name: str
+    number: int
+    kind: Kind
+    nullable: bool = True
+
+
+@dataclass
 class Catalogue:
     """One database's."""
 
@@ -118,6 +130,7 @@ class Catalogue:
     tables: dict[Named, Table] = field(default_factory=dict)
     views: dict[Named, View] = field(default_factory=dict)
     sequences: dict[Named, Numbers] = field(default_factory=dict)
+    aliases: dict[Named, Alias] = field(default_factory=dict)
     comments: dict[tuple[int, int, str], str] = field(default_factory=dict)  # by object, column, name
     last: int = 901_578_250
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
 from . import render, types, values
-from .catalogue import Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
+from .catalogue import Alias, Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
 from .parse import expression, parse
 from .words import Words
 
@@ -80,6 +80,8 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         )
     elif what == "SEQUENCE":
         _create_sequence(session, words)
+    elif what == "TYPE":
+        _create_type(session, words)
     else:
         _create_index(session, what, words)
 
@@ -109,6 +111,26 @@ def _create_sequence(session: Session, words: Words) -> None:
     made.start = made.start if started else made.least if made.step > 0 else made.most
     made.next = made.start
     session.catalogue.sequences[made.schema.lower(), name.lower()] = made
+
+
+def _create_type(session: Session, words: Words) -> None:
+    schema, name = words.qualified()
+    words.expect("FROM")
+    kind = types.of_text(words.until("NULL", "NOT"))
+    made = Alias(schema or "dbo", name, 257 + len(session.catalogue.aliases), kind, not words.take("NOT", "NULL"))
+    session.catalogue.aliases[made.schema.lower(), name.lower()] = made
+
+
+def _typed(session: Session, shape: Shape, spelt: str) -> None:
+    """The column's kind, of a type of the server's or of a user's."""
+    schema, name = Words(spelt).qualified()
+    found = session.catalogue.aliases.get(((schema or "dbo").lower(), name.lower()))
+    if found:
+        shape.kind, shape.alias, shape.nullable = found.kind, found.number, found.nullable
+        return
+    shape.kind = types.of_text(spelt)
+    if shape.kind.name == "timestamp":
+        shape.nullable = False
 
 
 # Tables
@@ -155,9 +177,9 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
         shape.computed = words.until(*_ENDS)
     else:
         spelt = words.until(*_ENDS)
-        shape.kind = types.of_text(spelt)
-        if shape.kind.name == "timestamp" or spelt.lower() == "sysname":
-            shape.nullable = False
+        _typed(session, shape, spelt)
+        if spelt.lower() == "sysname":
+            shape.alias, shape.nullable = 256, False
     while words.peek() not in (",", ")", ""):
         _detail(session, table, shape, words)
     if shape.computed is not None:
@@ -174,7 +196,9 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
 def _detail(session: Session, table: Table, shape: Shape, words: Words) -> None:
     if words.take("NOT", "NULL"):
         shape.nullable = False
-    elif words.take("NULL") or words.take("ROWGUIDCOL") or words.take("SPARSE"):
+    elif words.take("NULL"):
+        shape.nullable = True
+    elif words.take("ROWGUIDCOL") or words.take("SPARSE"):
         pass
     elif words.take("PERSISTED"):
         shape.persisted = True

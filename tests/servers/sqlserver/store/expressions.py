@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from ..spoken import Kind, Refused
 from ..wire.types import COLLATION
-from . import render, types, values
+from . import render, special, types, values
 from .arithmetic import Reached, like, negative
 from .functions import FUNCTIONS, UNITED, VARIABLES, OfUnit, average_kind, reached, sum_kind, unit
 from .sites import Site, called, conversion, site
@@ -144,7 +144,28 @@ _CONDITIONS: dict[type[exp.Expr], Callable[..., str]] = {
 
 
 def _column(tree: exp.Column, writing: Writing) -> Typed:
+    if tree.table and tree.name in special.MEMBERS and not render.is_source(tree.table, writing):
+        return _member(exp.column(tree.table), tree.name, writing)  # [column].STSrid
     return render.column(tree, writing)
+
+
+def _dot(tree: exp.Dot, writing: Writing) -> Typed:
+    """A method of a value: [column].AsTextZM()."""
+    inner = tree.this
+    if isinstance(inner, exp.Identifier):
+        inner = exp.column(inner)
+    elif isinstance(inner, exp.Dot):
+        inner = exp.column(inner.expression, inner.this)
+    return _member(inner, str(tree.expression.this), writing)
+
+
+def _member(tree: exp.Expression, name: str, writing: Writing) -> Typed:
+    value = write(tree, writing)
+    kinds, gives, call = special.MEMBERS.get(name, ((), INT, repr))
+    if value.kind is None or value.kind.name not in kinds:
+        raise Refused(6506, f"Could not find property or method '{name}' for type "
+                            f"'{value.kind and value.kind.name}'.", state=10)  # fmt: skip
+    return render.Typed(called(Site(call, (value.kind,), gives), [value.sql]), gives)
 
 
 def text_literal(value: str, name: str) -> Typed:
@@ -399,6 +420,7 @@ def _within(tree: exp.WithinGroup, writing: Writing) -> Typed:
 
 _WRITERS: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: _column,
+    exp.Dot: _dot,
     exp.Literal: _literal,
     exp.National: lambda tree, writing: text_literal(str(tree.this), "nvarchar"),
     exp.HexString: _hex,

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..spoken import Kind, Refused
-from . import values
+from . import special, values
 from .types import BIGINT, FLOAT, INT, LONG_TEXT, NAME, as_decimal, chars
 from .values import DAY, EXACT, MINUTE, SECOND, Moment
 
@@ -135,6 +135,9 @@ def _concat(*texts: str | None) -> str:
 def _hashbytes(method: str, value: bytes) -> bytes:
     name = method.lower().replace("sha2_", "sha")
     return hashlib.new(name, value).digest()
+
+
+function("SQL_VARIANT_PROPERTY", NAME, ".t")(special.base_type)
 
 
 # Numbers

@@ -314,5 +314,9 @@ def column(tree: exp.Column, writing: Writing) -> Typed:
     raise Refused(207, f"Invalid column name '{tree.name}'.")
 
 
+def is_source(name: str, writing: Writing) -> bool:
+    return any(source.name.lower() == name.lower() for sources in writing.sources for source in sources)
+
+
 def integer(sql: str) -> Typed:
     return Typed(sql, INT, nullable=False)

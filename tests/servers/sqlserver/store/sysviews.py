@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind
 from ..wire.types import SHAPES, size_of
-from . import values
+from . import special, values
 from .catalogue import Constraint, Numbers, Table, View, quoted
 from .render import Typed
 from .types import BIGINT, BIT, INT, LONG_TEXT, NAME, chars, collation_name
@@ -167,7 +167,8 @@ def _columns(session: Session) -> Cells:
     for table in _tables_of(session):
         for one in table.columns:
             number, length, precision, scale = _described(one.kind)
-            yield (table.number, one.name, one.place, number, number, length, precision, scale,
+            own = one.alias or _own_type(one.kind, number)
+            yield (table.number, one.name, one.place, number, own, length, precision, scale,
                 collation_name(one.kind),
                    one.nullable, one.identity is not None, one.computed is not None, 1 if one.default else 0, False,
                        False,
@@ -187,11 +188,19 @@ def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
     return render.query(parse(view.text), session.writing())[1]
 
 
+def _own_type(kind: Kind, number: int) -> int:
+    """.NET's types share one number of a system's type."""
+    return special.USER_TYPES.get(kind.name, number)
+
+
 def _types(session: Session) -> Cells:
-    del session
     for name, shape in SHAPES.items():
         if name != "rowversion":
-            yield name, shape.number, shape.number, 4, shape.size, False
+            yield name, shape.number, special.USER_TYPES.get(name, shape.number), 4, shape.size, False
+    yield "sysname", 231, 256, 4, 256, False
+    for one in session.catalogue.aliases.values():
+        number, length, _, _ = _described(one.kind)
+        yield one.name, number, one.number, _schema(session, one.schema), length, True
 
 
 def _identities(session: Session) -> Cells:
