@@ -20,7 +20,7 @@ from ...schema.correction import Correction
 from ...schema.sql import range_condition
 from ...schema.wording import Wording
 from ...segments import Division
-from . import catalogue
+from . import catalogue, further
 from .cuts import cuts
 from .profile import profile
 from .session import SqlServerSession, literal, numbers, qualified, quoted
@@ -117,8 +117,7 @@ class SqlServer:
         return catalogue.tables(session, schema)
 
     def further(self, session: Session) -> Further:
-        del session
-        return Further(home="dbo")
+        return further.further(session)
 
     def describe(self, session: Session, query: str) -> Table:
         return catalogue.describe(session, query)

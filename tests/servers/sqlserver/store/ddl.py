@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
-from . import render, types, values
+from . import modules, render, types, values
 from .catalogue import Alias, Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
 from .parse import expression, parse
 from .words import Words
@@ -72,8 +72,10 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         if not (replacing and (schema.lower(), name.lower()) in catalogue.views):
             catalogue.free(schema, name)
         columns = words.names() if words.peek() == "(" else ()
+        if words.take("WITH"):
+            words.until("AS")
         words.expect("AS")
-        text = words.rest().rstrip().rstrip(";")
+        text = re.sub(r"\s+WITH\s+CHECK\s+OPTION\s*$", "", words.rest().rstrip().rstrip(";"), flags=re.IGNORECASE)
         render.query(parse(text), session.writing())
         catalogue.views[schema.lower(), name.lower()] = View(
             schema, name, catalogue.number(), text, words.text, columns
@@ -82,6 +84,8 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         _create_sequence(session, words)
     elif what == "TYPE":
         _create_type(session, words)
+    elif what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM", "PARTITION"):
+        modules.create(session, what, words)
     else:
         _create_index(session, what, words)
 
@@ -150,6 +154,10 @@ def _create_table(session: Session, words: Words) -> None:
         if not words.take(","):
             break
     words.expect(")")
+    if words.take("ON"):
+        table.space = modules.space(session.catalogue, words.name())
+        if words.peek() == "(":
+            table.spread = words.names()[0]
     numbered(table.columns)
     listed = ", ".join(_declared(one) for one in table.columns if one.computed is None)
     session.run(f"CREATE TABLE {table.held} ({listed})")
@@ -325,6 +333,9 @@ def _drop(session: Session, what: str, words: Words) -> None:
         words.expect("ON")
         table = catalogue.table(*words.qualified())
         _drop_index(session, table, name)
+        return
+    if what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM"):
+        modules.drop(session, words, what, exists=exists)
         return
     while True:
         schema, name = words.qualified() if what != "SCHEMA" else ("", words.name())

@@ -58,7 +58,7 @@ def statements(batch: str) -> Iterator[str]:
             yield batch[words[first][0] : start]
             first, seen = place, [""]
         if first == place and _WHOLE.match(batch, start):
-            yield batch[start:]
+            yield batch[start:] if place else batch  # a module's text is that of its batch
             return
         depth += (word == "(") - (word == ")")
         if not depth or word == "(":

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Parameter, Refused, Result, Row
-from . import batch, dml, gather, render, sites, sysviews, values
+from . import batch, dml, expressions, gather, render, sites, sysviews, values
 from .asked import Asked
 from .catalogue import Catalogue, Table
-from .parse import parse, statements
+from .parse import expression, parse, statements
 from .render import Typed, Writing
 from .types import INT
 from .values import Held
@@ -174,6 +174,13 @@ class Session(Asked):
         with self.told():
             found: tuple[Any, ...] | None = self.connection.execute(sql, given).fetchone()
             return found
+
+    def value(self, text: str, kind: Kind) -> Any:
+        """An expression's, as this kind."""
+        writing = self.writing()
+        found = expressions.write(expression(text), writing)
+        row = self.one(f"SELECT {sites.conversion(found.sql, found.kind, kind)}", writing.binds)
+        return values.worked(row[0], kind) if row else None
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
