@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time as clock
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +17,8 @@ import pytest
 from moves import moved, planned, requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import RopewayError
+from ropeway.transfer.job import Limits
+from servers.sqlserver.process import Databases
 from spots import Servers, Spot, spot
 
 # The type, a literal, the type in PostgreSQL, and the value there.
@@ -227,3 +233,115 @@ def test_what_is_only_listed(ends: tuple[Spot, Spot]) -> None:
     assert "partitioned by day (scheme years, function by_year)" in said
     assert target.ask('SELECT number, "when" FROM seen') == [(5, date(2024, 2, 29))]
     assert target.ask("SELECT nextval('counted')") == [(10,)]
+
+
+# Instants
+
+
+def accounts(source: Spot, rows: int) -> None:
+    source.ask("CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL)")
+    source.ask(f"INSERT INTO account VALUES {', '.join(f'({n}, 100)' for n in range(1, rows + 1))}")
+
+
+def database(source: Spot) -> str:
+    return source.url.rpartition("/")[2].partition("?")[0]
+
+
+def isolated(source: Spot) -> Spot:
+    """Without database snapshots."""
+    return replace(source, url=f"{source.url}&snapshot=no")
+
+
+@pytest.mark.parametrize("snapshot", ["database snapshot", "snapshots begun under table locks"])
+def test_all_slices_are_of_one_instant(snapshot: str, ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    """Somebody moves amounts between rows all the time; what arrives adds up."""
+    source, target = ends
+    accounts(source, 300)
+    stop = threading.Event()
+    moves: list[int] = []
+
+    def writes() -> None:
+        with closing(sqlserver.connect(database(source))) as connection:
+            while not stop.is_set():
+                one = len(moves) % 299
+                connection.execute("BEGIN TRANSACTION")
+                connection.execute(f"UPDATE account SET amount = amount - 7 WHERE id = {one + 1}")
+                connection.execute(f"UPDATE account SET amount = amount + 7 WHERE id = {300 - one}")
+                connection.execute("COMMIT TRANSACTION")
+                moves.append(one)
+                clock.sleep(0.001)
+
+    writer = threading.Thread(target=writes)
+    writer.start()
+    try:
+        while not moves:
+            clock.sleep(0.01)
+        outcome = moved(source if snapshot.startswith("database") else isolated(source), target, slice_rows=20)
+    finally:
+        stop.set()
+        writer.join()
+    assert target.ask("SELECT sum(amount), count(*) FROM account") == [(30_000, 300)]
+    assert len({receipt.slice for receipt in outcome.receipts if receipt.slice}) > 5
+    (instant,) = {receipt.instant for receipt in outcome.receipts if receipt.slice}
+    assert instant.startswith(f"sqlserver {snapshot}")
+    assert source.ask("SELECT count(*) FROM account WHERE amount <> 100")[0][0] > 0
+    assert source.ask("SELECT name FROM sys.databases WHERE source_database_id = DB_ID()") == []
+
+
+def test_a_resumed_run_goes_back_to_its_snapshot(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    source, target = ends
+    accounts(source, 100)
+    sqlserver.tell("trouble", r"FROM \[dbo\].\[account\] WHERE \[id\]", 0, "", 1, 3)
+    request, secrets = requested(source, target, slice_rows=10)
+    with pytest.raises(RopewayError, match="--resume"):
+        wire.run(request, secrets, limits=Limits(workers=1))
+    landed = target.ask("SELECT count(*) FROM account")[0][0]
+    assert 0 < landed < 100
+    source.ask("UPDATE account SET amount = 0")
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 10_000)]
+    assert len({receipt.instant for receipt in outcome.receipts if receipt.slice}) == 1
+    assert source.ask("SELECT name FROM sys.databases WHERE source_database_id = DB_ID()") == []
+
+
+def test_an_error_that_ends_a_snapshot_is_not_read_past(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    """What a session reads behind a lost transaction would be of another instant."""
+    source, target = isolated(ends[0]), ends[1]
+    accounts(source, 100)
+    sqlserver.tell("trouble", r"FROM \[dbo\].\[account\] WHERE \[id\]", 1205, "chosen as the deadlock victim", 1, 3)
+    request, secrets = requested(source, target, slice_rows=10)
+    with pytest.raises(RopewayError, match=r"deadlock victim \(1205\)|has ended with an error"):
+        wire.run(request, secrets, limits=Limits(workers=1))
+    source.ask("UPDATE account SET amount = 0")
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 0)]
+
+
+def test_a_database_that_allows_no_snapshots(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
+    source, target = isolated(ends[0]), ends[1]
+    accounts(source, 3)
+    source.ask(f"ALTER DATABASE {database(source)} SET ALLOW_SNAPSHOT_ISOLATION OFF")
+    request, secrets = requested(source, target)
+    with pytest.raises(RopewayError, match=r"allows no snapshot isolation: .*\(3952\)") as caught:
+        wire.run(request, secrets)
+    assert "SET ALLOW_SNAPSHOT_ISOLATION ON" in str(caught.value)
+    moved(source, spot("postgresql", tmp_path, servers), consistency="none")
+
+
+def test_somebody_who_writes_for_long(ends: tuple[Spot, Spot], sqlserver: Databases, monkeypatch: Any) -> None:
+    source, target = isolated(ends[0]), ends[1]
+    accounts(source, 100)
+    monkeypatch.setattr("ropeway.transfer.engines.sqlserver.source._LOCK_MS", 50)
+    request, secrets = requested(source, target, slice_rows=10)
+    with closing(sqlserver.connect(database(source))) as writer:
+        writer.execute("BEGIN TRANSACTION; UPDATE account SET amount = 1 WHERE id = 1")
+        with pytest.raises(RopewayError, match="so that 2 readers found no common instant") as caught:
+            wire.run(request, secrets, limits=Limits(workers=2))
+        assert "--workers 1" in str(caught.value)
+        outcome = wire.run(request, secrets, resume=True, limits=Limits(workers=1))
+    assert target.ask("SELECT sum(amount) FROM account") == [(10_000,)]
+    assert {one.instant.partition(" at ")[0] for one in outcome.receipts if one.slice} == {"sqlserver snapshot"}

@@ -134,7 +134,11 @@ class SqlServer:
     def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
         if consistency not in ("run", "table"):
             return ("shared locks of rows, each while it is read",)
-        return (f"a shared lock on each of {len(hops)} tables while the readers begin their snapshots",)
+        return (
+            "none where this account may make a database snapshot, which lies beside the database's files until the "
+            "run has ended (?snapshot=no makes none)",
+            f"else, with several readers, a shared lock on each of {len(hops)} tables while they begin their snapshots",
+        )
 
     def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()

@@ -13,8 +13,14 @@ _KNOWN = (
     "ConnectRetryCount", "KeepAlive", "IpAddressPreference",
 )  # fmt: skip
 _NO = ("no", "false", "0", "off", "optional")
-_OWN = ("driver", "instance")  # what Ropeway itself makes something of
+_OWN = ("driver", "instance", "snapshot")  # what Ropeway itself makes something of
 _WORDS = {word.lower(): word for word in _KNOWN}
+
+
+def may_snapshot(address: Address) -> bool:
+    """Whether a database snapshot may be made to read from: not with `?snapshot=no`."""
+    given = {name.lower(): value for name, value in address.options.items()}
+    return given.get("snapshot", "yes").lower() not in _NO
 
 
 def keywords(address: Address) -> dict[str, str]:
@@ -32,6 +38,7 @@ def keywords(address: Address) -> dict[str, str]:
         raise RequestError(f"{address} names no database.", remedy="mssql://user@host:1433/database")
     driver = given.pop("driver", "").replace("+", " ")
     freetds = "freetds" in driver.lower() or "tdsodbc" in driver.lower()
+    given.pop("snapshot", "")
     made = {"Driver": driver, **_server(address, given.pop("instance", ""), freetds=freetds)}
     made["Database"] = address.database
     integrated = given.get("trusted_connection", "no").lower() not in _NO

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS, _LEAST_ROWS = 50_000, 1
 _WORD = 16  # bytes that a value of no declared length is reckoned with
-_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION"
+_SNAPSHOT = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION"
 _DRIVER = re.compile(r"Driver Error: .*?; DDBC Error: (?:\[[^\]]*\])*")
 mssql_python.pooling(enabled=False)  # a session that is closed is to be gone, with its snapshot
 
@@ -54,7 +54,7 @@ class SqlServerReader:
         self._connect(database)
 
     def begin(self, first: str) -> None:
-        """Begin a snapshot, whose instant is that of `first`, a query."""
+        """Begin a snapshot, whose instant is that of `first`, a query; beginning again ends the one before."""
         self.execute(_SNAPSHOT)
         self.ask(first)
         self._inside = True

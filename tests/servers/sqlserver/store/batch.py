@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from ..spoken import Kind, Refused, Result
-from . import ddl, dml, expressions, procedures, sites, types
+from . import ddl, dml, expressions, procedures, shared, sites, types
 from .parse import expression, parse, statements
 from .values import Held
 from .words import Words
@@ -40,6 +40,8 @@ def carry_out(session: Session, text: str) -> Iterator[Result]:
 
 def _syntax(session: Session, text: str) -> Iterator[Result]:
     tree = parse(text)
+    if session.transaction and shared.ASKED.search(text):
+        shared.read(session)
     if isinstance(tree, exp.Select) and any(isinstance(one, exp.EQ) for one in tree.expressions):
         _assign(session, tree)
     elif isinstance(tree, exp.Query):
@@ -114,6 +116,8 @@ def _set(session: Session, words: Words) -> None:
         session.nocount = words.take("ON")
     elif name == "XACT_ABORT":
         session.xact_abort = words.take("ON")
+    elif name == "LOCK_TIMEOUT":
+        session.lock_timeout = words.integer()
     elif name == "TRANSACTION":
         words.expect("ISOLATION", "LEVEL")
         session.isolation = " ".join(words.rest().upper().split())

@@ -12,6 +12,7 @@ from ...trouble import Locks, Trouble
 from ..spoken import Lost, Refused
 from .catalogue import Catalogue
 from .session import Session
+from .shared import Held
 
 _WAIT_S = 30.0  # for another's transaction
 
@@ -28,6 +29,7 @@ class Kept:
     snapshots_allowed: bool = True
     recovery: str = "SIMPLE"
     versions: int = 2000  # rowversion
+    held: Held = field(default_factory=Held)
 
 
 class Database:

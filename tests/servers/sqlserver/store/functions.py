@@ -294,10 +294,10 @@ VARIABLES: dict[str, tuple[Kind, Callable[[Any], Any]]] = {
     "TRANCOUNT": (INT, lambda session: session.depth),
     "SERVERNAME": (NAME, lambda session: "TEST"),
     "IDENTITY": (Kind("numeric", 17, 38, 0), lambda session: session.identity()),
-    "ERROR": (INT, lambda session: 0),
+    "ERROR": (INT, lambda session: session.error),
     "MAX_PRECISION": (Kind("tinyint", 1), lambda session: 38),
     "OPTIONS": (INT, lambda session: 5496),
-    "LOCK_TIMEOUT": (INT, lambda session: -1),
+    "LOCK_TIMEOUT": (INT, lambda session: session.lock_timeout),
     "LANGUAGE": (NAME, lambda session: "us_english"),
     "DBTS": (Kind("binary", 8), lambda session: session.last_version()),
 }

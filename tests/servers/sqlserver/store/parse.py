@@ -72,6 +72,8 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
     start, last = seen[1], seen[-1]
     if start in ("IF", "ELSE", "MERGE", "GRANT", "DENY", "REVOKE") or word in ("END", "ELSE"):
         return False
+    if word == "IF":
+        return start != "DROP"
     if word == "WITH":
         return following != "(" and start in ("SET", "USE", "DECLARE", "COMMIT", "BEGIN") and last != "BEGIN"
     if word in ("SELECT", "EXEC", "EXECUTE"):

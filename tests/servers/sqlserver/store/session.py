@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Parameter, Refused, Result, Row
-from . import batch, dml, expressions, gather, render, sites, sysviews, values
+from . import batch, dml, expressions, gather, render, shared, sites, sysviews, values
 from .asked import Asked
 from .catalogue import Catalogue, Table
 from .parse import expression, parse, statements
@@ -24,6 +24,7 @@ from .words import split_name
 if TYPE_CHECKING:
     from .database import Database, Kept
 
+_VICTIM = 1205  # of a deadlock: its transaction is rolled back
 _AT_ONCE = 1000  # rows that are fetched from SQLite
 
 
@@ -50,6 +51,8 @@ class Session(Asked):
         self.nocount = self.xact_abort = False
         self.identity_insert: Table | None = None
         self.isolation = "READ COMMITTED"
+        self.lock_timeout = -1  # milliseconds
+        self.error = 0  # @@ERROR
         self.variables: dict[str, tuple[Kind, Held]] = {}
         self.failure: BaseException | None = None
         self._before: Catalogue | None = None
@@ -97,14 +100,22 @@ class Session(Asked):
     # What the wire asks for
 
     def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Result]:
-        self.server.troubled(sql)
+        try:
+            self.server.troubled(sql)
+        except Refused as refusal:
+            self.error = refusal.number
+            if refusal.number == _VICTIM and self.transaction:
+                self.rollback()
+            raise
         self.variables = {one.name.lower(): (one.kind, values.held(values.received(one.value, one.kind), one.kind))
                           for one in parameters}  # fmt: skip
         for text in statements(sql):
             try:
                 for result in batch.carry_out(self, text):
                     yield Result(count=None) if self.nocount and not result.columns else result
-            except Refused:
+                self.error = 0
+            except Refused as refusal:
+                self.error = refusal.number
                 if self.xact_abort and self.transaction:
                     self.rollback()
                 raise
@@ -131,7 +142,8 @@ class Session(Asked):
         return Writing(self, self.catalogue, variables, sysviews.columns)
 
     def select(self, tree: exp.Expression) -> Result:
-        self._reading()
+        if tree.find(exp.Table):
+            self._reading()
         writing = self.writing()
         text, columns = render.query(tree, writing)
         return self.rows(text, columns, writing)
@@ -206,6 +218,7 @@ class Session(Asked):
         if self.kept.source is not None:
             raise Refused(3906, f'Failed to update database "{self.database}" because the database is read-only.')
         if not self.connection.in_transaction:
+            shared.write(self)
             with self.told():
                 snapshot = self.transaction and self.isolation in ("SNAPSHOT", "SERIALIZABLE")
                 self.connection.execute("BEGIN" if snapshot else "BEGIN IMMEDIATE")
@@ -224,12 +237,14 @@ class Session(Asked):
                 self.kept.catalogue = before
             if not self.transaction and self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+                shared.leave(self)
             if isinstance(error, sqlite3.IntegrityError):
                 raise dml.duplicate(error, self.catalogue, table) from None
             raise
         self.connection.execute("RELEASE statement")
         if not self.transaction:
             self.connection.execute("COMMIT")
+            shared.leave(self)
 
     # Transactions
 
@@ -246,6 +261,7 @@ class Session(Asked):
             self._before = None
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
+            shared.leave(self)
 
     def rollback(self) -> None:
         if not self.depth:
@@ -255,6 +271,7 @@ class Session(Asked):
             self.connection.execute("ROLLBACK")
         if self._before is not None:
             self.kept.catalogue, self._before = self._before, None
+        shared.leave(self)
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):

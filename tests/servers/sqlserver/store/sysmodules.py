@@ -22,6 +22,7 @@ VIEWS = {
     "sys.partition_parameters": "function_id N, parameter_id N, system_type_id Y, max_length N, precision Y, scale Y",
     "sys.partition_range_values": "function_id N, boundary_id N, parameter_id N, value V",
     "sys.partition_schemes": "name T, data_space_id N, type T, function_id N",
+    "sys.database_files": "file_id N, type Y, type_desc T, name T, physical_name T",
     "sys.database_principals": "name T, principal_id N, type T",
     "sys.data_spaces": "name T, data_space_id N, type T, type_desc T",
 }
@@ -88,6 +89,11 @@ def _spaces(session: Session) -> Cells:
         yield name, number, kind, "PARTITION_SCHEME"
 
 
+def _files(session: Session) -> Cells:
+    yield 1, 0, "ROWS", session.kept.name, str(session.kept.path)
+    yield 2, 1, "LOG", f"{session.kept.name}_log", str(session.kept.path.with_suffix(".ldf"))
+
+
 def _principals(session: Session) -> Cells:
     del session
     yield "public", 0, "R"
@@ -98,5 +104,5 @@ ROWS: dict[str, Callable[[Session], Cells]] = {
     "sys.sql_modules": _texts, "sys.synonyms": _synonyms, "sys.triggers": _triggers,
     "sys.partition_functions": _functions, "sys.partition_parameters": _parameters,
     "sys.partition_range_values": _bounds, "sys.partition_schemes": _schemes, "sys.data_spaces": _spaces,
-    "sys.database_principals": _principals,
+    "sys.database_files": _files, "sys.database_principals": _principals,
 }  # fmt: skip

@@ -184,11 +184,10 @@ def _columns(session: Session) -> Cells:
         for one in table.columns:
             number, length, precision, scale = described_kind(one.kind)
             own = one.alias or _own_type(one.kind, number)
-            yield (table.number, one.name, one.place, number, own, length, precision, scale,
-                collation_name(one.kind),
-                   one.nullable, one.identity is not None, one.computed is not None, table.number + one.place if one.default else 0, False,
-                       False,
-                   False, 0)  # fmt: skip
+            default = table.number + one.place if one.default else 0
+            yield (table.number, one.name, one.place, number, own, length, precision, scale, collation_name(one.kind),
+                   one.nullable, one.identity is not None, one.computed is not None, default, False, False, False,
+                   0)  # fmt: skip
     for view in session.catalogue.views.values():
         for place, typed in enumerate(_view_columns(session, view), 1):
             number, length, precision, scale = described_kind(typed.kind or INT)
