@@ -1,7 +1,7 @@
 """SQL that only a real server can judge, kept as files that a person with such a server can run and review.
 
-tests/golden/ENGINE.sql holds what an engine asks of a catalogue, and its checksum of a table with a column of each type.
-After a change that is meant: GOLDEN=write make test ARGS='-k golden', and look at the difference before it is committed.
+tests/golden/ENGINE.sql holds what an engine asks of a catalogue, and its checksum of a table with a column of each
+type. After a change that is meant: GOLDEN=write make test ARGS='-k golden', and look at the difference.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ import pytest
 import sqlglot
 
 from moves import planned
-from ropeway.transfer.canonical import Canon
 from ropeway.transfer.engine import Engine, Row, Session
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.place import parse, resolve
-from ropeway.transfer.schema.catalogue import Relation
 from ropeway.transfer.segments import Division
 from spots import Servers, Spot, spot
 
@@ -76,7 +74,7 @@ def _statements(place: Spot, folder: Path, servers: Servers) -> Iterator[tuple[s
         yield from _asked(engine, session, place)
         columns = [(engine.quote(c.source), c.canon, c.declared) for c in hop.columns]
         for title, division in DIVISIONS.items():
-            yield title, _checksum(engine, session, hop.reads, columns, division)
+            yield title, engine.checksum(session, hop.reads, columns, "", division)
 
 
 def _asked(engine: Engine, session: Session, place: Spot) -> Iterator[tuple[str, str]]:
@@ -86,9 +84,3 @@ def _asked(engine: Engine, session: Session, place: Spot) -> Iterator[tuple[str,
     engine.tables(recorded)
     engine.further(recorded)
     yield from (("catalogue", sql.replace(account, "APP")) for sql in recorded.asked)
-
-
-def _checksum(
-    engine: Engine, session: Session, relation: Relation, columns: list[tuple[str, Canon, str]], division: Division | None
-) -> str:  # fmt: skip
-    return engine.checksum(session, relation, columns, "", division)
