@@ -129,7 +129,7 @@ def test_what_belongs_to_a_table_comes_along(ends: tuple[Spot, Spot]) -> None:
         "SELECT conname, contype::text, confdeltype::text FROM pg_constraint "
         "WHERE conrelid::regclass::text IN ('shop', 'region') AND contype <> 'n' ORDER BY 1"
     )
-    assert constraints == [("region_name", "u", " "), ("region_pkey", "p", " "), ("shop_pkey", "p", " "),
+    assert constraints == [("region_name", "u", " "), ("region_pk", "p", " "), ("shop_pk", "p", " "),
                            ("shop_region", "f", "c"), ("sized", "c", " ")]  # fmt: skip
     assert target.ask("SELECT indexdef FROM pg_indexes WHERE indexname = 'shop_opened'")[0][0].endswith(
         "(region, opened DESC)"

@@ -31,7 +31,7 @@ def kept(table: Table, source: Table, ends: Ends) -> tuple[Table, list[Finding]]
     if keyed != source.keyed and table.key:
         said = f"its primary key arrives without {source.keyed}"
         findings.append(Finding("note", str(source.name), said, "index-changed"))
-    named = ends.name(source.key_name) if same and table.key else ""
+    named = ends.name(source.key_name) if ends.target_words.keys_named and table.key else ""
     if source.key_name and table.key and not named:
         said = f"its primary key arrives without its name {source.key_name}"
         findings.append(Finding("note", str(source.name), said, "index-changed"))
