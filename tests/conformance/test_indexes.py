@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from moves import requested
@@ -69,6 +70,24 @@ def test_postgresql_keeps_all_that_its_indexes_say(tmp_path: Path, servers: Serv
     assert target.ask(listed) == source.ask(listed)
     other = spot("mariadb", tmp_path, servers)
     assert set(lost(moved(source, other))) >= {"index"}
+
+
+def test_one_null_at_most_under_other_names(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, n integer, m integer)")
+    source.ask("ALTER TABLE t ADD CONSTRAINT few UNIQUE NULLS NOT DISTINCT (m)")
+    source.ask("CREATE UNIQUE INDEX one ON t (n) INCLUDE (m) NULLS NOT DISTINCT WHERE m > 0")
+    source.ask("INSERT INTO t VALUES (1, NULL, 1)")
+    assert not lost(moved(source, target, names="upper"))
+    for row, name in (("2, NULL, 2", "ONE"), ("3, 3, 1", "FEW")):
+        with pytest.raises(psycopg.errors.UniqueViolation, match=name):
+            target.ask(f'INSERT INTO "T" VALUES ({row})')
+    source.ask("UPDATE t SET m = NULL")
+    source.ask("ALTER TABLE t DROP CONSTRAINT few, ADD CONSTRAINT few UNIQUE (m)")
+    source.ask("INSERT INTO t VALUES (2, 2, NULL)")
+    target = spot("postgresql", tmp_path, servers)
+    moved(source, target, names="upper")
+    assert target.ask('INSERT INTO "T" VALUES (3, 3, NULL) RETURNING 1') == [(1,)]
 
 
 def test_an_index_over_a_function_of_ones_own_stays_behind(tmp_path: Path, servers: Servers) -> None:

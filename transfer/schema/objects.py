@@ -293,9 +293,10 @@ def _plainer(index: Index, source: Table, there: Wording, findings: list[Finding
     lost = []
     if index.native:
         return index
-    if index.strict:
+    if index.strict and index.strict not in there.strict:
         said = f"index {index.name} arrives without {index.strict}: what that forbids is allowed in the target"
         findings.append(Finding("warning", str(source.name), said, "index-changed"))
+        index = replace(index, strict="")
     if index.include and not there.include:
         lost.append(f"its further columns {', '.join(index.include)}")
         index = replace(index, include=())

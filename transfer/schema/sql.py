@@ -157,7 +157,9 @@ def create_index(engine: Quoting, index: Index, on: Relation, name: str = "") ->
     where = f" WHERE {index.where}" if index.where else ""
     if index.native:
         return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} {index.native}"
-    return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} ({index_columns(engine, index)}){include}{where}"
+    strict = f" {index.strict}" if index.strict else ""
+    columns = index_columns(engine, index)
+    return f"CREATE {unique}INDEX {named} ON {engine.relation(on)} ({columns}){include}{strict}{where}"
 
 
 def index_columns(engine: Quoting, index: Index) -> str:

@@ -31,10 +31,11 @@ class Wording:
     `deferrable` says that a foreign key may wait for the commit, `steps` that an identity may count in others than one,
     `always` that it may be the only one to give numbers. `keys_fold` says that keys go by their columns' collations.
     `unproven` are the words for constraints that rows may break, `words` further ones of columns. `versions` says that
-    a table may keep the rows that are gone, `keys_named` that a primary key may be called anything, `apart` in
-    words what keeps spans from overlapping, `exactly` makes of a text what is equal to another's only where all
-    characters are, `unpadded` what it is without the blanks that char(n) overlooks ('' where it overlooks none),
-    `alike` what it is without that in which texts differ that others take for equal.
+    a table may keep the rows that are gone, `keys_named` that a primary key may be called anything; `strict` are
+    words by which a unique index forbids more. `apart` says what keeps spans from overlapping, `exactly` makes of a
+    text what is equal to another's only where all characters are, `unpadded` what it is without the blanks that char(n)
+    overlooks ('' where it overlooks none), `alike` what it is without that in which texts differ that others take for
+    equal.
     """
 
     dialect: str = ""
@@ -71,6 +72,7 @@ class Wording:
     words: tuple[str, ...] = ()
     versions: bool = False
     keys_named: bool = False
+    strict: tuple[str, ...] = ()
     apart: str = ""
     exactly: str = "{}"
     unpadded: str = ""

@@ -130,6 +130,7 @@ class PostgreSql:
             extended=frozenset(str(row[0]) for row in brought) | ({traits.SPANS} if new else set()), **_known(session),
             alike={**ALIKE, "accents": _ACCENTS} if encoding == "UTF8" else ALIKE,
             unproven=("NOT VALID", "NOT ENFORCED") if new else ("NOT VALID",),
+            strict=(catalogue.STRICT,) if int(str(version)) >= 150_000 else (),
         )  # fmt: skip
 
     def overlooks(self, column: Column) -> tuple[str, ...]:

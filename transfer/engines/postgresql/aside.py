@@ -161,8 +161,7 @@ def _index(engine: PostgreSql, row: Row, home: dict[Relation, str], tables: dict
 def _unique(engine: PostgreSql, table: Table, name: str) -> Constraint | None:
     """What an index forbids: the table's key is in no list of its indexes."""
     index = next((one for one in table.indexes if one.name == name), Index(name, table.key, unique=bool(table.key)))
-    equal = "NULLS NOT DISTINCT" in index.native
-    return unique(engine, table.name, "unique index", index, nulls=equal) if index.unique else None
+    return unique(engine, table.name, "unique index", index, nulls=bool(index.strict)) if index.unique else None
 
 
 def _triggers(rows: Sequence[Row], home: dict[Relation, str]) -> list[Aside]:

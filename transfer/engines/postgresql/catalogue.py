@@ -167,7 +167,7 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n O
 WHERE (k.contype = 'x' OR k.contype IN ('p', 'u') AND {_SPANS}) AND k.conparentid = 0 AND {USERS} ORDER BY 1, 2"""
 
 _FOLDS = "some differences"  # by a collation that is not deterministic
-_STRICT = "NULLS NOT DISTINCT"
+STRICT = "NULLS NOT DISTINCT"  # from version 15 on
 _KINDS = {"r": "table", "p": "partitioned", "v": "view", "m": "view", "f": "foreign"}
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
 
@@ -223,7 +223,7 @@ def _table(row: Row, columns: list[Row], indexes: list[Row], foreign: list[Row],
             kept.append(Index(
                 str(index), () if keys else names, bool(unique), bool(constraint), tuple(descending), str(where),  # type: ignore[arg-type]
                 tuple(include), keys=tuple(keys or ()), method="" if method == "btree" else str(method),  # type: ignore[arg-type]
-                strict=_STRICT if _STRICT in str(definition) else "",
+                strict=STRICT if STRICT in str(definition) else "",
                 native=str(definition) if constraint else _tail(str(definition)), needs=tuple(needs),  # type: ignore[arg-type]
             ))  # fmt: skip
     # reltuples is -1 before the first ANALYZE; about 100 bytes a row is as good a guess as any.

@@ -86,10 +86,11 @@ def keys(engine: PostgreSql, build: Build) -> list[Statement]:
         )))  # fmt: skip
     for index in table.indexes:
         name = engine.quote(engine.name_of(index.name + build.suffix))
+        unique = f"UNIQUE {index.strict} ({names(engine, index.columns)})".replace("  ", " ", 1)
         if index.constraint:
             made.append(_unique(engine, build, "unique constraint", index, _after(
                 build, f"add unique constraint {index.name}",
-                f"ALTER TABLE {on} ADD CONSTRAINT {name} {index.native or f'UNIQUE ({names(engine, index.columns)})'}",
+                f"ALTER TABLE {on} ADD CONSTRAINT {name} {index.native or unique}",
                 f"ALTER TABLE {on} DROP CONSTRAINT IF EXISTS {name}", lock,
             )))  # fmt: skip
         else:
@@ -112,8 +113,7 @@ def _unique(engine: PostgreSql, build: Build, what: str, index: Index, statement
     """
     if not index.unique and what == "unique index":
         return statement
-    equal = "NULLS NOT DISTINCT" in index.native
-    made = unique(engine, build.into, what, index, nulls=equal)
+    made = unique(engine, build.into, what, index, nulls=bool(index.strict))
     return replace(statement, constraint=replace(made, later=statement.forward))
 
 
