@@ -32,6 +32,7 @@ class Walk:
 
 
 WALKS = {
+    "oracle": Walk("oracle-to-postgresql.md", "oracle", "Chinook_Oracle.sql", r";\n", "(?i)GRANT|CONNECT|commit|exit"),
     "sqlserver": Walk("sqlserver-to-postgresql.md", "sqlserver", "Chinook_SqlServer.sql", r"(?m)^GO\s*$",
                       "IF EXISTS|CREATE DATABASE|USE "),
 }  # fmt: skip
