@@ -17,9 +17,10 @@ import pytest
 from moves import moved, planned, requested
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
-from ropeway.transfer.errors import RopewayError
+from ropeway.transfer.errors import RequestError, RopewayError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse, resolve
+from ropeway.transfer.request import Choice
 from servers.sqlserver.process import Databases, SqlServer
 from spots import Servers, Spot, spot
 
@@ -332,10 +333,11 @@ def test_an_error_that_ends_a_snapshot_is_not_read_past(ends: tuple[Spot, Spot],
 def test_a_database_that_allows_no_snapshots(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
     source, target = isolated(ends[0]), ends[1]
     accounts(source, 3)
-    source.ask(f"ALTER DATABASE {database(source)} SET ALLOW_SNAPSHOT_ISOLATION OFF")
     request, secrets = requested(source, target)
+    plan = wire.plan(request, secrets)
+    source.ask(f"ALTER DATABASE {database(source)} SET ALLOW_SNAPSHOT_ISOLATION OFF")
     with pytest.raises(RopewayError, match=r"allows no snapshot isolation: .*\(3952\)") as caught:
-        wire.run(request, secrets)
+        wire.run(plan, secrets)
     assert "SET ALLOW_SNAPSHOT_ISOLATION ON" in str(caught.value)
     moved(source, spot("postgresql", tmp_path, servers), consistency="none")
 
@@ -353,3 +355,117 @@ def test_somebody_who_writes_for_long(ends: tuple[Spot, Spot], sqlserver: Databa
         outcome = wire.run(request, secrets, resume=True, limits=Limits(workers=1))
     assert target.ask("SELECT sum(amount) FROM account") == [(10_000,)]
     assert {one.instant.partition(" at ")[0] for one in outcome.receipts if one.slice} == {"sqlserver snapshot"}
+
+
+# What an account may do and see
+
+
+def reader_of(source: Spot, sqlserver: Databases, *grants: str) -> Spot:
+    """The same place with an account of its own."""
+    user, secret = f"reader_{database(source)}", "Pa55-word"
+    source.ask(f"CREATE LOGIN {user} WITH PASSWORD = '{secret}'")
+    source.ask(f"CREATE USER {user} FOR LOGIN {user}")
+    for grant in grants:
+        source.ask(f"GRANT {grant} TO {user}")
+    place, _ = parse(source.url)
+    return replace(source, url=str(replace(place, username=user, password=secret)))
+
+
+def test_what_an_account_lacks(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    source, target = ends
+    accounts(source, 3)
+    source.ask("CREATE TABLE other (id int)")
+    source.ask(f"ALTER DATABASE {database(source)} SET ALLOW_SNAPSHOT_ISOLATION OFF")
+    reader = reader_of(source, sqlserver, "SELECT ON account", "VIEW DEFINITION ON other")
+    findings = planned(reader, target).findings
+    lacking = {one.message.removeprefix("this account lacks ") for one in findings if one.name == "privilege"}
+    assert {one.partition(":")[0] for one in lacking} == {
+        "SELECT on dbo.other", "VIEW DEFINITION", "a snapshot to read (or CREATE ANY DATABASE for one)",
+    }  # fmt: skip
+    remedies = " ".join(one.remedy for one in findings)
+    user = parse(reader.url)[0].username
+    assert f"GRANT SELECT ON [dbo].[other] TO [{user}];" in remedies
+    source.ask(f"ALTER DATABASE {database(source)} SET ALLOW_SNAPSHOT_ISOLATION ON")
+    source.ask(f"GRANT VIEW DEFINITION TO {user}")
+    outcome = moved(reader, target, choices=(Choice("account"),))  # it makes no database snapshot
+    assert {one.instant.partition(" at ")[0] for one in outcome.receipts if one.slice} <= {
+        "sqlserver snapshot", "sqlserver snapshots begun under table locks",
+    }  # fmt: skip
+
+
+def test_what_an_account_would_not_see(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE account (id int PRIMARY KEY, owner int, mail varchar(40) MASKED WITH (FUNCTION = "
+               "'email()'))")  # fmt: skip
+    source.ask("CREATE FUNCTION dbo.mine (@owner int) RETURNS TABLE WITH SCHEMABINDING AS RETURN SELECT 1 AS ok WHERE "
+               "@owner = 1")  # fmt: skip
+    source.ask("CREATE SECURITY POLICY own ADD FILTER PREDICATE dbo.mine(owner) ON dbo.account WITH (STATE = ON)")
+    reader = reader_of(source, sqlserver, "SELECT", "VIEW DEFINITION")
+    found = [
+        (one.grade, one.where, one.remedy) for one in planned(reader, target).findings if one.name == "hidden-rows"
+    ]
+    user = parse(reader.url)[0].username
+    assert found == [
+        ("blocker", "dbo.account", "For the time of the run: ALTER SECURITY POLICY [own] WITH (STATE = OFF);"),
+        ("blocker", "dbo.account.mail", f"GRANT UNMASK TO [{user}];"),
+    ]
+    assert [one.where for one in planned(source, target).findings if one.name == "hidden-rows"] == ["dbo.account"]
+
+
+def test_a_snapshot_that_a_run_has_left_is_said(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    source, target = ends
+    accounts(source, 30)
+    sqlserver.tell("trouble", r"AS \[amount\] FROM \[dbo\].\[account\]", 0)
+    request, secrets = requested(source, target)
+    with pytest.raises(RopewayError):
+        wire.run(request, secrets)
+    (left,) = [name for (name,) in source.ask("SELECT name FROM sys.databases WHERE source_database_id = DB_ID()")]
+    (found,) = [one for one in planned(source, target, mode="append").findings if one.name == "snapshot-left"]
+    assert left in found.message
+    assert f"DROP DATABASE [{left}]" in found.remedy
+
+
+# What is asked for, and what is refused
+
+
+def test_a_part_of_a_table_and_a_query(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
+    source, target = ends
+    accounts(source, 50)
+    choice = Choice("account", where="id <= 20", columns=("id",))
+    moved(source, target, choices=(choice,))
+    assert target.ask("SELECT count(*), max(id) FROM account") == [(20, 20)]
+    other = spot("postgresql", tmp_path, servers)
+    query = "SELECT id * 2 AS double_id, CAST(id AS varchar(5)) AS [the text] FROM account WHERE id > 40"
+    moved(source, other, choices=(Choice(query=query, to="doubled"),))
+    assert other.ask('SELECT min(double_id), max("the text"), count(*) FROM doubled') == [(82, "50", 10)]
+    source.ask("CREATE TABLE measured (id int PRIMARY KEY, v float)")
+    source.ask("INSERT INTO measured VALUES (1, 0.1)")
+    typed = Choice("measured", types=(("v", "float, as text"),))
+    moved(source, other, choices=(typed,))
+    assert other.ask("SELECT v FROM measured") == [("0.10000000000000001",)]
+    third = spot("postgresql", tmp_path, servers)
+    moved(source, third, choices=(Choice("account"),), limit=7)
+    assert third.ask("SELECT count(*) FROM account") == [(7,)]
+
+
+def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
+    source, target = ends
+    place, secret = parse(source.url)
+    wrong = str(replace(place, password="wrong-one"))
+    for url, said in (
+        (wrong, r"Login failed for user '\w+'. \(18456\)"),
+        (source.url.replace(f"/{database(source)}", "/nowhere"), r"\(4060\)"),
+        (f"{source.url}&colour=blue", "unknown options colour"),
+        (source.url.replace(f"/{database(source)}", "/"), "names no database"),
+        (source.url.replace("mssql://", "sqlserver://") + "&driver=FreeTDS&ServerSPN=x", "FreeTDS does not know"),
+    ):
+        with pytest.raises(RopewayError, match=said) as caught:
+            wire.inspect(url)
+        assert "wrong-one" not in str(caught.value)
+        assert secret not in str(caught.value)
+    with pytest.raises(RequestError, match=r"SQL Server refuses the query: .*nosuch.* \(208\)"):
+        wire.plan(*requested(source, target, choices=(Choice(query="SELECT * FROM nosuch", to="x"),)))
+    with pytest.raises(RequestError, match="Column 2 of the query has no name"):
+        wire.plan(*requested(source, target, choices=(Choice(query="SELECT 1 AS one, 2", to="x"),)))
+    with pytest.raises(RequestError, match="mode create"):
+        wire.plan(*requested(target, source))

@@ -21,7 +21,7 @@ from ...schema.sql import range_condition
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import catalogue, further
+from . import catalogue, further, rights
 from .canon import SPECIMENS, checksum_sql
 from .cuts import cuts
 from .profile import profile
@@ -171,10 +171,11 @@ class SqlServer:
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
     ) -> list[Right]:
-        return []
+        named = [table.name for table in tables if table.kind != "query"]
+        return rights.to_read(session, address, named, consistency)
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
-        return []
+        return rights.hidden(session, [table.name for table in tables if table.kind != "query"])
 
     def bounds(self, session: Session | None) -> Bounds:
         del session
