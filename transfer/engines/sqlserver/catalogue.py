@@ -288,8 +288,14 @@ def describe(session: Session, query: str) -> Table:
         raise RequestError(f"SQL Server refuses the query: {said(error)}") from error
     if not rows:
         raise RequestError("SQL Server refuses the query: it gives no columns")
-    # is_hidden, column_ordinal, name, is_nullable, system_type_id, system_type_name, ...
-    columns = tuple(Column(str(row[2]), _worded(str(row[5])), bool(row[3])) for row in rows if not row[0])
+    # is_hidden, column_ordinal, name, is_nullable, system_type_id, system_type_name, ...; of .NET's user_type_name
+    shown = [row for row in rows if not row[0]]
+    nameless = [str(row[1]) for row in shown if not row[2]]
+    if nameless:
+        raise RequestError(
+            f"Column {', '.join(nameless)} of the query has no name.", remedy="Give it one: SELECT ... AS name"
+        )
+    columns = tuple(Column(str(row[2]), _worded(str(row[5] or row[13])), bool(row[3])) for row in shown)
     return Table(Relation("", "query"), columns, kind="query")
 
 

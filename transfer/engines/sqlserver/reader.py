@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import mssql_python
@@ -17,7 +18,7 @@ from ...errors import DataError, EngineError
 from ...place import Address, redact
 from ...plan import ColumnPlan, Hop, Slice
 from ...schema.sql import source_of, where_of
-from .session import PINS, ServerError, connection_string
+from .session import PINS, ServerError, connection_string, has_utf8
 
 if TYPE_CHECKING:
     from . import SqlServer
@@ -47,6 +48,10 @@ class SqlServerReader:
                 f"{self._address} refused: {redact(_said(error), self._address)}",
                 remedy="Check host, port, database, user and password of the URL.",
             ) from error
+
+    @cached_property
+    def utf8(self) -> bool:
+        return has_utf8(self)
 
     def move(self, database: str) -> None:
         """Read there from now on."""

@@ -68,6 +68,8 @@ READS = (
     Read("decimal|numeric", _decimal),
     Read("money", fixed("decimal", precision=19, scale=4), "CAST({c} AS decimal(19,4))"),
     Read("smallmoney", fixed("decimal", precision=10, scale=4), "CAST({c} AS decimal(10,4))"),
+    Read("(float|real), as text", fixed("text"), "CONVERT(nvarchar(40), {c}, 3)", fidelity=_AS_TEXT,
+         when="types: {column: 'float, as text'} says so", why="with 17 digits, which tell all floats apart"),
     Read("real", fixed("float32")), Read("float", fixed("float64")),
     Read("varchar|nvarchar|char|nchar", _text),
     Read("ntext", fixed("text"), "CAST({c} AS nvarchar(max))"),

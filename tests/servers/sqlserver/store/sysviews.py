@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind
 from ..wire.types import SHAPES, size_of
-from . import modules, special, sysmodules, values
+from . import logins, modules, special, sysmodules, values
 from .catalogue import Constraint, Numbers, Table, View, quoted
 from .render import Typed
 from .types import BIGINT, BIT, INT, LONG_TEXT, NAME, chars, collation_name
@@ -132,7 +132,7 @@ def _schema(session: Session, name: str) -> int:
 
 
 def _tables_of(session: Session) -> list[Table]:
-    return list(session.catalogue.tables.values())
+    return [one for one in session.catalogue.tables.values() if logins.sees(session, one.number)]
 
 
 def _object(session: Session, one: Table | View | Numbers) -> tuple[Any, ...]:
@@ -148,7 +148,8 @@ def _objects(session: Session) -> Cells:
         *found.sequences.values(),
     )
     for one in known:
-        yield _object(session, one)
+        if logins.sees(session, one.number):
+            yield _object(session, one)
     for own in found.modules.values():
         yield (own.name, own.number, _schema(session, own.schema), own.parent, own.type.ljust(2),
                modules.TYPES[own.type], _CREATED, _CREATED, False)  # fmt: skip
@@ -200,7 +201,9 @@ def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
     from . import render
     from .parse import parse
 
-    found = render.query(parse(view.text), session.writing())[1]
+    writing = session.writing()
+    writing.chained = True
+    found = render.query(parse(view.text), writing)[1]
     if not view.columns:
         return tuple(found)
     return tuple(replace(one, name=name) for one, name in zip(found, view.columns, strict=True))
