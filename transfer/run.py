@@ -197,6 +197,10 @@ class _Mover:
         source = self._open(todo, workers)
         try:
             self._with(source, todo, receipts, workers)
+        except BaseException:
+            if keep := getattr(source, "keep", None):  # an instant that a resumed run goes back to
+                keep()
+            raise
         finally:
             source.close()
 

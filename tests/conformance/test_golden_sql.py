@@ -28,6 +28,9 @@ TABLES = {
     "oracle": "CREATE TABLE every_type (id NUMBER(9) PRIMARY KEY, whole NUMBER(38), price NUMBER(12,2), free NUMBER, "
     "f BINARY_FLOAT, d BINARY_DOUBLE, t VARCHAR2(40 CHAR), n NVARCHAR2(40), c CHAR(4), l CLOB, r RAW(16), b BLOB, "
     "da DATE, m TIMESTAMP(6), z TIMESTAMP(3) WITH TIME ZONE, v INTERVAL DAY(9) TO SECOND(6))",
+    "sqlserver": "CREATE TABLE every_type (id int PRIMARY KEY, yes bit, tiny tinyint, big bigint, price decimal(12,2), "
+    "cash money, r real, f float, t varchar(40), n nvarchar(40), m nvarchar(max), c nchar(4), b varbinary(16), "
+    "l varbinary(max), da date, ti time(6), d2 datetime2(6), dt datetime, z datetimeoffset(3), u uniqueidentifier)",
 }
 DIVISIONS = {"checksum": None, "checksum of ranges of the key": Division((0,), 1, 1000),
              "checksum by the key's SHA-256": Division((0,), digits=2),
@@ -83,4 +86,6 @@ def _asked(engine: Engine, session: Session, place: Spot) -> Iterator[tuple[str,
     recorded: Any = Recorded(session)
     engine.tables(recorded)
     engine.further(recorded)
-    yield from (("catalogue", sql.replace(account, "APP")) for sql in recorded.asked)
+    counted = "SELECT COUNT(*) FROM"  # rows of tables without statistics, which other accounts have, too
+    asked = [sql for sql in recorded.asked if not sql.startswith(counted)]
+    yield from (("catalogue", sql.replace(account, "APP")) for sql in asked)

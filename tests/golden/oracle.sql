@@ -20,9 +20,6 @@ SELECT c.owner, c.constraint_name, c.table_name, c.column_name FROM all_cons_col
 SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external FROM all_tables t LEFT JOIN all_tab_comments m ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND t.table_name NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' AND (t.iot_type IS NULL OR t.iot_type = 'IOT') UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO' FROM all_views v LEFT JOIN all_tab_comments m ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND v.view_name NOT LIKE 'ROPEWAY\_%' ESCAPE '\' ORDER BY 1, 2;
 
 -- catalogue
-SELECT COUNT(*) FROM "EVERY_TYPE";
-
--- catalogue
 SELECT table_owner, table_name, trigger_name, trigger_type, triggering_event, trigger_body FROM all_triggers WHERE table_owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND status = 'ENABLED' ORDER BY 1, 2, 3;
 
 -- catalogue

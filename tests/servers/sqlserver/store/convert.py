@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..spoken import Kind, Refused
-from . import values
+from . import special, values
 from .types import chars
 from .values import DAY, EXACT, MINUTE, SECOND, Moment
 
@@ -30,7 +30,17 @@ def converted(value: Any, source: Kind, kind: Kind, style: int | None = None) ->
     """A value that Python works with, of one kind, as another. Refused where SQL Server refuses."""
     if value is None:
         return None
+    if source.name == special.VARIANT and kind.name != special.VARIANT:
+        value, source = special.taken(value)
     name = kind.name
+    if name == source.name and name in special.NAMES:
+        return value
+    if name == special.VARIANT:
+        return special.put(value, source)
+    if name in special.CLR:
+        if not isinstance(value, str):
+            raise _clash(source, kind)
+        return special.of_text(value, kind)
     if name in values.INTEGERS:
         return _integer(value, source, kind)
     if name in values.DECIMALS or name in values.MONEY:
@@ -224,13 +234,21 @@ def _fitted(value: str, source: Kind, kind: Kind) -> str:
         value = value.encode(values.encoding(kind), "replace")[:most].decode(values.encoding(kind), "ignore")
     else:
         value = value.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
-    return value.ljust(most) if kind.name in ("char", "nchar") else value
+    return value + " " * (most - _units(value, kind)) if kind.name in ("char", "nchar") else value
+
+
+def _units(value: str, kind: Kind) -> int:
+    """What a length counts: pairs of octets, or octets."""
+    octets = len(value.encode(values.encoding(kind), "replace"))
+    return octets // 2 if kind.name in values.WIDE else octets
 
 
 def text(value: Any, source: Kind, style: int | None = None) -> str:
     """A value as text, in CONVERT's style."""
     if isinstance(value, str):
         return value
+    if source.name in special.CLR:
+        return special.text_of(value, source)
     if source.name == "uniqueidentifier":
         return str(uuid.UUID(bytes_le=value)).upper()
     if isinstance(value, bytes):
