@@ -18,6 +18,7 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
+from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
 from .types import PRINTED
 
@@ -271,16 +272,18 @@ class OracleSource:
         try:
             for _ in range(count):
                 self._readers.append(OracleReader(engine, address))
-            self._at(self._now() if consistency in ("run", "table") else 0, consistency, hops)
+            now = self._now() if consistency in ("run", "table") else 0
+            self._opened = instant(self._readers[0], now) if now else Instant(0, "")
+            self.instant = str(self._opened) if now else f"oracle without an instant ({consistency})"
+            self._at(now, hops)
         except BaseException:
             self.close()
             raise
 
-    def _at(self, scn: int, consistency: str, hops: Sequence[Hop]) -> None:
+    def _at(self, scn: int, hops: Sequence[Hop]) -> None:
         self._scn = scn
         for reader in self._readers:
             reader.scn = scn
-        self.instant = f"oracle SCN {scn}" if scn else f"oracle without an instant ({consistency})"
         queries = [hop.name for hop in hops if hop.query]
         if scn and queries:
             self._flash_back(scn)
@@ -312,19 +315,21 @@ class OracleSource:
             remedy="GRANT EXECUTE ON DBMS_FLASHBACK, or SELECT ON V_$DATABASE; or use --consistency none.",
         )
 
-    def return_to(self, instant: str, hops: Sequence[Hop]) -> bool:
-        """Read at the SCN of an earlier process; False where the server has no undo for it any more."""
-        scn = instant.removeprefix("oracle SCN ")
-        if not scn.isdigit():
+    def return_to(self, before: str, hops: Sequence[Hop]) -> bool:
+        """Read at the SCN of an earlier process; False where it is of another database or of another history of this
+        one, and where the server has no undo for it any more.
+        """
+        then, now = written(before), self._scn
+        if not then or not then.is_of(again(self._readers[0], self._opened, then.scn)):
             return False
-        now = self._scn
         try:
-            self._at(int(scn), "run", hops)
+            self._at(then.scn, hops)
             for hop in hops:
                 self._readers[0].ask(f"SELECT 1 FROM {self._readers[0].relation(hop)} WHERE ROWNUM <= 1")
         except (oracledb.Error, EngineError):
-            self._at(now, "run", hops)
+            self._at(now, hops)
             return False
+        self.instant = before
         return True
 
     def readers(self) -> Sequence[OracleReader]:
