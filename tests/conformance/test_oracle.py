@@ -237,7 +237,7 @@ def test_all_slices_are_of_one_instant(ends: tuple[Spot, Spot], oracle: Accounts
 def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     accounts(source, 100)
-    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 0, "", 1, 3)
+    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 942, "gone", 1, 3)
     request, secrets = requested(source, target, slice_rows=10)
     with pytest.raises(RopewayError, match="--resume"):
         wire.run(request, secrets, limits=Limits(workers=1))

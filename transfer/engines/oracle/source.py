@@ -90,6 +90,7 @@ class OracleReader:
         self._engine = engine
         self.session = OracleSession(address)
         self.scn = 0  # 0: whatever is there when a statement begins
+        self.flashed = False  # whether the whole session was set back
         self._reading = False
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -266,9 +267,8 @@ class OracleSource:
     survives = True
 
     def __init__(self, engine: Oracle, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> None:
-        self._address = address
+        self._engine, self._address = engine, address
         self._readers: list[OracleReader] = []
-        self._flashed = False
         try:
             for _ in range(count):
                 self._readers.append(OracleReader(engine, address))
@@ -281,27 +281,28 @@ class OracleSource:
             raise
 
     def _at(self, scn: int, hops: Sequence[Hop]) -> None:
-        self._scn = scn
+        self._scn, self._queries = scn, any(hop.query for hop in hops)
         for reader in self._readers:
-            reader.scn = scn
-        queries = [hop.name for hop in hops if hop.query]
-        if scn and queries:
-            self._flash_back(scn)
+            self._set_back(reader)
 
-    def _flash_back(self, scn: int) -> None:
+    def _set_back(self, reader: OracleReader) -> None:
+        reader.scn = self._scn
+        if self._scn and self._queries:
+            self._flash_back(reader, self._scn)
+
+    def _flash_back(self, reader: OracleReader, scn: int) -> None:
         """A query of the user's names tables that no AS OF can be put behind; so its session goes back as a whole."""
         try:
-            for reader in self._readers:
-                with reader.session.connection.cursor() as cursor:
-                    if self._flashed:
-                        cursor.callproc("DBMS_FLASHBACK.DISABLE")
-                    cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+            with reader.session.connection.cursor() as cursor:
+                if reader.flashed:
+                    cursor.callproc("DBMS_FLASHBACK.DISABLE")
+                cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
         except oracledb.Error as error:
             raise EngineError(
                 f"Oracle at {self._address} does not set the session of a query back to SCN {scn}: {said(error)}",
                 remedy="GRANT EXECUTE ON SYS.DBMS_FLASHBACK, which a query takes; or use --consistency none.",
             ) from error
-        self._flashed = True
+        reader.flashed = True
 
     def _now(self) -> int:
         refusals = []
@@ -331,6 +332,18 @@ class OracleSource:
             return False
         self.instant = before
         return True
+
+    def renewed(self, reader: OracleReader) -> OracleReader | None:
+        """A reader in the place of one whose connection was lost, if the server is still of the same history."""
+        with suppress(oracledb.Error, EngineError, OSError):
+            made = OracleReader(self._engine, self._address)
+            self._readers[self._readers.index(reader)] = made
+            reader.close()
+            held = written(self.instant)
+            if not held or held.is_of(instant(made, self._scn)):
+                self._set_back(made)
+                return made
+        return None
 
     def readers(self) -> Sequence[OracleReader]:
         return self._readers
