@@ -111,7 +111,11 @@ class Reader(Asked, Protocol):
 
 
 class Source(Protocol):
-    """A source held at one instant; all its readers see that instant."""
+    """A source held at one instant; all its readers see that instant.
+
+    One whose instant can be come back to has `return_to(instant, hops) -> bool`. One that can read at its instant again
+    after a connection was lost has `renewed(reader) -> Reader | None`, another one in its place: None if it cannot now.
+    """
 
     instant: str
     survives: bool

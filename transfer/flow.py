@@ -81,8 +81,10 @@ class Ahead(Generic[Item]):
     """Reads ahead of its consumer in one thread, never by more than `limit` bytes.
 
     A batch larger than the limit passes alone. Close it, or exhaust it: only then has the reader's
-    thread ended and the reader may be used again.
+    thread ended and the reader may be used again. `failure` is what the items raised, whatever its consumer made of it.
     """
+
+    failure: Exception | None = None
 
     def __init__(self, items: Iterator[Item], weigh: Callable[[Item], int], limit: int) -> None:
         self._items = items
@@ -122,6 +124,7 @@ class Ahead(Generic[Item]):
             if item is None:
                 return
             if isinstance(item, BaseException):
+                self.failure = item if isinstance(item, Exception) else None
                 raise item
             with self._room:
                 self._held -= self._weigh(item)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from .asking import Asking
 from .commit import land, record
-from .engine import Loader, Reader, Receipt, Source
+from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
 from .job import Job
@@ -75,6 +75,22 @@ class _Board:
             # A stop or a broken wait that follows the first error says nothing new.
             self.error = self.error or error
             self.changed.notify_all()
+
+
+@dataclass
+class _Hands:
+    """What a worker works with; either is replaced where it was lost."""
+
+    reader: Reader
+    loader: Loader
+
+
+class _Unread(Exception):
+    """A slice failed since its reader did: what came of that in the target says less than the reader's own error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Interrupt:
@@ -284,39 +300,53 @@ class _Mover:
             raise KeyboardInterrupt
 
     def _work(self, board: _Board, reader: Reader, source: Source, number: int) -> None:
-        loader: Loader | None = None
+        hands: _Hands | None = None
         try:
             shared = number == 0 or self._writer is not None
-            loader = self._loader if shared else self._job.target.loader(self._job.target_address)
+            hands = _Hands(reader, self._loader if shared else self._job.target.loader(self._job.target_address))
             while unit := board.take():
                 hop, part = unit
-                loader = self._slice(hop, part, reader, loader, board)
+                self._slice(hop, part, hands, source, board)
                 if board.landed(hop):
-                    self._complete(board, hop, reader, loader, source)
+                    self._complete(board, hop, hands.reader, hands.loader, source)
         except BaseException as error:  # noqa: BLE001 - a worker's error is raised by the coordinator
             board.fail(error)
         finally:
-            if loader and loader is not self._loader:
-                loader.close()
+            if hands and hands.loader is not self._loader:
+                hands.loader.close()
 
-    def _slice(self, hop: Hop, part: Slice, reader: Reader, loader: Loader, board: _Board) -> Loader:
-        """Land a slice, repeating it after a transient failure with back-off; the loader then in use."""
+    def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: _Board) -> None:
+        """Land a slice, repeating it after a transient failure of either side with back-off."""
         for attempt in range(1, TRIES + 1):
             try:
-                receipt = self._land(hop, part, reader, f"{self._attempt}-{attempt}", loader)
-            except Exception as error:  # noqa: BLE001 - explained, whatever it is
-                if self._job.target.classify(error) != "transient" or attempt == TRIES or board.error:
-                    problem = self._explained(hop, part, reader, loader, error)
+                receipt = self._land(hop, part, hands, f"{self._attempt}-{attempt}")
+            except Exception as raised:  # noqa: BLE001 - explained, whatever it is
+                read = isinstance(raised, _Unread)
+                error = raised.error if isinstance(raised, _Unread) else raised
+                engine = self._job.source if read else self._job.target
+                again = engine.classify(error) == "transient" and attempt < TRIES and not board.error
+                if again:
+                    self._job.progress.failed(hop.name, part.number, str(error))
+                    back_off(attempt)
+                if not again or not self._mended(hands, source, read=read):
+                    problem = self._explained(hop, part, hands, engine, error)
                     # An error that is its own explanation keeps the driver's error as its cause.
                     raise problem from (error.__cause__ if problem is error else error)
-                self._job.progress.failed(hop.name, part.number, str(error))
-                back_off(attempt)
-                loader = self._reconnected(loader)
             else:
                 if receipt:
                     self._job.progress.landed(receipt)
-                return loader
+                return
         raise AssertionError
+
+    def _mended(self, hands: _Hands, source: Source, *, read: bool) -> bool:
+        """Replace what was lost; False where its rows cannot be read again as they were."""
+        if not read:
+            hands.loader = self._reconnected(hands.loader)
+            return True
+        renew = getattr(source, "renewed", None)
+        reader = renew(hands.reader) if renew else None
+        hands.reader = reader or hands.reader
+        return reader is not None
 
     def _reconnected(self, loader: Loader) -> Loader:
         """The same loader if it still answers; the coordinator's holds locks and is not replaced."""
@@ -329,17 +359,20 @@ class _Mover:
             return self._job.target.loader(self._job.target_address)
         return loader
 
-    def _explained(self, hop: Hop, part: Slice, reader: Reader, loader: Loader, error: Exception) -> RopewayError:
-        batch_bytes = self._job.limits.batch_bytes
+    def _explained(self, hop: Hop, part: Slice, hands: _Hands, engine: Engine, error: Exception) -> RopewayError:
+        batch_bytes, run = self._job.limits.batch_bytes, self._job.plan.run
         with self._writer or nullcontext():
-            return explained(error, self._job.target, self._job.plan.run, hop, part, reader, loader, batch_bytes)
+            return explained(error, engine, run, hop, part, hands.reader, hands.loader, batch_bytes)
 
-    def _land(self, hop: Hop, part: Slice, reader: Reader, attempt: str, loader: Loader) -> Receipt | None:
+    def _land(self, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
         tally = Tally(hop, watched=self._asking.asks(hop))
         if hop.raw and self._job.plan.checksum:
-            tally.server_sum = source_sum(self._job.source, reader, hop, part)
-        with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
-            receipt = land(self._job.plan.run, part, attempt, self._instant, rows, tally, loader)
+            try:
+                tally.server_sum = source_sum(self._job.source, hands.reader, hop, part)
+            except Exception as error:
+                raise _Unread(error) from error
+        with self._rows(hop, part, hands.reader, tally) as rows, self._writer or nullcontext():
+            receipt = land(self._job.plan.run, part, attempt, self._instant, rows, tally, hands.loader)
         if receipt and tally.watched:
             self._asking.landed(hop, part.number, tally.extremes)
         return receipt
@@ -361,6 +394,10 @@ class _Mover:
         try:
             yield iter(ahead)  # type: ignore[misc]  # of the one kind or of the other
             finished = True
+        except Exception as error:
+            if ahead.failure:
+                raise _Unread(ahead.failure) from error
+            raise
         finally:
             if not finished:
                 reader.cancel()

@@ -230,14 +230,14 @@ def test_all_slices_are_of_one_instant(ends: tuple[Spot, Spot], oracle: Accounts
     assert target.ask("SELECT sum(amount), count(*) FROM account") == [(30_000, 300)]
     assert len({receipt.slice for receipt in outcome.receipts if receipt.slice}) > 5
     (instant,) = {receipt.instant for receipt in outcome.receipts if receipt.slice}
-    assert re.fullmatch(r"oracle SCN \d+", instant)
+    assert re.fullmatch(r"oracle SCN \d+ of .+, [-\d: ]{19}", instant)
     assert source.ask("SELECT count(*) FROM account WHERE amount <> 100")[0][0] > 0
 
 
 def test_a_resumed_run_goes_back_to_its_instant(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     accounts(source, 100)
-    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 0, "", 1, 3)
+    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 942, "gone", 1, 3)
     request, secrets = requested(source, target, slice_rows=10)
     with pytest.raises(RopewayError, match="--resume"):
         wire.run(request, secrets, limits=Limits(workers=1))
@@ -265,6 +265,28 @@ def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(
     source.ask("UPDATE account SET amount = 0")
     if gone == "all of it":
         oracle.tell("forget")
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 0)]
+
+
+@pytest.mark.parametrize(("looks", "later"), [(True, 0), (False, 3600)], ids=["by its number", "by its time"])
+def test_a_database_that_was_restored_has_other_rows_at_the_same_scn(
+    looks: bool, later: int, ends: tuple[Spot, Spot], oracle: Accounts
+) -> None:
+    source, target = ends
+    accounts(source, 100)
+    user = source.url.partition("://")[2].partition(":")[0]
+    if looks:
+        with oracle.connect(oracle.administrator) as connection, connection.cursor() as cursor:
+            cursor.execute(f"GRANT SELECT ON SYS.V_$DATABASE TO {user}")
+    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 942, "gone", 1, 3)
+    request, secrets = requested(source, target, slice_rows=10)
+    with pytest.raises(RopewayError, match="--resume"):
+        wire.run(request, secrets, limits=Limits(workers=1))
+    source.ask("UPDATE account SET amount = 0")
+    oracle.tell("restore", later)
     outcome = wire.run(request, secrets, resume=True)
     assert outcome.report
     assert outcome.report.equal

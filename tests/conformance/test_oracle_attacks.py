@@ -297,7 +297,8 @@ def test_a_resumed_query_goes_back_once_more(ends: tuple[Spot, Spot], oracle: Ac
         assert (again.instant, [reader.count(hop) for reader in again.readers()]) == (old, [1, 1])
         now = again.instant
         oracle.tell("trouble", r"SELECT 1 FROM \(SELECT id", 1555, "snapshot too old", 1, 0)
-        assert not again.return_to("oracle SCN 1", [hop])
+        assert not again.return_to(now, [hop])
+        assert not again.return_to(now.replace(" of ", " of another "), [hop])
         assert again.instant == now
 
 

@@ -27,6 +27,7 @@ _GRANTS = (
     "CREATE MATERIALIZED VIEW",
     "EXECUTE ON SYS.DBMS_FLASHBACK",
     "EXECUTE ON SYS.DBMS_CRYPTO",  # checksums of long rows
+    "SELECT ON SYS.V_$PARAMETER",  # how long undo is kept
 )
 
 

@@ -98,7 +98,8 @@ class MySqlSource:
     survives = False
 
     def __init__(self, engine: MySql, address: Address, hops: Sequence[Hop], consistency: str, count_: int) -> None:
-        self._address = address
+        self._engine, self._address = engine, address
+        self._alone = consistency not in ("run", "table")  # no reader has a snapshot
         self._watch: MySqlSession | None = None
         self._readers = [MySqlReader(engine, address) for _ in range(count_)]
         try:
@@ -149,6 +150,16 @@ class MySqlSource:
 
     def readers(self) -> Sequence[MySqlReader]:
         return self._readers
+
+    def renewed(self, reader: MySqlReader) -> MySqlReader | None:
+        """A reader in the place of one whose connection was lost, and with it its snapshot, if it had one."""
+        with suppress(pymysql.Error, EngineError):
+            if self._alone:
+                made = MySqlReader(self._engine, self._address)
+                self._readers[self._readers.index(reader)] = made
+                reader.close()
+                return made
+        return None
 
     def mark(self) -> str:
         """How far the server has logged; without a log nothing can be proven."""

@@ -18,6 +18,7 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
+from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
 from .types import PRINTED
 
@@ -89,6 +90,7 @@ class OracleReader:
         self._engine = engine
         self.session = OracleSession(address)
         self.scn = 0  # 0: whatever is there when a statement begins
+        self.flashed = False  # whether the whole session was set back
         self._reading = False
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -265,40 +267,42 @@ class OracleSource:
     survives = True
 
     def __init__(self, engine: Oracle, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> None:
-        self._address = address
+        self._engine, self._address = engine, address
         self._readers: list[OracleReader] = []
-        self._flashed = False
         try:
             for _ in range(count):
                 self._readers.append(OracleReader(engine, address))
-            self._at(self._now() if consistency in ("run", "table") else 0, consistency, hops)
+            now = self._now() if consistency in ("run", "table") else 0
+            self._opened = instant(self._readers[0], now) if now else Instant(0, "")
+            self.instant = str(self._opened) if now else f"oracle without an instant ({consistency})"
+            self._at(now, hops)
         except BaseException:
             self.close()
             raise
 
-    def _at(self, scn: int, consistency: str, hops: Sequence[Hop]) -> None:
-        self._scn = scn
+    def _at(self, scn: int, hops: Sequence[Hop]) -> None:
+        self._scn, self._queries = scn, any(hop.query for hop in hops)
         for reader in self._readers:
-            reader.scn = scn
-        self.instant = f"oracle SCN {scn}" if scn else f"oracle without an instant ({consistency})"
-        queries = [hop.name for hop in hops if hop.query]
-        if scn and queries:
-            self._flash_back(scn)
+            self._set_back(reader)
 
-    def _flash_back(self, scn: int) -> None:
+    def _set_back(self, reader: OracleReader) -> None:
+        reader.scn = self._scn
+        if self._scn and self._queries:
+            self._flash_back(reader, self._scn)
+
+    def _flash_back(self, reader: OracleReader, scn: int) -> None:
         """A query of the user's names tables that no AS OF can be put behind; so its session goes back as a whole."""
         try:
-            for reader in self._readers:
-                with reader.session.connection.cursor() as cursor:
-                    if self._flashed:
-                        cursor.callproc("DBMS_FLASHBACK.DISABLE")
-                    cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
+            with reader.session.connection.cursor() as cursor:
+                if reader.flashed:
+                    cursor.callproc("DBMS_FLASHBACK.DISABLE")
+                cursor.callproc("DBMS_FLASHBACK.ENABLE_AT_SYSTEM_CHANGE_NUMBER", [scn])
         except oracledb.Error as error:
             raise EngineError(
                 f"Oracle at {self._address} does not set the session of a query back to SCN {scn}: {said(error)}",
                 remedy="GRANT EXECUTE ON SYS.DBMS_FLASHBACK, which a query takes; or use --consistency none.",
             ) from error
-        self._flashed = True
+        reader.flashed = True
 
     def _now(self) -> int:
         refusals = []
@@ -312,20 +316,34 @@ class OracleSource:
             remedy="GRANT EXECUTE ON DBMS_FLASHBACK, or SELECT ON V_$DATABASE; or use --consistency none.",
         )
 
-    def return_to(self, instant: str, hops: Sequence[Hop]) -> bool:
-        """Read at the SCN of an earlier process; False where the server has no undo for it any more."""
-        scn = instant.removeprefix("oracle SCN ")
-        if not scn.isdigit():
+    def return_to(self, before: str, hops: Sequence[Hop]) -> bool:
+        """Read at the SCN of an earlier process; False where it is of another database or of another history of this
+        one, and where the server has no undo for it any more.
+        """
+        then, now = written(before), self._scn
+        if not then or not then.is_of(again(self._readers[0], self._opened, then.scn)):
             return False
-        now = self._scn
         try:
-            self._at(int(scn), "run", hops)
+            self._at(then.scn, hops)
             for hop in hops:
                 self._readers[0].ask(f"SELECT 1 FROM {self._readers[0].relation(hop)} WHERE ROWNUM <= 1")
         except (oracledb.Error, EngineError):
-            self._at(now, "run", hops)
+            self._at(now, hops)
             return False
+        self.instant = before
         return True
+
+    def renewed(self, reader: OracleReader) -> OracleReader | None:
+        """A reader in the place of one whose connection was lost, if the server is still of the same history."""
+        with suppress(oracledb.Error, EngineError, OSError):
+            made = OracleReader(self._engine, self._address)
+            self._readers[self._readers.index(reader)] = made
+            reader.close()
+            held = written(self.instant)
+            if not held or held.is_of(instant(made, self._scn)):
+                self._set_back(made)
+                return made
+        return None
 
     def readers(self) -> Sequence[OracleReader]:
         return self._readers

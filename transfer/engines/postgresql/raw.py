@@ -77,6 +77,7 @@ def _finished(connection: psycopg.Connection[Any]) -> int:
     while result := connection.pgconn.get_result():  # up to the last, or the connection stays busy
         if result.status != ExecStatus.COMMAND_OK:
             error = psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
+            error = error if error.sqlstate else psycopg.OperationalError(str(error))  # the connection is lost
         rows = result.command_tuples or 0
     if error:
         raise error

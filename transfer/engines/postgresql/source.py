@@ -125,11 +125,12 @@ class PostgreSqlSource:
     def __init__(self, engine: PostgreSql, address: Address, consistency: str, readers: int) -> None:
         self._leader = PostgreSqlSession(address)
         self._watch: PostgreSqlSession | None = None
-        self._address = address
+        self._engine, self._address = engine, address
         snapshot = ""
         if consistency in ("run", "table"):
             self._leader.execute(_BEGIN)
             snapshot = str(self._leader.ask("SELECT pg_export_snapshot()")[0][0])
+        self._snapshot = snapshot
         self.instant = self._instant(snapshot)
         self._readers: list[PostgreSqlReader] = []
         try:
@@ -148,6 +149,16 @@ class PostgreSqlSource:
 
     def readers(self) -> Sequence[PostgreSqlReader]:
         return self._readers
+
+    def renewed(self, reader: PostgreSqlReader) -> PostgreSqlReader | None:
+        """A reader in the place of one whose connection was lost: the snapshot is there as long as its leader is."""
+        with suppress(psycopg.Error, EngineError):
+            self._leader.ask("SELECT 1")
+            made = PostgreSqlReader(self._engine, self._address, self._snapshot)
+            self._readers[self._readers.index(reader)] = made
+            reader.close()
+            return made
+        return None
 
     def mark(self) -> str:
         """The server's current snapshot: any transaction that wrote, in any database, changes it."""

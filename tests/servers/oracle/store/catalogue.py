@@ -139,6 +139,7 @@ class Catalogue:
         self.sequences: dict[tuple[str, str], Sequence] = {}
         self.sources: dict[tuple[str, str, str], Source] = {}  # by owner, kind and name
         self.users: dict[str, str] = {}  # with their passwords
+        self.made: dict[str, bytes] = {}  # when, as a date
         self.privileges: dict[str, set[str]] = {}  # of the whole system
         self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object
         self.roles: list[tuple[str, str]] = []  # a user, and a role that it has

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ class Database:
         self.replayed: dict[tuple[str, int], list[Row | Encoded]] | None = None
         self._path = folder / "oracle.sqlite"
         self._scn = 1_000_000
+        self.dbid, self.reset_at = 1_234_567_890, 1  # whose incarnation began at this SCN
         self._instants: dict[int, Instant] = {}
+        self._passed: dict[int, datetime] = {}
         self.locks = Locks()
         self._guard = threading.RLock()
         self._sessions = 0
@@ -94,11 +97,32 @@ class Database:
         """The SCN of now, at which tables can be read from now on."""
         with self._guard:
             if self._scn not in self._instants:
-                kept = self.connect()
-                kept.execute("BEGIN")
-                kept.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                self._instants[self._scn] = Instant(kept)
+                self._instants[self._scn] = self._kept()
+                self._passed[self._scn] = datetime.now()
             return self._scn
+
+    def _kept(self) -> Instant:
+        kept = self.connect()
+        kept.execute("BEGIN")
+        kept.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return Instant(kept)
+
+    def passed(self, scn: int) -> datetime:
+        """When an SCN was reached. ORA-08181 where nobody knows."""
+        if scn not in self._passed:
+            raise Refused(8181, "specified number is not a valid system change number")
+        return self._passed[scn]
+
+    def restore(self, seconds: int = 0) -> None:
+        """The database was restored with RESETLOGS to before all SCNs that are kept, and passed them again later, by so
+        many seconds: what they show then is what is there now.
+        """
+        with self._guard:
+            self.reset_at = min(self._instants, default=self._scn) - 1
+            for scn, before in self._instants.items():
+                before.close()
+                self._instants[scn] = self._kept()
+                self._passed[scn] += timedelta(seconds=seconds)
 
     def at(self, scn: int) -> Instant:
         """What sees an instant. ORA-01555 if it is not kept (any more)."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused
-from . import indexes, types
+from . import indexes, types, values
 from .catalogue import Constraint, Sequence, Shape, Source, Table, View, quoted
 from .parse import expression
 from .words import Words
@@ -289,6 +290,7 @@ def _create_user(session: Session, words: Words) -> None:
     name = words.name()
     words.expect("IDENTIFIED", "BY")
     session.catalogue.users[name] = words.name()
+    session.catalogue.made[name] = values.date(datetime.now())
 
 
 # What is there already

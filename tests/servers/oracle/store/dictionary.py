@@ -7,6 +7,7 @@ version.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..spoken import CHAR, DATE, LONG, NUMBER, VARCHAR, Kind, Refused
@@ -60,7 +61,7 @@ _VIEWS: dict[str, str] = {
         "ORDER_FLAG T, CACHE_SIZE N, LAST_NUMBER N"
     ),
     "OBJECTS": "OWNER T, OBJECT_NAME T, OBJECT_TYPE T, OBJECT_ID N, DATA_OBJECT_ID N, STATUS T",
-    "USERS": "USERNAME T, ORACLE_MAINTAINED T",
+    "USERS": "USERNAME T, CREATED D, ORACLE_MAINTAINED T",
     "POLICIES": "OBJECT_OWNER T, OBJECT_NAME T, POLICY_NAME T, SEL T, ENABLE T",
     "MVIEWS": "OWNER T, MVIEW_NAME T, QUERY L",
     "SYNONYMS": "OWNER T, SYNONYM_NAME T, TABLE_OWNER T, TABLE_NAME T",
@@ -76,7 +77,7 @@ _VIEWS: dict[str, str] = {
     "SEGMENTS": "OWNER T, SEGMENT_NAME T, PARTITION_NAME T, SEGMENT_TYPE T, BYTES N, BLOCKS N",
 }
 _SINGLE: dict[str, str] = {
-    "V$DATABASE": "NAME T, CURRENT_SCN N, LOG_MODE T, FLASHBACK_ON T",
+    "V$DATABASE": "NAME T, DBID N, CON_DBID N, RESETLOGS_CHANGE# N, CURRENT_SCN N, LOG_MODE T, FLASHBACK_ON T",
     "V$INSTANCE": "INSTANCE_NAME T, HOST_NAME T, VERSION T, VERSION_FULL T",
     "PRODUCT_COMPONENT_VERSION": "PRODUCT T, VERSION T, VERSION_FULL T, STATUS T",
     "V$PARAMETER": "NAME T, VALUE T",
@@ -110,7 +111,11 @@ class Dictionary:
         assert columns is not None
         scope, _, view = name.partition("_")
         held_privileges = self._database.catalogue.privileges.get(session.user, set())
-        if scope == "DBA" and not held_privileges & {"ALL", "DBA", "SELECT ANY DICTIONARY"}:
+        granted = ("SELECT", "SYS", name.replace("V$", "V_$")) in self._database.catalogue.grants.get(
+            session.user, set()
+        )
+        closed = scope == "DBA" or (name.startswith("V$") and not granted)
+        if closed and not held_privileges & {"ALL", "DBA", "SELECT ANY DICTIONARY"}:
             raise Refused(942, "table or view does not exist")
         rows = _ROWS[name](self._database, session) if name in _ROWS else _ROWS[view](self._database, session)
         mine = columns[0].name in ("OWNER", "TABLE_OWNER", "INDEX_OWNER", "SEQUENCE_OWNER")
@@ -305,10 +310,11 @@ def _objects(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]
 
 def _users(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     del session
+    first = values.date(datetime(2019, 4, 17))
     for name in ("SYS", "SYSTEM"):
-        yield name, "Y"
+        yield name, first, "Y"
     for name in database.catalogue.users:
-        yield name, "N"
+        yield name, database.catalogue.made.get(name, first), "N"
 
 
 def _sources(database: Database, *kinds: str) -> list[Source]:
@@ -373,7 +379,7 @@ def _segments(database: Database, session: Session) -> Iterator[tuple[Cell, ...]
 
 
 def _database(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
-    yield database.service, session.scn(), "ARCHIVELOG", "NO"
+    yield database.service, database.dbid, database.dbid, database.reset_at, session.scn(), "ARCHIVELOG", "NO"
 
 
 def _version(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:

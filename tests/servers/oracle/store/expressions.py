@@ -61,7 +61,7 @@ FUNCTIONS: dict[str, Kind | None] = {
     **dict.fromkeys(("XML_TEXT", "JSON_SERIALIZE", "TO_CLOB", "TO_LOB"), Kind(CLOB, 4000)),
     **dict.fromkeys(("ROUND", "TRUNC", "NVL", "COALESCE", "GREATEST", "LEAST", "NULLIF"), None),
     **dict.fromkeys(("TO_DATE", "ADD_MONTHS", "LAST_DAY", "NEXT_DAY"), Kind(DATE, 7)),
-    **dict.fromkeys(("TO_TIMESTAMP", "SYS_EXTRACT_UTC"), Kind(TIMESTAMP, 11, scale=9)),
+    **dict.fromkeys(("TO_TIMESTAMP", "SYS_EXTRACT_UTC", "SCN_TO_TIMESTAMP"), Kind(TIMESTAMP, 11, scale=9)),
     **dict.fromkeys(("TO_TIMESTAMP_TZ", "FROM_TZ"), Kind(TIMESTAMP_TZ, 13, scale=9)),
     **dict.fromkeys(("HEXTORAW", "STANDARD_HASH", "UTL_RAW.CAST_TO_RAW", "UTL_RAW.CAST_FROM_BINARY_DOUBLE", "SYS_GUID",
                      "DBMS_CRYPTO.HASH", "DBMS_LOB.SUBSTR", "UTL_RAW.SUBSTR",

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -90,6 +91,9 @@ class Session:
 
     def scn(self) -> int:
         return self._database.pinned()
+
+    def passed(self, scn: int) -> datetime:
+        return self._database.passed(scn)
 
     def drawn(self, owner: str, name: str) -> int:
         self._drawn[owner, name] = self.catalogue.drawn(owner, name)

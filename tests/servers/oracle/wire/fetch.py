@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..spoken import BLOB, CLOB, JSON, LONG, LONG_RAW, Column, Encoded, Refused, Row
+from ..spoken import BLOB, CLOB, JSON, LONG, LONG_RAW, Column, Encoded, Lost, Refused, Row
 from . import rows as written
 from .describe import Wanted
 from .lobs import Lobs
@@ -97,6 +97,8 @@ def rows(cursor: Cursor, most: int, lobs: Lobs, line: Line) -> Iterator[bytes]:
             break
         if conduct.slow_rows:
             line.pause(conduct.slow_rows)
+        if conduct.drops_rows(block.count if isinstance(block, Encoded) else len(block)):
+            raise Lost
         if isinstance(block, Encoded):
             cursor.last, count = None, block.count
             yield block.octets if begun else written.header() + block.octets

@@ -108,13 +108,19 @@ def _session(session: Context, name: str) -> Stored:
 @asking("sys_context")
 def _sys_context(session: Context, _: str, name: str) -> Stored:
     known = {"CURRENT_SCHEMA": session.schema, "SESSION_USER": session.user, "CURRENT_USER": session.user,
-             "DB_NAME": "TEST", "CON_NAME": "TEST", "LANGUAGE": "AMERICAN_AMERICA.AL32UTF8"}  # fmt: skip
+             **dict.fromkeys(("DB_NAME", "DB_UNIQUE_NAME", "CON_NAME"), "TEST"),
+             "LANGUAGE": "AMERICAN_AMERICA.AL32UTF8"}  # fmt: skip
     return known.get(name.upper())
 
 
 @asking("scn", "dbms_flashback_get_system_change_number")
 def _scn(session: Context) -> Stored:
     return values.number(session.scn())
+
+
+@asking("scn_to_timestamp")
+def _scn_to_timestamp(session: Context, scn: Stored) -> Stored:
+    return values.timestamp(session.passed(whole(scn)))
 
 
 @asking("nextval")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Protocol
 
 from ..formats import Nls, text_of
@@ -18,6 +19,8 @@ class Context(Protocol):
     settings: dict[str, str]
 
     def scn(self) -> int: ...
+
+    def passed(self, scn: int) -> datetime: ...
 
     def drawn(self, owner: str, name: str) -> int: ...
 

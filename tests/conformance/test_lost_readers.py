@@ -1,0 +1,107 @@
+"""A source whose connection is lost in the middle of a slice: the slice is read again where its instant allows it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from moves import requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import RopewayError
+from ropeway.transfer.job import Limits
+from ropeway.transfer.progress import Progress
+from ropeway.transfer.request import Choice
+from servers.oracle.process import Accounts
+from spots import Servers, Spot, spot
+
+ROWS = 3_000
+_SLOW = "CASE WHEN id = 2500 THEN pg_sleep(0.7) END IS NULL AS soon"  # as long as it takes to be found
+
+
+class Heard(Progress):
+    """What is said of slices that failed and are repeated."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def failed(self, hop: str, part: int, message: str) -> None:
+        self.failures.append(f"{hop} {part}: {message}")
+
+
+@contextmanager
+def killed(place: Spot, times: int) -> Iterator[None]:
+    """Sessions of PostgreSQL end while they read the query, so many of them."""
+    ended = threading.Event()
+
+    def kill() -> None:
+        left = times
+        while left and not ended.is_set():
+            left -= len(place.ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND query LIKE 'COPY%pg_sleep%' AND wait_event = 'PgSleep'"
+            ))  # fmt: skip
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def filled(source: Spot) -> None:
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v VARCHAR2(400))")
+    source.ask("INSERT INTO t VALUES " + ", ".join(f"({n}, RPAD('x', 400, 'y'))" for n in range(1, ROWS + 1)))
+
+
+def test_oracle_is_read_again_at_its_scn(tmp_path: Path, servers: Servers, oracle: Accounts) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    filled(source)
+    request, secrets = requested(source, target)
+    heard = Heard()
+    oracle.tell("drop_after_rows", 2_000)
+    outcome = wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
+    assert oracle.tell("drop_after_rows") is None
+    assert len(heard.failures) == 1, heard.failures
+    assert "DPY-4011" in heard.failures[0]
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(id) FROM t") == [(ROWS, ROWS * (ROWS + 1) // 2)]
+
+
+def test_oracle_that_was_restored_meanwhile_is_not(tmp_path: Path, servers: Servers, oracle: Accounts) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    filled(source)
+    request, secrets = requested(source, target)
+
+    class Restores(Heard):
+        def failed(self, hop: str, part: int, message: str) -> None:
+            super().failed(hop, part, message)
+            oracle.tell("restore", 3600)
+
+    heard = Restores()
+    oracle.tell("drop_after_rows", 2_000)
+    with pytest.raises(RopewayError, match="DPY-4011"):
+        wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
+    assert len(heard.failures) == 1
+
+
+@pytest.mark.parametrize("there", ["duckdb", "postgresql"])
+def test_postgresql_is_read_again_in_its_snapshot(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    source.ask(f"INSERT INTO t SELECT n, repeat('x', 400) FROM generate_series(1, {ROWS}) n")
+    choice = Choice(query=f"SELECT id, v, {_SLOW} FROM t", to="t")
+    request, secrets = requested(source, target, choices=(choice,), level="count")
+    heard = Heard()
+    with killed(source, 1):
+        wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
+    assert len(heard.failures) == 1, heard.failures
+    assert target.ask("SELECT count(*), sum(id) FROM t") == [(ROWS, ROWS * (ROWS + 1) // 2)]
