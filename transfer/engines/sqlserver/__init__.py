@@ -17,13 +17,12 @@ from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction
-from ...schema.sql import range_condition
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
 from . import catalogue, further, rights
 from .canon import SPECIMENS, checksum_sql
-from .cuts import cuts
+from .cuts import condition, cuts
 from .profile import profile
 from .reader import SqlServerReader
 from .session import SqlServerSession, literal, numbers, qualified, quoted
@@ -129,7 +128,7 @@ class SqlServer:
         return cuts(session, table, where, wanted)
 
     def condition(self, cut: Cut) -> str:
-        return "" if cut.kind == "whole" else range_condition(quoted(cut.column), cut, literal)
+        return condition(cut)
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
         return SqlServerSource(self, address, hops, consistency, count)

@@ -17,6 +17,7 @@ TICKS = (
 UTC = "CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7))"
 FINE = "DATEPART(nanosecond, {c}) % 1000 <> 0"
 _TICKS_UTC = TICKS.format(c=UTC)
+_TICKS_OF_DAY = TICKS.replace("CAST('1970-01-01' AS datetime2(7))", "CAST('00:00:00' AS time(7))")
 # By CAST alone a float loses digits, a moment its seconds, and octets are taken for characters.
 VARIANT = (
     "CASE CAST(SQL_VARIANT_PROPERTY({c}, 'BaseType') AS nvarchar(128)) "
@@ -78,7 +79,8 @@ READS = (
     Read("image", fixed("binary"), "CAST({c} AS varbinary(max))"),
     Read("rowversion", fixed("binary", length=8), "CAST({c} AS binary(8))"),
     Read("date", fixed("date")),
-    Read("time", _moment("time"), when=_NO_FINER),
+    Read("time", _moment("time"), guard=_coarse, when="up to microseconds"),
+    Read("time", _moment("time"), _TICKS_OF_DAY, when=_NO_FINER),
     Read("time, as text", fixed("text", length=16), "CONVERT(varchar(16), {c}, 121)", fidelity=_AS_TEXT,
          when=_SOME_FINER),
     Read("datetime", fixed("timestamp", digits=3), "CAST({c} AS datetime2(3))", why="in steps of 1/300 s, as printed"),

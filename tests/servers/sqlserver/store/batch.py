@@ -43,7 +43,7 @@ def carry_out(session: Session, text: str) -> Iterator[Result]:
 def _syntax(session: Session, text: str) -> Iterator[Result]:
     tree = parse(text)
     if session.transaction and shared.ASKED.search(text):
-        shared.read(session)
+        shared.read(session, tree)
     if isinstance(tree, exp.Select) and any(isinstance(one, exp.EQ) for one in tree.expressions):
         _assign(session, tree)
     elif isinstance(tree, exp.Query):

@@ -219,8 +219,8 @@ class Session(Asked):
         """A statement that changes something: all of it, or nothing. `shapes`: it changes the catalogue."""
         if self.kept.source is not None:
             raise Refused(3906, f'Failed to update database "{self.database}" because the database is read-only.')
+        shared.write(self, table)
         if not self.connection.in_transaction:
-            shared.write(self)
             with self.told():
                 snapshot = self.transaction and self.isolation in ("SNAPSHOT", "SERIALIZABLE")
                 self.connection.execute("BEGIN" if snapshot else "BEGIN IMMEDIATE")

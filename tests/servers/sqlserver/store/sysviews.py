@@ -48,7 +48,8 @@ _VIEWS: dict[str, str] = {
     "sys.columns": "object_id N, name T, column_id N, system_type_id Y, user_type_id N, max_length N, precision Y, "
                    "scale Y, "
                    "collation_name T, is_nullable B, is_identity B, is_computed B, default_object_id N, is_hidden B, "
-                   "is_rowguidcol B, is_sparse B, generated_always_type Y",
+                   "is_rowguidcol B, is_sparse B, generated_always_type Y, "
+                   "encryption_type N",
     "sys.types": "name T, system_type_id Y, user_type_id N, schema_id N, max_length N, is_user_defined B",
     "sys.identity_columns": "object_id N, name T, column_id N, seed_value G, increment_value G, last_value G",
     "sys.computed_columns": "object_id N, name T, column_id N, definition L, is_persisted B",
@@ -188,13 +189,13 @@ def _columns(session: Session) -> Cells:
             default = table.number + one.place if one.default else 0
             yield (table.number, one.name, one.place, number, own, length, precision, scale, collation_name(one.kind),
                    one.nullable, one.identity is not None, one.computed is not None, default, False, False, False,
-                   0)  # fmt: skip
+                   0, None)  # fmt: skip
     for view in session.catalogue.views.values():
         for place, typed in enumerate(_view_columns(session, view), 1):
             number, length, precision, scale = described_kind(typed.kind or INT)
             yield (view.number, typed.name, place, number, number, length, precision, scale,
                    collation_name(typed.kind or INT), typed.nullable, False, False, 0, False, False, False,
-                       0)  # fmt: skip
+                       0, None)  # fmt: skip
 
 
 def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
