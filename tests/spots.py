@@ -103,7 +103,7 @@ def _oracle(server: Accounts) -> Spot:
 
     def ask(sql: str) -> Rows:
         with server.connect(user) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
+            cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
             rows = cursor.fetchall() if cursor.description else []
             connection.commit()
             return rows

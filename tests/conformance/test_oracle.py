@@ -335,8 +335,6 @@ def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Accounts) -> N
         with pytest.raises(RopewayError, match=said) as caught:
             wire.inspect(url)
         assert "wrong" not in str(caught.value)
-    with pytest.raises(RequestError, match="mode create"):
-        wire.plan(*requested(target, source))
 
 
 def test_undo_that_is_kept_too_shortly(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
