@@ -34,6 +34,7 @@ class Spot:
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
+PLACES = (*SQL_ENGINES, "oracle")
 
 
 class Servers:

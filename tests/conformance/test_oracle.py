@@ -15,7 +15,7 @@ import pytest
 
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
-from ropeway.transfer.errors import RequestError, RopewayError
+from ropeway.transfer.errors import RopewayError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
 from servers.oracle.process import Accounts

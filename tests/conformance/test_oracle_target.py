@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from moves import moved
+from moves import moved, planned, refusal, requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import DataError
 from spots import Servers, Spot, spot
 
 # The type in PostgreSQL, a literal, the type in Oracle, and the value there.
@@ -65,3 +67,48 @@ def test_values_arrive_as_they_were(ends: tuple[Spot, Spot]) -> None:
         assert (arrived, rows[1][n], shown[n][0]) == (value, None, there), (native, literal)
     assert outcome.report
     assert outcome.report.tables[0].claim == "target equals what was read"
+
+
+EMPTY = "CREATE TABLE t (id integer PRIMARY KEY, name varchar(20) NOT NULL, note text, b bytea, c char(3))"
+NULLED = (("empty_string", "null"),)
+
+
+def test_empty_texts_are_null_there(ends: tuple[Spot, Spot]) -> None:
+    """Unless the user lets them be NULL they stop the plan; then the plan and the report say what is lost."""
+    source, target = ends
+    source.ask(EMPTY)
+    source.ask(r"INSERT INTO t VALUES (1, '', '', '', ''), (2, ' ', NULL, '\x00', NULL), (3, '', 'x', '\x01', 'a')")
+    assert r"public.t.name (character varying(20)) holds 2 texts or binaries of no length" in refusal(source, target)
+    plan = planned(source, target, policies=NULLED)
+    said = {finding.where: finding.message for finding in plan.findings if finding.name == "empty-is-null"}
+    assert said == {
+        "public.t.name": "2 empty values become NULL, so it is not NOT NULL there",
+        "public.t.note": "1 empty values become NULL", "public.t.b": "1 empty values become NULL",
+    }  # fmt: skip
+    outcome = moved(source, target, policies=NULLED)
+    assert target.ask("SELECT id, name, note, b, c FROM t ORDER BY id") == [
+        (1, None, None, None, "   "), (2, " ", None, b"\0", None), (3, None, "x", b"\1", "a  "),
+    ]  # fmt: skip
+    assert outcome.report
+    assert outcome.report.tables[0].left_out == (
+        "trailing spaces of C", *(f"whether {name} was empty or NULL" for name in ("NAME", "NOTE", "B")),
+    )  # fmt: skip
+
+
+def test_an_empty_text_of_a_key_is_refused(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (k varchar(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES ('')")
+    assert "public.t.k is in the primary key, which takes no NULL" in refusal(source, target, policies=NULLED)
+
+
+def test_an_empty_text_that_came_after_the_plan_stops_the_run(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(EMPTY)
+    request, secrets = requested(source, target)
+    plan = wire.plan(request, secrets)
+    source.ask("INSERT INTO t VALUES (7, '', 'x', NULL, NULL)")
+    with pytest.raises(DataError, match=r"T\.NAME would take 1 values of no length") as caught:
+        wire.run(plan, secrets)
+    assert caught.value.key == "ID=7"
+    assert target.ask("SELECT count(*) FROM t") == [(0,)]

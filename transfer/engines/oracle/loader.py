@@ -75,6 +75,8 @@ def bound(batch: pa.RecordBatch, hop: Hop) -> pa.Table:
 
 def _bound(values: Any, column: ColumnPlan, hop: Hop) -> Any:
     kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        values = filled(values, column, hop)
     if pa.types.is_boolean(kind):
         return values.cast(pa.int8())
     if pa.types.is_duration(kind):
@@ -84,6 +86,21 @@ def _bound(values: Any, column: ColumnPlan, hop: Hop) -> Any:
     if column.type.kind == "uuid" and split(column.native).name == "raw":
         return octets(values, column, hop)
     return values
+
+
+def filled(values: Any, column: ColumnPlan, hop: Hop) -> Any:
+    """Texts of no length would be NULL; one of a CHAR is blanks, which a single one says too."""
+    empty = _compute.equal(_compute.binary_length(values), 0)
+    count = _compute.sum(empty).as_py() or 0
+    if not count:
+        return values
+    if column.type.padded and split(column.native).name == "char":
+        return _compute.if_else(empty, " ", values)
+    raise DataError(
+        f"{hop.writes}.{column.target} would take {count:,} values of no length, which are NULL in Oracle.",
+        table=str(hop.writes), column=column.target,
+        remedy="Let them become NULL by --policy empty_string=null, or leave such rows out by a where condition.",
+    )  # fmt: skip
 
 
 def spans(microseconds: Any) -> Any:

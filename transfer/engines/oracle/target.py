@@ -27,7 +27,7 @@ class OracleTarget:
     """What writing takes. Its DDL commits by itself, and before it what was open."""
 
     modes: tuple[str, ...] = ("create",)
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ("empty",)
     atomic_ddl = False
     limit = " FETCH FIRST {} ROWS ONLY"
     nothing = "SELECT 1 FROM dual"
