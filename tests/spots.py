@@ -35,6 +35,7 @@ class Spot:
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
+PLACES = (*SQL_ENGINES, "oracle")
 
 
 class Servers:
@@ -111,7 +112,7 @@ def _oracle(server: Accounts) -> Spot:
 
     def ask(sql: str) -> Rows:
         with server.connect(user) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
+            cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
             rows = cursor.fetchall() if cursor.description else []
             connection.commit()
             return rows

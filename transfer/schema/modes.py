@@ -113,7 +113,7 @@ def _take_out(move: Move, staging: Relation) -> str:
     engine, target = move.engine, move.engine.relation(move.hop.writes)
     # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
     same = " AND ".join(f"s.{engine.quote(k)} = {target}.{engine.quote(k)}" for k in move.table.key)
-    return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
+    return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {engine.relation(staging)} s WHERE {same})"
 
 
 def _truncate(move: Move) -> Made:
@@ -205,7 +205,7 @@ def moved_keys(engine: Engine, hop: Hop, run: str) -> str:
     """The condition that is true of the target's rows whose keys a run merged."""
     on = engine.relation(hop.writes)
     same = " AND ".join(f"k.{engine.quote(name)} = {on}.{engine.quote(name)}" for name in hop.key)
-    return f"EXISTS (SELECT 1 FROM {engine.relation(beside(hop, run, 'keys'))} AS k WHERE {same})"
+    return f"EXISTS (SELECT 1 FROM {engine.relation(beside(hop, run, 'keys'))} k WHERE {same})"
 
 
 def _fill(move: Move) -> Made:

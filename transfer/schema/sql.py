@@ -43,6 +43,16 @@ def double_quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def first(engine: object, query: str, count: int = 1) -> str:
+    """So many rows of a query at most; an engine may have words of its own for it."""
+    return query + getattr(engine, "limit", " LIMIT {}").format(count)
+
+
+def nothing(engine: object) -> str:
+    """A query that asks for nothing."""
+    return str(getattr(engine, "nothing", "SELECT 1"))
+
+
 def range_condition(column: str, cut: Cut, literal: Callable[[object], str]) -> str:
     """A half-open range over SQL `column`; open ends leave their comparison out."""
     if cut.kind == "nulls":

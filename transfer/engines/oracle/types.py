@@ -77,6 +77,8 @@ def _any(_: Native) -> bool:
 
 _AS_TEXT, _NORMALISED = Fidelity.TEXT, Fidelity.NORMALISED
 
+_UUID = "LOWER(REGEXP_REPLACE(RAWTOHEX({c}), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5'))"
+
 READS = (
     Read("number", _integer, guard=_whole, when="up to 18 digits, without decimals"),
     Read("number", _decimal, guard=_fits, when="with digits, up to 76"),
@@ -88,6 +90,7 @@ READS = (
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
     Read("clob|nclob|long", fixed("text")),
+    Read("raw, as uuid", fixed("uuid"), _UUID, when="as Ropeway writes them, or where types: says so"),
     Read("raw", _binary),
     Read("blob|long raw", fixed("binary")),
     Read("date", fixed("timestamp", digits=0), why="it has a time of day"),

@@ -1,0 +1,114 @@
+"""Oracle as a target, loaded by python-oracledb over the wire into the test server."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moves import moved, planned, refusal, requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import DataError
+from spots import Servers, Spot, spot
+
+# The type in PostgreSQL, a literal, the type in Oracle, and the value there.
+TYPES: tuple[tuple[str, str, str, Any], ...] = (
+    ("boolean", "true", "NUMBER(1,0)", 1),
+    ("smallint", "-32768", "NUMBER(5,0)", -32768),
+    ("integer", "2147483647", "NUMBER(10,0)", 2147483647),
+    ("bigint", "-9223372036854775808", "NUMBER(19,0)", -9223372036854775808),
+    ("numeric(38,10)", "1234567890123456789012345678.0123456789", "NUMBER(38,10)",
+     Decimal("1234567890123456789012345678.0123456789")),
+    ("numeric", "0.1", "NUMBER(38,1)", Decimal("0.1")),
+    ("real", "1.5", "BINARY_FLOAT", 1.5),
+    ("double precision", "'NaN'", "BINARY_DOUBLE", "nan"),
+    ("varchar(1000)", "'äöü€😀'", "VARCHAR2(1000 CHAR)", "äöü€😀"),
+    ("char(4)", "'ab'", "CHAR(4 CHAR)", "ab  "),
+    ("text", "repeat('€', 30000)", "CLOB", "€" * 30_000),
+    ("bytea", "decode('00ff', 'hex')", "BLOB", b"\x00\xff"),
+    ("date", "'0001-01-01'", "DATE", datetime(1, 1, 1)),
+    ("time", "'23:59:59.999999'", "INTERVAL DAY(0) TO SECOND(6)",
+     timedelta(hours=23, minutes=59, seconds=59, microseconds=999_999)),
+    ("timestamp(3)", "'9999-12-31 23:59:59.999'", "TIMESTAMP(3)", datetime(9999, 12, 31, 23, 59, 59, 999_000)),
+    ("timestamptz", "'2024-02-29 12:00:00.000001+02'", "TIMESTAMP(6) WITH TIME ZONE",
+     datetime(2024, 2, 29, 10, 0, 0, 1)),
+    ("interval day to second", "'-3 days -01:02:03.000004'", "INTERVAL DAY(9) TO SECOND(6)",
+     -timedelta(days=3, hours=1, minutes=2, seconds=3, microseconds=4)),
+    ("uuid", "'6f9619ff-8b86-d011-b42d-00c04fc964ff'", "RAW(16)", bytes.fromhex("6f9619ff8b86d011b42d00c04fc964ff")),
+    ("json", """'{"b": 1.0,  "a": [1]}'""", "CLOB", '{"b": 1.0,  "a": [1]}'),
+)  # fmt: skip
+_DECLARED = """SELECT data_type || CASE
+    WHEN data_type = 'RAW' THEN '(' || data_length || ')'
+    WHEN data_type IN ('CHAR', 'VARCHAR2') THEN '(' || char_length || ' CHAR)'
+    WHEN data_type = 'NUMBER' AND data_precision IS NOT NULL THEN '(' || data_precision || ',' || data_scale || ')'
+    END FROM all_tab_cols WHERE owner = USER AND table_name = 'T' AND column_id > 1 ORDER BY column_id"""
+
+
+@pytest.fixture
+def ends(tmp_path: Path, servers: Servers) -> tuple[Spot, Spot]:
+    return spot("postgresql", tmp_path, servers), spot("oracle", tmp_path, servers)
+
+
+def test_values_arrive_as_they_were(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    columns = [f"c{n}" for n in range(len(TYPES))]
+    declared = ", ".join(f"{column} {one[0]}" for column, one in zip(columns, TYPES, strict=True))
+    source.ask(f"CREATE TABLE t (id integer PRIMARY KEY, {declared})")
+    source.ask(f"INSERT INTO t VALUES (1, {', '.join(literal for _, literal, _, _ in TYPES)})")
+    source.ask("INSERT INTO t (id) VALUES (2)")
+    outcome = moved(source, target)
+    rows = target.ask(f"SELECT {', '.join(columns)} FROM t ORDER BY id")
+    shown = target.ask(_DECLARED)
+    for n, (native, literal, there, value) in enumerate(TYPES):
+        arrived = str(rows[0][n]) if value == "nan" else rows[0][n]
+        assert (arrived, rows[1][n], shown[n][0]) == (value, None, there), (native, literal)
+    assert outcome.report
+    assert outcome.report.tables[0].claim == "target equals what was read"
+
+
+EMPTY = "CREATE TABLE t (id integer PRIMARY KEY, name varchar(20) NOT NULL, note text, b bytea, c char(3))"
+NULLED = (("empty_string", "null"),)
+
+
+def test_empty_texts_are_null_there(ends: tuple[Spot, Spot]) -> None:
+    """Unless the user lets them be NULL they stop the plan; then the plan and the report say what is lost."""
+    source, target = ends
+    source.ask(EMPTY)
+    source.ask(r"INSERT INTO t VALUES (1, '', '', '', ''), (2, ' ', NULL, '\x00', NULL), (3, '', 'x', '\x01', 'a')")
+    assert r"public.t.name (character varying(20)) holds 2 texts or binaries of no length" in refusal(source, target)
+    plan = planned(source, target, policies=NULLED)
+    said = {finding.where: finding.message for finding in plan.findings if finding.name == "empty-is-null"}
+    assert said == {
+        "public.t.name": "2 empty values become NULL, so it is not NOT NULL there",
+        "public.t.note": "1 empty values become NULL", "public.t.b": "1 empty values become NULL",
+    }  # fmt: skip
+    outcome = moved(source, target, policies=NULLED)
+    assert target.ask("SELECT id, name, note, b, c FROM t ORDER BY id") == [
+        (1, None, None, None, "   "), (2, " ", None, b"\0", None), (3, None, "x", b"\1", "a  "),
+    ]  # fmt: skip
+    assert outcome.report
+    assert outcome.report.tables[0].left_out == (
+        "trailing spaces of C", *(f"whether {name} was empty or NULL" for name in ("NAME", "NOTE", "B")),
+    )  # fmt: skip
+
+
+def test_an_empty_text_of_a_key_is_refused(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (k varchar(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES ('')")
+    assert "public.t.k is in the primary key, which takes no NULL" in refusal(source, target, policies=NULLED)
+
+
+def test_an_empty_text_that_came_after_the_plan_stops_the_run(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(EMPTY)
+    request, secrets = requested(source, target)
+    plan = wire.plan(request, secrets)
+    source.ask("INSERT INTO t VALUES (7, '', 'x', NULL, NULL)")
+    with pytest.raises(DataError, match=r"T\.NAME would take 1 values of no length") as caught:
+        wire.run(plan, secrets)
+    assert caught.value.key == "ID=7"
+    assert target.ask("SELECT count(*) FROM t") == [(0,)]
