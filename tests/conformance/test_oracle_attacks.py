@@ -249,6 +249,24 @@ def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], orac
     assert "EXEMPT ACCESS POLICY" in found.remedy
 
 
+def test_values_that_a_policy_may_change_stop_the_plan(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, card VARCHAR2(20))")
+    oracle.tell("redact", schema(source), "T", "NO_CARDS", "CARD")
+
+    def found() -> list[tuple[str, str, str]]:
+        plan = wire.plan(*requested(source, target))
+        return [(one.name, one.grade, one.where) for one in plan.findings if "redact" in one.name]
+
+    assert found() == [("redaction-unknown", "note", "source")]
+    with oracle.connect(oracle.administrator) as connection, connection.cursor() as cursor:
+        for view in ("REDACTION_POLICIES", "REDACTION_COLUMNS"):
+            cursor.execute(f"GRANT SELECT ON SYS.{view} TO {schema(source)}")
+        assert found() == [("redacted", "blocker", "T.CARD")]
+        cursor.execute(f"GRANT EXEMPT REDACTION POLICY TO {schema(source)}")
+    assert found() == []
+
+
 def test_a_session_sees_archived_rows_and_counts_years_from_christ(ends: tuple[Spot, Spot]) -> None:
     assert "NLS_CALENDAR = GREGORIAN" in PINS
     assert "ROW ARCHIVAL VISIBILITY = ALL" in PINS

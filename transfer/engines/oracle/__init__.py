@@ -224,7 +224,8 @@ class Oracle:
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
         named = [table.name for table in tables if table.kind != "query"]
-        return [*rights.hidden(session, named), *rights.undo(session, tables)]
+        unseen = [*rights.hidden(session, named), *rights.redacted(session, named)]
+        return [*unseen, *rights.undo(session, tables)]
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],

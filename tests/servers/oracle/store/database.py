@@ -155,6 +155,10 @@ class Database:
         """Say of a policy that hides rows; it hides none here."""
         self.catalogue.policies.append((owner, table, policy))
 
+    def redact(self, owner: str, table: str, policy: str, column: str) -> None:
+        """Say of a policy that changes a column's values; it changes none here."""
+        self.catalogue.redactions.append((owner, table, policy, column))
+
     def trouble(self, *given: object) -> None:
         """Add one, of these parts."""
         self.troubles.append(Trouble(*given))  # type: ignore[arg-type]
