@@ -340,6 +340,42 @@ def test_a_query_is_never_carried_out_as_ddl(ends: tuple[Spot, Spot], monkeypatc
     assert source.ask("SELECT count(*) FROM t") == [(0,)]
 
 
+def test_an_external_table_is_read_as_it_is(ends: tuple[Spot, Spot]) -> None:
+    """Oracle knows no AS OF for it: ORA-30657."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES (7)")
+    source.ask("CREATE TABLE e ORGANIZATION EXTERNAL (TYPE ORACLE_DATAPUMP DEFAULT DIRECTORY d LOCATION ('e.dmp')) "
+               "AS SELECT id FROM t")  # fmt: skip
+    source.ask("CREATE VIEW v AS SELECT id FROM e")
+    plan = wire.plan(*requested(source, target))
+    assert [(one.where, one.grade) for one in plan.findings if one.name == "no-instant"] == [("E", "warning")]
+    moved(source, target)
+    assert target.ask("SELECT t.id, e.id FROM t, e") == [(7, 7)]
+    with pytest.raises(EngineError, match="V reads an external table") as caught:
+        wire.run(*requested(source, replace(target, url=target.url.replace(".duckdb", "_2.duckdb")),
+                            choices=(Choice("V"),)))  # fmt: skip
+    assert "ORA-30657" in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE t ADD (v NUMBER(9))", "TRUNCATE TABLE t"])
+def test_a_table_that_ddl_changed_is_told_and_read_at_a_new_scn(change: str, ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES (7)")
+    (hop,) = wire.plan(*requested(source, target)).hops
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as opened:
+        source.ask(change)
+        with pytest.raises(EngineError, match="T was changed by DDL after SCN") as caught:
+            list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))
+    assert "ORA-01466" in str(caught.value)
+    assert engine.ENGINE.classify(caught.value) == "instant"
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as again:
+        assert isinstance(again, OracleSource)
+        assert not again.return_to(opened.instant, [hop])
+        assert again.readers()[0].count(hop) == (0 if "TRUNCATE" in change else 1)
+
+
 def test_a_lost_line_says_so_without_a_secret(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     source.ask("CREATE TABLE lost (id NUMBER(9) PRIMARY KEY, v VARCHAR2(400))")

@@ -77,6 +77,7 @@ class Table:
     temporary: bool = False
     statistics: int | None = None  # rows, when they were last counted
     partitioned: str = ""
+    external: bool = False
 
     @property
     def held(self) -> str:

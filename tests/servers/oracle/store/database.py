@@ -93,6 +93,10 @@ class Database:
             connection.execute("COMMIT")
             self._scn += 1
 
+    @property
+    def next_scn(self) -> int:
+        return self._scn + 1
+
     def pinned(self) -> int:
         """The SCN of now, at which tables can be read from now on."""
         with self._guard:
