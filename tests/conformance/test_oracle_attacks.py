@@ -249,6 +249,24 @@ def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], orac
     assert "EXEMPT ACCESS POLICY" in found.remedy
 
 
+def test_values_that_a_policy_may_change_stop_the_plan(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, card VARCHAR2(20))")
+    oracle.tell("redact", schema(source), "T", "NO_CARDS", "CARD")
+
+    def found() -> list[tuple[str, str, str]]:
+        plan = wire.plan(*requested(source, target))
+        return [(one.name, one.grade, one.where) for one in plan.findings if "redact" in one.name]
+
+    assert found() == [("redaction-unknown", "note", "source")]
+    with oracle.connect(oracle.administrator) as connection, connection.cursor() as cursor:
+        for view in ("REDACTION_POLICIES", "REDACTION_COLUMNS"):
+            cursor.execute(f"GRANT SELECT ON SYS.{view} TO {schema(source)}")
+        assert found() == [("redacted", "blocker", "T.CARD")]
+        cursor.execute(f"GRANT EXEMPT REDACTION POLICY TO {schema(source)}")
+    assert found() == []
+
+
 def test_a_session_sees_archived_rows_and_counts_years_from_christ(ends: tuple[Spot, Spot]) -> None:
     assert "NLS_CALENDAR = GREGORIAN" in PINS
     assert "ROW ARCHIVAL VISIBILITY = ALL" in PINS
@@ -320,6 +338,42 @@ def test_a_query_is_never_carried_out_as_ddl(ends: tuple[Spot, Spot], monkeypatc
         wire.plan(*requested(source, target, choices=(Choice(query="DROP TABLE t", to="q"),)))
     assert not parsed
     assert source.ask("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_an_external_table_is_read_as_it_is(ends: tuple[Spot, Spot]) -> None:
+    """Oracle knows no AS OF for it: ORA-30657."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES (7)")
+    source.ask("CREATE TABLE e ORGANIZATION EXTERNAL (TYPE ORACLE_DATAPUMP DEFAULT DIRECTORY d LOCATION ('e.dmp')) "
+               "AS SELECT id FROM t")  # fmt: skip
+    source.ask("CREATE VIEW v AS SELECT id FROM e")
+    plan = wire.plan(*requested(source, target))
+    assert [(one.where, one.grade) for one in plan.findings if one.name == "no-instant"] == [("E", "warning")]
+    moved(source, target)
+    assert target.ask("SELECT t.id, e.id FROM t, e") == [(7, 7)]
+    with pytest.raises(EngineError, match="V reads an external table") as caught:
+        wire.run(*requested(source, replace(target, url=target.url.replace(".duckdb", "_2.duckdb")),
+                            choices=(Choice("V"),)))  # fmt: skip
+    assert "ORA-30657" in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE t ADD (v NUMBER(9))", "TRUNCATE TABLE t"])
+def test_a_table_that_ddl_changed_is_told_and_read_at_a_new_scn(change: str, ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES (7)")
+    (hop,) = wire.plan(*requested(source, target)).hops
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as opened:
+        source.ask(change)
+        with pytest.raises(EngineError, match="T was changed by DDL after SCN") as caught:
+            list(opened.readers()[0].read(hop, Slice(1, Cut()), 100_000))
+    assert "ORA-01466" in str(caught.value)
+    assert engine.ENGINE.classify(caught.value) == "instant"
+    with closing(engine.ENGINE.open(addressed(source), [hop], "run", 1)) as again:
+        assert isinstance(again, OracleSource)
+        assert not again.return_to(opened.instant, [hop])
+        assert again.readers()[0].count(hop) == (0 if "TRUNCATE" in change else 1)
 
 
 def test_a_lost_line_says_so_without_a_secret(ends: tuple[Spot, Spot], oracle: Accounts) -> None:

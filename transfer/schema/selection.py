@@ -13,6 +13,7 @@ from ..plan import Finding
 from ..request import Choice, Request
 from .bookkeeping import keeper, left_alone
 from .catalogue import Relation, Table
+from .enclosed import check_enclosed
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def select_tables(
     """
     chosen: dict[Relation, Selected] = {}
     for choice in request.choices:
+        _check_sql(choice, engine, session)
         for table in _chosen(choice, tables, engine, session):
             _check_columns(choice, table)
             chosen[table.name] = Selected(table, choice)
@@ -55,6 +57,13 @@ def select_tables(
         raise RequestError(f"{request.source} holds no table to move.")
     kept = [t for t in tables if keeper(t) and t.name not in chosen and _would_take(request, t, engine)]
     return sorted(chosen.values(), key=lambda item: (-item.table.rows, str(item.table.name))), left_alone(kept)
+
+
+def _check_sql(choice: Choice, engine: Engine, session: Session) -> None:
+    for what, sql in (("condition (where)", choice.where), ("query", choice.query)):
+        if sql:
+            name = choice.to if choice.query else choice.table
+            check_enclosed(what, sql, engine.words(session).dialect, name or "the target")
 
 
 def _would_take(request: Request, table: Table, engine: Engine) -> bool:

@@ -25,7 +25,7 @@ from . import catalogue, further, rights
 from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
 from .session import Means, OracleSession, qualified
-from .source import TOO_OLD, OracleReader, OracleSource
+from .source import CHANGED, TOO_OLD, OracleReader, OracleSource
 from .target import NAME_BYTES, OracleTarget
 from .types import READS
 
@@ -34,9 +34,9 @@ _DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in
 _CODES: dict[int, Failure] = {
     **dict.fromkeys((28, 60, 1012, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"),
     **dict.fromkeys((1, 1400, 1407, 1438, 1722, 1839, 1843, 1861, 2290, 2291, 2292, 12899), "data"),
-    **dict.fromkeys((904, 942, 1466, 4043, 942), "schema"),
+    **dict.fromkeys((904, 942, 4043), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
-    **dict.fromkeys(TOO_OLD, "instant"),
+    **dict.fromkeys((*TOO_OLD, CHANGED), "instant"),
     **dict.fromkeys((1536, 1652, 1653, 1654, 1658, 1688, 30036), "space"),
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")
@@ -173,7 +173,8 @@ class Oracle(OracleTarget):
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
         named = [table.name for table in tables if table.kind != "query"]
-        return [*rights.hidden(session, named), *rights.undo(session, tables)]
+        unseen = [*rights.hidden(session, named), *rights.redacted(session, named)]
+        return [*unseen, *_timeless(session, named), *rights.undo(session, tables)]
 
     def bounds(self, session: Session | None) -> Bounds:
         del session
@@ -199,6 +200,13 @@ class Oracle(OracleTarget):
         if str(getattr(said, "full_code", "")) in _DRIVER_LOST or getattr(said, "isrecoverable", False):
             return "transient"
         return _CODES.get(int(getattr(said, "code", 0) or 0), "other")
+
+
+def _timeless(session: Session, tables: Sequence[Relation]) -> list[Finding]:
+    said = "an external table: it is read as its files are when it is its turn, not at the run's instant"
+    remedy = "Let nobody write its files during the run."
+    outside = catalogue.external(session)
+    return [Finding("warning", str(one), said, "no-instant", remedy) for one in tables if one in outside]
 
 
 def _means(asked: Asked) -> Means:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import oracledb
 
-from ...engine import Row, Session
+from ...engine import Asked, Row, Session
 from ...errors import RequestError
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
@@ -77,6 +77,13 @@ def _relations(session: Session, where: str) -> list[Row]:
         f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner {where} AND v.view_name {_KEPT} "
         "ORDER BY 1, 2"
     )
+
+
+def external(session: Asked) -> frozenset[Relation]:
+    """Tables that lie in files; of one's own schema they are there without it too."""
+    rows = session.ask(f"SELECT owner, table_name, {OWN} FROM all_tables WHERE external = 'YES'")
+    named = {Relation(str(owner), str(table)) for owner, table, _ in rows}
+    return frozenset(named | {Relation("", str(table)) for owner, table, home in rows if owner == home})
 
 
 def _counted(session: Session, table: Table) -> Table:

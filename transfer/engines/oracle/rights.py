@@ -89,3 +89,36 @@ def hidden(session: Session, tables: Sequence[Relation]) -> list[Finding]:
         for owner, name, policy, user, home in rows
         if (owner, name) == (table.schema or home, table.table)
     ]  # fmt: skip
+
+
+_REDACTED = (
+    f"SELECT c.object_owner, c.object_name, c.column_name, p.policy_name, USER, {OWN} FROM redaction_columns c "
+    "JOIN redaction_policies p ON p.object_owner = c.object_owner AND p.object_name = c.object_name "
+    "WHERE p.enable = 'YES' ORDER BY 1, 2, 3"
+)
+_EXEMPT = "EXEMPT REDACTION POLICY"
+
+
+def redacted(session: Session, tables: Sequence[Relation]) -> list[Finding]:
+    """Columns whose values a policy of DBMS_REDACT may change for this account, in what it reads and in checksums."""
+    if session.ask(f"SELECT 1 FROM session_privs WHERE privilege = {text_literal(_EXEMPT)}"):
+        return []
+    try:
+        rows = session.ask(_REDACTED)
+    except oracledb.DatabaseError:  # ORA-00942
+        ((user,),) = session.ask("SELECT USER FROM dual")
+        return [Finding(
+            "note", "source", "this account may not look whether a policy of DBMS_REDACT changes values that it reads; "
+            "neither the rows nor the server's checksum would show it", "redaction-unknown",
+            f"Where data redaction is in use: GRANT {_EXEMPT} TO {double_quoted(str(user))};",
+        )]  # fmt: skip
+    return [
+        Finding(
+            "blocker", f"{table}.{column}", f"redaction policy {policy} applies to this account: other values would "
+            "arrive in the place of those that it hides", "redacted",
+            f"Read as an account that it leaves alone: GRANT {_EXEMPT} TO {double_quoted(str(user))};",
+        )
+        for table in tables
+        for owner, name, column, policy, user, home in rows
+        if (owner, name) == (table.schema or home, table.table)
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
+from .catalogue import external
 from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
 from .types import PRINTED
@@ -33,6 +34,8 @@ _LOBS = ("clob", "nclob", "blob")
 _MEASURED = (*_LOBS, "xmltype", "json")
 _LONGEST, _UNASKED = 32_767, 1 << 20  # bytes of an extended VARCHAR2; of a LONG, whose length cannot be asked
 TOO_OLD = (1555, 8180, 22924)  # also of a LOB
+CHANGED = 1466  # since the SCN, by DDL
+_EXTERNAL = 30657
 _NO_DECIMAL = "DPY-4042"
 _FINE = 19 + 7 + 1  # sign, characters of a moment with microseconds
 
@@ -91,6 +94,7 @@ class OracleReader:
         self.session = OracleSession(address)
         self.scn = 0  # 0: whatever is there when a statement begins
         self.flashed = False  # whether the whole session was set back
+        self.timeless: frozenset[Relation] = frozenset()  # what lies in files, of which there is no AS OF
         self._reading = False
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -134,7 +138,21 @@ class OracleReader:
                 remedy="It came after planning, or the type was chosen: plan again, or give the column the type "
                 "'number, as text'.",
             )
-        if getattr(error.args[0], "code", 0) not in TOO_OLD:
+        code = getattr(error.args[0], "code", 0)
+        if code == CHANGED:
+            return EngineError(
+                f"{hop.reads} was changed by DDL after SCN {self.scn}, at which it was to be read: {said(error)}",
+                table=str(hop.reads),
+                remedy="ALTER, TRUNCATE, a refresh that is complete and what moves a partition do so. Go on with "
+                "--resume: it is read at a new instant; if its columns are others now, plan again (--fresh).",
+            )
+        if code == _EXTERNAL:
+            return EngineError(
+                f"{hop.reads} reads an external table, whose files have no past to read: {said(error)}",
+                table=str(hop.reads),
+                remedy="Move the external table by itself, which is read as it is; or use --consistency none.",
+            )
+        if code not in TOO_OLD:
             return EngineError(
                 f"Oracle refused to read {hop.reads}: {said(error)}", table=str(hop.reads),
                 remedy="Slices with receipts stay: mend the cause and go on with --resume.",
@@ -178,7 +196,7 @@ class OracleReader:
 
     def at(self, relation: Relation) -> str:
         """A table's quoted name, at the instant."""
-        return qualified(relation) + (f" AS OF SCN {self.scn}" if self.scn else "")
+        return qualified(relation) + (f" AS OF SCN {self.scn}" if self.scn and relation not in self.timeless else "")
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         raise EngineError("Oracle has no raw form.")
@@ -275,6 +293,7 @@ class OracleSource:
             now = self._now() if consistency in ("run", "table") else 0
             self._opened = instant(self._readers[0], now) if now else Instant(0, "")
             self.instant = str(self._opened) if now else f"oracle without an instant ({consistency})"
+            self._timeless = external(self._readers[0]) if now else frozenset()
             self._at(now, hops)
         except BaseException:
             self.close()
@@ -286,7 +305,7 @@ class OracleSource:
             self._set_back(reader)
 
     def _set_back(self, reader: OracleReader) -> None:
-        reader.scn = self._scn
+        reader.scn, reader.timeless = self._scn, self._timeless
         if self._scn and self._queries:
             self._flash_back(reader, self._scn)
 

@@ -77,6 +77,7 @@ class Table:
     temporary: bool = False
     statistics: int | None = None  # rows, when they were last counted
     partitioned: str = ""
+    external: bool = False
 
     @property
     def held(self) -> str:
@@ -144,6 +145,7 @@ class Catalogue:
         self.grants: dict[str, set[tuple[str, str, str]]] = {}  # privilege, owner, object
         self.roles: list[tuple[str, str]] = []  # a user, and a role that it has
         self.policies: list[tuple[str, str, str]] = []  # the owner, the table, and what hides rows of it
+        self.redactions: list[tuple[str, str, str, str]] = []  # owner, table, policy and the column that it changes
         self._last = 70_000
         self._lock = threading.Lock()
 

@@ -93,6 +93,10 @@ class Database:
             connection.execute("COMMIT")
             self._scn += 1
 
+    @property
+    def next_scn(self) -> int:
+        return self._scn + 1
+
     def pinned(self) -> int:
         """The SCN of now, at which tables can be read from now on."""
         with self._guard:
@@ -154,6 +158,10 @@ class Database:
     def police(self, owner: str, table: str, policy: str) -> None:
         """Say of a policy that hides rows; it hides none here."""
         self.catalogue.policies.append((owner, table, policy))
+
+    def redact(self, owner: str, table: str, policy: str, column: str) -> None:
+        """Say of a policy that changes a column's values; it changes none here."""
+        self.catalogue.redactions.append((owner, table, policy, column))
 
     def trouble(self, *given: object) -> None:
         """Add one, of these parts."""

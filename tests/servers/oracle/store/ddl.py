@@ -29,7 +29,9 @@ def carry_out(session: Session, text: str) -> None:
         return _comment(session, words)
     if verb == "TRUNCATE":
         words.expect("TABLE")
-        return _truncate(session, session.table(*words.qualified(session.schema)))
+        table = session.table(*words.qualified(session.schema))
+        table.changed = session.next_scn
+        return _truncate(session, table)
     if verb == "RENAME":
         old = words.qualified(session.schema)
         words.expect("TO")
@@ -70,6 +72,8 @@ def _create_table(session: Session, words: Words, *, temporary: bool = False) ->
     owner, name = words.qualified(session.schema)
     session.catalogue.new(owner, name)
     table = Table(owner, name, session.catalogue.number(), [], temporary=temporary)
+    table.changed = session.next_scn
+    table.external = "ORGANIZATION EXTERNAL" in words.rest().upper()  # its files are ours: CREATE TABLE AS fills them
     if words.peek() == "(":
         _body(session, table, Words(words.inside()))
     query = words.rest().partition("AS ")[2] if " AS SELECT" in f" {words.rest().upper()}" else ""
@@ -356,6 +360,7 @@ def _alter(session: Session, words: Words) -> None:
     if kind != "TABLE":
         raise Refused(940, "invalid ALTER command")
     table = session.table(*words.qualified(session.schema))
+    table.changed = session.next_scn
     while not words.done:
         _change(session, table, words)
 

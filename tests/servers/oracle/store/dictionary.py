@@ -81,6 +81,8 @@ _SINGLE: dict[str, str] = {
     "V$INSTANCE": "INSTANCE_NAME T, HOST_NAME T, VERSION T, VERSION_FULL T",
     "PRODUCT_COMPONENT_VERSION": "PRODUCT T, VERSION T, VERSION_FULL T, STATUS T",
     "V$PARAMETER": "NAME T, VALUE T",
+    "REDACTION_POLICIES": "OBJECT_OWNER T, OBJECT_NAME T, POLICY_NAME T, EXPRESSION V, ENABLE T",
+    "REDACTION_COLUMNS": "OBJECT_OWNER T, OBJECT_NAME T, COLUMN_NAME T, FUNCTION_TYPE T",
     "SESSION_PRIVS": "PRIVILEGE T",
     "SESSION_ROLES": "ROLE T",
     "NLS_DATABASE_PARAMETERS": "PARAMETER T, VALUE T",
@@ -114,7 +116,7 @@ class Dictionary:
         granted = ("SELECT", "SYS", name.replace("V$", "V_$")) in self._database.catalogue.grants.get(
             session.user, set()
         )
-        closed = scope == "DBA" or (name.startswith("V$") and not granted)
+        closed = scope == "DBA" or (name.startswith(("V$", "REDACTION_")) and not granted)
         if closed and not held_privileges & {"ALL", "DBA", "SELECT ANY DICTIONARY"}:
             raise Refused(942, "table or view does not exist")
         rows = _ROWS[name](self._database, session) if name in _ROWS else _ROWS[view](self._database, session)
@@ -138,7 +140,7 @@ def _all_tables(database: Database, session: Session) -> Iterator[tuple[Cell, ..
     for one in _tables(database):
         blocks = _rows_in(session, one) // values.ROWS_A_BLOCK + 1
         yield (one.owner, one.name, one.statistics, "Y" if one.temporary else "N", "YES" if one.partitioned else "NO",
-               None, "NO", blocks, "NO", "NO", "N")  # fmt: skip
+               None, "NO", blocks, "NO", "YES" if one.external else "NO", "N")  # fmt: skip
 
 
 def _rows_in(session: Session, table: Table) -> int:
@@ -365,6 +367,18 @@ def _policies(database: Database, session: Session) -> Iterator[tuple[Cell, ...]
         yield owner, table, name, "YES", "YES"
 
 
+def _redactions(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for owner, table, policy in sorted({one[:3] for one in database.catalogue.redactions}):
+        yield owner, table, policy, "1=1", "YES"
+
+
+def _redacted(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for owner, table, _, column in database.catalogue.redactions:
+        yield owner, table, column, "FULL REDACTION"
+
+
 def _extents(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     for one in _tables(database):
         blocks = _rows_in(session, one) // values.ROWS_A_BLOCK + 1
@@ -422,5 +436,6 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "TRIGGERS": _triggers, "SOURCE": _source, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments,
     "V$DATABASE": _database,
     "V$INSTANCE": _instance, "PRODUCT_COMPONENT_VERSION": _version, "V$PARAMETER": _parameters,
-    "POLICIES": _policies, "SESSION_ROLES": _roles, "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
+    "POLICIES": _policies, "REDACTION_POLICIES": _redactions, "REDACTION_COLUMNS": _redacted,
+    "SESSION_ROLES": _roles, "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
 }  # fmt: skip

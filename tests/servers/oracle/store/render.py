@@ -46,6 +46,8 @@ class Writing:
     dictionary: Callable[[str], tuple[Typed, ...] | None]  # the columns of one of the system's views
     seen: set[str] = field(default_factory=set)  # of these views
     scn: exp.Expression | None = None
+    past: bool = False  # what is being named is read AS OF
+    read: list[Table] = field(default_factory=list)
     sources: list[list[Source]] = field(default_factory=list)  # the innermost last
     _aliases: int = 0
 
@@ -186,15 +188,21 @@ def _relation(item: exp.Expression, writing: Writing) -> tuple[str, Source]:
     name, schema = _folded(item.this), _folded(item.args["db"]) if item.args.get("db") else ""
     if not schema and name in _queries(writing):
         return _derived(_queries(writing)[name], alias or name, writing)
+    before = writing.past
     if version := item.args.get("version"):
-        writing.scn = version.expression
-    return _named(schema, name, alias, writing)
+        writing.scn, writing.past = version.expression, True
+    try:
+        return _named(schema, name, alias, writing)
+    finally:
+        writing.past = before
 
 
 def _derived(tree: exp.Expression, alias: str, writing: Writing) -> tuple[str, Source]:
     outer, writing.sources = writing.sources, [*writing.sources[:-1]]
-    text, columns = query(tree, writing)
-    writing.sources = outer
+    try:
+        text, columns = query(tree, writing)
+    finally:
+        writing.sources = outer
     inner = writing.alias()
     # With a limit SQLite does not merge it into what is around it, and computes its columns once, as NO_MERGE asks.
     return f"(SELECT * FROM ({text}) LIMIT -1) AS {inner}", _seen_as(alias, inner, columns)
@@ -212,6 +220,9 @@ def _named(schema: str, name: str, alias: str, writing: Writing) -> tuple[str, S
     owner = schema or writing.schema
     found: Table | View | None = writing.catalogue.tables.get((owner, name))
     if isinstance(found, Table):
+        if found.external and writing.past:
+            raise Refused(30657, "operation not supported on external organized table")
+        writing.read.append(found)
         columns = [Typed("", one.kind, one.name, one.nullable) for one in found.columns]
         rowid = f"ora_rowid({found.number}, {inner}.rowid)"
         return f"{found.held} AS {inner}", _seen_as(alias or name, inner, columns, rowid)

@@ -92,6 +92,11 @@ class Session:
     def scn(self) -> int:
         return self._database.pinned()
 
+    @property
+    def next_scn(self) -> int:
+        """At which what is not committed yet will be there."""
+        return self._database.next_scn
+
     def passed(self, scn: int) -> datetime:
         return self._database.passed(scn)
 
@@ -165,6 +170,9 @@ class Session:
         for name in writing.seen:
             self._database.dictionary.fill(self, name)
         scn = self._scn_of(writing, given or ())
+        if scn is not None and any(table.changed > scn for table in writing.read):
+            self._database.at(scn)  # what is not kept at all is told first
+            raise Refused(1466, "unable to read data - table definition has changed")
         typed = self._typed(text, outputs, given)
         return text, tuple(Column(one.name, one.kind or kind_of(None), one.nullable) for one in typed), scn
 
