@@ -202,6 +202,35 @@ def test_what_belongs_to_a_table_comes_along(ends: tuple[Spot, Spot]) -> None:
     ) == [(Decimal("0.0"), True)]
 
 
+def test_defaults_and_conditions_in_the_words_of_sql_server(ends: tuple[Spot, Spot]) -> None:
+    """As the server prints them: in parentheses, N before texts, CONVERT for CAST, + between texts."""
+    source, target = ends
+    source.ask("CREATE SEQUENCE counted AS int START WITH 5")
+    source.ask(
+        "CREATE TABLE t (id int PRIMARY KEY, flag bit DEFAULT (CONVERT([bit],(1))), "
+        "word nvarchar(9) DEFAULT (N'it''s'), share decimal(5,2) DEFAULT ((-0.5)), "
+        "day date DEFAULT (CONVERT([date],getdate())), "
+        "utc datetime2(3) DEFAULT (sysutcdatetime()), at datetimeoffset(3) DEFAULT (sysdatetimeoffset()), "
+        "key_ uniqueidentifier DEFAULT (newsequentialid()), number int DEFAULT (NEXT VALUE FOR [dbo].[counted]), "
+        "big float DEFAULT ((1.5000000000000000e+001)), both_ AS ([word]+N'-'+[word]), "
+        "CONSTRAINT long CHECK (len([word])>=(2)), CONSTRAINT known CHECK ([word]=N'it''s' OR [flag]=(1)))"
+    )
+    moved(source, target)
+    (row,) = target.ask(
+        "INSERT INTO t (id) VALUES (1) RETURNING flag, word, share, day = current_date, "
+        "abs(extract(epoch FROM utc - (now() AT TIME ZONE 'UTC'))) < 60, at > now() - interval '1 minute', "
+        "key_ IS NOT NULL, number, big, both_"
+    )
+    assert row == (True, "it's", Decimal("-0.50"), True, True, True, True, 5, 15.0, "it's-it's")
+    conditions = target.ask(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND conrelid = 't'::regclass "
+        "ORDER BY conname"
+    )
+    assert conditions == [
+        ("CHECK ((((word)::text = 'it''s'::text) OR (flag = true)))",), ("CHECK ((length(rtrim((word)::text)) >= 2))",)
+    ]  # fmt: skip
+
+
 def test_what_is_less_firm_than_it_looks(ends: tuple[Spot, Spot]) -> None:
     """Constraints that rows may break, one NULL in a unique index, letters that count as the same."""
     source, target = ends

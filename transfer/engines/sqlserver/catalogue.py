@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +18,7 @@ _WIDE = ("nvarchar", "nchar")
 _SIZED = ("varchar", "char", "varbinary", "binary", *_WIDE)
 _SCALED = ("time", "datetime2", "datetimeoffset")
 _UNREFERRED = ("NO_ACTION", "")
+_NEXT = re.compile(r"NEXT VALUE FOR \[((?:[^\]]|\]\])*)\]\.\[((?:[^\]]|\]\])*)\]", re.IGNORECASE)
 Number = int  # of an object
 
 
@@ -93,12 +95,22 @@ def _column(row: Row) -> Column:
     if row[16] is not None:
         kind = f"encrypted {kind}"  # Always Encrypted: the server knows octets alone
     identity, step = bool(row[8]), int(str(row[13])) if row[13] is not None else 1
+    default = bare(str(row[9] or ""))
     return Column(
-        name, kind, bool(row[6]), identity=identity, default=bare(str(row[9] or "")), always=identity,
+        name, kind, bool(row[6]), identity=identity, default=default, always=identity, numbers=_sequence(default),
         generated=bare(str(row[10] or "")), virtual=row[11] is not None and not row[11], comment=str(row[12] or ""),
         collation=str(row[7] or ""), folds=_folds(str(row[7] or "")), step=step,
         last=int(str(row[14])) if row[14] is not None else int(str(row[15] or 0)) - step,
     )  # fmt: skip
+
+
+def _sequence(default: str) -> Relation | None:
+    """The sequence that a default asks, as the server prints it: NEXT VALUE FOR [dbo].[counted]."""
+    found = _NEXT.fullmatch(default)
+    if not found:
+        return None
+    schema, name = (part.replace("]]", "]") for part in found.groups())
+    return Relation(schema, name)
 
 
 def _folds(collation: str) -> str:
