@@ -366,6 +366,27 @@ def test_a_resumed_run_goes_back_to_its_snapshot(ends: tuple[Spot, Spot], sqlser
     assert source.ask("SELECT name FROM sys.databases WHERE source_database_id = DB_ID()") == []
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_resumed_run_without_its_snapshot_proves_what_has_landed(
+    changed: bool, ends: tuple[Spot, Spot], sqlserver: Databases
+) -> None:
+    """A snapshot transaction is gone with its process; finished slices stand if the source's are unchanged."""
+    source, target = isolated(ends[0]), ends[1]
+    accounts(source, 100)
+    sqlserver.tell("trouble", r"AS \[amount\] FROM \[dbo\].\[account\] WHERE \[id\]", 0, "", 1, 3)
+    request, secrets = requested(source, target, slice_rows=10)
+    with pytest.raises(RopewayError, match="--resume"):
+        wire.run(request, secrets, limits=Limits(workers=1))
+    landed = target.ask("SELECT count(*) FROM account")[0][0]
+    assert 0 < landed < 100
+    source.ask(f"UPDATE account SET amount = 0 WHERE id = {5 if changed else 95}")
+    outcome = wire.run(request, secrets, resume=True)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 9_900)]
+    assert len({receipt.instant for receipt in outcome.receipts if receipt.slice}) == (1 if changed else 2)
+
+
 def test_an_error_that_ends_a_snapshot_is_not_read_past(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
     """What a session reads behind a lost transaction would be of another instant."""
     source, target = isolated(ends[0]), ends[1]
@@ -512,6 +533,27 @@ def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], sqlserver: Databases) 
         wire.plan(*requested(source, target, choices=(Choice(query="SELECT 1 AS one, 2", to="x"),)))
     with pytest.raises(RequestError, match="mode create"):
         wire.plan(*requested(target, source))
+
+
+def test_long_values_take_no_round_trip_each(tmp_path: Path, servers: Servers, sqlserver: Databases) -> None:
+    """Ten times as many rows take no more trips."""
+    if not isinstance(sqlserver, SqlServer):
+        pytest.skip("only the test server counts trips")
+
+    def trips(count: int) -> int:
+        source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
+        source.ask("CREATE TABLE doc (id int PRIMARY KEY, body nvarchar(max), scan varbinary(max), note xml)")
+        rows = ", ".join(f"({n}, REPLICATE(N'xy', 2000), 0x00FF, N'<a/>')" for n in range(count))
+        source.ask(f"INSERT INTO doc VALUES {rows}")
+        before = sqlserver.apart.counted()["trips"]
+        moved(source, target)
+        taken = sqlserver.apart.counted()["trips"] - before
+        assert target.ask("SELECT count(*), sum(length(body)), sum(length(scan)) FROM doc") == [
+            (count, 4000 * count, 2 * count)
+        ]
+        return taken
+
+    assert abs(trips(40) - trips(4)) < 8
 
 
 def test_half_of_a_surrogate_pair_is_not_replaced_unsaid(ends: tuple[Spot, Spot], monkeypatch: Any) -> None:
