@@ -282,6 +282,8 @@ def test_chinook(ends: tuple[Spot, Spot], chinook: Path) -> None:
         plain = re.sub(r"/\*.*?\*/", "", batch, flags=re.DOTALL).strip()
         if plain and not re.match(r"(IF|USE|CREATE DATABASE|ALTER DATABASE|DROP DATABASE)\b", plain, re.IGNORECASE):
             source.ask(plain)
+    (track,) = [one for one in wire.inspect(source.url) if one.name.table == "Track"]
+    assert (track.rows, track.bytes > 0) == (3503, True)
     outcome = moved(source, target, slice_rows=700, names="snake")
     assert sum(receipt.loaded for receipt in outcome.receipts) == 15_607
     assert target.ask("SELECT count(*), count(DISTINCT conrelid) FROM pg_constraint WHERE contype = 'f'") == [(11, 7)]
