@@ -81,7 +81,10 @@ class SqlServer:
             "tsql", true="1", false="0", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"),
             steps=True, always=True,
             calls={"today": "CAST(GETDATE() AS date)", "timestamp": "CAST(SYSDATETIME() AS datetime2({digits}))",
-                   "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()"},
+                   "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()",
+                   "utc": "CAST(SYSUTCDATETIME() AS datetime2({digits}))"},
+            means={"sysutcdatetime": "utc", "getutcdate": "utc", "newsequentialid": "uuid"}, texts="N{}", joins=True,
+            trims=True,
         )  # fmt: skip
 
     def quote(self, name: str) -> str:
