@@ -26,7 +26,7 @@ from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
 from .session import Means, OracleSession, qualified
 from .source import TOO_OLD, OracleReader, OracleSource
-from .target import NAME_BYTES, OracleTarget
+from .target import NAME_BYTES, NUMBERS, OracleTarget
 from .types import READS
 
 _DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
@@ -75,9 +75,10 @@ class Oracle(OracleTarget):
         del session
         return Wording(
             _DIALECT, comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
-            always=True,
-            calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})",
-                   "instant": "SYSTIMESTAMP({digits})"},
+            always=True, expressions=True, numbers=NUMBERS, next="{name}.NEXTVAL", true="1", false="0",
+            unproven=("NOVALIDATE",),
+            calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})", "instant": "SYSTIMESTAMP",
+                   "uuid": "SYS_GUID()"},
         )  # fmt: skip
 
     def refuses_name(self, name: str, kind: str) -> str:
