@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +15,11 @@ import pytest
 
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
-from ropeway.transfer.errors import DataError
+from ropeway.transfer.errors import DataError, EngineError
+from ropeway.transfer.job import Limits
+from ropeway.transfer.request import Choice
+from servers.oracle.process import Accounts
+from shell import Shell
 from spots import Servers, Spot, spot
 
 # The type in PostgreSQL, a literal, the type in Oracle, and the value there.
@@ -180,3 +187,106 @@ def test_every_mode(ends: tuple[Spot, Spot]) -> None:
     assert target.ask("SELECT id, v, c, d FROM t ORDER BY id") == [row[:4] for row in rows]
     kept = f"ropeway_{outcome.plan.run}_1_old"
     assert target.ask(f'SELECT own FROM "{kept}" ORDER BY id') == [(5,)] * 3
+
+
+REFUSED: tuple[tuple[str, str, str, str], ...] = (
+    ("varchar(9)", "'äöü'", "VARCHAR2(5)", "ORA-12899"),
+    ("integer", "1000", "NUMBER(3)", "ORA-01438"),
+    ("integer", "5", "NUMBER(3) CHECK (v < 5)", "ORA-02290"),
+    ("numeric(9,2)", "1.25", "NUMBER(5,1)", "would round 1 values"),
+    ("timestamp", "'2024-01-01 00:00:00.5'", "DATE", "would round 1 values"),
+)
+
+
+def test_refused_values_are_named(ends: tuple[Spot, Spot]) -> None:
+    """With Oracle's number, the row's key and its value; none of the slice stays, those before do."""
+    source, target = ends
+    for place, (native, literal, there, said) in enumerate(REFUSED):
+        source.ask(f"CREATE TABLE t{place} (id integer PRIMARY KEY, v {native})")
+        source.ask(f"INSERT INTO t{place} VALUES (6, NULL), (7, {literal})")
+        target.ask(f"CREATE TABLE t{place} (id NUMBER(9) PRIMARY KEY, v {there})")
+        with pytest.raises(DataError, match=said) as caught:
+            moved(source, target, mode="truncate", choices=(Choice(f"t{place}"),))
+        assert caught.value.key == "ID=7"
+        assert "Help:" not in str(caught.value)
+        assert target.ask(f"SELECT COUNT(*) FROM t{place}") == [(0,)]
+
+
+ROWS = 6_000
+
+
+@pytest.fixture
+def many(tmp_path: Path, servers: Servers) -> tuple[Spot, Spot]:
+    """A table in slices, and where it goes."""
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(40), amount DECIMAL(12,2))")
+    source.ask(
+        f"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {ROWS}) "
+        "INSERT INTO t SELECT x, 'row number ' || x, x / 100.0 FROM c"
+    )
+    return source, spot("oracle", tmp_path, servers)
+
+
+def whole(target: Spot) -> None:
+    """Each row is there once, and each slice has one receipt."""
+    assert target.ask("SELECT COUNT(*), COUNT(DISTINCT id), SUM(id) FROM t") == [
+        (ROWS, ROWS, ROWS * (ROWS + 1) // 2)
+    ]  # fmt: skip
+    assert target.ask("SELECT SUM(n_loaded) FROM ropeway_slice WHERE slice > 0") == [(ROWS,)]
+
+
+def test_a_killed_run_is_taken_up_again(many: tuple[Spot, Spot], tmp_path: Path) -> None:
+    """Whenever it dies, rows and receipts are there together or not at all; its lock goes with its connection."""
+    source, target = many
+    shell = Shell(tmp_path)
+    words = ("--source", source.url, "--target", target.url, "--slice-rows", "250", "--workers", "2")
+    process = shell.start("run", *words)
+    receipts = "SELECT COUNT(*), SUM(n_loaded) FROM ropeway_slice WHERE slice > 0"
+    deadline = time.monotonic() + 60
+    landed: Any = (0, 0)
+    while time.monotonic() < deadline and process.poll() is None and landed[0] < 4:
+        with suppress(oracledb.Error):  # there is no ledger yet
+            landed = target.ask(receipts)[0]
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    ((count, loaded),) = target.ask(receipts)
+    assert 4 <= count < ROWS // 250
+    assert target.ask("SELECT COUNT(*) FROM t") == [(loaded,)]
+    assert "did not end" in shell.refused("run", *words)
+    assert shell.json("run", *words, "--resume")["rows"] == ROWS
+    whole(target)
+
+
+TROUBLES = (
+    ("a deadlock", r'INSERT INTO "T"', 60, "deadlock detected while waiting for resource"),
+    ("a lost connection", r'INSERT INTO "T"', 0, ""),
+    ("a lost connection at a receipt", r"UPDATE ropeway_slice", 0, ""),
+)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=[one[0] for one in TROUBLES])
+def test_a_slice_that_fails_is_tried_again(
+    trouble: tuple[str, str, int, str], many: tuple[Spot, Spot], oracle: Accounts
+) -> None:
+    """By the second worker's connection, the coordinator's holding the locks."""
+    _, pattern, number, text = trouble
+    oracle.tell("trouble", pattern, number, text, 1, 5)
+    request, secrets = requested(*many, slice_rows=500)
+    try:
+        wire.run(request, secrets, limits=Limits(workers=1 if number else 2))
+    except (EngineError, oracledb.Error):  # where it was the coordinator's, which holds the locks
+        wire.run(request, secrets, resume=True)
+    whole(many[1])
+
+
+def test_no_space_stops_the_run_and_keeps_what_landed(many: tuple[Spot, Spot], oracle: Accounts) -> None:
+    said = "unable to extend table SPOT.T by 128 in tablespace USERS"
+    oracle.tell("trouble", r'INSERT INTO "T"', 1653, said, 1, 3)
+    request, secrets = requested(*many, slice_rows=500)
+    with pytest.raises(EngineError, match="ORA-01653") as caught:
+        wire.run(request, secrets, limits=Limits(workers=1))
+    assert "--resume" in str(caught.value)
+    assert many[1].ask("SELECT COUNT(*) FROM t") == [(1500,)]
+    wire.run(request, secrets, resume=True)
+    whole(many[1])
