@@ -53,6 +53,12 @@ def nothing(engine: object) -> str:
     return str(getattr(engine, "nothing", "SELECT 1"))
 
 
+def dropping(engine: Quoting, kind: str, relation: Relation) -> str:
+    """DROP for what may be gone; an engine may have words of its own for it."""
+    own = getattr(engine, "dropping", None)
+    return str(own(kind, relation)) if own else f"DROP {kind} IF EXISTS {engine.relation(relation)}"
+
+
 def range_condition(column: str, cut: Cut, literal: Callable[[object], str]) -> str:
     """A half-open range over SQL `column`; open ends leave their comparison out."""
     if cut.kind == "nulls":

@@ -24,20 +24,22 @@ from ...segments import Division
 from . import catalogue, further, rights
 from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
-from .session import Means, OracleSession, qualified
+from .session import DATA, Means, OracleSession, qualified
 from .source import CHANGED, TOO_OLD, OracleReader, OracleSource
-from .target import NAME_BYTES, OracleTarget
+from .target import NAME_BYTES, NUMBERS, OracleTarget
 from .types import READS
 
 _DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
 # https://docs.oracle.com/error-help/db/ has a page for each; DPY- numbers are the driver's own.
 _CODES: dict[int, Failure] = {
-    **dict.fromkeys((28, 60, 1012, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"),
-    **dict.fromkeys((1, 1400, 1407, 1438, 1722, 1839, 1843, 1861, 2290, 2291, 2292, 12899), "data"),
+    **dict.fromkeys(
+        (28, 54, 60, 1012, 8177, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"
+    ),
+    **dict.fromkeys(DATA, "data"),
     **dict.fromkeys((904, 942, 4043), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
     **dict.fromkeys((*TOO_OLD, CHANGED), "instant"),
-    **dict.fromkeys((1536, 1652, 1653, 1654, 1658, 1688, 30036), "space"),
+    **dict.fromkeys((1536, 1631, 1632, 1652, 1653, 1654, 1658, 1688, 1691, 30036, 65114), "space"),
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")
 _NUMBERS = ("number", "float")
@@ -75,9 +77,10 @@ class Oracle(OracleTarget):
         del session
         return Wording(
             _DIALECT, comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
-            always=True,
-            calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})",
-                   "instant": "SYSTIMESTAMP({digits})"},
+            always=True, expressions=True, numbers=NUMBERS, next="{name}.NEXTVAL", true="1", false="0",
+            unproven=("NOVALIDATE",),
+            calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})", "instant": "SYSTIMESTAMP",
+                   "uuid": "SYS_GUID()"},
         )  # fmt: skip
 
     def refuses_name(self, name: str, kind: str) -> str:

@@ -59,12 +59,25 @@ def owner(relation: Relation) -> str:
 
 
 def exists(relation: Relation) -> str:
-    """A query that returns a row if a table or view is there."""
-    name = text_literal(relation.table)
+    """A query that returns a row if a table, view or sequence is there: they share their names."""
     return (
-        f"SELECT 1 FROM all_tables WHERE owner = {owner(relation)} AND table_name = {name} "
-        f"UNION ALL SELECT 1 FROM all_views WHERE owner = {owner(relation)} AND view_name = {name}"
+        f"SELECT 1 FROM all_objects WHERE owner = {owner(relation)} AND object_name = {text_literal(relation.table)} "
+        "AND object_type IN ('TABLE', 'VIEW', 'SEQUENCE')"
     )
+
+
+def unless(query: str, forward: str) -> str:
+    """A block that carries out a statement where a query finds nothing."""
+    return (
+        f"DECLARE n NUMBER; BEGIN SELECT COUNT(*) INTO n FROM ({query}); "
+        f"IF n = 0 THEN EXECUTE IMMEDIATE {text_literal(forward)}; END IF; END;"
+    )
+
+
+def drop(kind: str, relation: Relation) -> str:
+    """Before version 23 there is no IF EXISTS."""
+    missing = f"SELECT 1 FROM dual WHERE NOT EXISTS ({exists(relation)})"
+    return unless(missing, f"DROP {kind} {qualified(relation)}")
 
 
 def _constraint(on: Relation, name: str) -> str:
@@ -198,11 +211,12 @@ def referenced(relation: Relation) -> str:
 
 
 def swap(relation: Relation, shadow: Relation, kept: Relation) -> str:
-    """Two renames, each of which commits."""
-    return (
-        f"ALTER TABLE {qualified(relation)} RENAME TO {double_quoted(kept.table)};\n"
-        f"ALTER TABLE {qualified(shadow)} RENAME TO {double_quoted(relation.table)}"
-    )
+    """Two renames, each of which commits: a second try leaves out the first if it happened."""
+    first = f"ALTER TABLE {qualified(relation)} RENAME TO {double_quoted(kept.table)}"
+    second = f"ALTER TABLE {qualified(shadow)} RENAME TO {double_quoted(relation.table)}"
+    return f"{unless(exists(kept), first)};\n{second}"
 
 
-__all__ = ["checks", "create", "exists", "foreign_keys", "identities", "keys", "referenced", "remarks", "swap"]
+def swapped(relation: Relation, shadow: Relation) -> str:
+    """A query that returns a row once both renames have happened."""
+    return f"{exists(relation)} AND NOT EXISTS ({exists(shadow)})"

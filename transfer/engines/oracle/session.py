@@ -91,6 +91,10 @@ def said(error: BaseException) -> str:
     return re.sub(r" \(CONNECTION_ID=[^)]*\)", "", " ".join(lines))
 
 
+# Of a value that a column, a key or a check refuses: https://docs.oracle.com/error-help/db/ has a page for each.
+DATA = (1, 1400, 1401, 1407, 1426, 1438, 1461, 1722, 1839, 1843, 1847, 1861, 1873, 2290, 2291, 2292, 12899, 14400)
+
+
 def code(error: BaseException) -> int:
     """The number of an ORA- error; 0 for one of the driver's own."""
     return int(getattr(error.args[0] if error.args else None, "code", 0) or 0)

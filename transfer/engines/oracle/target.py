@@ -15,18 +15,19 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Relation, Table
 from ...schema.correction import Correction
 from ...schema.sql import double_quoted, text_literal
-from . import ddl
+from . import ddl, merging
 from .loader import OracleLoader
 from .session import qualified
 from .writes import WRITES
 
 NAME_BYTES = 128
+NUMBERS = "CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}"
 
 
 class OracleTarget:
     """What writing takes. Its DDL commits by itself, and before it what was open."""
 
-    modes: tuple[str, ...] = ("create",)
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     lacks: tuple[str, ...] = ("empty",)
     atomic_ddl = False
     limit = " FETCH FIRST {} ROWS ONLY"
@@ -85,11 +86,19 @@ class OracleTarget:
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)
 
+    def swapped(self, relation: Relation, shadow: Relation) -> str:
+        """A query that returns a row once a swap has happened as a whole."""
+        return ddl.swapped(relation, shadow)
+
+    def dropping(self, kind: str, relation: Relation) -> str:
+        """DROP for what may be gone."""
+        return ddl.drop(kind, relation)
+
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        raise NotImplementedError
+        return merging.merge(self, hop, staging, preimages)
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
-        raise NotImplementedError
+        return merging.correct(hop, staging, columns)
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],

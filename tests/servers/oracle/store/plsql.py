@@ -32,11 +32,20 @@ def run(session: Session, parsed: Parsed, given: Sequence[Stored], kinds: Sequen
         words.expect("BEGIN")
     binds = list(given)
     place = 0
-    while not words.done and not words.take("END"):
+    skipped = False
+    while not words.done:
+        if words.take("END", "IF", ";"):
+            skipped = False
+        if words.take("END"):
+            break
         if words.peek() == "SELECT":
             _select(session, words, variables)
+        elif words.take("IF"):
+            skipped = not _equal(words, variables)
         elif words.take("EXECUTE", "IMMEDIATE"):
-            session.execute(_text(words, variables), (), ())
+            text = _text(words, variables)
+            if not skipped:
+                session.execute(text, (), ())
         else:
             place = _statement(session, words, binds, place)
         words.take(";")
@@ -55,6 +64,15 @@ def _select(session: Session, words: Words, variables: dict[str, str | None]) ->
         raise Refused(*(1422, "exact fetch returns more than requested number of rows") if rows else (1403, "no data"))
     value = rows[0][0]
     variables[name] = value if value is None or isinstance(value, str) else f"{decimal_of(value):f}"
+
+
+def _equal(words: Words, variables: dict[str, str | None]) -> bool:
+    """IF variable = number THEN; what stands behind it up to END IF is EXECUTE IMMEDIATE."""
+    name = words.name()
+    words.expect("=")
+    number = words.integer()
+    words.expect("THEN")
+    return variables[name] == str(number)
 
 
 def _clause(words: Words, end: str) -> str:
