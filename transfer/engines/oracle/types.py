@@ -26,6 +26,12 @@ MICROSECONDS = (
 )
 
 
+TEXTS = "varchar2|nvarchar2|char|nchar|clob|nclob"
+NUL = "INSTR({c}, CHR(0)) > 0"
+# NaN equals itself here; a BINARY_FLOAT is compared as a BINARY_DOUBLE.
+NO_FLOAT = "{c} IN (BINARY_DOUBLE_NAN, BINARY_DOUBLE_INFINITY, -BINARY_DOUBLE_INFINITY)"
+
+
 def digits_of(native: Native) -> tuple[int, int]:
     """Digits and decimals of a NUMBER(p,s): s may be negative, or above p."""
     precision, scale = native.argument(0, 38), native.argument(1, 0)
@@ -74,7 +80,20 @@ def _any(_: Native) -> bool:
     return True
 
 
-_AS_TEXT, _NORMALISED = Fidelity.TEXT, Fidelity.NORMALISED
+_AS_TEXT, _NORMALISED, _LOSSY = Fidelity.TEXT, Fidelity.NORMALISED, Fidelity.LOSSY
+# The words that a profile decides for by a policy.
+_BY_POLICY = (
+    Read(f"({TEXTS}), nul as null", _text, f"CASE WHEN {NUL} THEN NULL ELSE {{c}} END", fidelity=_LOSSY, nulls=True,
+         when="by the policy nul", why="policy nul: texts with U+0000 become NULL"),
+    Read(f"({TEXTS}), nul removed", _text, "REPLACE({c}, CHR(0))", fidelity=_LOSSY, nulls=True,
+         when="by the policy nul", why="policy nul: without U+0000; what held nothing else becomes NULL"),
+    Read(f"({TEXTS}), nul replaced", _text, "REPLACE({c}, CHR(0), UNISTR('\\FFFD'))", fidelity=_LOSSY,
+         when="by the policy nul", why="policy nul: U+FFFD for U+0000"),
+    *(Read(f"{name}, nan as null", fixed(kind), f"CASE WHEN {NO_FLOAT} THEN NULL ELSE {{c}} END", fidelity=_LOSSY,
+           nulls=True, when="by the policy nan", why="policy nan: NaN and infinity become NULL")
+      for name, kind in (("binary_float", "float32"), ("binary_double", "float64"))),
+    Read("binary_(float|double), as text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="by the policy nan"),
+)  # fmt: skip
 
 READS = (
     Read("number", _number, guard=_fits, when="with digits, up to 76", why="an integer up to 18 digits"),
@@ -82,6 +101,7 @@ READS = (
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
     Read("text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="types: {column: text} says so"),
+    *_BY_POLICY,
     Read("binary_float", fixed("float32")),
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
