@@ -41,6 +41,9 @@ TYPES: tuple[tuple[str, str, str, Any], ...] = (
     ("VARCHAR2(5 CHAR)", "'äöü€😀'", "character varying(5)", "äöü€😀"),
     ("NVARCHAR2(5)", "'äö€'", "character varying(5)", "äö€"),
     ("CHAR(4)", "'ab'", "character(4)", "ab  "),
+    ("CHAR(4 BYTE)", "'ä'", "character(4)", "ä   "),  # two blanks there, of four octets
+    ("VARCHAR2(4 BYTE)", "'äö'", "character varying(4)", "äö"),
+    ("UROWID", "'AAAR3sAAEAAAACXAAA'", "text", "AAAR3sAAEAAAACXAAA"),
     ("CLOB", "'long'", "text", "long"),
     ("RAW(4)", "HEXTORAW('00FF10')", "bytea", b"\x00\xff\x10"),
     ("BLOB", "HEXTORAW('00FF')", "bytea", b"\x00\xff"),

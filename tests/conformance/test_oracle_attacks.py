@@ -285,6 +285,22 @@ def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], orac
     assert "EXEMPT ACCESS POLICY" in found.remedy
 
 
+def test_a_database_in_another_character_set_is_told(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v VARCHAR2(9))")
+    found = []
+    try:
+        for name in ("WE8MSWIN1252", "US7ASCII", "AL32UTF8"):
+            oracle.tell("call_charset", name)
+            plan = wire.plan(*requested(source, target))
+            found += [
+                (name, one.grade) for one in plan.findings if one.name == "source-charset" and name in one.message
+            ]
+    finally:
+        oracle.tell("call_charset", "AL32UTF8")
+    assert found == [("WE8MSWIN1252", "note"), ("US7ASCII", "warning")]
+
+
 def test_values_that_a_policy_may_change_stop_the_plan(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
     source, target = ends
     source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, card VARCHAR2(20))")
@@ -438,7 +454,8 @@ def test_an_idle_reader_takes_a_cancel(ends: tuple[Spot, Spot]) -> None:
 
 
 @pytest.mark.parametrize(("native", "value", "most"), [
-    ("CLOB", "RPAD('x', 4000, 'y')", 25), ("XMLTYPE", "'<a>' || RPAD('x', 3993, 'y') || '</a>'", 26),
+    ("CLOB", "RPAD('x', 4000, 'y')", 9), ("CLOB", "RPAD('€', 1300, '€')", 25),
+    ("XMLTYPE", "'<a>' || RPAD('x', 3993, 'y') || '</a>'", 9),
     ("LONG", "'x'", 1),
 ])  # fmt: skip
 def test_a_batch_has_as_many_rows_as_fit_its_bytes(native: str, value: str, most: int, ends: tuple[Spot, Spot]) -> None:

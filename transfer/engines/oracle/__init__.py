@@ -225,7 +225,7 @@ class Oracle:
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
         named = [table.name for table in tables if table.kind != "query"]
         unseen = [*rights.hidden(session, named), *rights.redacted(session, named)]
-        return [*unseen, *_timeless(session, named), *rights.undo(session, tables)]
+        return [*unseen, *_timeless(session, named), *rights.charset(session, tables), *rights.undo(session, tables)]
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],

@@ -121,7 +121,8 @@ READS = (
          fidelity=_NORMALISED, why="the moment in UTC, without its offset", when="some values have them"),
     Read("interval day to second", fixed("duration"), MICROSECONDS, fidelity=_NORMALISED, why="as microseconds"),
     Read("interval year to month", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, why="as +02-03"),
-    Read("rowid|urowid", fixed("text", length=18), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT),
+    Read("rowid", fixed("text", length=18), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT),
+    Read("urowid", fixed("text"), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT, why="of any length"),
     Read("xmltype", fixed("text"), "XMLSERIALIZE(CONTENT {c} AS CLOB)", fidelity=_AS_TEXT, why="as it is printed"),
     Read("json", fixed("json"), "JSON_SERIALIZE({c} RETURNING CLOB)", why="as the server prints it"),
 )  # fmt: skip

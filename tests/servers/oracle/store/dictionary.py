@@ -423,8 +423,8 @@ def _privileges(database: Database, session: Session) -> Iterator[tuple[Cell, ..
 
 
 def _nls(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
-    del database, session
-    yield "NLS_CHARACTERSET", "AL32UTF8"
+    del session
+    yield "NLS_CHARACTERSET", database.charset
     yield "NLS_NCHAR_CHARACTERSET", "AL16UTF16"
 
 
