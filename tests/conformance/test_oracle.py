@@ -41,6 +41,9 @@ TYPES: tuple[tuple[str, str, str, Any], ...] = (
     ("VARCHAR2(5 CHAR)", "'äöü€😀'", "character varying(5)", "äöü€😀"),
     ("NVARCHAR2(5)", "'äö€'", "character varying(5)", "äö€"),
     ("CHAR(4)", "'ab'", "character(4)", "ab  "),
+    ("CHAR(4 BYTE)", "'ä'", "character(4)", "ä   "),  # two blanks there, of four octets
+    ("VARCHAR2(4 BYTE)", "'äö'", "character varying(4)", "äö"),
+    ("UROWID", "'AAAR3sAAEAAAACXAAA'", "text", "AAAR3sAAEAAAACXAAA"),
     ("CLOB", "'long'", "text", "long"),
     ("RAW(4)", "HEXTORAW('00FF10')", "bytea", b"\x00\xff\x10"),
     ("BLOB", "HEXTORAW('00FF')", "bytea", b"\x00\xff"),
@@ -376,3 +379,37 @@ def test_a_number_that_is_known_to_be_an_integer(ends: tuple[Spot, Spot]) -> Non
     source.ask("INSERT INTO t VALUES (999999999999999999)")
     moved(source, target, choices=(Choice("T", types=(("ID", "number(18,0)"),)),))
     assert target.ask("SELECT pg_typeof(id)::text, id FROM t") == [("bigint", 999_999_999_999_999_999)]
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_table_without_a_numeric_key_is_cut_by_its_rowids(
+    sampled: bool, ends: tuple[Spot, Spot], oracle: Accounts
+) -> None:
+    """Also by those of a few blocks only, and each row is read once, whatever came meanwhile."""
+    source, target = ends
+    source.ask("CREATE TABLE t (code VARCHAR2(9) CONSTRAINT t_pk PRIMARY KEY, n NUMBER(9))")
+    source.ask("CREATE TABLE bare (n NUMBER(9))")
+    for low in range(0, 2_000, 500):
+        rows = ", ".join(f"('c{n}', {n})" for n in range(low, low + 500))
+        source.ask(f"INSERT INTO t VALUES {rows}")
+    source.ask("INSERT INTO bare SELECT n FROM t")
+    source.ask("CREATE TABLE ordered (code VARCHAR2(9) PRIMARY KEY) ORGANIZATION INDEX")  # whose ROWIDs are none
+    source.ask("INSERT INTO ordered SELECT code FROM t")
+    if sampled:  # by what the statistics say of them
+        for name in ("T", "BARE"):
+            source.ask(f"BEGIN DBMS_STATS.SET_TABLE_STATS(USER, '{name}', numrows => 8100); END;")
+    request, secrets = requested(source, target, slice_rows=4_050 if sampled else 250)
+    plan = wire.plan(request, secrets)
+    cuts = [part.cut for hop in plan.hops for part in hop.slices if hop.reads.table != "ORDERED"]
+    assert {cut.kind for cut in cuts} == {"physical"}
+    assert [len(hop.slices) for hop in plan.hops if hop.reads.table == "ORDERED"] == [1]
+    assert len(cuts) == (4 if sampled else 16)
+    source.ask("DELETE FROM t WHERE n < 100")
+    source.ask("INSERT INTO t SELECT 'new' || n, n FROM bare WHERE n < 200")
+    outcome = wire.run(plan, secrets)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(n) FROM t") == [(2_100, sum(range(100, 2_000)) + sum(range(200)))]
+    assert target.ask("SELECT count(*), sum(n) FROM bare") == [(2_000, sum(range(2_000)))]
+    read = [receipt.read for receipt in outcome.receipts if receipt.slice and "BARE" in receipt.hop]
+    assert max(read) < 1_500

@@ -123,10 +123,46 @@ def test_the_remedy_of_a_refused_value_works(ends: tuple[Spot, Spot]) -> None:
 
 def test_a_choice_that_is_not_carried_out_is_said(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
     source = ends[0]
-    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v VARCHAR2(9))")
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v LONG)")
     target = spot("postgresql", tmp_path, servers)
-    plan = wire.plan(*requested(source, target, policies=(("nul", "remove"),)))
-    assert any("policy nul=remove is not carried out" in one.message for one in plan.findings)
+    for policy in ("nul", "invalid_text"):
+        plan = wire.plan(*requested(source, target, policies=((policy, "remove"),)))
+        assert any(f"policy {policy}=remove is not carried out" in one.message for one in plan.findings)
+
+
+@pytest.mark.parametrize(
+    ("choice", "values"),
+    [("null", [None, None, "c"]), ("remove", ["ab", None, "c"]), ("replace", ["a\ufffdb", "\ufffd", "c"])],
+)
+def test_what_becomes_of_nul(choice: str, values: list[str | None], tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v VARCHAR2(9) NOT NULL, n NVARCHAR2(9), c CLOB, e CHAR(3))")
+    for number, text in enumerate(("'a' || CHR(0) || 'b'", "CHR(0)", "'c'")):
+        source.ask(f"INSERT INTO t VALUES ({number}, {text}, {text}, {text} || 'z', {text})")
+    plan = wire.plan(*requested(source, target, policies=(("nul", choice),)))
+    assert sorted(one.where for one in plan.findings if f"(nul={choice})" in one.message) == [
+        "T.C",
+        "T.E",
+        "T.N",
+        "T.V",
+    ]
+    moved(source, target, policies=(("nul", choice),))
+    rows = target.ask("SELECT v, n, c, e FROM t ORDER BY id")
+    assert [row[0] for row in rows] == [row[1] for row in rows] == values
+    long = [None, None, "cz"] if choice == "null" else [f"{value or ''}z" for value in values]
+    assert [row[2] for row in rows] == long
+    padded = [value or ("   " if choice == "remove" else None) for value in values]  # its blanks are left
+    assert [row[3] and row[3].ljust(3) for row in rows] == [value and value.ljust(3) for value in padded]
+
+
+@pytest.mark.parametrize(("choice", "values"), [("null", [None, None, None]), ("text", ["Nan", "Inf", "-Inf"])])
+def test_what_becomes_of_nan(choice: str, values: list[object], tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, d BINARY_DOUBLE, f BINARY_FLOAT)")
+    for number, value in enumerate(("BINARY_DOUBLE_NAN", "BINARY_DOUBLE_INFINITY", "-BINARY_DOUBLE_INFINITY")):
+        source.ask(f"INSERT INTO t VALUES ({number}, {value}, {value})")
+    moved(source, target, policies=(("nan", choice),))
+    assert target.ask("SELECT d, f FROM t ORDER BY id") == [(value, value) for value in values]
 
 
 def test_keys_of_all_sizes_are_cut_once(tmp_path: Path, servers: Servers) -> None:
@@ -247,6 +283,22 @@ def test_rows_that_a_policy_may_hide_stop_the_plan(ends: tuple[Spot, Spot], orac
     assert (found.grade, found.where) == ("blocker", "T")
     assert "ONLY_MINE" in found.message
     assert "EXEMPT ACCESS POLICY" in found.remedy
+
+
+def test_a_database_in_another_character_set_is_told(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v VARCHAR2(9))")
+    found = []
+    try:
+        for name in ("WE8MSWIN1252", "US7ASCII", "AL32UTF8"):
+            oracle.tell("call_charset", name)
+            plan = wire.plan(*requested(source, target))
+            found += [
+                (name, one.grade) for one in plan.findings if one.name == "source-charset" and name in one.message
+            ]
+    finally:
+        oracle.tell("call_charset", "AL32UTF8")
+    assert found == [("WE8MSWIN1252", "note"), ("US7ASCII", "warning")]
 
 
 def test_values_that_a_policy_may_change_stop_the_plan(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
@@ -402,7 +454,8 @@ def test_an_idle_reader_takes_a_cancel(ends: tuple[Spot, Spot]) -> None:
 
 
 @pytest.mark.parametrize(("native", "value", "most"), [
-    ("CLOB", "RPAD('x', 4000, 'y')", 25), ("XMLTYPE", "'<a>' || RPAD('x', 3993, 'y') || '</a>'", 26),
+    ("CLOB", "RPAD('x', 4000, 'y')", 9), ("CLOB", "RPAD('€', 1300, '€')", 25),
+    ("XMLTYPE", "'<a>' || RPAD('x', 3993, 'y') || '</a>'", 9),
     ("LONG", "'x'", 1),
 ])  # fmt: skip
 def test_a_batch_has_as_many_rows_as_fit_its_bytes(native: str, value: str, most: int, ends: tuple[Spot, Spot]) -> None:

@@ -43,6 +43,10 @@ _CODES: dict[int, Failure] = {
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")
 _NUMBERS = ("number", "float")
+_QUANTILES = (
+    "SELECT MIN(k) FROM (SELECT {k} k, NTILE({wanted}) OVER (ORDER BY {k}) g FROM {rows}) q GROUP BY g ORDER BY 1"
+)
+_SAMPLED, _SAMPLE_BELOW = 1_000, 25  # rows of a slice that are looked at; percent, from which on all are
 
 
 class Oracle(OracleTarget):
@@ -111,24 +115,27 @@ class Oracle(OracleTarget):
         return catalogue.describe(session, query)
 
     def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
-        """Ranges of the first column of the key, with as many rows each."""
-        if wanted < 2 or not table.key or table.kind != "table":
+        """Ranges of the first column of the key, if that is a number, else of ROWIDs, with as many rows each."""
+        if wanted < 2 or table.kind != "table":
             return (Cut(),)
-        key = table.column(table.key[0])
-        if split(key.native).name not in _NUMBERS:
+        clause = f" WHERE {where}" if where else ""
+        if table.key and split(table.column(table.key[0]).native).name in _NUMBERS:
+            name = table.key[0]
+            firsts = session.ask(_QUANTILES.format(
+                k=double_quoted(name), wanted=wanted, rows=f"{qualified(table.name)}{clause}"
+            ))  # fmt: skip
+            return _ranges("range", name, sorted({_bound(row[0]) for row in firsts}, key=Decimal)[1:])
+        if "rowid" not in table.physical:
             return (Cut(),)
-        quoted, clause = double_quoted(key.name), f" WHERE {where}" if where else ""
-        rows = session.ask(
-            f"SELECT MIN(k) FROM (SELECT {quoted} k, NTILE({wanted}) OVER (ORDER BY {quoted}) g "
-            f"FROM {qualified(table.name)}{clause}) q GROUP BY g ORDER BY 1"
-        )
-        bounds = sorted({_bound(row[0]) for row in rows}, key=Decimal)[1:]
-        edges: list[Bound] = [None, *bounds, None]
-        if len(edges) == 2:
-            return (Cut(),)
-        return tuple(Cut("range", key.name, low, high) for low, high in pairwise(edges))
+        share = 100 * wanted * _SAMPLED / max(table.rows, 1)
+        sample = f" SAMPLE BLOCK ({share:.6f})" if share < _SAMPLE_BELOW else ""
+        rows = f"{qualified(table.name)}{sample}{clause}"
+        firsts = session.ask(_QUANTILES.format(k="ROWID", wanted=wanted, rows=rows))
+        return _ranges("physical", "ROWID", [str(row[0]) for row in firsts][1:])
 
     def condition(self, cut: Cut) -> str:
+        if cut.kind == "physical":
+            return range_condition("ROWID", cut, lambda place: f"CHARTOROWID({text_literal(place)})")
         return "" if cut.kind == "whole" else range_condition(double_quoted(cut.column), cut, _spelt)
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
@@ -177,7 +184,7 @@ class Oracle(OracleTarget):
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
         named = [table.name for table in tables if table.kind != "query"]
         unseen = [*rights.hidden(session, named), *rights.redacted(session, named)]
-        return [*unseen, *_timeless(session, named), *rights.undo(session, tables)]
+        return [*unseen, *_timeless(session, named), *rights.charset(session, tables), *rights.undo(session, tables)]
 
     def bounds(self, session: Session | None) -> Bounds:
         del session
@@ -216,6 +223,11 @@ def _means(asked: Asked) -> Means:
     session = asked.session if isinstance(asked, OracleReader) else asked
     assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
     return session.means
+
+
+def _ranges(kind: str, column: str, bounds: Sequence[Bound]) -> tuple[Cut, ...]:
+    edges: list[Bound] = [None, *bounds, None]
+    return tuple(Cut(kind, column, low, high) for low, high in pairwise(edges)) if bounds else (Cut(),)
 
 
 def _bound(value: object) -> int | str:

@@ -65,14 +65,15 @@ def tables(session: Session, schema: str) -> list[Table]:
 
 
 def _relations(session: Session, where: str) -> list[Row]:
-    """Owner, name, kind, rows, comment; whether temporary, partitioned, external."""
+    """Owner, name, kind, rows, comment; whether temporary, partitioned, external; how an index holds it."""
     return session.ask(
-        "SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external "
+        "SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external, "
+        "t.iot_type "
         "FROM all_tables t LEFT JOIN all_tab_comments m "
         f"ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner {where} AND UPPER(t.table_name) {_KEPT} "
         "AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' "
         "AND (t.iot_type IS NULL OR t.iot_type = 'IOT') "  # an overflow can be read through its table only
-        "UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO' "
+        "UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO', NULL "
         "FROM all_views v LEFT JOIN all_tab_comments m "
         f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner {where} AND UPPER(v.view_name) {_KEPT} "
         "ORDER BY 1, 2"
@@ -196,6 +197,7 @@ def _table(
         checks=tuple(_check(one) for one in checks), comment=str(row[4] or ""),
         rows=int(str(row[3])) if row[3] is not None else -1, kind=str(row[2]), left_out=lost,
         key_name=key if key and primary[0][10] == "USER NAME" else "",
+        physical={"rowid": "ROWID"} if (row[2], row[5], row[7], row[8]) == ("table", "N", "NO", None) else {},
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import oracledb
 from ...engine import Session
 from ...plan import Finding
 from ...rights import Right
+from ...rules import split
 from ...schema.catalogue import Relation, Table
 from ...schema.sql import double_quoted, text_literal
 from .catalogue import OWN
@@ -122,3 +123,22 @@ def redacted(session: Session, tables: Sequence[Relation]) -> list[Finding]:
         for owner, name, column, policy, user, home in rows
         if (owner, name) == (table.schema or home, table.table)
     ]  # fmt: skip
+
+
+_WHOLE = ("AL32UTF8", "UTF8")
+
+
+def charset(session: Session, tables: Sequence[Table]) -> list[Finding]:
+    """What the server makes of texts on their way: it converts them to UTF-8, without a word."""
+    ((name,),) = session.ask("SELECT value FROM nls_database_parameters WHERE parameter = 'NLS_CHARACTERSET'")
+    texts = any(split(one.native).name in ("varchar2", "char", "clob", "long") for t in tables for one in t.columns)
+    if name in _WHOLE or not texts:
+        return []
+    ascii_only = name == "US7ASCII"
+    said = f"the database's character set is {name}, and its server converts texts to UTF-8: "
+    said += "letters beyond ASCII, which clients may have stored unconverted," if ascii_only else "octets that it lacks"
+    return [Finding(
+        "warning" if ascii_only else "note", "source",
+        f"{said} become U+FFFD or another letter, in the rows and in what checksums compare alike", "source-charset",
+        "If there are any: a query with UTL_RAW.CAST_TO_RAW reads their octets; or mend them in the source.",
+    )]  # fmt: skip

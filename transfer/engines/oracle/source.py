@@ -170,7 +170,7 @@ class OracleReader:
         width += sum(_UNASKED for column in hop.columns if _name(column) in ("long", "long raw"))
         long = [c for c in hop.columns if _name(c) in _MEASURED]
         if long:
-            lengths = " + ".join(f"NVL(DBMS_LOB.GETLENGTH({c.project}), 0)" for c in long)
+            lengths = " + ".join(_length(c) for c in long)
             where = where_of(self._engine, hop, part)
             ((most,),) = self.ask(f"SELECT MAX({lengths}) FROM {self.relation(hop)}{where}")
             width += int(str(most or 0))
@@ -222,6 +222,12 @@ class OracleReader:
 
 def _name(column: ColumnPlan) -> str:
     return split(column.declared or column.type.native).name
+
+
+def _length(column: ColumnPlan) -> str:
+    """The bytes of a LOB as they come: one of characters counts those of UTF-16, each up to three in UTF-8."""
+    wide = "" if _name(column) == "blob" else "3 * "
+    return f"{wide}NVL(DBMS_LOB.GETLENGTH({column.project}), 0)"
 
 
 def _flag(place: int) -> str:

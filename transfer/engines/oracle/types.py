@@ -27,6 +27,12 @@ MICROSECONDS = (
 )
 
 
+TEXTS = "varchar2|nvarchar2|char|nchar|clob|nclob"
+NUL = "INSTR({c}, CHR(0)) > 0"
+# NaN equals itself here; a BINARY_FLOAT is compared as a BINARY_DOUBLE.
+NO_FLOAT = "{c} IN (BINARY_DOUBLE_NAN, BINARY_DOUBLE_INFINITY, -BINARY_DOUBLE_INFINITY)"
+
+
 def digits_of(native: Native) -> tuple[int, int]:
     """Digits and decimals of a NUMBER(p,s): s may be negative, or above p."""
     precision, scale = native.argument(0, 38), native.argument(1, 0)
@@ -75,7 +81,20 @@ def _any(_: Native) -> bool:
     return True
 
 
-_AS_TEXT, _NORMALISED = Fidelity.TEXT, Fidelity.NORMALISED
+_AS_TEXT, _NORMALISED, _LOSSY = Fidelity.TEXT, Fidelity.NORMALISED, Fidelity.LOSSY
+# The words that a profile decides for by a policy.
+_BY_POLICY = (
+    Read(f"({TEXTS}), nul as null", _text, f"CASE WHEN {NUL} THEN NULL ELSE {{c}} END", fidelity=_LOSSY, nulls=True,
+         when="by the policy nul", why="policy nul: texts with U+0000 become NULL"),
+    Read(f"({TEXTS}), nul removed", _text, "REPLACE({c}, CHR(0))", fidelity=_LOSSY, nulls=True,
+         when="by the policy nul", why="policy nul: without U+0000; what held nothing else becomes NULL"),
+    Read(f"({TEXTS}), nul replaced", _text, "REPLACE({c}, CHR(0), UNISTR('\\FFFD'))", fidelity=_LOSSY,
+         when="by the policy nul", why="policy nul: U+FFFD for U+0000"),
+    *(Read(f"{name}, nan as null", fixed(kind), f"CASE WHEN {NO_FLOAT} THEN NULL ELSE {{c}} END", fidelity=_LOSSY,
+           nulls=True, when="by the policy nan", why="policy nan: NaN and infinity become NULL")
+      for name, kind in (("binary_float", "float32"), ("binary_double", "float64"))),
+    Read("binary_(float|double), as text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="by the policy nan"),
+)  # fmt: skip
 
 _UUID = "LOWER(REGEXP_REPLACE(RAWTOHEX({c}), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5'))"
 
@@ -86,6 +105,7 @@ READS = (
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
     Read("text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="types: {column: text} says so"),
+    *_BY_POLICY,
     Read("binary_float", fixed("float32")),
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
@@ -106,7 +126,8 @@ READS = (
          fidelity=_NORMALISED, why="the moment in UTC, without its offset", when="some values have them"),
     Read("interval day to second", fixed("duration"), MICROSECONDS, fidelity=_NORMALISED, why="as microseconds"),
     Read("interval year to month", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, why="as +02-03"),
-    Read("rowid|urowid", fixed("text", length=18), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT),
+    Read("rowid", fixed("text", length=18), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT),
+    Read("urowid", fixed("text"), "ROWIDTOCHAR({c})", fidelity=_AS_TEXT, why="of any length"),
     Read("xmltype", fixed("text"), "XMLSERIALIZE(CONTENT {c} AS CLOB)", fidelity=_AS_TEXT, why="as it is printed"),
     Read("json", fixed("json"), "JSON_SERIALIZE({c} RETURNING CLOB)", why="as the server prints it"),
 )  # fmt: skip

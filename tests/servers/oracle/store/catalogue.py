@@ -78,6 +78,7 @@ class Table:
     statistics: int | None = None  # rows, when they were last counted
     partitioned: str = ""
     external: bool = False
+    organized: bool = False  # by its key's index, so that its rows have no place of their own
 
     @property
     def held(self) -> str:

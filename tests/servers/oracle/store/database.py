@@ -56,6 +56,7 @@ class Database:
         self.dictionary = Dictionary(self)
         self.troubles: list[Trouble] = []
         self.undo_retention = 900
+        self.charset = "AL32UTF8"  # as it is called; texts are whole
         self.encode: Callable[[Sequence[Column], Sequence[Row]], Encoded] | None = None
         self.replayed: dict[tuple[str, int], list[Row | Encoded]] | None = None
         self._path = folder / "oracle.sqlite"
@@ -158,6 +159,10 @@ class Database:
     def police(self, owner: str, table: str, policy: str) -> None:
         """Say of a policy that hides rows; it hides none here."""
         self.catalogue.policies.append((owner, table, policy))
+
+    def call_charset(self, name: str) -> None:
+        """Say that texts are kept in another character set."""
+        self.charset = name
 
     def redact(self, owner: str, table: str, policy: str, column: str) -> None:
         """Say of a policy that changes a column's values; it changes none here."""

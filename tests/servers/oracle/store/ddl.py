@@ -73,6 +73,7 @@ def _create_table(session: Session, words: Words, *, temporary: bool = False) ->
     session.catalogue.new(owner, name)
     table = Table(owner, name, session.catalogue.number(), [], temporary=temporary)
     table.changed = session.next_scn
+    table.organized = "ORGANIZATION INDEX" in words.rest().upper()
     table.external = "ORGANIZATION EXTERNAL" in words.rest().upper()  # its files are ours: CREATE TABLE AS fills them
     if words.peek() == "(":
         _body(session, table, Words(words.inside()))

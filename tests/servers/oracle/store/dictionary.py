@@ -144,7 +144,7 @@ def _all_tables(database: Database, session: Session) -> Iterator[tuple[Cell, ..
     for one in _tables(database):
         blocks = _rows_in(session, one) // values.ROWS_A_BLOCK + 1
         yield (one.owner, one.name, one.statistics, "Y" if one.temporary else "N", "YES" if one.partitioned else "NO",
-               None, "NO", blocks, "NO", "YES" if one.external else "NO", "N")  # fmt: skip
+               "IOT" if one.organized else None, "NO", blocks, "NO", "YES" if one.external else "NO", "N")  # fmt: skip
 
 
 def _rows_in(session: Session, table: Table) -> int:
@@ -447,8 +447,8 @@ def _privileges(database: Database, session: Session) -> Iterator[tuple[Cell, ..
 
 
 def _nls(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
-    del database, session
-    yield "NLS_CHARACTERSET", "AL32UTF8"
+    del session
+    yield "NLS_CHARACTERSET", database.charset
     yield "NLS_NCHAR_CHARACTERSET", "AL16UTF16"
 
 

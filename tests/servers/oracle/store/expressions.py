@@ -57,7 +57,7 @@ FUNCTIONS: dict[str, Kind | None] = {
     **dict.fromkeys((
         "TO_CHAR", "UPPER", "LOWER", "INITCAP", "SUBSTR", "SUBSTRB", "LTRIM", "RTRIM", "LPAD", "RPAD", "REPLACE",
         "TRANSLATE", "CHR", "RAWTOHEX", "CONCAT", "ROWIDTOCHAR", "SYS_CONTEXT", "REGEXP_REPLACE", "REGEXP_SUBSTR",
-        "DUMP", "TO_NCHAR", "TZ_OFFSET",
+        "DUMP", "TO_NCHAR", "TZ_OFFSET", "UNISTR",
     ), _TEXT),
     **dict.fromkeys(("XML_TEXT", "JSON_SERIALIZE", "TO_CLOB", "TO_LOB"), Kind(CLOB, 4000)),
     **dict.fromkeys(("ROUND", "TRUNC", "NVL", "COALESCE", "GREATEST", "LEAST", "NULLIF"), None),
@@ -91,6 +91,7 @@ def named(name: str) -> Typed | None:
         "USER": ("ora_user()", _TEXT), "ROWNUM": ("ora_number(row_number() OVER ())", _INTEGER),
         "DBTIMEZONE": ("'+00:00'", _TEXT), "SESSIONTIMEZONE": ("ora_session('TIME_ZONE')", _TEXT),
         "DBMS_FLASHBACK.GET_SYSTEM_CHANGE_NUMBER": ("ora_scn()", _INTEGER),
+        "BINARY_DOUBLE_INFINITY": (f"X'{double(float('inf')).hex()}'", Kind(BINARY_DOUBLE, 8)),
         "BINARY_DOUBLE_NAN": (f"X'{double(float('nan')).hex()}'", Kind(BINARY_DOUBLE, 8)),
     }.get(name)  # fmt: skip
     return render.Typed(found[0], found[1]) if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from ..spoken import CHAR, DATE, NUMBER, ROWID, TIMESTAMP, VARCHAR, Kind, Refuse
 from . import expressions
 from .catalogue import Catalogue, Table, View, quoted
 from .parse import parse
+from .values import ROWS_A_BLOCK
 
 ANY_NUMBER = Kind(NUMBER, 22, scale=-127)
 TEXT = Kind(VARCHAR, 4000, 4000)
@@ -192,9 +194,22 @@ def _relation(item: exp.Expression, writing: Writing) -> tuple[str, Source]:
     if version := item.args.get("version"):
         writing.scn, writing.past = version.expression, True
     try:
-        return _named(schema, name, alias, writing)
+        text, source = _named(schema, name, alias, writing)
     finally:
         writing.past = before
+    sample = item.args.get("sample")
+    return (_sampled(text, sample), source) if sample else (text, source)
+
+
+def _sampled(text: str, sample: exp.Expression) -> str:
+    """Some rows of a table, or all rows of some of its blocks, by chance, but spread evenly (by the golden ratio)."""
+    percent = float(sample.args["percent"].this)
+    if not 0.000001 <= percent < 100:
+        raise Refused(30562, "SAMPLE percentage must be in the range [0.000001,100)")
+    table, _, inner = text.rpartition(" AS ")
+    place = f"rowid / {ROWS_A_BLOCK}" if sample.args.get("method") else "rowid"
+    chance = f"({place} * 618034 + {random.randrange(1_000_000)}) % 1000000"
+    return f"(SELECT rowid, * FROM {table} WHERE {chance} < {int(percent * 10_000)}) AS {inner}"
 
 
 def _derived(tree: exp.Expression, alias: str, writing: Writing) -> tuple[str, Source]:

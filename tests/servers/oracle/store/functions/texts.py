@@ -72,6 +72,7 @@ texts("rpad", lambda text, size, fill=" ": (text + fill * whole(size))[: whole(s
 texts("instr", lambda text, what, start=None: values.number(text.find(what, whole(start) - 1 if start else 0) + 1))
 texts("regexp_replace", lambda text, pattern, new="": re.sub(pattern, (new or "").replace("\\", "\\"), text))
 texts("regexp_like", lambda text, pattern, flags="": "1" if re.search(pattern, text, _flags(flags)) else "0")
+texts("unistr", lambda text: re.sub(r"\\([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), text))
 texts("vsize", lambda text: values.number(len(text.encode())))
 
 
