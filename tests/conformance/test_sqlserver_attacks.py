@@ -184,6 +184,24 @@ def test_long_values_bound_their_batches(ends: tuple[Spot, Spot]) -> None:
     assert target.ask("SELECT max(length(v)), count(*) FROM t") == [(300_000, 3)]
 
 
+def test_room_that_is_declared_and_not_used_makes_no_small_batches(ends: tuple[Spot, Spot]) -> None:
+    """The driver would make room for 8,000 characters a value, and a batch have 16 rows."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, a varchar(8000), b nvarchar(4000), c varbinary(8000), d char(500))")
+    rows = ", ".join(f"({n}, 'ä', N'€', 0x00FF, 'd')" for n in range(400))
+    source.ask(f"INSERT INTO t VALUES {rows}")
+    plan = planned(source, target)
+    (hop,), engine = plan.hops, engine_of("sqlserver")
+    with closing(engine.open(resolve(plan.source, parse(source.url)[1]), plan.hops, "run", 1)) as opened:
+        (reader,) = opened.readers()
+        assert [batch.num_rows for batch in reader.read(hop, hop.slices[0], 1 << 20)] == [400]
+        source.ask("UPDATE t SET a = REPLICATE('ä', 8000), b = REPLICATE(N'€', 4000) WHERE id = 7")
+    moved(source, target)
+    assert target.ask("SELECT sum(length(a)), sum(length(b)), sum(octet_length(c)), sum(length(d)) FROM t") == [
+        (8_399, 4_399, 800, 200_000)
+    ]  # fmt: skip
+
+
 def test_hundreds_of_columns(ends: tuple[Spot, Spot]) -> None:
     source, target = ends
     source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {', '.join(f'c{n} datetime2(7)' for n in range(1, 401))})")
