@@ -228,6 +228,19 @@ def test_tables_of_one_name_in_two_schemas(ends: tuple[Spot, Spot]) -> None:
     assert target.ask("SELECT (SELECT id FROM main.t), (SELECT id FROM sales.t)") == [(1, 2)]
 
 
+def test_a_decimal_identity_goes_on_counting(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
+    """Elsewhere identities are integers; old schemas have numeric(18,0)."""
+    source, target = ends[0], spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id numeric(18,0) IDENTITY PRIMARY KEY, code varchar(9))")
+    source.ask("CREATE UNIQUE INDEX coded ON t (code) WHERE [code] IS NOT NULL")
+    source.ask("INSERT INTO t (code) VALUES ('a'), (NULL), (NULL)")
+    outcome = moved(source, target)
+    assert target.ask("INSERT INTO t (code) VALUES ('b') RETURNING id, pg_typeof(id)::text") == [(4, "bigint")]
+    assert outcome.report
+    assert outcome.report.tables[0].asked.startswith("the source's own server computed the checksum")
+    assert "NULLS NOT DISTINCT" not in "".join(one.message for one in outcome.plan.findings)
+
+
 def test_what_no_rule_reads_is_refused(ends: tuple[Spot, Spot], monkeypatch: pytest.MonkeyPatch) -> None:
     from ropeway.transfer.engines.sqlserver import catalogue
 
