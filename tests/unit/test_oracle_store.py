@@ -12,8 +12,10 @@ import pytest
 
 from servers.oracle.spoken import CHAR, DATE, NUMBER, TIMESTAMP_TZ, VARCHAR, Encoded, Kind, Lost, Refused
 from servers.oracle.store import Database, formats, values
+from servers.oracle.store.database import Instant
 from servers.oracle.store.formats import Nls
 from servers.oracle.store.session import Session
+from servers.oracle.wire.rows import encoded
 from servers.trouble import Trouble
 
 TEXT, NUMERIC = Kind(VARCHAR, 4000, 4000), Kind(NUMBER, 22, scale=-127)
@@ -243,6 +245,27 @@ def test_an_instant_stays_what_it_was(database: Database, session: Session) -> N
     database.forget()
     with pytest.raises(Refused, match="ORA-01555"):
         ask(session, f"SELECT count(*) FROM t AS OF SCN {before}")
+
+
+def test_rows_that_are_replayed_are_read_once(
+    database: Database, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(session)
+    session.commit()
+    scn = int(one(session, "DBMS_FLASHBACK.GET_SYSTEM_CHANGE_NUMBER"))
+    database.encode = encoded
+    database.replay()
+    read: list[int] = []
+    at = database.at
+
+    def counted(scn: int) -> Instant:
+        read.append(scn)
+        return at(scn)
+
+    monkeypatch.setattr(database, "at", counted)
+    sql = f"SELECT id FROM t AS OF SCN {scn} ORDER BY id"
+    assert ask(session, sql) == ask(session, sql.replace("id FROM", "id  FROM")) != []
+    assert read == [scn]
 
 
 def test_the_dictionary(session: Session) -> None:

@@ -64,6 +64,7 @@ EXPRESSIONS: tuple[tuple[str, Any], ...] = (
     ("CAST(1.005 AS decimal(5,2))", Decimal("1.01")), ("CAST('abc' AS char(5))", "abc  "),
     ("CAST('abcdef' AS varchar(3))", "abc"),
     ("CAST(0.1 AS real)", 0.10000000149011612), ("CAST('2024-02-29' AS date)", "2024-02-29"),
+    ("CAST('2024/2/9' AS date)", "2024-02-09"), ("CAST('20240209' AS date)", "2024-02-09"),
     ("CAST('2024-02-29 10:11:12.9999999' AS datetime2(0))", "2024-02-29 10:11:13"),
     ("CAST('2024-02-29T10:11:12.004' AS datetime)", "2024-02-29 10:11:12.003"),
     ("CAST('2024-02-29 10:11:30' AS smalldatetime)", "2024-02-29 10:12:00.000"),

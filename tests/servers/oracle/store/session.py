@@ -182,22 +182,28 @@ class Session:
             scn = self.flashback if scn is None else scn
             kept = [one.kind for one in columns]
             if scn is not None:
-                found = iter([sent_row(row, kept) for row in self._database.at(scn).rows(text, given)])
-                return Result(columns, found if given else self._ready(text, scn, columns, found))
+                at = scn
+
+                def found() -> list[Row]:
+                    return [sent_row(row, kept) for row in self._database.at(at).rows(text, given)]
+
+                return Result(columns, found() if given else self._ready(text, scn, columns, found))
             cursor = self.connection.execute(text, given)
             first = cursor.fetchmany(_AT_ONCE)
         return Result(columns, self._rows(cursor, first, kept))
 
-    def _ready(self, text: str, scn: int, columns: Sequence[Column], rows: Iterator[Row]) -> Iterable[Row | Encoded]:
+    def _ready(
+        self, text: str, scn: int, columns: Sequence[Column], rows: Callable[[], list[Row]]
+    ) -> Iterable[Row | Encoded]:
         """Rows of an instant, which never change, made ready once where the database is to replay them."""
         replayed, encode = self._database.replayed, self._database.encode
         if replayed is None or encode is None:
-            return rows
+            return rows()
         if (text, scn) not in replayed:
-            every = list(rows)
+            every = rows()
             blocks = [every[at : at + _AT_ONCE] for at in range(0, len(every), _AT_ONCE)]
             few = len(every) < _AT_ONCE  # which a client may fetch one by one
-            replayed[text, scn] = [*every] if few else [encode(columns, block) for block in blocks]
+            replayed[text, scn] = list(every) if few else [encode(columns, block) for block in blocks]
         return replayed[text, scn]
 
     def _rows(self, cursor: sqlite3.Cursor, rows: list[Any], kinds: Sequence[Kind]) -> Iterator[Row]:

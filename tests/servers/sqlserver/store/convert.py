@@ -20,7 +20,7 @@ _SMALL_FIRST = values.EPOCH * DAY
 _SMALL_LAST = (dt.date(2079, 6, 6).toordinal() - 1) * DAY + DAY - MINUTE // 2
 _LAST = dt.date(9999, 12, 31).toordinal() * DAY
 _MOMENT = re.compile(
-    r"\s*(?:(?P<y>\d{4})-?(?P<m>\d\d)-?(?P<d>\d\d))?"
+    r"\s*(?:(?P<y>\d{4})(?P<s>[-/.])?(?P<m>(?(s)\d\d?|\d\d))(?(s)[-/.])(?P<d>(?(s)\d\d?|\d\d)))?"
     r"(?:[T ]?\s*(?P<H>\d\d?):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.:](?P<f>\d{1,9}))?)?)?"
     r"\s*(?P<z>Z|[+-]\d\d:\d\d)?\s*"
 )
