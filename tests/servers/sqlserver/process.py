@@ -25,6 +25,7 @@ class Databases:
     def __init__(self, administrator: str) -> None:
         self._place, self._secret = parse(administrator)
         self._made: list[str] = []
+        self._logins: list[str] = []
         self._prefix = f"spot{secrets.token_hex(3)}_"
 
     def url(self, database: str) -> str:
@@ -39,6 +40,18 @@ class Databases:
         connection.execute(f"ALTER DATABASE {name} SET RECOVERY SIMPLE")
         connection.close()
         return self.url(name)
+
+    def account(self, database: str, *grants: str) -> str:
+        """A new login, as a user of the database with these grants alone; the database's URL for it."""
+        user, secret = f"{self._prefix}user{len(self._logins)}", f"P4{secrets.token_hex(8)}"
+        connection = self.connect(database)
+        connection.execute(f"CREATE LOGIN {user} WITH PASSWORD = '{secret}'")
+        self._logins.append(user)
+        connection.execute(f"CREATE USER {user} FOR LOGIN {user}")
+        for grant in grants:
+            connection.execute(f"GRANT {grant} TO {user}")
+        connection.close()
+        return str(replace(self._place, database=database, username=user, password=secret))
 
     def connect(self, database: str) -> pyodbc.Connection:
         address = resolve(replace(self._place, database=database), self._secret)
@@ -58,6 +71,8 @@ class Databases:
         for name in self._made:
             connection.execute(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
             connection.execute(f"DROP DATABASE {name}")
+        for user in self._logins:
+            connection.execute(f"DROP LOGIN {user}")
         connection.close()
 
 

@@ -17,12 +17,14 @@ from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction
-from ...schema.sql import range_condition
 from ...schema.wording import Wording
 from ...segments import Division
-from . import catalogue, further
-from .cuts import cuts
+from ...specimen import as_table
+from . import catalogue, further, rights
+from .canon import SPECIMENS, checksum_sql
+from .cuts import condition, cuts
 from .profile import profile
+from .reader import SqlServerReader
 from .session import SqlServerSession, literal, numbers, qualified, quoted
 from .source import SqlServerSource
 from .types import READS, WRITES
@@ -126,7 +128,7 @@ class SqlServer:
         return cuts(session, table, where, wanted)
 
     def condition(self, cut: Cut) -> str:
-        return "" if cut.kind == "whole" else range_condition(quoted(cut.column), cut, literal)
+        return condition(cut)
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
         return SqlServerSource(self, address, hops, consistency, count)
@@ -152,21 +154,27 @@ class SqlServer:
         self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
         division: Division | None = None,
     ) -> str:  # fmt: skip
-        return ""
+        try:
+            return checksum_sql(qualified(relation), columns, where, division, utf8=_utf8(session))
+        except RequestError:
+            return ""  # canon.py names the columns of which SQL makes no text
 
     def version(self, session: Session) -> str:
         return str(session.ask("SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))")[0][0])
 
     def specimen(self, session: Asked, canon: Canon) -> str:
-        return ""
+        if canon.form not in SPECIMENS or (canon.form in ("text", "padded") and not _utf8(session)):
+            return ""
+        return checksum_sql(*as_table(SPECIMENS, canon))
 
     def rights_to_read(
         self, session: Session, address: Address, tables: Sequence[Table], consistency: str, *, objects: bool
     ) -> list[Right]:
-        return []
+        named = [table.name for table in tables if table.kind != "query"]
+        return rights.to_read(session, address, named, consistency)
 
     def check_source(self, session: Session, tables: Sequence[Table]) -> list[Finding]:
-        return []
+        return rights.hidden(session, [table.name for table in tables if table.kind != "query"])
 
     def bounds(self, session: Session | None) -> Bounds:
         del session
@@ -234,6 +242,11 @@ class SqlServer:
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
         return _target(hops)
+
+
+def _utf8(asked: Asked) -> bool:
+    assert isinstance(asked, SqlServerSession | SqlServerReader)  # noqa: S101 - it is this engine's own
+    return asked.utf8
 
 
 def _target(_: object) -> NoReturn:

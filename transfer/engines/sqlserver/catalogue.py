@@ -70,7 +70,7 @@ def _columns(session: Session, where: str) -> defaultdict[Number, list[Column]]:
         "SELECT c.object_id, c.name, t.name, c.max_length, c.precision, c.scale, c.is_nullable, c.collation_name, "
         "c.is_identity, d.definition, k.definition, k.is_persisted, CAST(e.value AS nvarchar(4000)), "
         "CAST(i.increment_value AS decimal(38,0)), CAST(i.last_value AS decimal(38,0)), "
-        "CAST(i.seed_value AS decimal(38,0)) "
+        "CAST(i.seed_value AS decimal(38,0)), c.encryption_type "
         "FROM sys.columns c JOIN sys.objects o ON o.object_id = c.object_id "
         "JOIN sys.schemas s ON s.schema_id = o.schema_id "
         "JOIN sys.types t ON t.user_type_id = c.system_type_id OR (c.system_type_id = 240 "
@@ -90,6 +90,8 @@ def _columns(session: Session, where: str) -> defaultdict[Number, list[Column]]:
 
 def _column(row: Row) -> Column:
     name, kind = str(row[1]), native(str(row[2]), *(int(str(one)) for one in row[3:6]))
+    if row[16] is not None:
+        kind = f"encrypted {kind}"  # Always Encrypted: the server knows octets alone
     identity, step = bool(row[8]), int(str(row[13])) if row[13] is not None else 1
     return Column(
         name, kind, bool(row[6]), identity=identity, default=bare(str(row[9] or "")), always=identity,
@@ -288,8 +290,14 @@ def describe(session: Session, query: str) -> Table:
         raise RequestError(f"SQL Server refuses the query: {said(error)}") from error
     if not rows:
         raise RequestError("SQL Server refuses the query: it gives no columns")
-    # is_hidden, column_ordinal, name, is_nullable, system_type_id, system_type_name, ...
-    columns = tuple(Column(str(row[2]), _worded(str(row[5])), bool(row[3])) for row in rows if not row[0])
+    # is_hidden, column_ordinal, name, is_nullable, system_type_id, system_type_name, ...; of .NET's user_type_name
+    shown = [row for row in rows if not row[0]]
+    nameless = [str(row[1]) for row in shown if not row[2]]
+    if nameless:
+        raise RequestError(
+            f"Column {', '.join(nameless)} of the query has no name.", remedy="Give it one: SELECT ... AS name"
+        )
+    columns = tuple(Column(str(row[2]), _worded(str(row[5] or row[13])), bool(row[3])) for row in shown)
     return Table(Relation("", "query"), columns, kind="query")
 
 

@@ -17,6 +17,11 @@ _OWN = ("driver", "instance", "snapshot")  # what Ropeway itself makes something
 _WORDS = {word.lower(): word for word in _KNOWN}
 
 
+def is_own_driver(address: Address) -> bool:
+    """Whether the URL names an ODBC driver."""
+    return any(name.lower() == "driver" for name in address.options)
+
+
 def may_snapshot(address: Address) -> bool:
     """Whether a database snapshot may be made to read from: not with `?snapshot=no`."""
     given = {name.lower(): value for name, value in address.options.items()}

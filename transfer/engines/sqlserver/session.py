@@ -10,14 +10,14 @@ import platform
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pyodbc
 
-from ...engine import Row
+from ...engine import Asked, Row
 from ...errors import EngineError, RequestError
 from ...place import Address, redact
 from ...schema.catalogue import Relation
@@ -28,10 +28,11 @@ from .options import keywords
 PINS = (
     "SET LANGUAGE us_english; SET DATEFORMAT ymd; SET DATEFIRST 7; SET TEXTSIZE 2147483647; SET NOCOUNT OFF; "
     "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; "
-    "SET NUMERIC_ROUNDABORT, IMPLICIT_TRANSACTIONS OFF; SET LOCK_TIMEOUT -1"
+    "SET NUMERIC_ROUNDABORT OFF; SET IMPLICIT_TRANSACTIONS OFF; SET LOCK_TIMEOUT -1"
 )
 MASTER = "master"
 _CONNECT_S = 15
+_UTF8 = 65001  # its code page
 _DATETIMEOFFSET = -155
 _AROUND = re.compile(r"\[\w{5}\] (?:\[[^\]]*\])*| \(SQL\w+\)")  # SQLSTATE and drivers; the call
 _NUMBER = re.compile(r"\((\d+)\)(?: \(SQL\w+\))?(?:; |$)")
@@ -132,11 +133,21 @@ def numbers(error: BaseException) -> Iterator[int]:
         yield from (int(found) for found in _NUMBER.findall(str(error.args[1])))
 
 
+def has_utf8(asked: Asked) -> bool:
+    """Whether the server has collations whose texts are in UTF-8, as it has from 2019 on."""
+    ((page,),) = asked.ask("SELECT CAST(COLLATIONPROPERTY(N'Latin1_General_100_BIN2_UTF8', 'CodePage') AS int)")
+    return page == _UTF8
+
+
 class SqlServerSession:
     """A control connection."""
 
     def __init__(self, address: Address) -> None:
         self.connection = connect(address)
+
+    @cached_property
+    def utf8(self) -> bool:
+        return has_utf8(self)
 
     def ask(self, sql: str) -> list[Row]:
         with self.connection.cursor() as cursor:

@@ -11,6 +11,7 @@ import pyodbc
 from ...errors import EngineError
 from ...place import Address
 from ...plan import Hop
+from ...schema.catalogue import Relation
 from . import snapshots
 from .options import may_snapshot
 from .reader import SqlServerReader
@@ -23,6 +24,9 @@ _LOCK_TRIES = 3
 _LOCK_MS = 5_000
 _WAITED = 1222  # for a lock
 _NOT_ALLOWED = (3952, 3953)
+_TABLES = (
+    "SELECT s.name, t.name FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id ORDER BY s.name, t.name"
+)
 _NAMED = "sqlserver database snapshot "
 
 
@@ -76,6 +80,8 @@ class SqlServerSource:
     def _align(self, hops: Sequence[Hop]) -> str:
         """Snapshots begin with their first look at a row; several do so while nobody can write."""
         tables = sorted({qualified(hop.reads) for hop in hops if not hop.query})
+        if any(hop.query for hop in hops):  # which may read any
+            tables = [qualified(Relation(str(schema), str(name))) for schema, name in self._control.ask(_TABLES)]
         first = _touched(tables[0] if tables else "sys.objects")
         try:
             if len(self._readers) == 1:

@@ -17,6 +17,7 @@ TICKS = (
 UTC = "CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7))"
 FINE = "DATEPART(nanosecond, {c}) % 1000 <> 0"
 _TICKS_UTC = TICKS.format(c=UTC)
+_TICKS_OF_DAY = TICKS.replace("CAST('1970-01-01' AS datetime2(7))", "CAST('00:00:00' AS time(7))")
 # By CAST alone a float loses digits, a moment its seconds, and octets are taken for characters.
 VARIANT = (
     "CASE CAST(SQL_VARIANT_PROPERTY({c}, 'BaseType') AS nvarchar(128)) "
@@ -68,6 +69,8 @@ READS = (
     Read("decimal|numeric", _decimal),
     Read("money", fixed("decimal", precision=19, scale=4), "CAST({c} AS decimal(19,4))"),
     Read("smallmoney", fixed("decimal", precision=10, scale=4), "CAST({c} AS decimal(10,4))"),
+    Read("(float|real), as text", fixed("text"), "CONVERT(nvarchar(40), {c}, 3)", fidelity=_AS_TEXT,
+         when="types: {column: 'float, as text'} says so", why="with 17 digits, which tell all floats apart"),
     Read("real", fixed("float32")), Read("float", fixed("float64")),
     Read("varchar|nvarchar|char|nchar", _text),
     Read("ntext", fixed("text"), "CAST({c} AS nvarchar(max))"),
@@ -76,7 +79,8 @@ READS = (
     Read("image", fixed("binary"), "CAST({c} AS varbinary(max))"),
     Read("rowversion", fixed("binary", length=8), "CAST({c} AS binary(8))"),
     Read("date", fixed("date")),
-    Read("time", _moment("time"), when=_NO_FINER),
+    Read("time", _moment("time"), guard=_coarse, when="up to microseconds"),
+    Read("time", _moment("time"), _TICKS_OF_DAY, when=_NO_FINER),
     Read("time, as text", fixed("text", length=16), "CONVERT(varchar(16), {c}, 121)", fidelity=_AS_TEXT,
          when=_SOME_FINER),
     Read("datetime", fixed("timestamp", digits=3), "CAST({c} AS datetime2(3))", why="in steps of 1/300 s, as printed"),

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from ..spoken import Kind, Refused
-from .modules import Module, Partitioning, stands_for
+from .modules import Module, Partitioning, Policy, stands_for
 
 Named = tuple[str, str]  # schema and name in small letters
 
@@ -28,6 +28,7 @@ class Shape:
     computed: str | None = None
     persisted: bool = False
     place: int = 0  # column_id
+    mask: str = ""  # a masking function, which is not carried out
     alias: int = 0  # user_type_id, where its type is one that a user made
 
 
@@ -136,6 +137,7 @@ class Catalogue:
     aliases: dict[Named, Alias] = field(default_factory=dict)
     modules: dict[Named, Module] = field(default_factory=dict)
     partitionings: dict[str, Partitioning] = field(default_factory=dict)
+    policies: list[Policy] = field(default_factory=list)
     comments: dict[tuple[int, int, str], str] = field(default_factory=dict)  # by object, column, name
     last: int = 901_578_250
 

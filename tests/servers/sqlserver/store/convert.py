@@ -20,7 +20,7 @@ _SMALL_FIRST = values.EPOCH * DAY
 _SMALL_LAST = (dt.date(2079, 6, 6).toordinal() - 1) * DAY + DAY - MINUTE // 2
 _LAST = dt.date(9999, 12, 31).toordinal() * DAY
 _MOMENT = re.compile(
-    r"\s*(?:(?P<y>\d{4})(?P<s>[-/.])?(?P<m>(?(s)\d\d?|\d\d))(?(s)[-/.])(?P<d>(?(s)\d\d?|\d\d)))?"
+    r"\s*(?:(?P<y>\d{4})(?:(?P<m>\d\d)(?P<d>\d\d)|(?P<mark>[-/.])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)))?"
     r"(?:[T ]?\s*(?P<H>\d\d?):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.:](?P<f>\d{1,9}))?)?)?"
     r"\s*(?P<z>Z|[+-]\d\d:\d\d)?\s*"
 )
@@ -132,7 +132,7 @@ def parsed(value: str) -> Moment | None:
     if not found or (not found["y"] and not found["H"] and value.strip()):
         return None
     try:
-        day = dt.date(int(found["y"]), int(found["m"]), int(found["d"])).toordinal() - 1 if found["y"] else values.EPOCH
+        day = _day(found) if found["y"] else values.EPOCH
         clock = dt.time(int(found["H"] or 0), int(found["M"] or 0), int(found["S"] or 0))
     except ValueError:
         return None
@@ -140,6 +140,11 @@ def parsed(value: str) -> Moment | None:
     zone = found["z"]
     offset = 0 if not zone or zone == "Z" else (int(zone[1:3]) * 60 + int(zone[4:])) * (-1 if zone[0] == "-" else 1)
     return Moment(day * DAY + seconds * SECOND + int((found["f"] or "0").ljust(7, "0")[:7]), offset)
+
+
+def _day(found: re.Match[str]) -> int:
+    month, day = found["m"] or found["month"], found["d"] or found["day"]
+    return dt.date(int(found["y"]), int(month), int(day)).toordinal() - 1
 
 
 def _moment(value: Any, source: Kind, kind: Kind) -> Moment:

@@ -30,6 +30,8 @@ class Kept:
     recovery: str = "SIMPLE"
     versions: int = 2000  # rowversion
     held: Held = field(default_factory=Held)
+    users: set[str] = field(default_factory=set)
+    granted: set[tuple[str, str, str]] = field(default_factory=set)  # to whom, what, the number of what it is on
 
 
 class Database:
@@ -81,6 +83,7 @@ class Database:
             if source:
                 made.source = self.kept(source)
                 made.catalogue = copy.deepcopy(made.source.catalogue)
+                made.users, made.granted = made.source.users, made.source.granted
                 original = connect(made.source)
                 original.backup(first)
                 original.close()

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
-from . import modules, render, types, values
+from . import logins, modules, render, types, values
 from .catalogue import Alias, Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
 from .parse import expression, parse
 from .words import Words
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ENDS = ("NOT", "NULL", "IDENTITY", "DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE",
     "FOREIGN",
-         "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX")  # fmt: skip
+         "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX", "MASKED")  # fmt: skip
 
 
 def carry_out(session: Session, text: str) -> None:
@@ -31,6 +31,9 @@ def carry_out(session: Session, text: str) -> None:
     if what == "DATABASE":
         _database(session, verb, words)
         return
+    if verb == "CREATE" and what in ("LOGIN", "USER"):
+        logins.carry_out(session, Words(text.split(None, 1)[1]))
+        return
     with session.changing(shapes=True):
         if verb == "CREATE":
             _create(session, what, words, replacing=replacing)
@@ -43,6 +46,8 @@ def carry_out(session: Session, text: str) -> None:
 def _database(session: Session, verb: str, words: Words) -> None:
     exists = words.take("IF", "EXISTS")
     name = words.name()
+    if verb in ("CREATE", "DROP") and not logins.is_master(session):
+        raise Refused(262, f"{verb} DATABASE permission denied in database 'master'.", severity=14)
     if verb == "CREATE":
         snapshot = re.search(r"AS\s+SNAPSHOT\s+OF\s+(\S+)", words.text, re.IGNORECASE)
         session.server.create(name, snapshot[1].strip("[];") if snapshot else "")
@@ -84,6 +89,8 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         _create_sequence(session, words)
     elif what == "TYPE":
         _create_type(session, words)
+    elif what == "SECURITY":
+        modules.create_policy(session, words)
     elif what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM", "PARTITION"):
         modules.create(session, what, words)
     else:
@@ -208,6 +215,8 @@ def _detail(session: Session, table: Table, shape: Shape, words: Words) -> None:
         shape.nullable = True
     elif words.take("ROWGUIDCOL") or words.take("SPARSE"):
         pass
+    elif words.take("MASKED", "WITH"):
+        shape.mask = words.inside()
     elif words.take("PERSISTED"):
         shape.persisted = True
     elif words.take("COLLATE"):

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..spoken import Kind, Refused
+from ..wire.types import COLLATION, COLLATIONS
 from . import special, values
 from .types import BIGINT, FLOAT, INT, LONG_TEXT, NAME, as_decimal, chars
 from .values import DAY, EXACT, MINUTE, SECOND, Moment
@@ -125,10 +126,29 @@ def _len(text: str) -> int:
     return len(text.rstrip(" ").encode("utf-16-le")) // 2
 
 
-@function("CONCAT", lambda kinds: Kind("nvarchar", -1 if any(one and one.size == -1 for one in kinds) else 8000),
-          "t" * 64, strict=False)  # fmt: skip
+def _concatenated(kinds: Sequence[Kind | None]) -> Kind:
+    """Of nvarchar where one of them is, of the collation that one says for itself."""
+    texts = [one for one in kinds if one and one.name in values.TEXTS]
+    wide = any(one.name in values.WIDE for one in texts)
+    collation = next((one.collation for one in texts if one.collation not in (b"", COLLATION)), COLLATION)
+    size = -1 if any(one.size == -1 for one in texts) else 8000
+    return Kind("nvarchar" if wide else "varchar", size, collation=collation)
+
+
+@function("CONCAT", _concatenated, "t" * 254, strict=False)
 def _concat(*texts: str | None) -> str:
+    if not 2 <= len(texts) <= 254:
+        raise Refused(189, "The concat function requires 2 to 254 arguments.")
     return "".join(text or "" for text in texts)
+
+
+_PROPERTIES = {"codepage": lambda name: 65001 if name.upper().endswith("UTF8") else 1252}
+
+
+@function("COLLATIONPROPERTY", INT, "tt")
+def _collationproperty(name: str, what: str) -> int | None:
+    known = any(name.lower() == one.lower() for one in COLLATIONS.values())
+    return _PROPERTIES[what.lower()](name) if known and what.lower() in _PROPERTIES else None
 
 
 @function("HASHBYTES", Kind("varbinary", 8000), "t.")
@@ -273,9 +293,9 @@ for _name, _gives, _wants, _call in (
     ("DB_ID", Kind("smallint", 2), "t", lambda session, name="": session.database_id(name)),
     ("SUSER_SNAME", NAME, "", lambda session, *_: session.user),
     ("ORIGINAL_LOGIN", NAME, "", lambda session: session.user),
-    ("USER_NAME", NAME, "", lambda session, *_: "dbo"),
+    ("USER_NAME", NAME, "", lambda session, *_: session.user_name()),
     ("SERVERPROPERTY", NAME, "t", lambda session, name: session.server_property(name)),
-    ("HAS_PERMS_BY_NAME", INT, "ttt", lambda session, *_: 1),
+    ("HAS_PERMS_BY_NAME", INT, "ttt", lambda session, *given: session.has_permission(*given)),
     ("IS_SRVROLEMEMBER", INT, "t", lambda session, *_: 1),
     ("IS_MEMBER", INT, "t", lambda session, *_: 1),
     ("XACT_STATE", Kind("smallint", 2), "", lambda session: int(session.transaction)),

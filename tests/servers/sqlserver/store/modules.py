@@ -43,6 +43,31 @@ class Partitioning:
     schemes: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass
+class Policy:
+    """A security policy, and the tables whose rows it filters; its predicates are not carried out."""
+
+    name: str
+    number: int
+    tables: tuple[int, ...]
+    enabled: bool = True
+
+
+def create_policy(session: Session, words: Words) -> None:
+    """SECURITY POLICY p ADD FILTER PREDICATE f(c) ON t, ... WITH (STATE = ON)."""
+    words.expect("POLICY")
+    _, name = words.qualified()
+    tables = []
+    while words.take("ADD", "FILTER", "PREDICATE"):
+        words.qualified()
+        words.inside()
+        words.expect("ON")
+        tables.append(session.catalogue.table(*words.qualified()).number)
+        words.take(",")
+    enabled = re.search(r"STATE\s*=\s*OFF", words.text, re.IGNORECASE) is None
+    session.catalogue.policies.append(Policy(name, session.catalogue.number(), tuple(tables), enabled))
+
+
 def create(session: Session, what: str, words: Words) -> None:
     catalogue = session.catalogue
     if what == "PARTITION":

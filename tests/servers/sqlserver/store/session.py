@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Parameter, Refused, Result, Row
-from . import batch, dml, expressions, gather, render, shared, sites, sysviews, values
+from . import batch, dml, expressions, gather, logins, render, shared, sites, sysviews, values
 from .asked import Asked
 from .catalogue import Catalogue, Table
 from .parse import expression, parse, statements
@@ -61,6 +61,8 @@ class Session(Asked):
     def _open(self, kept: Kept) -> None:
         from .database import connect
 
+        self.kept = kept
+        logins.may_enter(self)
         self.kept, self.database = kept, kept.name
         self.connection = connect(kept)
         self._gathering: set[int] = set()
@@ -217,8 +219,8 @@ class Session(Asked):
         """A statement that changes something: all of it, or nothing. `shapes`: it changes the catalogue."""
         if self.kept.source is not None:
             raise Refused(3906, f'Failed to update database "{self.database}" because the database is read-only.')
+        shared.write(self, table)
         if not self.connection.in_transaction:
-            shared.write(self)
             with self.told():
                 snapshot = self.transaction and self.isolation in ("SNAPSHOT", "SERIALIZABLE")
                 self.connection.execute("BEGIN" if snapshot else "BEGIN IMMEDIATE")

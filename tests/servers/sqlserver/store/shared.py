@@ -1,6 +1,6 @@
 """Shared locks of whole tables until a transaction ends (TABLOCK, HOLDLOCK): who has one keeps others from writing.
 
-They are of the database here, not of a table; so a statement waits where SQL Server might not.
+It waits for all that others have written in the database and not ended; so it waits where SQL Server might not.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from ..spoken import Refused
 
 if TYPE_CHECKING:
+    from .catalogue import Table
     from .session import Session
 
 ASKED = re.compile(r"\bWITH\s*\((?=[^)]*\bTABLOCK\b)(?=[^)]*\b(?:HOLDLOCK|SERIALIZABLE)\b)", re.IGNORECASE)
@@ -23,32 +26,34 @@ _POLL_S = 0.005
 
 @dataclass
 class Held:
-    """The sessions that keep others from writing, and those that have written and not ended."""
+    """Who keeps others from writing, with the numbers of tables; and who has written and not ended."""
 
-    readers: set[Session] = field(default_factory=set)
+    readers: dict[Session, set[int]] = field(default_factory=dict)
     writers: set[Session] = field(default_factory=set)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
 
-def read(session: Session) -> None:
-    """Keep others from writing, once those have ended that did."""
+def read(session: Session, tree: exp.Expression) -> None:
+    """Keep others from writing the tables of a query, once those have ended that wrote."""
     held = session.kept.held
+    found = [session.catalogue.found(one.db, one.name) for one in tree.find_all(exp.Table)]
+    numbers = {one.number for one in found if one}
 
     def free() -> bool:
         if held.writers - {session}:
             return False
-        held.readers.add(session)
+        held.readers.setdefault(session, set()).update(numbers)
         return True
 
     _wait(session, held, free)
 
 
-def write(session: Session) -> None:
-    """Begin to write, once nobody keeps others from it."""
+def write(session: Session, table: Table | None) -> None:
+    """Begin to write a table, or what is none, once nobody keeps others from it."""
     held = session.kept.held
 
     def free() -> bool:
-        if held.readers - {session}:
+        if any(table is None or table.number in of for one, of in held.readers.items() if one is not session):
             return False
         held.writers.add(session)
         return True
@@ -59,7 +64,7 @@ def write(session: Session) -> None:
 def leave(session: Session) -> None:
     held = session.kept.held
     with held.guard:
-        held.readers.discard(session)
+        held.readers.pop(session, None)
         held.writers.discard(session)
 
 

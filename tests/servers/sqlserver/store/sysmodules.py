@@ -16,6 +16,9 @@ Cells = Iterator[tuple[Any, ...]]
 
 VIEWS = {
     "sys.sql_modules": "object_id N, definition L",
+    "sys.security_policies": "name T, object_id N, is_enabled B",
+    "sys.security_predicates": "object_id N, target_object_id N, predicate_type_desc T",
+    "sys.masked_columns": "object_id N, name T, column_id N, is_masked B, masking_function T",
     "sys.synonyms": "name T, object_id N, schema_id N, base_object_name T",
     "sys.triggers": "name T, object_id N, parent_id N, parent_class Y, is_disabled B, is_instead_of_trigger B",
     "sys.partition_functions": "name T, function_id N, type T, fanout N, boundary_value_on_right B",
@@ -100,9 +103,28 @@ def _principals(session: Session) -> Cells:
     yield "dbo", 1, "S"
 
 
+def _policies(session: Session) -> Cells:
+    for one in session.catalogue.policies:
+        yield one.name, one.number, one.enabled
+
+
+def _predicates(session: Session) -> Cells:
+    for one in session.catalogue.policies:
+        for table in one.tables:
+            yield one.number, table, "FILTER"
+
+
+def _masks(session: Session) -> Cells:
+    for table in session.catalogue.tables.values():
+        for one in table.columns:
+            if one.mask:
+                yield table.number, one.name, one.place, True, one.mask
+
+
 ROWS: dict[str, Callable[[Session], Cells]] = {
     "sys.sql_modules": _texts, "sys.synonyms": _synonyms, "sys.triggers": _triggers,
     "sys.partition_functions": _functions, "sys.partition_parameters": _parameters,
     "sys.partition_range_values": _bounds, "sys.partition_schemes": _schemes, "sys.data_spaces": _spaces,
+    "sys.security_policies": _policies, "sys.security_predicates": _predicates, "sys.masked_columns": _masks,
     "sys.database_files": _files, "sys.database_principals": _principals,
 }  # fmt: skip

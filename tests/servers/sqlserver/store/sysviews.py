@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind
 from ..wire.types import SHAPES, size_of
-from . import modules, special, sysmodules, values
+from . import logins, modules, special, sysmodules, values
 from .catalogue import Constraint, Numbers, Table, View, quoted
 from .render import Typed
 from .types import BIGINT, BIT, INT, LONG_TEXT, NAME, chars, collation_name
@@ -48,7 +48,8 @@ _VIEWS: dict[str, str] = {
     "sys.columns": "object_id N, name T, column_id N, system_type_id Y, user_type_id N, max_length N, precision Y, "
                    "scale Y, "
                    "collation_name T, is_nullable B, is_identity B, is_computed B, default_object_id N, is_hidden B, "
-                   "is_rowguidcol B, is_sparse B, generated_always_type Y",
+                   "is_rowguidcol B, is_sparse B, generated_always_type Y, "
+                   "encryption_type N",
     "sys.types": "name T, system_type_id Y, user_type_id N, schema_id N, max_length N, is_user_defined B",
     "sys.identity_columns": "object_id N, name T, column_id N, seed_value G, increment_value G, last_value G",
     "sys.computed_columns": "object_id N, name T, column_id N, definition L, is_persisted B",
@@ -132,7 +133,7 @@ def _schema(session: Session, name: str) -> int:
 
 
 def _tables_of(session: Session) -> list[Table]:
-    return list(session.catalogue.tables.values())
+    return [one for one in session.catalogue.tables.values() if logins.sees(session, one.number)]
 
 
 def _object(session: Session, one: Table | View | Numbers) -> tuple[Any, ...]:
@@ -148,7 +149,8 @@ def _objects(session: Session) -> Cells:
         *found.sequences.values(),
     )
     for one in known:
-        yield _object(session, one)
+        if logins.sees(session, one.number):
+            yield _object(session, one)
     for own in found.modules.values():
         yield (own.name, own.number, _schema(session, own.schema), own.parent, own.type.ljust(2),
                modules.TYPES[own.type], _CREATED, _CREATED, False)  # fmt: skip
@@ -187,20 +189,22 @@ def _columns(session: Session) -> Cells:
             default = table.number + one.place if one.default else 0
             yield (table.number, one.name, one.place, number, own, length, precision, scale, collation_name(one.kind),
                    one.nullable, one.identity is not None, one.computed is not None, default, False, False, False,
-                   0)  # fmt: skip
+                   0, None)  # fmt: skip
     for view in session.catalogue.views.values():
         for place, typed in enumerate(_view_columns(session, view), 1):
             number, length, precision, scale = described_kind(typed.kind or INT)
             yield (view.number, typed.name, place, number, number, length, precision, scale,
                    collation_name(typed.kind or INT), typed.nullable, False, False, 0, False, False, False,
-                       0)  # fmt: skip
+                       0, None)  # fmt: skip
 
 
 def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
     from . import render
     from .parse import parse
 
-    found = render.query(parse(view.text), session.writing())[1]
+    writing = session.writing()
+    writing.chained = True
+    found = render.query(parse(view.text), writing)[1]
     if not view.columns:
         return tuple(found)
     return tuple(replace(one, name=name) for one, name in zip(found, view.columns, strict=True))
