@@ -31,7 +31,11 @@ class Statements(Protocol):
 
 @dataclass(frozen=True)
 class Words:
-    """How an engine spells the ledger: types, literals, the schema before the table names."""
+    """How an engine spells the ledger: types, literals, the schema before the table names.
+
+    `create` makes the table {name} of these {columns} where it is missing, `plan` is that column's name where the word
+    is the engine's own, `past` stands behind a table that is read without waiting for those who write it.
+    """
 
     literal: Callable[[object], str]
     prefix: str = ""
@@ -43,6 +47,9 @@ class Words:
     schema_exists: str = ""
     table_suffix: str = ""
     exists: str = ""
+    create: str = "CREATE TABLE IF NOT EXISTS {name} {columns}"
+    plan: str = "plan"
+    past: str = ""
 
 
 class SqlLedger:
@@ -61,18 +68,20 @@ class SqlLedger:
         short, long, whole = words.short, words.long, words.whole
         figures = ", ".join(f"n_{name} {whole} NOT NULL" for name in _FIGURES)
         tables = (
-            f"{RUN} (run {short} NOT NULL PRIMARY KEY, plan_hash {short} NOT NULL, job {short} NOT NULL, "
+            (RUN, f"(run {short} NOT NULL PRIMARY KEY, plan_hash {short} NOT NULL, job {short} NOT NULL, "
             f"state {short} NOT NULL, started {short} NOT NULL, finished {short} NOT NULL, "
-            f"run_by {short} NOT NULL, plan {long} NOT NULL)",
-            f"{SLICE} (run {short} NOT NULL, hop {whole} NOT NULL, slice {whole} NOT NULL, "
+            f"run_by {short} NOT NULL, {words.plan} {long} NOT NULL)"),
+            (SLICE, f"(run {short} NOT NULL, hop {whole} NOT NULL, slice {whole} NOT NULL, "
             f"hop_name {long} NOT NULL, attempt {short} NOT NULL, instant {long} NOT NULL, {figures}, "
             f"checksum {short} NOT NULL, seconds {words.real} NOT NULL, landed {short} NOT NULL, "
-            "PRIMARY KEY (run, hop, slice))",
-            f"{STATEMENT} (run {short} NOT NULL, number {whole} NOT NULL, name {long} NOT NULL, "
-            f"state {short} NOT NULL, changed {short} NOT NULL, PRIMARY KEY (run, number))",
-        )
-        for table in tables:
-            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {words.prefix}{table}{words.table_suffix}")
+            "PRIMARY KEY (run, hop, slice))"),
+            (STATEMENT, f"(run {short} NOT NULL, number {whole} NOT NULL, name {long} NOT NULL, "
+            f"state {short} NOT NULL, changed {short} NOT NULL, PRIMARY KEY (run, number))"),
+        )  # fmt: skip
+        for name, columns in tables:
+            self._connection.execute(
+                words.create.format(name=f"{words.prefix}{name}", columns=columns) + words.table_suffix
+            )
 
     def present(self) -> bool:
         """Whether this target has a ledger at all; asks the catalogue, changes nothing."""
@@ -82,14 +91,15 @@ class SqlLedger:
         if not self.present():
             return []
         return self._connection.ask(
-            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN} ORDER BY started, run"
+            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN}{self._words.past} "
+            "ORDER BY started, run"
         )
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
         self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
 
     def plan(self, run: str) -> str:
-        (row,) = self._connection.ask(f"SELECT plan FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}")
+        (row,) = self._connection.ask(f"SELECT {self._words.plan} FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}")
         return str(row[0])
 
     def finish(self, run: str, state: str) -> None:
@@ -124,7 +134,7 @@ class SqlLedger:
         columns = ", ".join(f"n_{name}" for name in _FIGURES)
         rows = self._connection.ask(
             f"SELECT hop_name, slice, attempt, instant, {columns}, checksum, seconds "
-            f"FROM {self._words.prefix}{SLICE} WHERE {self._equal(run=run)} ORDER BY hop, slice"
+            f"FROM {self._words.prefix}{SLICE}{self._words.past} WHERE {self._equal(run=run)} ORDER BY hop, slice"
         )
         return with_answers([_receipt(row) for row in rows])
 

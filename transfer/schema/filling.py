@@ -17,6 +17,7 @@ from ..plan import ColumnPlan, Finding, Hop, Statement
 from ..rules import read_rule
 from .aside import returned, taken
 from .catalogue import Relation, Table
+from .sql import first
 
 
 def folded(name: str) -> str:
@@ -132,7 +133,7 @@ def check_fillable(existing: Table, source: Relation, engine: Engine, session: S
 
 
 def _holds_rows(relation: Relation, engine: Engine) -> str:
-    return f"SELECT 1 FROM {engine.relation(relation)} LIMIT 1"
+    return first(engine, f"SELECT 1 FROM {engine.relation(relation)}", 1)
 
 
 def around(hops: Sequence[Hop], engine: Engine, session: Session | None) -> tuple[list[Statement], list[Statement]]:

@@ -34,6 +34,8 @@ def carry_out(session: Session, text: str) -> None:
     if verb == "CREATE" and what in ("LOGIN", "USER"):
         logins.carry_out(session, Words(text.split(None, 1)[1]))
         return
+    if what == "TABLE" and verb in ("CREATE", "DROP") and _temporary(session, verb, text, words):
+        return
     with session.changing(shapes=True):
         if verb == "CREATE":
             _create(session, what, words, replacing=replacing)
@@ -41,6 +43,17 @@ def carry_out(session: Session, text: str) -> None:
             _drop(session, what, words)
         else:
             _alter(session, what, words)
+
+
+def _temporary(session: Session, verb: str, text: str, words: Words) -> bool:
+    """Whether a statement is about a global temporary table, and done."""
+    name = next((one for one in words.text.split()[2:5] if one.strip("[").startswith("##")), "")
+    if not name or session.kept is session.server.tempdb:
+        return False
+    name = Words(name).name().lower()
+    carry_out(session.scratch, text)
+    session.temporary.add(name) if verb == "CREATE" else session.temporary.discard(name)
+    return True
 
 
 def _database(session: Session, verb: str, words: Words) -> None:

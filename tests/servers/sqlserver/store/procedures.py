@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..spoken import Refused, Result
+from ..spoken import Kind, Refused, Result
 from ..wire.described import first_result_set
 from . import values
 from .catalogue import Table
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 def run(session: Session, words: Words) -> Iterator[Result]:
     words.next()
+    if words.peek() == "(":
+        yield from session.within(_text(session, words.inside()))
+        return
     returned = ""
     if words.peek().startswith("@") and words.peek(1) == "=":
         returned = words.next().lower()
@@ -46,6 +49,11 @@ def run(session: Session, words: Words) -> Iterator[Result]:
     if returned and returned in session.variables:
         session.variables[returned] = session.variables[returned][0], code
     yield Result()
+
+
+def _text(session: Session, given: str) -> str:
+    """What EXEC (...) is to carry out: literals and variables, with + between them."""
+    return str(session.value(given, Kind("nvarchar", -1)) or "")
 
 
 def _arguments(session: Session, words: Words) -> dict[str | int, str]:
