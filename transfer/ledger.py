@@ -99,7 +99,9 @@ class SqlLedger:
         self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
 
     def plan(self, run: str) -> str:
-        (row,) = self._connection.ask(f"SELECT {self._words.plan} FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}")
+        (row,) = self._connection.ask(
+            f"SELECT {self._words.plan} FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}"
+        )
         return str(row[0])
 
     def finish(self, run: str, state: str) -> None:

@@ -234,6 +234,9 @@ def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, wor
         f"SELECT count(*) {both} WHERE {changed}",
         update,
         inserting(
-            engine, hop.writes, columns, f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}"
+            engine,
+            hop.writes,
+            columns,
+            f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}",
         ),
     )

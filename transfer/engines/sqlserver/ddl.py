@@ -120,7 +120,10 @@ def _index(engine: SqlServer, build: Build, index: Index) -> Statement:
     lock = f"S on {build.into} while it is built"
     empty = [c for c in index.columns if index.unique and index.strict != _STRICT and table.column(c).nullable]
     if index.constraint and not empty:
-        forward, back = f"ALTER TABLE {on} ADD CONSTRAINT {name} UNIQUE ({names(engine, index.columns)})", _dropped(on, name)
+        forward, back = (
+            f"ALTER TABLE {on} ADD CONSTRAINT {name} UNIQUE ({names(engine, index.columns)})",
+            _dropped(on, name),
+        )
         made = _after(build, f"add unique constraint {index.name}", forward, back, lock)
     else:
         conditions = [*([index.where] if index.where else []), *(f"{quoted(c)} IS NOT NULL" for c in empty)]
@@ -169,7 +172,10 @@ def checks(engine: SqlServer, build: Build) -> list[Statement]:
         if not one.state:
             shown = build.table.key or [column.name for column in build.table.columns]
             rule = checked(engine, build.into, one.name, one.condition, shown)
-            instead, later = f"ALTER TABLE {on} WITH NOCHECK {add}", f"ALTER TABLE {on} WITH CHECK CHECK CONSTRAINT {name}"
+            instead, later = (
+                f"ALTER TABLE {on} WITH NOCHECK {add}",
+                f"ALTER TABLE {on} WITH CHECK CHECK CONSTRAINT {name}",
+            )
             kept = "it is there and not trusted: it holds for new rows"
             statement = replace(statement, constraint=replace(rule, instead=instead, later=later, kept=kept))
         made.append(statement)
@@ -211,7 +217,6 @@ def foreign_keys(engine: SqlServer, build: Build) -> list[Statement]:
 
 
 def _said(fk: ForeignKey) -> ForeignKey:
-    """RESTRICT is what NO ACTION does here: nothing waits for the commit. Nor is there a MATCH, or anything to defer."""
-    actions = (("" if one == "RESTRICT" else one) for one in (fk.on_delete, fk.on_update))
-    on_delete, on_update = actions
+    """RESTRICT is what NO ACTION does here, as nothing waits for the commit; there is no MATCH."""
+    on_delete, on_update = ("" if one == "RESTRICT" else one for one in (fk.on_delete, fk.on_update))
     return replace(fk, on_delete=on_delete, on_update=on_update, options="")

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 import mssql_python
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyodbc
@@ -30,11 +31,11 @@ from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
-from .options import is_own_driver
 from .session import ServerError, SqlServerSession, connection_string, literal, qualified, quoted
 
 _REFUSED = re.compile(r"Sql Error: (\d+): Class \d+: State \d+: (.*?)(?: on \S+ in .*)?$", re.DOTALL)
 _TICK = 100  # nanoseconds
+_ALIGNED = 16  # bytes
 _TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
 _UNCOMPARED = ("xml", "json", "sql_variant")  # what is put there comes back in other words
 _OCTETS = "CAST({} AS varbinary(max))"
@@ -54,9 +55,8 @@ WORDS = Words(
 def held_identity(on: Relation, columns: Iterable[str]) -> str:
     """A query that returns a row if one of these columns is the table's identity."""
     listed = ", ".join(literal(name) for name in columns)
-    return (
-        f"SELECT 1 FROM sys.identity_columns WHERE object_id = OBJECT_ID({literal(qualified(on))}) AND name IN ({listed})"
-    )
+    number = f"OBJECT_ID({literal(qualified(on))})"
+    return f"SELECT 1 FROM sys.identity_columns WHERE object_id = {number} AND name IN ({listed})"
 
 
 def inserting(on: Relation, columns: Iterable[str], insert: str) -> str:
@@ -125,7 +125,7 @@ class SqlServerLoader(SqlServerSession):
         except BaseException as error:
             if shaped.failure is not None:
                 raise shaped.failure from None
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) or type(error).__name__ == "PanicException":  # of Rust, which is none
                 raise _told(error, hop) from error
             raise
         if shaped.failure is not None:
@@ -201,14 +201,14 @@ class SqlServerLoader(SqlServerSession):
 
 def staged(column: ColumnPlan) -> str:
     """The type of a temporary column that takes all values of this Arrow type as they are."""
-    kind, arrow = column.type.kind, column.type.arrow
+    kind = column.type.kind
     if kind == "decimal":
         return f"decimal({column.type.precision},{column.type.scale})"
     if kind == "text":
         native = split(column.stored)
         return column.stored if native.name == "nvarchar" else "nvarchar(max)"
     if kind in ("timestamp", "instant"):
-        return f"{'datetime2' if kind == 'timestamp' else 'datetimeoffset'}({7 if arrow.unit == 'ns' else 6})"
+        return f"{'datetime2' if kind == 'timestamp' else 'datetimeoffset'}({min(max(column.type.digits, 6), 7)})"
     return {
         "bool": "bit", "int8": "smallint", "uint8": "tinyint", "int16": "smallint", "uint16": "int", "int32": "int",
         "uint32": "bigint", "int64": "bigint", "uint64": "decimal(20,0)", "float32": "real", "float64": "float",
@@ -217,7 +217,9 @@ def staged(column: ColumnPlan) -> str:
     }[kind]  # fmt: skip
 
 
-_CARRIED = {"int8": pa.int16(), "uint16": pa.int32(), "uint32": pa.int64(), "uint64": pa.decimal128(20, 0)}
+_CARRIED: dict[str, pa.DataType] = {
+    "int8": pa.int16(), "uint16": pa.int32(), "uint32": pa.int64(), "uint64": pa.decimal128(20, 0),
+}  # fmt: skip
 
 
 class _Shaped:
@@ -244,8 +246,24 @@ class _Shaped:
         columns = []
         for values, field in zip(batch.columns, self.schema, strict=True):
             _check(values, field.name, self._hop)
-            columns.append(values.cast(field.type) if values.type != field.type else values)
+            columns.append(_aligned(values.cast(field.type) if values.type != field.type else values))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def _aligned(values: Any) -> Any:
+    """The same values, where a decimal of 16 bytes may lie: mssql-python panics at others, as some of DuckDB's."""
+    buffers = values.buffers()
+    if all(one is None or one.address % _ALIGNED == 0 for one in buffers):
+        return values
+    return pa.Array.from_buffers(values.type, len(values), [_copied(one) for one in buffers], offset=values.offset)
+
+
+def _copied(buffer: pa.Buffer | None) -> pa.Buffer | None:
+    if buffer is None:
+        return None
+    made = pa.allocate_buffer(buffer.size)
+    np.asarray(memoryview(made))[:] = np.asarray(memoryview(buffer))
+    return made
 
 
 def _check(values: Any, name: str, hop: Hop) -> None:
@@ -287,7 +305,7 @@ def _differs(column: ColumnPlan, known: dict[str, Row]) -> str:
     return f"{back} <> {name}"
 
 
-def _told(error: Exception, hop: Hop) -> EngineError:
+def _told(error: BaseException, hop: Hop) -> EngineError:
     """What the bulk copy was refused for, with the server's number."""
     found = _REFUSED.search(str(error))
     number, text = (int(found[1]), " ".join(found[2].split())) if found else (0, " ".join(str(error).split()))
@@ -296,7 +314,3 @@ def _told(error: Exception, hop: Hop) -> EngineError:
     )
     made.__cause__ = ServerError(number, text)
     return made
-
-
-def own_driver(address: Address) -> bool:
-    return is_own_driver(address)

@@ -18,8 +18,8 @@ from .words import Words, split_name
 if TYPE_CHECKING:
     from .session import Session
 
-_BODY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|EXEC|EXECUTE|DBCC|SET|PRINT|BEGIN|ROLLBACK|COMMIT|"
-                   r"THROW|RAISERROR)\b", re.IGNORECASE)  # fmt: skip
+_BODY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|EXEC|EXECUTE|DBCC|SET|PRINT|BEGIN|"
+                   r"ROLLBACK|COMMIT|THROW|RAISERROR)\b", re.IGNORECASE)  # fmt: skip
 _IGNORED = ("PRINT", "DENY", "CHECKPOINT", "SAVE")
 
 
@@ -218,5 +218,6 @@ def _raise(session: Session, words: Words) -> None:
 
 _OWN: dict[str, Callable[[Session, Words], Iterator[Result] | None]] = {
     "DECLARE": _declare, "SET": _set, "USE": _use, "BEGIN": _begin, "COMMIT": _commit, "ROLLBACK": _rollback, "IF": _if,
-    "DBCC": _dbcc, "WAITFOR": _waitfor, "THROW": _raise, "RAISERROR": _raise, "EXEC": procedures.run, "EXECUTE": procedures.run,
+    "DBCC": _dbcc, "WAITFOR": _waitfor, "THROW": _raise, "RAISERROR": _raise, "EXEC": procedures.run,
+    "EXECUTE": procedures.run,
 }  # fmt: skip

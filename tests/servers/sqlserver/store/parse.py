@@ -24,6 +24,7 @@ _HINTS = re.compile(
     re.IGNORECASE,
 )
 _NEXT = re.compile(r"\bNEXT\s+VALUE\s+FOR\s+([\w.\[\]]+)", re.IGNORECASE)
+_TOP = re.compile(r"\s*DELETE\s+(TOP\s*\(\s*(\d+)\s*\)\s*)", re.IGNORECASE)  # sqlglot takes it for a table
 _REAL = re.compile(r"(\bAS\s+|\bCONVERT\s*\(\s*)real\b", re.IGNORECASE)
 _STARTS = {
     "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE", "EXEC", "EXECUTE",
@@ -73,7 +74,7 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
     if start in ("IF", "ELSE", "MERGE", "GRANT", "DENY", "REVOKE") or word in ("END", "ELSE"):
         return False
     if word == "IF":
-        return start != "DROP"
+        return start != "DROP" and not (start == "ALTER" and last in ("CONSTRAINT", "COLUMN"))
     if word == "WITH":
         return following != "(" and start in ("SET", "USE", "DECLARE", "COMMIT", "BEGIN") and last != "BEGIN"
     if word in ("SELECT", "EXEC", "EXECUTE"):
@@ -94,6 +95,8 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
 
 def parse(text: str) -> exp.Expression:
     """A query, INSERT, UPDATE or DELETE. Refused if it cannot be parsed."""
+    some = _TOP.match(text)
+    text = text[: some.start(1)] + text[some.end(1) :] if some else text
     plain = _NEXT.sub(lambda found: f"NEXT_VALUE('{found[1]}')", _HINTS.sub(" ", text))
     plain = _REAL.sub(r"\1float(24)", plain)  # sqlglot takes real for float
     try:
@@ -103,6 +106,8 @@ def parse(text: str) -> exp.Expression:
     if isinstance(tree, exp.Command):
         raise Refused(102, f"Incorrect syntax: the test server does not know {plain[:200]}", severity=15)
     assert isinstance(tree, exp.Expression)
+    if some:
+        tree.set("limit", exp.Limit(expression=exp.Literal.number(some[2])))
     return tree
 
 
