@@ -82,7 +82,9 @@ class SqlServer:
         del session
         return Wording(
             "tsql", true="1", false="0", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"),
-            steps=True, always=True,
+            steps=True, always=True, next="NEXT VALUE FOR {name}",
+            numbers="CREATE SEQUENCE {name} AS bigint START WITH {first} INCREMENT BY {step} "
+            "MINVALUE {low} MAXVALUE {high} {cycle}",
             calls={"today": "CAST(GETDATE() AS date)", "timestamp": "CAST(SYSDATETIME() AS datetime2({digits}))",
                    "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()"},
         )  # fmt: skip

@@ -223,6 +223,7 @@ def _follow_identity(session: Session, table: Table, targets: Sequence[Shape]) -
         if one.identity is not None:
             word = "max" if one.identity[1] > 0 else "min"
             found = session.connection.execute(f"SELECT {word}({quoted(one.name)}) FROM {table.held}").fetchone()[0]
+            found = None if found is None else int(values.worked(found, one.kind))
             if found is not None and (found - table.next_identity) * one.identity[1] >= 0:
                 table.next_identity = found + one.identity[1]
                 session.last_identity = found
