@@ -35,6 +35,7 @@ class Spot:
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
+TARGETS = (*SQL_ENGINES, "sqlserver")  # of the tests that take no longer for one more
 
 
 class Servers:

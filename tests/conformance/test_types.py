@@ -17,13 +17,13 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
-from spots import SQL_ENGINES, Servers, spot
+from spots import TARGETS, Servers, spot
 
 _numbers = itertools.count()
 
 
 def place_of(engine: str, folder: Path, servers: Servers) -> str:
-    if engine in SQL_ENGINES:
+    if engine in TARGETS:
         return spot(engine, folder, servers).url
     return f"{engine}:///{folder / engine}"
 

@@ -16,7 +16,7 @@ import pytest
 
 from attacks import attack, ended, equal_to_what_was_read, finished
 from servers import Mariadb, Postgresql
-from spots import SQL_ENGINES, Rows, Servers, spot
+from spots import SQL_ENGINES, TARGETS, Rows, Servers, spot
 
 ACCOUNTS, PER_ACCOUNT = 2_000, 100
 TOTAL = ACCOUNTS * PER_ACCOUNT
@@ -118,7 +118,7 @@ def holds(ask: Callable[[str], Rows]) -> None:
     assert lines >= 1_000
 
 
-@pytest.mark.parametrize("kind", SQL_ENGINES)
+@pytest.mark.parametrize("kind", TARGETS)
 @pytest.mark.parametrize(("point", "nth"), [POINTS[0], POINTS[2], POINTS[5], POINTS[7]])
 def test_killed_run_resumes_exactly(kind: str, point: str, nth: int, tmp_path: Path, servers: Servers) -> None:
     make = source_of("mariadb" if kind == "postgresql" else "postgresql", servers)

@@ -296,7 +296,9 @@ def _differs(column: ColumnPlan, known: dict[str, Row]) -> str:
     kind = str(row[1]) if row else split(there).name
     if here == there or kind in _UNCOMPARED or column.type.kind in ("binary", "uuid") or kind in ("nvarchar", "nchar"):
         return ""
-    back = f"CAST(CAST({name} AS {there}) AS {here})"
+    # A datetime is of three digits, as it is printed and read; as a datetime2 it would have more from 2016 on.
+    stored = f"CAST(CAST({name} AS datetime) AS datetime2(3))" if kind == "datetime" else f"CAST({name} AS {there})"
+    back = f"CAST({stored} AS {here})"
     if kind in _TEXTS:
         if not (row and row[2]):
             return ""
