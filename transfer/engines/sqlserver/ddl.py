@@ -29,7 +29,8 @@ def first(query: str, count: int) -> str:
 
 def create(engine: SqlServer, table: Table, into: Relation, *, bare: bool) -> str:
     """A heap, into which several sessions may load, and which is sorted once, by its key, when the rows are in."""
-    return create_table(engine, into, [_column(column, bare=bare) for column in table.columns])
+    filled = [replace(one, nullable=one.nullable and one.name not in table.key) for one in table.columns]
+    return create_table(engine, into, [_column(column, bare=bare) for column in filled])
 
 
 def _column(column: Column, *, bare: bool) -> str:

@@ -71,8 +71,9 @@ class SqlServerLoader(SqlServerSession):
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
-        # A statement that fails takes its transaction along, so that nothing of it is committed by mistake.
-        SqlServerSession.execute(self, "SET XACT_ABORT ON; SET LOCK_TIMEOUT 60000")
+        # A statement that fails takes its transaction along, so that nothing of it is committed by mistake. A slice
+        # waits for the one that has the table, which may be a long one.
+        SqlServerSession.execute(self, "SET XACT_ABORT ON; SET LOCK_TIMEOUT 600000")
         self.ledger: Ledger = SqlLedger(self, WORDS)
         self._address = address
         self._beside: SqlServerSession | None = None

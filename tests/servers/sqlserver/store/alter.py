@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused
@@ -89,6 +90,7 @@ def _add(session: Session, table: Table, words: Words, *, checked: bool) -> None
             shape = table.column(words.name())
             shape.default, shape.default_name = ddl.in_parentheses(text), name
         elif words.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
+            _may_be_key(table, words)
             known = len(table.indexes)
             made = ddl.constraint(session, table, words, ())
             for index in table.indexes[known:]:
@@ -102,6 +104,15 @@ def _add(session: Session, table: Table, words: Words, *, checked: bool) -> None
                 session.run(f"ALTER TABLE {table.held} ADD COLUMN {ddl.declared(shape)}")
         if not words.take(","):
             break
+
+
+def _may_be_key(table: Table, words: Words) -> None:
+    """The columns of a primary key that is added must not be nullable."""
+    found = re.match(
+        r"(?:CONSTRAINT\s+\S+\s+)?PRIMARY\s+KEY\s+(?:CLUSTERED\s+|NONCLUSTERED\s+)?(?=\()", words.rest(), re.IGNORECASE
+    )
+    if found and any(table.column(one).nullable for one in Words(words.rest()[found.end() :]).names()):
+        raise Refused(8111, f"Cannot define PRIMARY KEY constraint on nullable column in table '{table.name}'.")
 
 
 def _drop_part(session: Session, table: Table, words: Words) -> None:
