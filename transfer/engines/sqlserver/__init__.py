@@ -86,7 +86,10 @@ class SqlServer:
             numbers="CREATE SEQUENCE {name} AS bigint START WITH {first} INCREMENT BY {step} "
             "MINVALUE {low} MAXVALUE {high} {cycle}",
             calls={"today": "CAST(GETDATE() AS date)", "timestamp": "CAST(SYSDATETIME() AS datetime2({digits}))",
-                   "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()"},
+                   "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()",
+                   "utc": "CAST(SYSUTCDATETIME() AS datetime2({digits}))"},
+            means={"sysutcdatetime": "utc", "getutcdate": "utc", "newsequentialid": "uuid"}, texts="N{}", joins=True,
+            trims=True,
         )  # fmt: skip
 
     def quote(self, name: str) -> str:

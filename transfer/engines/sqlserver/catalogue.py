@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,7 @@ import pyodbc
 
 from ...engine import Row, Session
 from ...errors import RequestError
+from ...rules import Native, split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .session import literal, said
 
@@ -17,6 +19,9 @@ _WIDE = ("nvarchar", "nchar")
 _SIZED = ("varchar", "char", "varbinary", "binary", *_WIDE)
 _SCALED = ("time", "datetime2", "datetimeoffset")
 _UNREFERRED = ("NO_ACTION", "")
+_NEXT = re.compile(r"NEXT VALUE FOR \[((?:[^\]]|\]\])*)\]\.\[((?:[^\]]|\]\])*)\]", re.IGNORECASE)
+_PAGE = 8192
+_LONG = 18  # digits of which any number fits 64 bits
 Number = int  # of an object
 
 
@@ -38,7 +43,7 @@ def tables(session: Session, schema: str = "") -> list[Table]:
     return [
         _table(
             row, names[_number(row)], columns[_number(row)], indexes[_number(row)], keys.get(_number(row), {}),
-            checks[_number(row)], foreign[_number(row)], counted.get(_number(row), -1),
+            checks[_number(row)], foreign[_number(row)], counted.get(_number(row), (-1, -1)),
             (*_traits(row), *spread[_number(row)], *left[_number(row)]),
         )
         for row in rows
@@ -56,10 +61,17 @@ def _grouped(rows: Iterable[Row]) -> defaultdict[Number, list[Row]]:
     return found
 
 
-def _counted(session: Session) -> dict[Number, int]:
+def _counted(session: Session) -> dict[Number, tuple[int, int]]:
+    """Rows and bytes of tables, without their further indexes."""
     rows = session.ask("SELECT p.object_id, SUM(p.rows) FROM sys.partitions p WHERE p.index_id IN (0, 1) "
                        "GROUP BY p.object_id")  # fmt: skip
-    return {_number(row): int(str(row[1])) for row in rows}
+    pages = session.ask(
+        "SELECT p.object_id, SUM(a.used_pages) FROM sys.partitions p JOIN sys.allocation_units a "
+        "ON a.container_id = p.hobt_id AND a.type IN (1, 3) OR a.container_id = p.partition_id AND a.type = 2 "
+        "WHERE p.index_id IN (0, 1) GROUP BY p.object_id"
+    )
+    bytes_ = {_number(row): int(str(row[1])) * _PAGE for row in pages}
+    return {_number(row): (int(str(row[1])), bytes_.get(_number(row), -1)) for row in rows}
 
 
 # Columns
@@ -93,12 +105,28 @@ def _column(row: Row) -> Column:
     if row[16] is not None:
         kind = f"encrypted {kind}"  # Always Encrypted: the server knows octets alone
     identity, step = bool(row[8]), int(str(row[13])) if row[13] is not None else 1
+    default = bare(str(row[9] or ""))
     return Column(
-        name, kind, bool(row[6]), identity=identity, default=bare(str(row[9] or "")), always=identity,
+        name, kind, bool(row[6]), identity=identity, default=default, always=identity, numbers=_sequence(default),
+        base="bigint" if identity and _fits(split(kind)) else "",  # elsewhere no decimal is an identity
         generated=bare(str(row[10] or "")), virtual=row[11] is not None and not row[11], comment=str(row[12] or ""),
         collation=str(row[7] or ""), folds=_folds(str(row[7] or "")), step=step,
         last=int(str(row[14])) if row[14] is not None else int(str(row[15] or 0)) - step,
     )  # fmt: skip
+
+
+def _fits(native: Native) -> bool:
+    """Whether a decimal's values are integers of 64 bits."""
+    return native.name in ("decimal", "numeric") and not native.argument(1, 0) and native.argument(0, 18) <= _LONG
+
+
+def _sequence(default: str) -> Relation | None:
+    """The sequence that a default asks, as the server prints it: NEXT VALUE FOR [dbo].[counted]."""
+    found = _NEXT.fullmatch(default)
+    if not found:
+        return None
+    schema, name = (part.replace("]]", "]") for part in found.groups())
+    return Relation(schema, name)
 
 
 def _folds(collation: str) -> str:
@@ -148,14 +176,15 @@ def _is_one(text: str) -> bool:
 
 def _table(
     row: Row, name: Relation, columns: Sequence[Column], indexes: Sequence[Index], keys: dict[str, str],
-    checks: Sequence[Check], foreign: Sequence[ForeignKey], rows: int, left: tuple[str, ...],
+    checks: Sequence[Check], foreign: Sequence[ForeignKey], counted: tuple[int, int],
+    left: tuple[str, ...],
 ) -> Table:  # fmt: skip
     """`keys` say of the names of keys whether a user gave them."""
     primary = [one for one in indexes if one.native == "primary"]
     return Table(
         name, tuple(columns), key=primary[0].columns if primary else (),
         indexes=tuple(one for one in indexes if one.native != "primary"), foreign_keys=tuple(foreign),
-        checks=tuple(checks), comment=str(row[4] or ""), rows=rows if str(row[3]).strip() == "U" else -1,
+        checks=tuple(checks), comment=str(row[4] or ""), rows=counted[0], bytes=counted[1],
         kind="table" if str(row[3]).strip() == "U" else "view",
         left_out=left, key_name=primary[0].name if primary and keys.get(primary[0].name) == "user" else "",
     )  # fmt: skip
@@ -221,10 +250,12 @@ def _named(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def _index(name: str, rows: Sequence[Row]) -> Index:
     first = rows[0]
     searched = [row for row in rows if not row[9]]
-    strict = bool(first[2]) and any(row[11] for row in searched)  # a NULL is one value there
+    where = bare(str(first[5] or ""))
+    null = [str(row[7]) for row in searched if row[11] and f"[{str(row[7]).lower()}] is not null" not in where.lower()]
+    strict = bool(first[2]) and bool(null)  # a NULL is one value there
     return Index(
         name, tuple(str(row[7]) for row in searched), bool(first[2]), constraint=bool(first[4]),
-        descending=tuple(str(row[7]) for row in searched if row[8]), where=bare(str(first[5] or "")),
+        descending=tuple(str(row[7]) for row in searched if row[8]), where=where,
         include=tuple(str(row[7]) for row in rows if row[9]), native="primary" if first[3] else "",
         strict="NULLS NOT DISTINCT" if strict else "",
     )  # fmt: skip
@@ -285,7 +316,8 @@ def _reference(name: str, rows: Sequence[Row]) -> ForeignKey:
 def describe(session: Session, query: str) -> Table:
     """The columns of a query, by the server. RequestError if it is refused."""
     try:
-        rows = session.ask(f"EXEC sp_describe_first_result_set {literal(query)}")
+        # As it will be read: there an ORDER BY or a WITH is refused.
+        rows = session.ask(f"EXEC sp_describe_first_result_set {literal(f'SELECT * FROM ({query}) AS q')}")
     except pyodbc.Error as error:
         raise RequestError(f"SQL Server refuses the query: {said(error)}") from error
     if not rows:

@@ -19,7 +19,8 @@ _ALLOWED = 1  # snapshot_isolation_state
 
 def to_read(session: Session, address: Address, tables: Sequence[Relation], consistency: str) -> list[Right]:
     """SELECT on each table, definitions to be seen, and a way to hold one instant."""
-    ((user, database),) = session.ask("SELECT USER_NAME(), DB_NAME()")
+    ((user, login, database),) = session.ask("SELECT USER_NAME(), SUSER_SNAME(), DB_NAME()")
+    user = login if user == "dbo" else user  # whom nothing can be granted
     to = f"TO {quoted(str(user))};"
     rights = [
         Right(str(table), f"SELECT on {table}", f"GRANT SELECT ON {qualified(table)} {to}", held)

@@ -75,7 +75,8 @@ _VIEWS: dict[str, str] = {
                      "is_cycling B, current_value G, last_used_value G, "
                      "system_type_id Y, user_type_id N",
     "sys.extended_properties": "class Y, major_id N, minor_id N, name T, value L",
-    "sys.partitions": "object_id N, index_id N, partition_number N, rows G",
+    "sys.partitions": "object_id N, index_id N, partition_number N, rows G, partition_id G, hobt_id G",
+    "sys.allocation_units": "allocation_unit_id G, type Y, type_desc T, container_id G, total_pages G, used_pages G",
     "sys.database_permissions": "class Y, major_id N, minor_id N, grantee_principal_id N, permission_name T, state T",
     **sysmodules.VIEWS,
     "information_schema.tables": "TABLE_CATALOG T, TABLE_SCHEMA T, TABLE_NAME T, TABLE_TYPE T",
@@ -350,7 +351,17 @@ def _partitions(session: Session) -> Cells:
     for table in _tables_of(session):
         found = session.one(f"SELECT count(*) FROM {table.held}")
         for number in {1 if any(one.clustered for one in table.indexes) else 0}:
-            yield table.number, number, 1, found[0] if found else 0
+            unit = _UNIT + table.number
+            yield table.number, number, 1, found[0] if found else 0, unit, unit
+
+
+_UNIT, _ON_A_PAGE = 1 << 56, 100  # rows, as if all were alike
+
+
+def _allocation_units(session: Session) -> Cells:
+    for _, _, _, rows, unit, _ in _partitions(session):
+        pages = rows // _ON_A_PAGE + 1
+        yield unit + 1, 1, "IN_ROW_DATA", unit, pages + 1, pages
 
 
 def _schema_tables(session: Session) -> Cells:
@@ -381,7 +392,8 @@ _ROWS: dict[str, Callable[[Session], Cells]] = {
     "sys.computed_columns": _computed, "sys.default_constraints": _defaults, "sys.check_constraints": _checks,
     "sys.key_constraints": _keys, "sys.foreign_keys": _foreign_keys, "sys.foreign_key_columns": _foreign_columns,
     "sys.indexes": _indexes, "sys.index_columns": _index_columns, "sys.sequences": _sequences,
-    "sys.extended_properties": _comments, "sys.partitions": _partitions, **sysmodules.ROWS,
+    "sys.extended_properties": _comments, "sys.partitions": _partitions,
+    "sys.allocation_units": _allocation_units, **sysmodules.ROWS,
     "sys.database_permissions": _none, "information_schema.tables": _schema_tables,
     "information_schema.columns": _schema_columns,
 }  # fmt: skip
