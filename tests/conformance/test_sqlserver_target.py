@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -157,6 +158,23 @@ def test_what_a_column_would_change_is_refused(
     with pytest.raises(DataError, match=r"1 values of dbo\.t\.v are no value of"):
         landed(loader, hop(native, meaning), [made([*good, bad])])
     assert target.ask("SELECT COUNT(*) FROM t") == [(len(good),)]
+
+
+def test_what_an_account_needs_is_named_and_enough(tmp_path: Path, servers: Servers, target: Spot) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, word text)")
+    source.ask("INSERT INTO t VALUES (1, 'x')")
+    name = target.url.rpartition("/")[2].partition("?")[0]
+    missing = ("CREATE TABLE", "ALTER on schema dbo")
+    poor = replace(target, url=servers.sqlserver.account(name))
+    findings = wire.plan(*requested(source, poor)).findings
+    said = " ".join(f"{one.message} {one.remedy}" for one in findings if one.grade == "blocker")
+    assert all(one in said for one in missing), said
+    grants = ("CREATE TABLE", "CREATE SCHEMA", "VIEW DEFINITION", "SELECT")
+    grants += tuple(f"{one} ON SCHEMA::dbo" for one in ("ALTER", "INSERT", "UPDATE", "DELETE"))
+    grants += ("INSERT", "UPDATE", "DELETE")  # the ledger is in a schema of its own
+    moved(source, replace(target, url=servers.sqlserver.account(name, *grants)))
+    assert target.ask("SELECT word FROM t") == [("x",)]
 
 
 def test_what_the_server_refuses_keeps_its_number(target: Spot, loader: SqlServerLoader) -> None:

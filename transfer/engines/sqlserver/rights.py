@@ -49,6 +49,11 @@ def to_write(session: Session, hops: Sequence[Hop], there: Sequence[Relation]) -
     for word in ("CREATE TABLE", "CREATE SCHEMA"):
         ((held,),) = session.ask(f"SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{word}')")
         made.append(Right("target", word, f"GRANT {word} {to}", held == 1))
+    for schema in dict.fromkeys(hop.writes.schema or "dbo" for hop in hops):
+        rows = session.ask(f"SELECT HAS_PERMS_BY_NAME({literal(quoted(schema))}, 'SCHEMA', 'ALTER')")
+        if rows[0][0] is not None:  # one that the run makes is its own
+            grant = f"GRANT ALTER, SELECT, INSERT, UPDATE, DELETE, REFERENCES ON SCHEMA::{quoted(schema)} {to}"
+            made.append(Right("target", f"ALTER on schema {schema}", grant, rows[0][0] == 1))
     for relation in dict.fromkeys(hop.writes for hop in hops):
         if relation in there:
             for word in ("INSERT", "UPDATE", "DELETE", "ALTER"):

@@ -38,6 +38,8 @@ def carry_out(session: Session, text: str) -> None:
         return
     with session.changing(shapes=True):
         if verb == "CREATE":
+            if what in ("TABLE", "SCHEMA"):
+                logins.may_create(session, what)
             _create(session, what, words, replacing=replacing)
         elif verb == "DROP":
             _drop(session, what, words)

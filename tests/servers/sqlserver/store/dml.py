@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Refused, Result, Row
-from . import expressions, render, sites, values
+from . import expressions, logins, render, sites, values
 from .catalogue import Catalogue, Constraint, Index, Shape, Table, View, quoted
 from .convert import converted
 from .parse import expression
@@ -144,6 +144,7 @@ def _targets(session: Session, table: Table, names: Sequence[str]) -> list[Shape
 
 def _insert(session: Session, tree: exp.Insert, writing: Writing) -> Result:
     table = _table(session, tree.this)
+    logins.may_write(session, table, "INSERT")
     names = [one.name for one in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
     source = tree.expression
     targets = [] if tree.args.get("default") else _targets(session, table, names)
@@ -241,6 +242,7 @@ def _sourced(session: Session, tree: exp.Expression, writing: Writing) -> tuple[
     for one in [first, *(join.this for join in first.args.get("joins") or ())]:
         if one.alias_or_name.lower() == target.alias_or_name.lower() and isinstance(one, exp.Table):
             table = _table(session, one)
+            logins.may_write(session, table, type(tree).__name__.upper())
             found = re.search(rf"{re.escape(table.held)} AS (\w+)", text)
             assert found is not None
             return table, found[1], text
