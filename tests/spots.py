@@ -35,7 +35,8 @@ class Spot:
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
-PLACES = (*SQL_ENGINES, "oracle")
+PLACES = (*SQL_ENGINES, "oracle", "sqlserver")
+TARGETS = (*SQL_ENGINES, "sqlserver")  # of the tests that take no longer for one more
 
 
 class Servers:

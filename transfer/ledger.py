@@ -31,7 +31,11 @@ class Statements(Protocol):
 
 @dataclass(frozen=True)
 class Words:
-    """How an engine spells the ledger: types, literals, the schema before the table names."""
+    """How an engine spells the ledger: types, literals, the schema before the table names.
+
+    `create` makes the table {name} of these {columns} where it is missing, `plan` is that column's name where the word
+    is the engine's own, `past` stands behind a table that is read without waiting for those who write it.
+    """
 
     literal: Callable[[object], str]
     prefix: str = ""
@@ -45,6 +49,9 @@ class Words:
     exists: str = ""
     number: str = "number"  # the name of that column, where it is a word of the language
     filled: str = " NOT NULL"  # of texts; '' where an empty one is NULL
+    create: str = "CREATE TABLE IF NOT EXISTS {name} {columns}"
+    plan: str = "plan"
+    past: str = ""
 
 
 class SqlLedger:
@@ -69,20 +76,20 @@ class SqlLedger:
         whole, key = f"{words.whole} NOT NULL", f"{short} NOT NULL"
         figures = ", ".join(f"n_{name} {whole}" for name in _FIGURES)
         tables = (
-            f"{RUN} (run {key} PRIMARY KEY, plan_hash {text}, job {text}, state {text}, started {text}, "
-            f"finished {text}, run_by {text}, plan {long} NOT NULL)",
-            f"{SLICE} (run {key}, hop {whole}, slice {whole}, hop_name {long} NOT NULL, attempt {text}, "
-            f"instant {texts}, {figures}, checksum {text}, seconds {words.real} NOT NULL, landed {text}, "
-            "PRIMARY KEY (run, hop, slice))",
-            f"{STATEMENT} (run {key}, {words.number} {whole}, name {long} NOT NULL, state {text}, changed {text}, "
-            f"PRIMARY KEY (run, {words.number}))",
-        )
-        for table in tables:
-            self._make(f"{words.prefix}{table}{words.table_suffix}")
+            (RUN, f"(run {key} PRIMARY KEY, plan_hash {text}, job {text}, state {text}, started {text}, "
+             f"finished {text}, run_by {text}, {words.plan} {long} NOT NULL)"),
+            (SLICE, f"(run {key}, hop {whole}, slice {whole}, hop_name {long} NOT NULL, attempt {text}, "
+             f"instant {texts}, {figures}, checksum {text}, seconds {words.real} NOT NULL, landed {text}, "
+             "PRIMARY KEY (run, hop, slice))"),
+            (STATEMENT, f"(run {key}, {words.number} {whole}, name {long} NOT NULL, state {text}, changed {text}, "
+             f"PRIMARY KEY (run, {words.number}))"),
+        )  # fmt: skip
+        for name, columns in tables:
+            self._make(f"{words.prefix}{name}", columns + words.table_suffix)
 
-    def _make(self, table: str) -> None:
-        """CREATE TABLE with this name and these columns, unless it is there."""
-        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+    def _make(self, name: str, columns: str) -> None:
+        """CREATE TABLE, unless it is there."""
+        self._connection.execute(self._words.create.format(name=name, columns=columns))
 
     def present(self) -> bool:
         """Whether this target has a ledger at all; asks the catalogue, changes nothing."""
@@ -92,7 +99,8 @@ class SqlLedger:
         if not self.present():
             return []
         rows = self._connection.ask(
-            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN} ORDER BY started, run"
+            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN}{self._words.past} "
+            "ORDER BY started, run"
         )
         return [tuple("" if value is None else value for value in row) for row in rows]
 
@@ -100,7 +108,9 @@ class SqlLedger:
         self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
 
     def plan(self, run: str) -> str:
-        (row,) = self._connection.ask(f"SELECT plan FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}")
+        (row,) = self._connection.ask(
+            f"SELECT {self._words.plan} FROM {self._words.prefix}{RUN} WHERE {self._equal(run=run)}"
+        )
         return str(row[0])
 
     def finish(self, run: str, state: str) -> None:
@@ -135,7 +145,7 @@ class SqlLedger:
         columns = ", ".join(f"n_{name}" for name in _FIGURES)
         rows = self._connection.ask(
             f"SELECT hop_name, slice, attempt, instant, {columns}, checksum, seconds "
-            f"FROM {self._words.prefix}{SLICE} WHERE {self._equal(run=run)} ORDER BY hop, slice"
+            f"FROM {self._words.prefix}{SLICE}{self._words.past} WHERE {self._equal(run=run)} ORDER BY hop, slice"
         )
         return with_answers([_receipt(row) for row in rows])
 

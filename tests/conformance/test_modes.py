@@ -26,14 +26,14 @@ from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Request
 from ropeway.verify.report import EQUALS_READ
-from spots import SQL_ENGINES, Servers, Spot, spot
+from spots import SQL_ENGINES, TARGETS, Servers, Spot, spot
 
 Rows = list[tuple[object, ...]]
 FIRST: Rows = [(1, "one", "1.50"), (2, "zwei", None), (3, "", "3.00"), (4, "four ", "-4.25")]
 SECOND: Rows = [(3, "drei", "3.00"), (4, "four ", "-4.25"), (5, "five", "5.00")]
 
 
-@pytest.fixture(params=SQL_ENGINES)
+@pytest.fixture(params=TARGETS)
 def target(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Spot:
     return spot(request.param, tmp_path, servers)
 

@@ -16,7 +16,7 @@ import pytest
 
 from attacks import attack, ended, equal_to_what_was_read, finished
 from servers import Mariadb, Postgresql
-from spots import SQL_ENGINES, Rows, Servers, spot
+from spots import SQL_ENGINES, TARGETS, Rows, Servers, spot
 
 ACCOUNTS, PER_ACCOUNT = 2_000, 100
 TOTAL = ACCOUNTS * PER_ACCOUNT
@@ -120,7 +120,7 @@ def holds(ask: Callable[[str], Rows]) -> None:
 
 # MySQL is loaded by the same code as MariaDB: `make test` leaves it out.
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.faults) if kind == "mysql" else kind for kind in SQL_ENGINES]
+    "kind", [pytest.param(kind, marks=pytest.mark.faults) if kind == "mysql" else kind for kind in TARGETS]
 )
 @pytest.mark.parametrize(("point", "nth"), [POINTS[0], POINTS[2], POINTS[5], POINTS[7]])
 def test_killed_run_resumes_exactly(kind: str, point: str, nth: int, tmp_path: Path, servers: Servers) -> None:

@@ -23,6 +23,7 @@ class CorrectWords:
     octets: str = "{}"
     row: str = ""
     joined_update: bool = False
+    aliased_update: bool = False
     heed: str = ""
     own: str = ""
 
@@ -51,6 +52,9 @@ def correction(engine: Quoting, hop: Hop, staging: Relation, columns: Sequence[s
     if words.joined_update:
         sets = ", ".join(f"t.{name} = s.{name}" for name in quoted)
         update = f"UPDATE {target} AS t JOIN {stage} AS s ON {join} SET {sets}"
+    elif words.aliased_update:
+        sets = ", ".join(f"{name} = s.{name}" for name in quoted)
+        update = f"UPDATE t SET {sets} FROM {target} AS t JOIN {stage} AS s ON {join}"
     else:
         sets = ", ".join(f"{name} = s.{name}" for name in quoted)
         update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join}"

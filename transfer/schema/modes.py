@@ -19,7 +19,7 @@ from ..engine import Build, Engine, Session
 from ..errors import RequestError
 from ..plan import Hop, Statement
 from .catalogue import Column, Relation, Table
-from .sql import names
+from .sql import inserting, names
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,10 @@ def _append(move: Move) -> Made:
     columns = names(engine, [column.target for column in move.hop.sent.columns])
     publish = Statement(
         name=f"publish into {move.hop.writes}", phase="after", hop=move.hop.name, atomic=True,
-        forward=f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {engine.relation(staging)}",
+        forward=inserting(
+            engine, move.hop.writes, [column.target for column in move.hop.sent.columns],
+            f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {engine.relation(staging)}",
+        ),
         back=_take_out(move, staging), after=(move.hop.name,),
         lock=f"row locks on {move.hop.writes} for the length of the INSERT",
     )  # fmt: skip

@@ -43,11 +43,6 @@ def double_quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def first(engine: object, query: str, count: int = 1) -> str:
-    """So many rows of a query at most; an engine may have words of its own for it."""
-    return query + getattr(engine, "limit", " LIMIT {}").format(count)
-
-
 def nothing(engine: object) -> str:
     """A query that asks for nothing."""
     return str(getattr(engine, "nothing", "SELECT 1"))
@@ -84,6 +79,18 @@ def where_of(engine: Quoting, hop: Hop, part: Slice) -> str:
     if cut:
         conditions.append(cut)
     return " WHERE " + " AND ".join(conditions) if conditions else ""
+
+
+def first(engine: object, query: str, count: int = 1) -> str:
+    """The first rows of a query that begins with SELECT, in the engine's words where LIMIT is none of them."""
+    own = getattr(engine, "first", None)
+    return str(own(query, count)) if own else f"{query} LIMIT {count}"
+
+
+def inserting(engine: Quoting, on: Relation, columns: Sequence[str], insert: str) -> str:
+    """An INSERT that gives these columns their values, also what the engine would number by itself."""
+    own = getattr(engine, "inserting", None)
+    return str(own(on, columns, insert)) if own else insert
 
 
 def select(engine: Quoting, hop: Hop, part: Slice) -> str:
@@ -189,12 +196,15 @@ def index_columns(engine: Quoting, index: Index) -> str:
 class MergeWords:
     """How an engine says that two values differ, and how it updates from another table.
 
+    It may join the two (`joined_update`), or name its own table behind FROM (`aliased_update`).
+
     `octets` is what a text is compared by, whatever its collation: where 'a' is also 'A' and 'a ', these are changes.
     """
 
     differs: str = "{t} IS DISTINCT FROM {s}"
     octets: str = "{}"
     joined_update: bool = False
+    aliased_update: bool = False
 
 
 def _changed(engine: Quoting, hop: Hop, words: MergeWords) -> str:
@@ -221,6 +231,8 @@ def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, wor
     )
     if words.joined_update:
         update = f"UPDATE {target} AS t JOIN {stage} AS s ON {join} SET {sets} WHERE {changed}"
+    elif words.aliased_update:
+        update = f"UPDATE t SET {sets} FROM {target} AS t JOIN {stage} AS s ON {join} WHERE {changed}"
     else:
         update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join} AND {changed}"
     old = ", ".join(f"t.{engine.quote(c)}" for c in columns)
@@ -229,10 +241,15 @@ def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, wor
     both = f"FROM {target} AS t JOIN {stage} AS s ON {join}"
     return (
         f"DELETE FROM {stage}",
-        f"SELECT 1 FROM {stage} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1",
+        first(engine, f"SELECT 1 FROM {stage} GROUP BY {keys} HAVING count(*) > 1", 1),
         f"INSERT INTO {engine.relation(preimages)} ({every}) SELECT {old} {both} WHERE {changed}",
         f"SELECT count(*) {both}",
         f"SELECT count(*) {both} WHERE {changed}",
         update,
-        f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}",
+        inserting(
+            engine,
+            hop.writes,
+            columns,
+            f"INSERT INTO {target} ({every}) SELECT {new} FROM {stage} AS s WHERE {missing}",
+        ),
     )

@@ -29,12 +29,11 @@ class OracleLedger(SqlLedger):
         super().__init__(session, WORDS)
         self._session = session
 
-    def _make(self, table: str) -> None:
-        name = table.split(" ", 1)[0].upper()
-        if self._session.ask(f"SELECT 1 FROM user_tables WHERE table_name = {text_literal(name)}"):
+    def _make(self, name: str, columns: str) -> None:
+        if self._session.ask(f"SELECT 1 FROM user_tables WHERE table_name = {text_literal(name.upper())}"):
             return
         try:
-            self._session.execute(f"CREATE TABLE {table}")
+            self._session.execute(f"CREATE TABLE {name} {columns}")
         except oracledb.Error as error:
             if code(error) != _THERE:
                 raise

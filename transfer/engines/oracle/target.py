@@ -30,7 +30,6 @@ class OracleTarget:
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
     lacks: tuple[str, ...] = ("empty",)
     atomic_ddl = False
-    limit = " FETCH FIRST {} ROWS ONLY"
     nothing = "SELECT 1 FROM dual"
     writes: Sequence[Write] = WRITES
 
@@ -45,6 +44,9 @@ class OracleTarget:
 
     def condition(self, cut: Cut) -> str:
         raise NotImplementedError
+
+    def first(self, query: str, count: int) -> str:
+        return f"{query} FETCH FIRST {count} ROWS ONLY"
 
     def name_of(self, name: str) -> str:
         """Names end at 128 bytes; longer ones keep 119 and a hash, so that none collide."""

@@ -1,9 +1,10 @@
-"""SQL Server 2017 and later, as a source."""
+"""SQL Server 2017 and later."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NoReturn
+from dataclasses import replace
+from typing import Literal
 
 import pyodbc
 
@@ -16,13 +17,15 @@ from ...rights import Right
 from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
-from ...schema.correction import Correction
+from ...schema.correction import Correction, CorrectWords, correction
+from ...schema.sql import MergeWords, merge
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import catalogue, further, rights
+from . import aside, catalogue, ddl, further, rights
 from .canon import SPECIMENS, checksum_sql
 from .cuts import condition, cuts
+from .loader import SqlServerLoader, inserting
 from .profile import profile
 from .reader import SqlServerReader
 from .session import SqlServerSession, literal, numbers, qualified, quoted
@@ -45,7 +48,7 @@ _LOST = ("08S01", "08001", "HYT00", "HYT01")
 
 
 class SqlServer:
-    """Read at a snapshot; what a target takes is still to come."""
+    """Read at a snapshot; loaded by way of a temporary table."""
 
     name = "sqlserver"
     family = "sqlserver"
@@ -58,9 +61,9 @@ class SqlServer:
     lacks: tuple[str, ...] = ("nan",)
     unlike: tuple[str, ...] = ()
     density = 1.0
-    logs = ""
+    logs = "the transaction log, and tempdb"
     busy = 1
-    modes: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
     default_schema = "dbo"
@@ -79,7 +82,9 @@ class SqlServer:
         del session
         return Wording(
             "tsql", true="1", false="0", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"),
-            steps=True, always=True,
+            steps=True, always=True, next="NEXT VALUE FOR {name}",
+            numbers="CREATE SEQUENCE {name} AS bigint START WITH {first} INCREMENT BY {step} "
+            "MINVALUE {low} MAXVALUE {high} {cycle}",
             calls={"today": "CAST(GETDATE() AS date)", "timestamp": "CAST(SYSDATETIME() AS datetime2({digits}))",
                    "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()",
                    "utc": "CAST(SYSUTCDATETIME() AS datetime2({digits}))"},
@@ -200,63 +205,86 @@ class SqlServer:
 
     # As a target.
 
+    def first(self, query: str, count: int) -> str:
+        """The first rows of a query."""
+        return ddl.first(query, count)
+
+    def inserting(self, on: Relation, columns: Sequence[str], insert: str) -> str:
+        """An INSERT that gives an identity its values, where it is among the columns."""
+        return inserting(on, columns, insert)
+
+    def unnumbered(self, table: Table) -> dict[str, str]:
+        """Identity columns that give no numbers here, and why."""
+        return ddl.unnumbered(table)
+
     def create_schema(self, schema: str) -> str:
-        return _target(schema)
+        """The first statement of its batch, so it has one of its own."""
+        return f"IF SCHEMA_ID({literal(schema)}) IS NULL EXEC ({literal(f'CREATE SCHEMA {quoted(schema)}')})"
 
     def loader(self, address: Address) -> Loader:
-        return _target(address)
+        return SqlServerLoader(address)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
-        return _target(into)
+        return ddl.create(self, table, into, bare=bare)
 
     def finish(self, build: Build) -> list[Statement]:
-        return _target(build)
+        return [
+            *ddl.keys(self, build), *ddl.checks(self, build), *ddl.identities(build), *ddl.remarks(build),
+            *ddl.foreign_keys(self, build),
+        ]  # fmt: skip
+
+    def analyze(self, relation: Relation) -> str:
+        return f"UPDATE STATISTICS {qualified(relation)}"
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-        return _target(hops)
+        return aside.aside(self, session, hops)
 
     def exists(self, relation: Relation) -> str:
-        return _target(relation)
+        return ddl.exists(relation)
 
     def referenced(self, relation: Relation) -> str:
-        return _target(relation)
+        return ddl.referenced(relation)
 
     def empty(self, relation: Relation) -> str:
-        return _target(relation)
+        # TRUNCATE is refused where foreign keys refer to the table, also disabled ones.
+        return f"DELETE FROM {qualified(relation)}"
 
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
-        return _target(relation)
+        return ddl.swap(relation, shadow, kept)
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        return _target(hop)
+        return merge(self, hop, staging, preimages, MergeWords(_DIFFERS, _OCTETS, aliased_update=True))
 
     def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
-        return _target(hop)
+        made = correction(self, hop, staging, columns, CorrectWords(_SAME, _OCTETS, aliased_update=True))
+        surplus = made.surplus.removesuffix(" LIMIT {rows}").replace("DELETE FROM", "DELETE TOP ({rows}) FROM", 1)
+        return replace(made, surplus=surplus)
 
     def rights_to_write(
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
         there: Sequence[Relation],
     ) -> list[Right]:  # fmt: skip
-        return _target(hops)
+        del address, statements
+        return rights.to_write(session, hops, there) if session else []
 
     def free(self, session: Session | None, address: Address) -> int | None:
         del session, address
         return None
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
-        return _target(hops)
+        del session, hops
+        return []
+
+
+# Equal where both are NULL, too, in all versions; octets, so that blanks and letters' case count.
+_SAME = "EXISTS (SELECT {t} INTERSECT SELECT {s})"
+_DIFFERS = "NOT EXISTS (SELECT {t} INTERSECT SELECT {s})"
+_OCTETS = "CAST({} AS varbinary(max))"
 
 
 def _utf8(asked: Asked) -> bool:
     assert isinstance(asked, SqlServerSession | SqlServerReader)  # noqa: S101 - it is this engine's own
     return asked.utf8
-
-
-def _target(_: object) -> NoReturn:
-    raise RequestError(
-        "SQL Server is a source so far: Ropeway does not write there yet.",
-        remedy="Name a target of another engine.",
-    )
 
 
 ENGINE = SqlServer()

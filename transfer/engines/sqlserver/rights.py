@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...engine import Session
 from ...place import Address
-from ...plan import Finding
+from ...plan import Finding, Hop
 from ...rights import Right
 from ...schema.catalogue import Relation
 from . import snapshots
@@ -39,6 +39,30 @@ def to_read(session: Session, address: Address, tables: Sequence[Relation], cons
         why = "all tables are read at one instant; --consistency none goes without"
         rights.append(Right("source", "a snapshot to read (or CREATE ANY DATABASE for one)", allow, held, why))
     return rights
+
+
+def to_write(session: Session, hops: Sequence[Hop], there: Sequence[Relation]) -> list[Right]:
+    """Making tables and the ledger's schema, changing the schemas they are in, and writing what is there."""
+    ((user,),) = session.ask("SELECT USER_NAME()")
+    to = f"TO {quoted(str(user))};"
+    made = []
+    for word in ("CREATE TABLE", "CREATE SCHEMA"):
+        ((held,),) = session.ask(f"SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{word}')")
+        made.append(Right("target", word, f"GRANT {word} {to}", held == 1))
+    for schema in dict.fromkeys(hop.writes.schema or "dbo" for hop in hops):
+        rows = session.ask(f"SELECT HAS_PERMS_BY_NAME({literal(quoted(schema))}, 'SCHEMA', 'ALTER')")
+        if rows[0][0] is not None:  # one that the run makes is its own
+            grant = f"GRANT ALTER, SELECT, INSERT, UPDATE, DELETE, REFERENCES ON SCHEMA::{quoted(schema)} {to}"
+            made.append(Right("target", f"ALTER on schema {schema}", grant, rows[0][0] == 1))
+    for relation in dict.fromkeys(hop.writes for hop in hops):
+        if relation in there:
+            for word in ("INSERT", "UPDATE", "DELETE", "ALTER"):
+                ((held,),) = session.ask(
+                    f"SELECT HAS_PERMS_BY_NAME({literal(qualified(relation))}, 'OBJECT', '{word}')"
+                )
+                grant = f"GRANT {word} ON {qualified(relation)} {to}"
+                made.append(Right(str(relation), f"{word} on {relation}", grant, held == 1))
+    return made
 
 
 def _selectable(session: Session, tables: Sequence[Relation]) -> Iterator[tuple[Relation, bool]]:

@@ -10,22 +10,26 @@ from sqlglot import exp
 
 from ..spoken import Kind, Refused, Result
 from . import ddl, dml, expressions, logins, procedures, shared, sites, types
+from .catalogue import Table
 from .parse import expression, parse, statements
 from .values import Held
-from .words import Words
+from .words import Words, split_name
 
 if TYPE_CHECKING:
     from .session import Session
 
-_BODY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|EXEC|SET|PRINT|BEGIN|ROLLBACK|COMMIT|"
-                   r"THROW|RAISERROR)\b", re.IGNORECASE)  # fmt: skip
-_IGNORED = ("PRINT", "DENY", "DBCC", "CHECKPOINT", "SAVE")
+_BODY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|EXEC|EXECUTE|DBCC|SET|PRINT|BEGIN|"
+                   r"ROLLBACK|COMMIT|THROW|RAISERROR)\b", re.IGNORECASE)  # fmt: skip
+_IGNORED = ("PRINT", "DENY", "CHECKPOINT", "SAVE")
 
 
 def carry_out(session: Session, text: str) -> Iterator[Result]:
     words = Words(text)
     word = words.peek()
-    if word in ("GRANT", "REVOKE"):
+    if word == "UPDATE" and words.peek(1).upper() == "STATISTICS":
+        words.take("UPDATE", "STATISTICS")
+        session.catalogue.table(*words.qualified())
+    elif word in ("GRANT", "REVOKE"):
         logins.grant(session, words)
     elif word in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"):
         yield from _syntax(session, text)
@@ -135,6 +139,26 @@ def _use(session: Session, words: Words) -> None:
     session.use(words.name())
 
 
+def _dbcc(session: Session, words: Words) -> None:
+    """DBCC CHECKIDENT ('table', RESEED, last): the last number that was given, or the first of a new table."""
+    words.expect("DBCC")
+    if words.next().upper() != "CHECKIDENT":
+        return
+    inner = Words(words.inside())
+    table = session.catalogue.table(*split_name(session.value(inner.until(), Kind("nvarchar", 4000))))
+    step = next((one.identity[1] for one in table.columns if one.identity), 0)
+    if not step:
+        raise Refused(7997, f"'{table.name}' does not contain an identity column.")
+    if inner.take(",") and inner.take("RESEED") and inner.take(","):
+        last = int(session.value(inner.until(), Kind("bigint", 8)))
+        with session.changing(shapes=True):
+            table.next_identity = last + step if table.drawn_identity or _holds_rows(session, table) else last
+
+
+def _holds_rows(session: Session, table: Table) -> bool:
+    return session.one(f"SELECT 1 FROM {table.held} LIMIT 1") is not None
+
+
 def _begin(session: Session, words: Words) -> Iterator[Result]:
     words.expect("BEGIN")
     if words.take("TRAN") or words.take("TRANSACTION"):
@@ -194,5 +218,6 @@ def _raise(session: Session, words: Words) -> None:
 
 _OWN: dict[str, Callable[[Session, Words], Iterator[Result] | None]] = {
     "DECLARE": _declare, "SET": _set, "USE": _use, "BEGIN": _begin, "COMMIT": _commit, "ROLLBACK": _rollback, "IF": _if,
-    "WAITFOR": _waitfor, "THROW": _raise, "RAISERROR": _raise, "EXEC": procedures.run, "EXECUTE": procedures.run,
+    "DBCC": _dbcc, "WAITFOR": _waitfor, "THROW": _raise, "RAISERROR": _raise, "EXEC": procedures.run,
+    "EXECUTE": procedures.run,
 }  # fmt: skip

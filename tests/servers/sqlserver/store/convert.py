@@ -229,6 +229,9 @@ def _binary(value: Any, source: Kind, kind: Kind, style: int | None) -> bytes:
 
 def _fitted(value: str, source: Kind, kind: Kind) -> str:
     most = chars(kind)
+    if kind.name in values.NARROW:  # what the code page lacks becomes a question mark
+        page = values.encoding(kind if kind.collation else source)
+        value = value.encode(page, "replace").decode(page)
     if most <= 0 or kind.name in ("text", "ntext", "xml"):
         return value
     if source.name not in (*values.TEXTS, *values.MOMENTS, *values.BINARIES) and len(value) > most:

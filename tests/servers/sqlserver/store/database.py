@@ -49,6 +49,10 @@ class Database:
         self._folder, self._guard = folder, threading.RLock()
         self.locks = Locks()
         self._sessions = 50
+        self.tempdb = Kept("tempdb", 2, folder / "sqlserver_tempdb.sqlite")
+        first = connect(self.tempdb)
+        first.execute("PRAGMA journal_mode = WAL")
+        first.close()
         for name in ("master", *databases):
             self.create(name)
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
-from . import logins, modules, render, types, values
+from . import alter, dml, logins, modules, render, types, values
 from .catalogue import Alias, Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
 from .parse import expression, parse
 from .words import Words
@@ -34,13 +34,28 @@ def carry_out(session: Session, text: str) -> None:
     if verb == "CREATE" and what in ("LOGIN", "USER"):
         logins.carry_out(session, Words(text.split(None, 1)[1]))
         return
+    if what == "TABLE" and verb in ("CREATE", "DROP") and _temporary(session, verb, text, words):
+        return
     with session.changing(shapes=True):
         if verb == "CREATE":
+            if what in ("TABLE", "SCHEMA"):
+                logins.may_create(session, what)
             _create(session, what, words, replacing=replacing)
         elif verb == "DROP":
             _drop(session, what, words)
         else:
-            _alter(session, what, words)
+            alter.carry_out(session, what, words)
+
+
+def _temporary(session: Session, verb: str, text: str, words: Words) -> bool:
+    """Whether a statement is about a global temporary table, and done."""
+    name = next((one for one in words.text.split()[2:5] if one.strip("[").startswith("##")), "")
+    if not name or session.kept is session.server.tempdb:
+        return False
+    name = Words(name).name().lower()
+    carry_out(session.scratch, text)
+    session.temporary.add(name) if verb == "CREATE" else session.temporary.discard(name)
+    return True
 
 
 def _database(session: Session, verb: str, words: Words) -> None:
@@ -155,9 +170,9 @@ def _create_table(session: Session, words: Words) -> None:
     words.expect("(")
     while True:
         if words.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
-            _constraint(session, table, words, ())
+            constraint(session, table, words, ())
         else:
-            _column(session, table, words)
+            column(session, table, words)
         if not words.take(","):
             break
     words.expect(")")
@@ -166,21 +181,21 @@ def _create_table(session: Session, words: Words) -> None:
         if words.peek() == "(":
             table.spread = words.names()[0]
     numbered(table.columns)
-    listed = ", ".join(_declared(one) for one in table.columns if one.computed is None)
+    listed = ", ".join(declared(one) for one in table.columns if one.computed is None)
     session.run(f"CREATE TABLE {table.held} ({listed})")
     session.catalogue.tables[schema.lower(), name.lower()] = table
     for index in table.indexes:
-        _build(session, table, index)
+        build(session, table, index)
 
 
-def _declared(shape: Shape) -> str:
+def declared(shape: Shape) -> str:
     collation = ""
     if shape.kind.name in values.TEXTS:
         collation = " COLLATE " + ("ms_exact" if types.is_exact(shape.kind) else "ms_alike")
     return quoted(shape.name) + collation
 
 
-def _column(session: Session, table: Table, words: Words) -> Shape:
+def column(session: Session, table: Table, words: Words) -> Shape:
     name = words.name()
     shape = Shape(name, types.INT, place=max((one.place for one in table.columns), default=0) + 1)
     if any(one.name.lower() == name.lower() for one in table.columns):
@@ -225,22 +240,22 @@ def _detail(session: Session, table: Table, shape: Shape, words: Words) -> None:
         seed, step = (int(one) for one in words.inside().split(",")) if words.peek() == "(" else (1, 1)
         shape.identity, shape.nullable, table.next_identity = (seed, step), False, seed
     elif words.take("DEFAULT"):
-        shape.default = _in_parentheses(words.until(*_ENDS))
+        shape.default = in_parentheses(words.until(*_ENDS))
         shape.default_name = f"DF__{table.name[:9]}__{shape.name[:5]}__{session.catalogue.number():X}"
     elif words.peek() == "CONSTRAINT" and words.peek(2) == "DEFAULT":
         words.next()
         name = words.name()
         words.expect("DEFAULT")
-        shape.default, shape.default_name = _in_parentheses(words.until(*_ENDS)), name
+        shape.default, shape.default_name = in_parentheses(words.until(*_ENDS)), name
     else:
-        _constraint(session, table, words, (shape.name,))
+        constraint(session, table, words, (shape.name,))
 
 
-def _in_parentheses(text: str) -> str:
+def in_parentheses(text: str) -> str:
     return text if text.startswith("(") and text.endswith(")") else f"({text})"
 
 
-def _constraint(session: Session, table: Table, words: Words, columns: tuple[str, ...]) -> Constraint:
+def constraint(session: Session, table: Table, words: Words, columns: tuple[str, ...]) -> Constraint:
     named = words.name() if words.take("CONSTRAINT") else ""
     number = session.catalogue.number()
 
@@ -310,19 +325,23 @@ def _create_index(session: Session, what: str, words: Words) -> None:
         raise Refused(1913, f"The operation failed because an index or statistics with name '{name}' already exists on "
                             f"table "
                             f"'{table.schema}.{table.name}'.")  # fmt: skip
-    _build(session, table, made)
+    build(session, table, made)
     table.indexes.append(made)
 
 
-def _build(session: Session, table: Table, index: Index) -> None:
+def build(session: Session, table: Table, index: Index) -> None:
     """SQLite's own for what is unique. A NULL is one value there: two of them are duplicates."""
+    if index.unique and (key := dml.doubled(session, table, index)):
+        raise Refused(1505, f"The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the "
+                            f"object name '{table.schema}.{table.name}' and the index name '{index.name}'. The "
+                            f"duplicate key value is ({key}).")  # fmt: skip
     if not index.unique or index.filter:
         return
     parts = []
     for name, _ in index.columns:
         shape = table.column(name)
         parts.append(quoted(shape.name) if not shape.nullable else f"ifnull({quoted(shape.name)}, 0)"
-                     + _declared(shape).removeprefix(quoted(shape.name)))  # fmt: skip
+                     + declared(shape).removeprefix(quoted(shape.name)))  # fmt: skip
         if shape.nullable:
             parts.append(f"{quoted(shape.name)} IS NULL")
     session.connection.execute(
@@ -341,7 +360,8 @@ def _drop(session: Session, what: str, words: Words) -> None:
         name = words.name()
         words.expect("ON")
         table = catalogue.table(*words.qualified())
-        _drop_index(session, table, name)
+        if not exists or any(one.name.lower() == name.lower() for one in table.indexes):
+            drop_index(session, table, name)
         return
     if what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM"):
         modules.drop(session, words, what, exists=exists)
@@ -384,7 +404,7 @@ def _drop_table(session: Session, table: Table) -> None:
     session.run(f"DROP TABLE {table.held}")
 
 
-def _drop_index(session: Session, table: Table, name: str) -> None:
+def drop_index(session: Session, table: Table, name: str) -> None:
     found = next((one for one in table.indexes if one.name.lower() == name.lower()), None)
     if found is None:
         raise Refused(3701, f"Cannot drop the index '{table.name}.{name}', because it does not exist or you do not "
@@ -404,82 +424,3 @@ def _truncate(session: Session, table: Table) -> None:
     for one in table.columns:
         if one.identity:
             table.next_identity = one.identity[0]
-
-
-# ALTER
-
-
-def _alter(session: Session, what: str, words: Words) -> None:
-    if what != "TABLE":
-        if what in ("INDEX", "SEQUENCE", "SCHEMA"):
-            return
-        raise Refused(102, f"Incorrect syntax: the test server alters no {what}", severity=15)
-    table = session.catalogue.table(*words.qualified())
-    checked = not words.take("WITH", "NOCHECK")
-    words.take("WITH", "CHECK")
-    if words.take("ADD"):
-        _add(session, table, words, checked=checked)
-    elif words.take("DROP"):
-        _drop_part(session, table, words)
-    elif words.take("ALTER", "COLUMN"):
-        shape = table.column(words.name())
-        shape.kind = types.of_text(words.until("NULL", "NOT", "COLLATE"))
-        shape.nullable = not words.take("NOT", "NULL")
-    elif words.peek() in ("CHECK", "NOCHECK"):
-        enabled = words.next().upper() == "CHECK"
-        words.expect("CONSTRAINT")
-        name = words.name()
-        for one in table.constraints:
-            if name.upper() == "ALL" or one.name.lower() == name.lower():
-                one.enabled, one.trusted = enabled, enabled and checked
-    else:
-        raise Refused(102, f"Incorrect syntax near '{words.rest()[:60]}'.", severity=15)
-
-
-def _add(session: Session, table: Table, words: Words, *, checked: bool) -> None:
-    from . import dml
-
-    while True:
-        if words.peek() == "CONSTRAINT" and words.peek(2) == "DEFAULT":
-            words.next()
-            name = words.name()
-            words.expect("DEFAULT")
-            text = words.until("FOR")
-            words.expect("FOR")
-            shape = table.column(words.name())
-            shape.default, shape.default_name = _in_parentheses(text), name
-        elif words.peek() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
-            known = len(table.indexes)
-            made = _constraint(session, table, words, ())
-            for index in table.indexes[known:]:
-                _build(session, table, index)
-            made.trusted = checked
-            if checked:
-                dml.hold(session, table)
-        else:
-            shape = _column(session, table, words)
-            if shape.computed is None:
-                session.run(f"ALTER TABLE {table.held} ADD COLUMN {_declared(shape)}")
-        if not words.take(","):
-            break
-
-
-def _drop_part(session: Session, table: Table, words: Words) -> None:
-    if words.take("COLUMN"):
-        shape = table.column(words.name())
-        table.columns.remove(shape)
-        if shape.computed is None:
-            session.run(f"ALTER TABLE {table.held} DROP COLUMN {quoted(shape.name)}")
-        return
-    words.take("CONSTRAINT")
-    name = words.name()
-    for one in table.columns:
-        if one.default_name.lower() == name.lower():
-            one.default, one.default_name = None, ""
-            return
-    found = next((one for one in table.constraints if one.name.lower() == name.lower()), None)
-    if found is None:
-        raise Refused(3728, f"'{name}' is not a constraint.")
-    table.constraints.remove(found)
-    if found.type in ("PK", "UQ"):
-        _drop_index(session, table, found.name)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Refused, Result, Row
-from . import expressions, render, sites, values
-from .catalogue import Catalogue, Constraint, Shape, Table, View, quoted
+from . import expressions, logins, render, sites, values
+from .catalogue import Catalogue, Constraint, Index, Shape, Table, View, quoted
 from .convert import converted
 from .parse import expression
-from .render import Typed, Writing
+from .render import Typed, Writing, column
 from .types import chars
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def _targets(session: Session, table: Table, names: Sequence[str]) -> list[Shape
 
 def _insert(session: Session, tree: exp.Insert, writing: Writing) -> Result:
     table = _table(session, tree.this)
+    logins.may_write(session, table, "INSERT")
     names = [one.name for one in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
     source = tree.expression
     targets = [] if tree.args.get("default") else _targets(session, table, names)
@@ -223,6 +224,7 @@ def _follow_identity(session: Session, table: Table, targets: Sequence[Shape]) -
         if one.identity is not None:
             word = "max" if one.identity[1] > 0 else "min"
             found = session.connection.execute(f"SELECT {word}({quoted(one.name)}) FROM {table.held}").fetchone()[0]
+            found = None if found is None else int(values.worked(found, one.kind))
             if found is not None and (found - table.next_identity) * one.identity[1] >= 0:
                 table.next_identity = found + one.identity[1]
                 session.last_identity = found
@@ -240,6 +242,7 @@ def _sourced(session: Session, tree: exp.Expression, writing: Writing) -> tuple[
     for one in [first, *(join.this for join in first.args.get("joins") or ())]:
         if one.alias_or_name.lower() == target.alias_or_name.lower() and isinstance(one, exp.Table):
             table = _table(session, one)
+            logins.may_write(session, table, type(tree).__name__.upper())
             found = re.search(rf"{re.escape(table.held)} AS (\w+)", text)
             assert found is not None
             return table, found[1], text
@@ -277,19 +280,58 @@ def _delete(session: Session, tree: exp.Delete, writing: Writing) -> Result:
     table, inner, sources = _sourced(session, tree, writing)
     where = tree.args.get("where")
     kept_rows = f" WHERE {expressions.condition(where.this, writing)}" if where else ""
+    most = tree.args.get("limit")
+    kept_rows += f" LIMIT {most.expression.name}" if most else ""
     session.fill(writing)
     with session.changing(table):
         count = session.connection.execute(f"DELETE FROM {table.held} WHERE rowid IN (SELECT {inner}.rowid FROM "
                                            f"{sources}"
                                            f"{kept_rows})", writing.binds).rowcount  # fmt: skip
+        _follow(session, table)
         _hold_children(session, table)
     return Result(count=count)
+
+
+def _follow(session: Session, table: Table) -> None:
+    """ON DELETE CASCADE and SET NULL, after rows of a table are gone."""
+    for other in session.catalogue.tables.values():
+        for one in other.constraints:
+            refers = one.enabled and one.type == "F" and one.refers == (table.schema.lower(), table.name.lower())
+            if not refers or one.on_delete == "NO_ACTION":
+                continue
+            lost = _lost(session, one)
+            if one.on_delete == "CASCADE":
+                if session.connection.execute(f"DELETE FROM {other.held} AS c WHERE {lost}").rowcount:
+                    _follow(session, other)
+                    _hold_children(session, other)
+            elif one.on_delete == "SET_NULL":
+                nulls = ", ".join(f"{quoted(name)} = NULL" for name in one.columns)
+                session.connection.execute(f"UPDATE {other.held} AS c SET {nulls} WHERE {lost}")
+            else:
+                raise Refused(102, "Incorrect syntax: the test server knows no ON DELETE SET DEFAULT", severity=15)
 
 
 # What must hold
 
 
+def doubled(session: Session, table: Table, index: Index) -> str:
+    """A key that several rows have, among those of the index; a NULL is one value."""
+    writing = session.writing()
+    inner = writing.alias()
+    writing.sources.append([render.table_source(table, inner, "", writing)])
+    where = f" WHERE {expressions.condition(_condition(index.filter), writing)}" if index.filter else ""
+    parts = [column(exp.column(exp.to_identifier(name, quoted=True)), writing) for name, _ in index.columns]
+    keys = ", ".join(render.collated(one.sql, one.kind) for one in parts)
+    text = f"SELECT {keys} FROM {table.held} AS {inner}{where} GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"
+    found = session.one(text, writing.binds)
+    return ", ".join("<NULL>" if one is None else str(one) for one in found) if found else ""
+
+
 def hold(session: Session, table: Table) -> None:
+    for index in table.indexes:
+        if index.unique and index.filter and index.enabled and doubled(session, table, index):
+            raise Refused(2601, f"Cannot insert duplicate key row in object '{table.schema}.{table.name}' with unique "
+                                f"index '{index.name}'.", severity=14)  # fmt: skip
     for one in table.constraints:
         if one.enabled and one.type == "C" and _breaks(session, table, one):
             raise Refused(547, f'The INSERT statement conflicted with the CHECK constraint "{one.name}". The conflict '
@@ -327,13 +369,15 @@ def _condition(text: str) -> exp.Expression:
 
 
 def orphaned(session: Session, table: Table, made: Constraint) -> bool:
+    return session.one(f"SELECT 1 FROM {table.held} AS c WHERE {_lost(session, made)} LIMIT 1") is not None
+
+
+def _lost(session: Session, made: Constraint) -> str:
+    """SQL that is true of rows, under the name c, whose parent is not there."""
     parent = session.catalogue.table(*made.refers)
     pairs = " AND ".join(f"p.{quoted(b)} = c.{quoted(a)}" for a, b in zip(made.columns, made.referred, strict=True))
     there = " AND ".join(f"c.{quoted(one)} IS NOT NULL" for one in made.columns)
-    text = (
-        f"SELECT 1 FROM {table.held} AS c WHERE {there} AND NOT EXISTS (SELECT 1 FROM {parent.held} AS p WHERE {pairs})"
-    )
-    return session.one(text + " LIMIT 1") is not None
+    return f"{there} AND NOT EXISTS (SELECT 1 FROM {parent.held} AS p WHERE {pairs})"
 
 
 def duplicate(error: sqlite3.IntegrityError, catalogue: Catalogue, table: Table | None) -> Refused:

@@ -33,7 +33,9 @@ def grant(session: Session, words: Words) -> None:
         if not words.take(","):
             break
     on = ""
-    if words.take("ON"):
+    if words.take("ON", "SCHEMA", ":", ":"):
+        on = f"schema {words.name().lower()}"
+    elif words.take("ON"):
         words.take("OBJECT", ":", ":")
         found = session.catalogue.found(*words.qualified())
         if found is None:
@@ -46,7 +48,9 @@ def grant(session: Session, words: Words) -> None:
 
 
 def may_enter(session: Session) -> None:
-    """Refused where the account is no user of the database."""
+    """Refused where the account is no user of the database. tempdb is everybody's."""
+    if session.kept is session.server.tempdb:
+        return
     if not is_master(session) and session.kept.name != "master" and session.user.lower() not in session.kept.users:
         raise Refused(916, f'The server principal "{session.user}" is not able to access the database '
                            f'"{session.kept.name}" under the current security context.', severity=14)  # fmt: skip
@@ -68,6 +72,18 @@ def may_read(session: Session, found: Table | View) -> None:
                            f"'{session.kept.name}', schema '{found.schema}'.", state=5, severity=14)  # fmt: skip
 
 
+def may_write(session: Session, found: Table, verb: str) -> None:
+    places = (str(found.number), f"schema {found.schema.lower()}")
+    if not any(may(session, verb, place) for place in places):
+        raise Refused(229, f"The {verb} permission was denied on the object '{found.name}', database "
+                           f"'{session.kept.name}', schema '{found.schema}'.", state=5, severity=14)  # fmt: skip
+
+
+def may_create(session: Session, what: str) -> None:
+    if session.kept is not session.server.tempdb and not may(session, f"CREATE {what}"):
+        raise Refused(262, f"CREATE {what} permission denied in database '{session.kept.name}'.", severity=14)
+
+
 def sees(session: Session, number: int) -> bool:
     """Whether the catalogue shows an object: to whom something was granted on it, or the database."""
     if is_master(session) or may(session, "VIEW DEFINITION", str(number)):
@@ -83,6 +99,9 @@ def by_name(session: Session, securable: str | None, kind: str | None, permissio
     if kind.upper() == "DATABASE":
         return int(is_master(session) or ((securable or "").lower() == session.kept.name.lower()
                    and may(session, permission.upper())))  # fmt: skip
+    if kind.upper() == "SCHEMA":
+        name = split_name(securable or "")[1].lower()
+        return int(may(session, permission.upper(), f"schema {name}")) if name in session.catalogue.schemas else None
     found = session.catalogue.found(*split_name(securable or ""))
     if found is None or not sees(session, found.number):
         return None

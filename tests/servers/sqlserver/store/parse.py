@@ -24,7 +24,10 @@ _HINTS = re.compile(
     re.IGNORECASE,
 )
 _NEXT = re.compile(r"\bNEXT\s+VALUE\s+FOR\s+([\w.\[\]]+)", re.IGNORECASE)
+_TOP = re.compile(r"\s*DELETE\s+(TOP\s*\(\s*(\d+)\s*\)\s*)", re.IGNORECASE)  # sqlglot takes it for a table
 _REAL = re.compile(r"(\bAS\s+|\bCONVERT\s*\(\s*)real\b", re.IGNORECASE)
+_QUOTED = r"""'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|"(?:[^"]|"")*\""""
+_ODD = re.compile("|".join([_QUOTED, *(one.pattern for one in (_HINTS, _NEXT, _REAL))]), re.IGNORECASE)
 _STARTS = {
     "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE", "EXEC", "EXECUTE",
     "DECLARE", "SET", "IF", "BEGIN", "COMMIT", "ROLLBACK", "USE", "PRINT", "SAVE", "WAITFOR", "RAISERROR", "THROW",
@@ -73,7 +76,7 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
     if start in ("IF", "ELSE", "MERGE", "GRANT", "DENY", "REVOKE") or word in ("END", "ELSE"):
         return False
     if word == "IF":
-        return start != "DROP"
+        return start != "DROP" and not (start == "ALTER" and last in ("CONSTRAINT", "COLUMN"))
     if word == "WITH":
         return following != "(" and start in ("SET", "USE", "DECLARE", "COMMIT", "BEGIN") and last != "BEGIN"
     if word in ("SELECT", "EXEC", "EXECUTE"):
@@ -92,10 +95,19 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
     return True
 
 
+def _plain(found: re.Match[str]) -> str:
+    """Without what sqlglot does not know, or takes for something else; what is quoted stays as it is."""
+    if found[0][0] in "'[\"":
+        return found[0]
+    some = _NEXT.sub(lambda name: f"NEXT_VALUE('{name[1]}')", _HINTS.sub(" ", found[0]))
+    return _REAL.sub(r"\1float(24)", some)  # sqlglot takes real for float
+
+
 def parse(text: str) -> exp.Expression:
     """A query, INSERT, UPDATE or DELETE. Refused if it cannot be parsed."""
-    plain = _NEXT.sub(lambda found: f"NEXT_VALUE('{found[1]}')", _HINTS.sub(" ", text))
-    plain = _REAL.sub(r"\1float(24)", plain)  # sqlglot takes real for float
+    some = _TOP.match(text)
+    text = text[: some.start(1)] + text[some.end(1) :] if some else text
+    plain = _ODD.sub(_plain, text)
     try:
         tree = sqlglot.parse_one(plain, read=Plain)
     except SqlglotError as error:
@@ -103,6 +115,8 @@ def parse(text: str) -> exp.Expression:
     if isinstance(tree, exp.Command):
         raise Refused(102, f"Incorrect syntax: the test server does not know {plain[:200]}", severity=15)
     assert isinstance(tree, exp.Expression)
+    if some:
+        tree.set("limit", exp.Limit(expression=exp.Literal.number(some[2])))
     return tree
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..spoken import Refused, Result
+from ..spoken import Kind, Refused, Result
 from ..wire.described import first_result_set
 from . import values
 from .catalogue import Table
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 def run(session: Session, words: Words) -> Iterator[Result]:
     words.next()
+    if words.peek() == "(":
+        yield from session.within(_text(session, words.inside()))
+        return
     returned = ""
     if words.peek().startswith("@") and words.peek(1) == "=":
         returned = words.next().lower()
@@ -33,6 +36,8 @@ def run(session: Session, words: Words) -> Iterator[Result]:
             code = _rename(session, _one(given, "@objname", 0), _one(given, "@newname", 1), _one(given, "@objtype", 2))
         case "sp_addextendedproperty" | "sp_updateextendedproperty":
             code = _comment(session, given)
+        case "sp_dropextendedproperty":
+            code = _no_comment(session, given)
         case "sp_describe_first_result_set":
             yield first_result_set(session.describe(_one(given, "@tsql", 0)))
             return
@@ -46,6 +51,11 @@ def run(session: Session, words: Words) -> Iterator[Result]:
     if returned and returned in session.variables:
         session.variables[returned] = session.variables[returned][0], code
     yield Result()
+
+
+def _text(session: Session, given: str) -> str:
+    """What EXEC (...) is to carry out: literals and variables, with + between them."""
+    return str(session.value(given, Kind("nvarchar", -1)) or "")
 
 
 def _arguments(session: Session, words: Words) -> dict[str | int, str]:
@@ -106,11 +116,22 @@ def _rename(session: Session, name: str, new: str, kind: str) -> int:
 
 
 def _comment(session: Session, given: dict[str | int, str]) -> int:
-    name, text = _one(given, "@name", 0), _one(given, "@value", 1)
-    schema, table, column = (_one(given, f"@level{level}name", 3 + 2 * level) for level in range(3))
+    number, place, name = _commented(session, given, 3)
+    session.catalogue.comments[number, place, name] = _one(given, "@value", 1)
+    return 0
+
+
+def _no_comment(session: Session, given: dict[str | int, str]) -> int:
+    session.catalogue.comments.pop(_commented(session, given, 2), None)
+    return 0
+
+
+def _commented(session: Session, given: dict[str | int, str], first: int) -> tuple[int, int, str]:
+    """What a property is of, and its name; the name of its schema is at the place `first`."""
+    name = _one(given, "@name", 0)
+    schema, table, column = (_one(given, f"@level{level}name", first + 2 * level) for level in range(3))
     found = session.catalogue.found(schema, table)
     if found is None:
         raise Refused(15135, f"Object is invalid. Extended properties are not permitted on '{schema}.{table}'.")
     place = found.column(column).place if column and isinstance(found, Table) else 0
-    session.catalogue.comments[found.number, place, name] = text
-    return 0
+    return found.number, place, name

@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from ..spoken import Kind, Refused
-from . import expressions, logins, values
+from . import expressions, logins, temporary, values
 from .catalogue import Catalogue, Table, View, quoted
 from .parse import expression, parse
 from .sites import conversion
@@ -50,6 +50,7 @@ class Writing:
     seen: set[tuple[str, str]] = field(default_factory=set)  # of the system's views
     sources: list[list[Source]] = field(default_factory=list)  # the innermost last
     named: dict[str, tuple[exp.Expression, tuple[str, ...]]] = field(default_factory=dict)  # WITH
+    copied: list[Table] = field(default_factory=list)  # global temporary tables
     chained: bool = False  # inside a view, whose owner's rights count
     _aliases: int = 0
 
@@ -222,9 +223,14 @@ def _relation(item: exp.Expression, writing: Writing) -> tuple[str, Source]:
     if not schema and name.lower() in writing.named:
         tree, columns = writing.named[name.lower()]
         return _derived(tree, alias or name, writing, columns)
+    name = temporary.name_of(item)
+    if temporary.is_one(name):
+        inner, table = writing.alias(), temporary.found(writing.session, name)
+        writing.copied.append(table)
+        return f"{temporary.held(table)} AS {inner}", table_source(table, inner, alias or name, writing)
     if database and database.lower() != writing.session.database.lower():
         raise Refused(208, f"Invalid object name '{database}.{schema}.{name}'.")
-    return named(schema, ("#" if item.this.args.get("temporary") else "") + name, alias, writing)
+    return named(schema, name, alias, writing)
 
 
 def _derived(tree: exp.Expression, alias: str, writing: Writing, listed: tuple[str, ...] = ()) -> tuple[str, Source]:

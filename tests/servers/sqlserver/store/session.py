@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Parameter, Refused, Result, Row
-from . import batch, dml, expressions, gather, logins, render, shared, sites, sysviews, values
+from . import batch, dml, expressions, gather, logins, render, shared, sites, sysviews, temporary, values
 from .asked import Asked
 from .catalogue import Catalogue, Table
 from .parse import expression, parse, statements
@@ -56,6 +56,8 @@ class Session(Asked):
         self.variables: dict[str, tuple[Kind, Held]] = {}
         self.failure: BaseException | None = None
         self._before: Catalogue | None = None
+        self._scratch: Session | None = None
+        self.temporary: set[str] = set()  # global temporary tables that this session made
         self._open(kept)
 
     def _open(self, kept: Kept) -> None:
@@ -83,6 +85,13 @@ class Session(Asked):
             self._gathering.add(number)
             made: Any = gather.aggregate(self, sites.known(number))
             self.connection.create_window_function(f"ms_gather_{number}", 1, made)
+
+    @property
+    def scratch(self) -> Session:
+        """This session in tempdb."""
+        if self._scratch is None:
+            self._scratch = Session(self.server, self.server.tempdb, self.user, self.number)
+        return self._scratch
 
     @property
     def catalogue(self) -> Catalogue:
@@ -122,6 +131,15 @@ class Session(Asked):
                     self.rollback()
                 raise
 
+    def within(self, sql: str) -> Iterator[Result]:
+        """A batch that another carries out: its variables are its own."""
+        outer, self.variables = self.variables, {}
+        try:
+            for text in statements(sql):
+                yield from batch.carry_out(self, text)
+        finally:
+            self.variables = outer
+
     def describe(self, sql: str) -> tuple[Column, ...]:
         found: tuple[Column, ...] = ()
         for text in statements(sql):
@@ -132,7 +150,10 @@ class Session(Asked):
         return found
 
     def bulk(self, table: str, columns: Sequence[Column], options: Mapping[str, object], rows: Iterator[Row]) -> int:
-        found = self.catalogue.table(*split_name(table))
+        schema, name = split_name(table)
+        if temporary.is_one(name) and self.kept is not self.server.tempdb:
+            return self.scratch.bulk(table, columns, options, rows)
+        found = self.catalogue.table(schema if not temporary.is_one(name) else "dbo", name)
         with self.changing(found):
             return dml.bulk(self, found, columns, options, rows)
 
@@ -160,6 +181,8 @@ class Session(Asked):
     def fill(self, writing: Writing) -> None:
         for schema, name in writing.seen:
             sysviews.fill(self, schema, name)
+        for table in writing.copied:
+            temporary.fill(self, table)
 
     def _fetched(self, cursor: sqlite3.Cursor, rows: list[Any], kinds: Sequence[Kind]) -> Iterator[Row]:
         count = 0
@@ -279,6 +302,9 @@ class Session(Asked):
         with contextlib.suppress(sqlite3.Error):
             if self.depth:
                 self.rollback()
+            temporary.leave(self, self.temporary)
+            if self._scratch is not None:
+                self._scratch.connection.close()
             self.connection.close()
         self.server.closed(self)
 
