@@ -63,7 +63,13 @@ class OracleLoader(OracleSession):
         lock = f"ropeway {hashlib.sha256(f'{schema} {name}'.encode()).hexdigest()[:40]}"
         with self.connection.cursor() as cursor:
             handle, got = cursor.var(str), cursor.var(int)
-            cursor.execute(_HOLD, [lock, handle, got, handle])
+            try:
+                cursor.execute(_HOLD, [lock, handle, got, handle])
+            except oracledb.Error as error:
+                raise EngineError(
+                    f"Oracle gives no lock that keeps a second run out of {name}: {said(error)}",
+                    remedy="GRANT EXECUTE ON SYS.DBMS_LOCK to this account.",
+                ) from error
             return got.getvalue() in (_TAKEN, _HAD)
 
 

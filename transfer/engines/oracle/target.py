@@ -15,7 +15,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Relation, Table
 from ...schema.correction import Correction
 from ...schema.sql import double_quoted, text_literal
-from . import ddl, merging
+from . import allowed, ddl, merging
 from .loader import OracleLoader
 from .session import qualified
 from .writes import WRITES
@@ -104,9 +104,8 @@ class OracleTarget:
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
         there: Sequence[Relation],
     ) -> list[Right]:  # fmt: skip
-        del session, address, hops, statements, there
-        return []
+        del address, there
+        return allowed.to_write(session, hops, statements) if session else []
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
-        del session, hops
-        return []
+        return allowed.check(session, hops)

@@ -312,6 +312,7 @@ def _sequences(database: Database, session: Session) -> Iterator[tuple[Cell, ...
 
 
 _SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("EXECUTE", "DBMS_CRYPTO", "PACKAGE"),
+           ("EXECUTE", "DBMS_LOCK", "PACKAGE"),
            ("SELECT", "V_$DATABASE", "VIEW"))  # fmt: skip
 
 
