@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
+from ropeway.transfer.engines.oracle.direct import staging
 from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
@@ -235,11 +237,12 @@ def whole(target: Spot) -> None:
     assert target.ask("SELECT SUM(n_loaded) FROM ropeway_slice WHERE slice > 0") == [(ROWS,)]
 
 
-def test_a_killed_run_is_taken_up_again(many: tuple[Spot, Spot], tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["bind", "direct"])
+def test_a_killed_run_is_taken_up_again(way: str, many: tuple[Spot, Spot], tmp_path: Path) -> None:
     """Whenever it dies, rows and receipts are there together or not at all; its lock goes with its connection."""
     source, target = many
     shell = Shell(tmp_path)
-    words = ("--source", source.url, "--target", target.url, "--slice-rows", "250", "--workers", "2")
+    words = ("--source", source.url, "--target", f"{target.url}?load={way}", "--slice-rows", "250", "--workers", "2")
     process = shell.start("run", *words)
     receipts = "SELECT COUNT(*), SUM(n_loaded) FROM ropeway_slice WHERE slice > 0"
     deadline = time.monotonic() + 60
@@ -308,3 +311,32 @@ def test_what_an_account_lacks_blocks_the_plan(ends: tuple[Spot, Spot], oracle: 
     assert "no-schema" in {finding.name for finding in plan.findings}
     assert "there is no schema NOBODY, which is an account there" in said
     assert "this account lacks CREATE TABLE" not in said
+
+
+def test_the_direct_path(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    """The same values, by a table for each slice, which is gone afterwards; columns that cannot go so are bound."""
+    source, there = ends
+    target = replace(there, url=f"{there.url}?load=direct")
+    types = [one for one in TYPES if one[3] != "nan" and not one[2].startswith("INTERVAL")]
+    columns = [f"c{n}" for n in range(len(types))]
+    declared = ", ".join(f"{column} {one[0]}" for column, one in zip(columns, types, strict=True))
+    source.ask(f"CREATE TABLE t (id integer PRIMARY KEY, {declared})")
+    source.ask(f"INSERT INTO t SELECT n, {', '.join(one[1] for one in types)} FROM generate_series(1, 20) n")
+    source.ask("CREATE TABLE spans (id integer PRIMARY KEY, v interval day to second)")
+    source.ask("INSERT INTO spans VALUES (1, '1 day')")
+    oracle.tell("trouble", 'INSERT INTO "T"', 60, "deadlock detected while waiting for resource", 1, 1)
+    moved(source, target, slice_rows=5)
+    assert target.ask(f"SELECT {', '.join(columns)} FROM t") == [tuple(one[3] for one in types)] * 20
+    assert target.ask("SELECT v FROM spans") == [(timedelta(days=1),)]
+    assert target.ask("SELECT table_name FROM all_tables WHERE owner = USER AND table_name LIKE '%LOAD%'") == []
+
+
+def test_the_direct_path_over_what_a_killed_run_left(ends: tuple[Spot, Spot]) -> None:
+    source, there = ends
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, v varchar(9))")
+    source.ask("INSERT INTO t VALUES (1, 'one'), (2, NULL)")
+    for part in (1, 77):
+        there.ask(f"CREATE TABLE {staging('T', part)} (c1 NUMBER)")
+    moved(source, replace(there, url=f"{there.url}?load=direct"))
+    assert there.ask("SELECT id, v FROM t ORDER BY id") == [(1, "one"), (2, None)]
+    assert there.ask("SELECT table_name FROM all_tables WHERE owner = USER AND table_name LIKE '%LOAD%'") == []
