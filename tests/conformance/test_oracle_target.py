@@ -340,3 +340,35 @@ def test_the_direct_path_over_what_a_killed_run_left(ends: tuple[Spot, Spot]) ->
     moved(source, replace(there, url=f"{there.url}?load=direct"))
     assert there.ask("SELECT id, v FROM t ORDER BY id") == [(1, "one"), (2, None)]
     assert there.ask("SELECT table_name FROM all_tables WHERE owner = USER AND table_name LIKE '%LOAD%'") == []
+
+
+def test_mode_fill_switches_off_what_fires_and_checks(ends: tuple[Spot, Spot]) -> None:
+    """Tables that refer to each other in a circle; what was off stays off, and an orphan is named."""
+    source, target = ends
+    source.ask("CREATE TABLE town (code integer PRIMARY KEY, mayor integer)")
+    source.ask("CREATE TABLE person (id integer PRIMARY KEY, town integer)")
+    source.ask("INSERT INTO town VALUES (1, 7)")
+    source.ask("INSERT INTO person VALUES (7, 1), (8, 1)")
+    target.ask("CREATE TABLE town (code NUMBER(9) PRIMARY KEY, mayor NUMBER(9))")
+    target.ask("CREATE TABLE person (id NUMBER(9) PRIMARY KEY, town NUMBER(9) CONSTRAINT home REFERENCES town (code))")
+    target.ask("ALTER TABLE town ADD CONSTRAINT mayors FOREIGN KEY (mayor) REFERENCES person (id)")
+    for name in ("heard", "deaf"):
+        target.ask(f"CREATE TRIGGER {name} BEFORE INSERT ON person FOR EACH ROW BEGIN NULL; END;")
+    target.ask("ALTER TRIGGER deaf DISABLE")
+    states = (
+        "SELECT constraint_name, status, validated FROM all_constraints WHERE owner = USER AND constraint_type = 'R' "
+        "UNION ALL SELECT trigger_name, status, NULL FROM all_triggers WHERE owner = USER ORDER BY 1"
+    )
+    before = target.ask(states)
+    request, secrets = requested(source, target, mode="fill")
+    plan = wire.plan(request, secrets)
+    source.ask("INSERT INTO person VALUES (9, 5)")
+    with pytest.raises(DataError, match="HOME") as caught:
+        wire.run(plan, secrets)
+    assert "of (5)" in str(caught.value)
+    assert ("HOME", "DISABLED", "NOT VALIDATED") in target.ask(states)
+    target.ask("DELETE FROM person WHERE id = 9")
+    wire.run(plan, secrets, resume=True)
+    assert target.ask(states) == before
+    assert before == [("DEAF", "DISABLED", None), ("HEARD", "ENABLED", None), ("HOME", "ENABLED", "VALIDATED"),
+                      ("MAYORS", "ENABLED", "VALIDATED")]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import oracledb
 import pyarrow as pa
 import pyarrow.compute
 
-from ...engine import Ledger
+from ...engine import Ledger, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
@@ -43,6 +44,10 @@ class OracleLoader(OracleSession):
         self.ledger: Ledger = OracleLedger(self)
         self._direct = DirectPath(address) if loads_directly(address) else None
         self._staged: Staged | None = None
+
+    def ask(self, sql: str) -> list[Row]:
+        """Whole numbers as such, for all are NUMBER there, and a person reads the keys of rows."""
+        return [tuple(map(_whole, row)) for row in super().ask(sql)]
 
     def stage(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         """By direct path, where that is asked for and all columns can: what is left to bind."""
@@ -99,6 +104,10 @@ class OracleLoader(OracleSession):
         if held and self._direct:
             self._direct.forget(name)
         return held
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
 
 
 def _told(error: oracledb.Error, hop: Hop) -> Exception:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 
 from ...engine import Build, Loader, Session
-from ...errors import RequestError
 from ...place import Address
 from ...plan import Cut, Finding, Hop, Statement
 from ...rights import Right
@@ -15,7 +14,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import Relation, Table
 from ...schema.correction import Correction
 from ...schema.sql import double_quoted, text_literal
-from . import allowed, ddl, merging
+from . import allowed, aside, ddl, merging
 from .loader import OracleLoader
 from .session import qualified
 from .writes import WRITES
@@ -27,7 +26,7 @@ NUMBERS = "CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {h
 class OracleTarget:
     """What writing takes. Its DDL commits by itself, and before it what was open."""
 
-    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     lacks: tuple[str, ...] = ("empty",)
     atomic_ddl = False
     limit = " FETCH FIRST {} ROWS ONLY"
@@ -71,7 +70,7 @@ class OracleTarget:
         ]  # fmt: skip
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-        raise RequestError("Oracle targets have no mode fill.")
+        return aside.aside(self, session, hops)
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation)

@@ -355,7 +355,7 @@ def _synonyms(database: Database, session: Session) -> Iterator[tuple[Cell, ...]
 def _triggers(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     del session
     for one in _sources(database, "TRIGGER"):
-        yield one.owner, one.name, one.type, *one.on, "ENABLED", one.event, one.text
+        yield one.owner, one.name, one.type, *one.on, "ENABLED" if one.enabled else "DISABLED", one.event, one.text
 
 
 def _source(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
