@@ -372,3 +372,70 @@ def test_mode_fill_switches_off_what_fires_and_checks(ends: tuple[Spot, Spot]) -
     assert target.ask(states) == before
     assert before == [("DEAF", "DISABLED", None), ("HEARD", "ENABLED", None), ("HOME", "ENABLED", "VALIDATED"),
                       ("MAYORS", "ENABLED", "VALIDATED")]  # fmt: skip
+
+
+@pytest.fixture
+def broken(tmp_path: Path, servers: Servers) -> tuple[Spot, Spot]:
+    """Rows that SQLite takes and Oracle's keys do not: an orphan, and one moment in two spellings."""
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE p (id INTEGER PRIMARY KEY, at TIMESTAMP UNIQUE)")
+    source.ask("CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id))")
+    source.ask("INSERT INTO p VALUES (1, '2024-01-01 10:00:00'), (2, '2024-01-01 10:00:00.000'), (3, NULL)")
+    source.ask("INSERT INTO c VALUES (1, 1), (2, 77)")
+    return source, spot("oracle", tmp_path, servers)
+
+
+_WAIVED = ("orphans", "duplicates")
+_STATES = (
+    "SELECT constraint_type, validated FROM all_constraints WHERE owner = USER AND table_name IN ('P', 'C') "
+    "AND constraint_type IN ('P', 'R', 'U') ORDER BY 1, 2"
+)
+
+
+def test_rows_that_break_a_key_stop_the_run(broken: tuple[Spot, Spot]) -> None:
+    """Until somebody mends them; the dictionary says whether what was begun is there."""
+    source, target = broken
+    request, secrets = requested(source, target, waive=_WAIVED)
+    with pytest.raises(DataError, match=r"on \(AT\): 1 key stands in 2 rows"):
+        wire.run(request, secrets)
+    target.ask("UPDATE p SET at = TIMESTAMP '2025-01-01 00:00:00' WHERE id = 2")
+    with pytest.raises(DataError, match=r"on \(P\) \(to P\): 1 row breaks it, of \(77\)"):
+        wire.run(request, secrets, resume=True)
+    target.ask("UPDATE c SET p = NULL WHERE id = 2")
+    wire.run(request, secrets, resume=True)
+    assert target.ask(_STATES) == [("P", "VALIDATED"), ("P", "VALIDATED"), ("R", "VALIDATED"), ("U", "VALIDATED")]
+
+
+def test_a_run_without_the_keys_that_rows_break(broken: tuple[Spot, Spot]) -> None:
+    """A foreign key then holds for new rows, and the way back removes all that was made."""
+    source, target = broken
+    outcome = wire.run(*requested(source, target, on_violation="leave-out"))
+    assert len(outcome.left_out) == 2
+    assert target.ask(_STATES) == [("P", "VALIDATED"), ("P", "VALIDATED"), ("R", "NOT VALIDATED")]
+    wire.clean(outcome.plan.run, target.url, undo=True)
+    assert target.ask("SELECT table_name FROM all_tables WHERE owner = USER AND table_name IN ('P', 'C')") == []
+
+
+def test_rows_that_break_a_key_are_moved_aside(broken: tuple[Spot, Spot]) -> None:
+    outcome = wire.run(*requested(*broken, on_violation="quarantine"))
+    assert broken[1].ask("SELECT id FROM p UNION ALL SELECT id FROM c") == [(3,)]
+    run = outcome.plan.run
+    kept = [
+        broken[1].ask(f'SELECT COUNT(*) FROM "ropeway_{run}_{number}_quarantine"')[0][0] for number in (1, 2)
+    ]  # fmt: skip
+    assert kept == [2, 2]
+
+
+def test_a_repair_sets_rows_right(ends: tuple[Spot, Spot], tmp_path: Path) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY, v varchar(9), c text)")
+    source.ask("INSERT INTO t SELECT n, 'v' || n, 'c' || n FROM generate_series(1, 50) n")
+    moved(source, target)
+    target.ask("UPDATE t SET c = 'other' WHERE id = 7")
+    target.ask("DELETE FROM t WHERE id = 8")
+    target.ask("INSERT INTO t VALUES (99, 'x', 'x')")
+    request, secrets = requested(source, target)
+    found = wire.repairs(request, "full", secrets)
+    assert [(one.tasks.insert, one.tasks.update, one.tasks.delete) for one in found.tables] == [(1, 1, 1)]
+    assert wire.repair(found, (), secrets, tmp_path / "kept").equal
+    assert target.ask("SELECT id, v, c FROM t ORDER BY id") == source.ask("SELECT id, v, c FROM t ORDER BY id")
