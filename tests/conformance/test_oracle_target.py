@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -439,3 +440,41 @@ def test_a_repair_sets_rows_right(ends: tuple[Spot, Spot], tmp_path: Path) -> No
     assert [(one.tasks.insert, one.tasks.update, one.tasks.delete) for one in found.tables] == [(1, 1, 1)]
     assert wire.repair(found, (), secrets, tmp_path / "kept").equal
     assert target.ask("SELECT id, v, c FROM t ORDER BY id") == source.ask("SELECT id, v, c FROM t ORDER BY id")
+
+
+def test_chinook(chinook: Path, tmp_path: Path, servers: Servers) -> None:
+    """11 tables from CamelCase, with keys, foreign keys and indexes."""
+    shutil.copy(chinook / "Chinook_Sqlite.sqlite", tmp_path)
+    source = replace(spot("sqlite", tmp_path, servers), url=f"sqlite:///{tmp_path / 'Chinook_Sqlite.sqlite'}")
+    target = spot("oracle", tmp_path, servers)
+    moved(source, target, names="snake")
+    assert target.ask("SELECT COUNT(*), SUM(unit_price) FROM invoice_line") == [(2240, Decimal("2328.60"))]
+    assert target.ask(
+        "SELECT b.last_name FROM employee e JOIN employee b ON b.employee_id = e.reports_to WHERE e.employee_id = 8"
+    ) == [("Mitchell",)]
+    kinds = (
+        "SELECT constraint_type, COUNT(*) FROM all_constraints WHERE owner = USER AND table_name NOT LIKE 'ROPEWAY%' "
+    )
+    assert target.ask(f"{kinds} AND constraint_type IN ('P', 'R') GROUP BY constraint_type ORDER BY 1") == [
+        ("P", 11), ("R", 11),
+    ]  # fmt: skip
+
+
+def test_what_oracle_does_in_other_words(ends: tuple[Spot, Spot]) -> None:
+    """No ON UPDATE, no second index over the same columns, none over a CLOB."""
+    source, target = ends
+    source.ask("CREATE TABLE p (id integer PRIMARY KEY, word text, more text)")
+    source.ask("CREATE INDEX again ON p (id)")
+    source.ask("CREATE INDEX words ON p (word)")
+    source.ask("CREATE INDEX both_words ON p (word, more)")
+    source.ask("CREATE TABLE c (id integer PRIMARY KEY, p integer REFERENCES p ON UPDATE CASCADE ON DELETE SET NULL)")
+    source.ask("INSERT INTO p VALUES (1, 'one', 'more')")
+    (said,) = [one.message for one in planned(source, target).findings if one.name == "foreign-key-changed"]
+    assert "ON UPDATE CASCADE is not known there" in said
+    moved(source, target)
+    assert target.ask("SELECT index_name FROM all_indexes WHERE owner = USER AND table_name = 'P' AND "
+                      "index_name NOT LIKE 'SYS%' ORDER BY 1") == [("BOTH_WORDS",), ("WORDS",)]  # fmt: skip
+    assert target.ask(_DECLARED.replace("'T'", "'P'")) == [("VARCHAR2(400 CHAR)",), ("VARCHAR2(400 CHAR)",)]
+    assert target.ask("SELECT delete_rule FROM all_constraints WHERE owner = USER AND constraint_type = 'R'") == [
+        ("SET NULL",)
+    ]

@@ -11,7 +11,7 @@ from ...plan import Cut, Finding, Hop, Statement
 from ...rights import Right
 from ...rules import Write
 from ...schema.aside import Aside
-from ...schema.catalogue import Relation, Table
+from ...schema.catalogue import ForeignKey, Relation, Table
 from ...schema.correction import Correction
 from ...schema.sql import double_quoted, text_literal
 from . import allowed, aside, ddl, merging
@@ -68,6 +68,15 @@ class OracleTarget:
             *ddl.keys(self, build), *ddl.checks(self, build), *ddl.identities(build), *ddl.remarks(self, build),
             *ddl.foreign_keys(self, build),
         ]  # fmt: skip
+
+    def reference(self, key: ForeignKey, child: Table, parent: Table, replaced: bool) -> tuple[ForeignKey | None, str]:
+        """A foreign key as it can be here, and what it loses."""
+        del child, parent, replaced
+        return ddl.reference_of(key)
+
+    def fitted(self, table: Table) -> dict[str, tuple[str, str]]:
+        """Columns that need another native type for the sake of an index, and why."""
+        return ddl.fitted(table)
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)
