@@ -41,6 +41,7 @@ def land(
     """
     started = time.monotonic()
     hop = tally.hop
+    rows = _staged(loader, hop, part, rows)
     if not _won(Claim(run, hop.name, part.number, attempt, instant), loader):
         return None
     try:
@@ -56,6 +57,17 @@ def land(
         _roll_back(loader)
         raise
     return receipt
+
+
+def _staged(
+    loader: Loader, hop: Hop, part: Slice, rows: Iterable[pa.RecordBatch] | Iterable[bytes]
+) -> Iterable[pa.RecordBatch] | Iterable[bytes]:
+    """What is still to be loaded once the unit is claimed: a loader that commits as it loads has put the rows aside."""
+    stage = getattr(loader, "stage", None)
+    if stage is None or hop.raw:
+        return rows
+    left: Iterable[pa.RecordBatch] = stage(hop.sent, part, _sent(hop, rows))  # type: ignore[arg-type]  # not raw
+    return left
 
 
 def _won(claim: Claim, loader: Loader) -> bool:
@@ -82,11 +94,14 @@ def _load(loader: Loader, hop: Hop, part: Slice, rows: Iterable[pa.RecordBatch] 
 
 def load(loader: Loader, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
     """Load the columns of a hop that the target does not compute by itself; the rows that it took."""
-    sent = hop.sent
-    if sent is not hop:
-        names = [column.target for column in sent.columns]
-        batches = (batch.select(names) for batch in batches)
-    return loader.load(sent, part, batches)
+    return loader.load(hop.sent, part, _sent(hop, batches))
+
+
+def _sent(hop: Hop, batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    if hop.sent is hop:
+        return batches
+    names = [column.target for column in hop.sent.columns]
+    return (batch.select(names) for batch in batches)
 
 
 def _balance(hop: Hop, part: Slice, tally: Tally, loaded: int) -> None:

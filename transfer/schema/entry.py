@@ -35,9 +35,10 @@ class Ends:
         style, here, there = self.style, *(getattr(end, "capitals", False) for end in (self.source, self.target))
         if style == "keep" and here and not there and name == name.upper():
             style = "lower"
-        elif style == "keep" and there and not here and name == name.lower():
-            style = "upper"
-        return self.target.name_of(styled(name, style))
+        made = styled(name, style)
+        if there and made == made.lower() and (style == "snake" or (style == "keep" and not here)):
+            made = made.upper()
+        return self.target.name_of(made)
 
     def home(self, name: Relation, target_schema: str) -> Relation:
         """Where a relation goes: from one default schema to the other, `target_schema` before all."""

@@ -33,9 +33,9 @@ def _referring(entries: list[Entry], ends: Ends) -> list[Entry]:
 
 def parents_first(entries: list[Entry], ends: Ends) -> list[Entry]:
     """Tables after those they refer to, where foreign keys are checked while rows are loaded; what each waits for."""
+    entries = _referring(entries, ends)
     if not ends.target.parents_first:
         return entries if ends.target.overlooks_orphans else _merged_in_order(entries)
-    entries = _referring(entries, ends)
     by_name = {entry.table.name: entry for entry in entries}
     made: list[Entry] = []
     earlier: set[Relation] = set()

@@ -88,7 +88,8 @@ class Oracle(OracleTarget):
         )  # fmt: skip
 
     def refuses_name(self, name: str, kind: str) -> str:
-        del kind
+        if kind == "column" and name == "ROWID":
+            return "each row has a ROWID of its own there"
         if not name or len(name.encode()) > NAME_BYTES:
             return f"a name has 1 to {NAME_BYTES} bytes there"
         return "a name has no quotation marks and no U+0000 there" if '"' in name or "\0" in name else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...engine import Build
 from ...plan import Statement
-from ...schema.catalogue import Column, Index, Relation, Table
+from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import (
     comments,
     create_index,
@@ -101,7 +101,45 @@ def keys(engine: OracleTarget, build: Build) -> list[Statement]:
             check=check, back=f"ALTER TABLE {on} DROP PRIMARY KEY", after=(build.hop,),
             lock=_LOCK.format(build.into),
         )))  # fmt: skip
-    return [*made, *(_index(engine, build, index) for index in table.indexes)]
+    return [*made, *(_index(engine, build, index) for index in _apart(table))]
+
+
+def _apart(table: Table) -> list[Index]:
+    """Indexes over other columns than a key has, or an index before: the server refuses a second one (ORA-01408)."""
+    first = sorted(table.indexes, key=lambda index: (not index.constraint, not index.unique))
+    kept: dict[object, Index] = {}
+    for index in first:
+        order = (index.columns, index.descending) if index.columns else index.keys
+        if index.columns != table.key or index.descending:
+            kept.setdefault(order, index)
+    return [index for index in table.indexes if index in kept.values()]
+
+
+def fitted(table: Table) -> dict[str, tuple[str, str]]:
+    """Texts and binaries without a length that an index is over: there is none over LOBs."""
+    lobs = {column.name: column.native for column in table.columns if column.native in ("clob", "blob")}
+    alone, made = 1000, {}  # characters, which an index of 6,398 octets holds
+    for index in sorted(table.indexes, key=lambda one: len(one.columns)):
+        found = [name for name in index.columns if name in lobs]
+        for name in found:
+            most = alone if len(found) == 1 else 400
+            native = f"varchar2({most} char)" if lobs[name] == "clob" else "raw(2000)"
+            made[name] = (native, f"index {index.name} is over it, and a LOB has none; a longer value stops the run")
+    return made
+
+
+def reference_of(key: ForeignKey) -> tuple[ForeignKey, str]:
+    """A foreign key without what Oracle does not do; RESTRICT is what it does."""
+    lost = []
+    if key.on_update not in ("", "NO ACTION", "RESTRICT"):
+        lost.append(f"ON UPDATE {key.on_update} is not known there: a key with children cannot be changed")
+    if key.on_delete not in ("", "NO ACTION", "RESTRICT", "CASCADE", "SET NULL"):
+        lost.append(f"ON DELETE {key.on_delete} is not known there: a row with children cannot be deleted")
+    if "MATCH FULL" in key.options:
+        lost.append("MATCH FULL is not known there: a key that is partly NULL refers to nothing")
+    action = key.on_delete if key.on_delete in ("CASCADE", "SET NULL") else ""
+    options = key.options.replace("MATCH FULL", "").strip()
+    return replace(key, on_update="", on_delete=action, options=options), "; ".join(lost)
 
 
 def _index(engine: OracleTarget, build: Build, index: Index) -> Statement:

@@ -1,10 +1,14 @@
-"""Loading Oracle by array binding: Arrow batches into one INSERT, inside the loader's own transaction."""
+"""Loading Oracle by array binding: Arrow batches into one INSERT, inside the loader's own transaction.
+
+Where the URL asks for it, by direct path into a staging table before (direct.py).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,15 +16,16 @@ import oracledb
 import pyarrow as pa
 import pyarrow.compute
 
-from ...engine import Ledger
+from ...engine import Ledger, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.sql import double_quoted
 from .catalogue import OWN
+from .direct import DirectPath, Staged, publish, takes
 from .ledger import OracleLedger
-from .session import DATA, OracleSession, code, qualified, said
+from .session import DATA, OracleSession, code, loads_directly, qualified, said
 
 _compute: Any = pyarrow.compute  # pyarrow-stubs know few of these functions
 _DAY = 86_400_000_000  # microseconds
@@ -37,11 +42,25 @@ class OracleLoader(OracleSession):
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         self.ledger: Ledger = OracleLedger(self)
-        self._held: dict[str, str] = {}
+        self._direct = DirectPath(address) if loads_directly(address) else None
+        self._staged: Staged | None = None
+
+    def ask(self, sql: str) -> list[Row]:
+        """Whole numbers as such, for all are NUMBER there, and a person reads the keys of rows."""
+        return [tuple(map(_whole, row)) for row in super().ask(sql)]
+
+    def stage(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+        """By direct path, where that is asked for and all columns can: what is left to bind."""
+        if self._direct is None or not takes(hop):
+            return batches
+        self._staged = self._direct.stage(hop, part, batches, bound)
+        return ()
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         """One statement for all batches; how many rows the server says it took."""
-        del part
+        staged, self._staged = self._staged, None
+        if staged and (staged.hop, staged.slice) == (hop.name, part.number):
+            return self._published(hop, staged)
         sql, loaded = insert(hop), 0
         with self.connection.cursor() as cursor:
             for batch in batches:
@@ -54,6 +73,17 @@ class OracleLoader(OracleSession):
                     loaded += int(cursor.rowcount)
         return loaded
 
+    def _published(self, hop: Hop, staged: Staged) -> int:
+        try:
+            return self.execute(publish(hop, staged))
+        except oracledb.Error as error:
+            raise _told(error, hop) from error
+
+    def close(self) -> None:
+        if self._direct:
+            self._direct.close()
+        super().close()
+
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
         raise EngineError("Oracle has no raw form.")
 
@@ -63,8 +93,21 @@ class OracleLoader(OracleSession):
         lock = f"ropeway {hashlib.sha256(f'{schema} {name}'.encode()).hexdigest()[:40]}"
         with self.connection.cursor() as cursor:
             handle, got = cursor.var(str), cursor.var(int)
-            cursor.execute(_HOLD, [lock, handle, got, handle])
-            return got.getvalue() in (_TAKEN, _HAD)
+            try:
+                cursor.execute(_HOLD, [lock, handle, got, handle])
+            except oracledb.Error as error:
+                raise EngineError(
+                    f"Oracle gives no lock that keeps a second run out of {name}: {said(error)}",
+                    remedy="GRANT EXECUTE ON SYS.DBMS_LOCK to this account.",
+                ) from error
+            held = got.getvalue() in (_TAKEN, _HAD)
+        if held and self._direct:
+            self._direct.forget(name)
+        return held
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
 
 
 def _told(error: oracledb.Error, hop: Hop) -> Exception:

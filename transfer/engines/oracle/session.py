@@ -31,6 +31,7 @@ PORT = 1521
 _UNIT = 65_535  # bytes of a packet: the default of 8,192 costs a transfer 8 times as many
 _CONNECT_S = 10
 _CLOSE_MS = 5_000
+_LOAD = "load"  # an option of ours, which says how rows are loaded
 # Options of a URL, and what the driver calls them.
 _OPTIONS = {
     "wallet": "wallet_location", "wallet_password": "wallet_password", "tns_admin": "config_dir",
@@ -66,6 +67,7 @@ def connect(address: Address) -> oracledb.Connection:
 
 def _arguments(address: Address) -> dict[str, Any]:
     options = dict(address.options)
+    options.pop(_LOAD, None)
     given: dict[str, Any] = {"user": address.username or None, "password": address.password or None}
     sid = options.pop("sid", "")
     if not address.database and not sid:
@@ -76,13 +78,21 @@ def _arguments(address: Address) -> dict[str, Any]:
     if "ssl_server_dn_match" in given:
         given["ssl_server_dn_match"] = given["ssl_server_dn_match"].lower() not in ("no", "false", "0", "off")
     if options:
-        known = ", ".join(["sid", *_OPTIONS])
+        known = ", ".join(["sid", _LOAD, *_OPTIONS])
         raise RequestError(f"{address}: unknown options {', '.join(sorted(options))}.", remedy=f"Known: {known}.")
     if not address.host:
         return {**given, "dsn": address.database}
     service = {"sid": sid} if sid else {"service_name": address.database}
     more = {"host": address.host, "port": address.port or PORT, "sdu": _UNIT, "tcp_connect_timeout": _CONNECT_S}
     return {**given, **service, **more}
+
+
+def loads_directly(address: Address) -> bool:
+    """Whether rows shall be loaded by direct path. RequestError for another word than direct or bind."""
+    word = dict(address.options).get(_LOAD, "bind")
+    if word not in ("bind", "direct"):
+        raise RequestError(f"{address}: there is no load={word}.", remedy="Known: bind, direct.")
+    return word == "direct"
 
 
 def said(error: BaseException) -> str:
@@ -92,7 +102,8 @@ def said(error: BaseException) -> str:
 
 
 # Of a value that a column, a key or a check refuses: https://docs.oracle.com/error-help/db/ has a page for each.
-DATA = (1, 1400, 1401, 1407, 1426, 1438, 1461, 1722, 1839, 1843, 1847, 1861, 1873, 2290, 2291, 2292, 12899, 14400)
+DATA = (1, 1400, 1401, 1407, 1426, 1438, 1449, 1452, 1461, 1722, 1839, 1843, 1847, 1861, 1873, 2290, 2291, 2292, 2293,
+        2296, 2298, 2299, 2437, 12899, 14400)  # fmt: skip
 
 
 def code(error: BaseException) -> int:

@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Sequence
 
 from ...engine import Build, Loader, Session
-from ...errors import RequestError
 from ...place import Address
 from ...plan import Cut, Finding, Hop, Statement
 from ...rights import Right
 from ...rules import Write
 from ...schema.aside import Aside
-from ...schema.catalogue import Relation, Table
+from ...schema.catalogue import ForeignKey, Relation, Table
 from ...schema.correction import Correction
 from ...schema.sql import double_quoted, text_literal
-from . import ddl, merging
+from . import allowed, aside, ddl, merging
 from .loader import OracleLoader
 from .session import qualified
 from .writes import WRITES
@@ -27,7 +26,7 @@ NUMBERS = "CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {h
 class OracleTarget:
     """What writing takes. Its DDL commits by itself, and before it what was open."""
 
-    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     lacks: tuple[str, ...] = ("empty",)
     atomic_ddl = False
     nothing = "SELECT 1 FROM dual"
@@ -72,8 +71,17 @@ class OracleTarget:
             *ddl.foreign_keys(self, build),
         ]  # fmt: skip
 
+    def reference(self, key: ForeignKey, child: Table, parent: Table, replaced: bool) -> tuple[ForeignKey | None, str]:
+        """A foreign key as it can be here, and what it loses."""
+        del child, parent, replaced
+        return ddl.reference_of(key)
+
+    def fitted(self, table: Table) -> dict[str, tuple[str, str]]:
+        """Columns that need another native type for the sake of an index, and why."""
+        return ddl.fitted(table)
+
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-        raise RequestError("Oracle targets have no mode fill.")
+        return aside.aside(self, session, hops)
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation)
@@ -106,9 +114,8 @@ class OracleTarget:
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
         there: Sequence[Relation],
     ) -> list[Right]:  # fmt: skip
-        del session, address, hops, statements, there
-        return []
+        del address, there
+        return allowed.to_write(session, hops, statements) if session else []
 
     def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
-        del session, hops
-        return []
+        return allowed.check(session, hops)

@@ -130,6 +130,7 @@ class Source:
     on: tuple[str, str] = ("", "")  # the table of a trigger, what a synonym is for
     type: str = ""  # of a trigger: BEFORE EACH ROW
     event: str = ""
+    enabled: bool = True
 
 
 class Catalogue:

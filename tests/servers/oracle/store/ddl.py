@@ -358,12 +358,26 @@ def _alter(session: Session, words: Words) -> None:
     if kind == "SEQUENCE":
         _sequence_options(session.sequence(*words.qualified(session.schema)), words)
         return
+    if kind == "TRIGGER":
+        _alter_trigger(session, words)
+        return
     if kind != "TABLE":
         raise Refused(940, "invalid ALTER command")
     table = session.table(*words.qualified(session.schema))
     table.changed = session.next_scn
     while not words.done:
         _change(session, table, words)
+
+
+def _alter_trigger(session: Session, words: Words) -> None:
+    owner, name = words.qualified(session.schema)
+    found = [
+        one for one in session.catalogue.sources.values() if (one.kind, one.owner, one.name) == ("TRIGGER", owner, name)
+    ]
+    if not found:
+        raise Refused(4080, f"trigger '{name}' does not exist")
+    if words.peek() in ("ENABLE", "DISABLE"):
+        found[0].enabled = words.next() == "ENABLE"
 
 
 def _change(session: Session, table: Table, words: Words) -> None:
@@ -407,6 +421,12 @@ def _add(session: Session, table: Table, words: Words) -> None:
 
 
 def _modify(session: Session, table: Table, words: Words) -> None:
+    if words.take("CONSTRAINT"):
+        made = indexes.constraint(table, words.name())
+        if words.take("VALIDATE"):
+            indexes.validate(session, table, made)
+            made.validated = True
+        return
     inside = Words(words.inside()) if words.peek() == "(" else words
     while not inside.done:
         shape = table.column(inside.name())
@@ -440,13 +460,13 @@ def _drop_part(session: Session, table: Table, words: Words) -> None:
 
 def _switch(session: Session, table: Table, words: Words) -> None:
     enabled = words.next() == "ENABLE"
-    words.take("NOVALIDATE")
+    novalidate = words.take("NOVALIDATE")
     words.take("VALIDATE")
     if words.take("CONSTRAINT"):
         found = indexes.constraint(table, words.name())
-        found.enabled = enabled
-        if enabled:
+        if enabled and not novalidate:
             indexes.validate(session, table, found)
+        found.enabled, found.validated = enabled, enabled and not novalidate
 
 
 def _comment(session: Session, words: Words) -> None:

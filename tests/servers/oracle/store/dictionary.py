@@ -319,6 +319,7 @@ def _sequences(database: Database, session: Session) -> Iterator[tuple[Cell, ...
 
 
 _SYSTEM = (("EXECUTE", "DBMS_FLASHBACK", "PACKAGE"), ("EXECUTE", "DBMS_CRYPTO", "PACKAGE"),
+           ("EXECUTE", "DBMS_LOCK", "PACKAGE"),
            ("SELECT", "V_$DATABASE", "VIEW"))  # fmt: skip
 
 
@@ -362,7 +363,7 @@ def _synonyms(database: Database, session: Session) -> Iterator[tuple[Cell, ...]
 def _triggers(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     del session
     for one in _sources(database, "TRIGGER"):
-        yield one.owner, one.name, one.type, *one.on, "ENABLED", one.event, one.text
+        yield one.owner, one.name, one.type, *one.on, "ENABLED" if one.enabled else "DISABLED", one.event, one.text
 
 
 def _source(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:

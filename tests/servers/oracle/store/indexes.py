@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from ..spoken import Refused
+from ..spoken import BLOB, CLOB, Refused
 from .catalogue import Constraint, Index, Table, quoted
 from .words import Words
 
@@ -31,6 +31,12 @@ def create(session: Session, words: Words, *, unique: bool, bitmap: bool) -> Non
         inside.take("ASC")
         inside.take(",")
     made = Index(name, tuple(columns), tuple(descending), unique, tuple(expressions), bitmap)
+    if any((one.columns, one.descending) == (made.columns, made.descending) for one in table.indexes):
+        raise Refused(1408, "such column list already indexed")
+    if any(
+        not is_ and table.column(one).kind.code in (CLOB, BLOB) for one, is_ in zip(columns, expressions, strict=True)
+    ):
+        raise Refused(2327, "cannot create index on expression with datatype LOB")
     _held(session, table, made)
     table.indexes.append(made)
 
