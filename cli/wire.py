@@ -278,7 +278,7 @@ def _close(frozen: Plan, target: Address, report: Report | None) -> tuple[tuple[
     engine = engine_of(frozen.target.scheme)
     loader = engine.loader(target)
     try:
-        missing, aside = left_out(frozen, loader), quarantined(frozen, frozen.hops, loader, engine)
+        missing, aside = left_out(frozen, loader, engine), quarantined(frozen, frozen.hops, loader, engine)
         state = "done" if report is None or report.equal else "different"
         loader.ledger.finish(frozen.run, state)
         return tuple(missing), tuple(aside)

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
-ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql", "parquet", "csv", "arrow")
+ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql", "oracle", "parquet", "csv", "arrow")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Case:
     csv: str | No = "="
     arrow: str | No = "="
     mysql: str | No = "as in mariadb"
+    oracle: str | No = "="
 
     def at(self, engine: str) -> str | No:
         """What becomes of the type at an engine."""
@@ -57,15 +58,15 @@ _MOMENTS = (
 )  # fmt: skip
 
 CASES = (
-    Case("bool", (True, False, None), "=", "=", "=", "="),
-    Case("int8", ints(8), "int64", "=", "int16", "="),
-    Case("int16", ints(16), "int64", "=", "=", "="),
-    Case("int32", ints(32), "int64", "=", "=", "="),
-    Case("int64", ints(64), "=", "=", "=", "="),
-    Case("uint8", ints(8, signed=False), "int64", "=", "int16", "="),
-    Case("uint16", ints(16, signed=False), "int64", "=", "int32", "="),
-    Case("uint32", ints(32, signed=False), "int64", "=", "int64", "="),
-    Case("uint64", ints(64, signed=False), "decimal(20,0)", "=", "decimal(20,0)", "="),
+    Case("bool", (True, False, None), "=", "=", "=", "=", oracle="int8"),
+    Case("int8", ints(8), "int64", "=", "int16", "=", oracle="int16"),
+    Case("int16", ints(16), "int64", "=", "=", "=", oracle="int32"),
+    Case("int32", ints(32), "int64", "=", "=", "=", oracle="int64"),
+    Case("int64", ints(64), "=", "=", "=", "=", oracle="decimal(19,0)"),
+    Case("uint8", ints(8, signed=False), "int64", "=", "int16", "=", oracle="int16"),
+    Case("uint16", ints(16, signed=False), "int64", "=", "int32", "=", oracle="int32"),
+    Case("uint32", ints(32, signed=False), "int64", "=", "int64", "=", oracle="int64"),
+    Case("uint64", ints(64, signed=False), "decimal(20,0)", "=", "decimal(20,0)", "=", oracle="decimal(20,0)"),
     Case("float32", (0.0, 1.5, -2.25, 3.4028234663852886e38, 1.401298464324817e-45, None), "float64", "=", "=", "="),
     Case("float64", (0.0, 0.1, -1e-308, 1.7976931348623157e308, 5e-324, 1e15, 123456789.123456789, None),
          "=", "=", "=", "="),
@@ -77,17 +78,20 @@ CASES = (
          ("9999999999999999999999999999.9999999999", "-0.0000000001", "0E-10", None)), "=", "=", "=", "="),
     Case("decimal(60,20)", tuple(Decimal(v) if v else None for v in
          ("1234567890123456789012345678901234567890.12345678901234567890", "-1.00000000000000000000", None)),
-         "=", No("DuckDB's decimals end at 38 digits"), "=", "="),
+         "=", No("DuckDB's decimals end at 38 digits"), "=", "=",
+         oracle=No("Oracle's numbers end at 38 digits")),
     Case("text", _TEXTS, "=", "=", "=", "="),
     Case("text(300)", tuple(v for v in _TEXTS if v is None or len(v) <= 300), "=", "text", "=", "="),
     Case("padded text(10)", ("ab", "", "  lead", "full-width", "ä", None), "=", "text", "=", "="),
     Case("binary", (b"", b"\x00", b"\xff\xfe\x00\x01", bytes(range(256)), b"z" * 70_000, None), "=", "=", "=", "="),
     Case("uuid", ("00000000-0000-0000-0000-000000000000", "123e4567-e89b-12d3-a456-426614174000", None),
-         "=", "=", "=", "=", mysql="padded text(36)"),
-    Case("json", ('{"b": 1.0, "a": [1, null, "x"]}', "[]", "1.0", '"text"', None), "=", "=", "=", "=", mysql="text"),
+         "=", "=", "=", "=", mysql="padded text(36)", oracle="binary(16)"),
+    Case("json", ('{"b": 1.0, "a": [1, null, "x"]}', "[]", "1.0", '"text"', None), "=", "=", "=", "=", mysql="text",
+         oracle="text"),
     Case("date", (dt.date(1, 1, 1), dt.date(9999, 12, 31), dt.date(1970, 1, 1), dt.date(2024, 2, 29), None),
-         "=", "=", "=", "="),
-    Case("time", (dt.time(0, 0), dt.time(23, 59, 59, 999_999), dt.time(12, 30, 15, 1), None), "=", "=", "=", "="),
+         "=", "=", "=", "=", oracle="timestamp(0)"),
+    Case("time", (dt.time(0, 0), dt.time(23, 59, 59, 999_999), dt.time(12, 30, 15, 1), None), "=", "=", "=", "=",
+         oracle="duration"),
     Case("timestamp", _MOMENTS, "=", "=", "=", "="),
     Case("instant", tuple(v and v.replace(tzinfo=dt.UTC) for v in _MOMENTS), "=", "=", "=", "timestamp"),
 )  # fmt: skip

@@ -15,9 +15,10 @@ from browser import Browser
 from parrot import absent_drivers
 from servers import Absent, Mariadb, Mysql, Postgresql
 from servers.oracle.process import Accounts, Oracle
+from servers.sqlserver.process import Databases, SqlServer
 from spots import Servers
 
-AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Accounts, Browser)
+AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Accounts, Databases, Browser)
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
@@ -103,6 +104,14 @@ def odbc(pytestconfig: pytest.Config) -> None:
     """The drivers that speak to SQL Server."""
     if absence := absent_drivers():
         missing(pytestconfig, "odbc", absence)
+
+
+@pytest.fixture(scope="session")
+def sqlserver(pytestconfig: pytest.Config, odbc: None) -> Iterator[Databases]:
+    """The test server, or a real one by its administrator's URL (docs/testing.md)."""
+    del odbc
+    url = os.environ.get("ROPEWAY_TEST_MSSQL_URL", "")
+    yield from serve(pytestconfig, "sqlserver", (lambda: Databases(url)) if url else SqlServer)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import psycopg
 
 from servers import Mariadb, Postgresql
 from servers.oracle.process import Accounts
+from servers.sqlserver.process import Databases
 
 Rows = list[tuple[Any, ...]]
 _numbers = itertools.count()
@@ -34,6 +35,7 @@ class Spot:
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
+PLACES = (*SQL_ENGINES, "oracle")
 
 
 class Servers:
@@ -52,6 +54,11 @@ class Servers:
         server: Accounts = self._fixture("oracle")
         return server
 
+    @property
+    def sqlserver(self) -> Databases:
+        server: Databases = self._fixture("sqlserver")
+        return server
+
     def family(self, name: str) -> Mariadb:
         """`mariadb` or `mysql`."""
         server: Mariadb = self._fixture(name)
@@ -67,6 +74,8 @@ def spot(engine: str, folder: Path, servers: Servers) -> Spot:
         return _duckdb(folder / f"{name}.duckdb")
     if engine == "oracle":
         return _oracle(servers.oracle)
+    if engine == "sqlserver":
+        return _sqlserver(servers.sqlserver)
     return _postgresql(servers.postgresql) if engine == "postgresql" else _mysql_family(servers.family(engine))
 
 
@@ -103,12 +112,27 @@ def _oracle(server: Accounts) -> Spot:
 
     def ask(sql: str) -> Rows:
         with server.connect(user) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
+            cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
             rows = cursor.fetchall() if cursor.description else []
             connection.commit()
             return rows
 
     return Spot("oracle", url, ask)
+
+
+def _sqlserver(server: Databases) -> Spot:
+    url = server.database()
+    name = url.rpartition("/")[2].partition("?")[0]
+
+    def ask(sql: str) -> Rows:
+        with closing(server.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            while cursor.nextset():
+                pass
+            return rows
+
+    return Spot("sqlserver", url, ask)
 
 
 def _mysql_family(server: Mariadb) -> Spot:

@@ -142,7 +142,7 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
         _atomically(run, statement, loader)
         return
     loader.ledger.journal(run, statement.name, "started")
-    for sql in parts(statement.forward) if statement.forward.startswith(DELIMITED) else [statement.forward]:
+    for sql in parts(statement.forward):
         loader.execute(sql)
     loader.ledger.journal(run, statement.name, "done")
 

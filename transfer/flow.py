@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import pyarrow as pa
 
 from .calls import function_of
+from .empties import nulled
 from .engine import Reader, Receipt
 from .extremes import Found, joined, noted
 from .plan import Call, Hop, Slice
@@ -74,7 +75,8 @@ def flow(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa
     """The rows of a slice as the target shall get them, at the reader's instant."""
     read = as_read(hop)
     batches = reader.read(read, part, batch_bytes)
-    return batches if read is hop else converted(hop, batches)
+    batches = batches if read is hop else converted(hop, batches)
+    return nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
 
 
 class Ahead(Generic[Item]):

@@ -43,6 +43,8 @@ class Words:
     schema_exists: str = ""
     table_suffix: str = ""
     exists: str = ""
+    number: str = "number"  # the name of that column, where it is a word of the language
+    filled: str = " NOT NULL"  # of texts; '' where an empty one is NULL
 
 
 class SqlLedger:
@@ -58,21 +60,29 @@ class SqlLedger:
         # Making a schema that is there takes CREATE on a PostgreSQL database all the same.
         if words.create_schema and not (words.schema_exists and self._connection.ask(words.schema_exists)):
             self._connection.execute(words.create_schema)
-        short, long, whole = words.short, words.long, words.whole
-        figures = ", ".join(f"n_{name} {whole} NOT NULL" for name in _FIGURES)
+        short, long, text, texts = (
+            words.short,
+            words.long,
+            f"{words.short}{words.filled}",
+            f"{words.long}{words.filled}",
+        )
+        whole, key = f"{words.whole} NOT NULL", f"{short} NOT NULL"
+        figures = ", ".join(f"n_{name} {whole}" for name in _FIGURES)
         tables = (
-            f"{RUN} (run {short} NOT NULL PRIMARY KEY, plan_hash {short} NOT NULL, job {short} NOT NULL, "
-            f"state {short} NOT NULL, started {short} NOT NULL, finished {short} NOT NULL, "
-            f"run_by {short} NOT NULL, plan {long} NOT NULL)",
-            f"{SLICE} (run {short} NOT NULL, hop {whole} NOT NULL, slice {whole} NOT NULL, "
-            f"hop_name {long} NOT NULL, attempt {short} NOT NULL, instant {long} NOT NULL, {figures}, "
-            f"checksum {short} NOT NULL, seconds {words.real} NOT NULL, landed {short} NOT NULL, "
+            f"{RUN} (run {key} PRIMARY KEY, plan_hash {text}, job {text}, state {text}, started {text}, "
+            f"finished {text}, run_by {text}, plan {long} NOT NULL)",
+            f"{SLICE} (run {key}, hop {whole}, slice {whole}, hop_name {long} NOT NULL, attempt {text}, "
+            f"instant {texts}, {figures}, checksum {text}, seconds {words.real} NOT NULL, landed {text}, "
             "PRIMARY KEY (run, hop, slice))",
-            f"{STATEMENT} (run {short} NOT NULL, number {whole} NOT NULL, name {long} NOT NULL, "
-            f"state {short} NOT NULL, changed {short} NOT NULL, PRIMARY KEY (run, number))",
+            f"{STATEMENT} (run {key}, {words.number} {whole}, name {long} NOT NULL, state {text}, changed {text}, "
+            f"PRIMARY KEY (run, {words.number}))",
         )
         for table in tables:
-            self._connection.execute(f"CREATE TABLE IF NOT EXISTS {words.prefix}{table}{words.table_suffix}")
+            self._make(f"{words.prefix}{table}{words.table_suffix}")
+
+    def _make(self, table: str) -> None:
+        """CREATE TABLE with this name and these columns, unless it is there."""
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table}")
 
     def present(self) -> bool:
         """Whether this target has a ledger at all; asks the catalogue, changes nothing."""
@@ -81,9 +91,10 @@ class SqlLedger:
     def runs(self) -> list[Row]:
         if not self.present():
             return []
-        return self._connection.ask(
+        rows = self._connection.ask(
             f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN} ORDER BY started, run"
         )
+        return [tuple("" if value is None else value for value in row) for row in rows]
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
         self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
@@ -135,7 +146,7 @@ class SqlLedger:
 
     def journal(self, run: str, statement: str, state: str) -> None:
         # Looked at first: deleting what is not there locks the gap in InnoDB, in which another worker's entry belongs.
-        entry, table = self._equal(run=run, number=number_of(statement)), f"{self._words.prefix}{STATEMENT}"
+        entry, table = self._entry(run, statement), f"{self._words.prefix}{STATEMENT}"
         if self._connection.ask(f"SELECT 1 FROM {table} WHERE {entry}"):
             said = self._set(name=statement, state=state, changed=now())
             self._connection.execute(f"UPDATE {table} SET {said} WHERE {entry}")
@@ -147,6 +158,9 @@ class SqlLedger:
             f"SELECT name, state FROM {self._words.prefix}{STATEMENT} WHERE {self._equal(run=run)}"
         )
         return {str(name): str(state) for name, state in rows}
+
+    def _entry(self, run: str, statement: str) -> str:
+        return self._equal(**{"run": run, self._words.number: number_of(statement)})
 
     def _insert(self, table: str, *values: object) -> None:
         literals = ", ".join(self._words.literal(value) for value in values)
@@ -191,7 +205,7 @@ def this_process(pid: int) -> str:
 
 
 def _receipt(row: Row) -> Receipt:
-    hop, part, attempt, instant, *figures, checksum, seconds = row
+    hop, part, attempt, instant, *figures, checksum, seconds = ("" if value is None else value for value in row)
     numbers = {name: int(str(value)) for name, value in zip(_FIGURES, figures, strict=True)}
     return Receipt(
         str(hop), int(str(part)), str(attempt), str(instant), **numbers,

@@ -10,7 +10,7 @@ from .engine import Bounds
 from .plan import ColumnPlan, Finding
 from .policies import LARGE
 from .schema.entry import Ends, Entry
-from .schema.sql import text_literal
+from .schema.sql import first, text_literal
 
 _CHARACTER = 4  # bytes of one, at most
 # Rows are compressed where they lie: a table of this part of a limit may still hold a value beyond it. PostgreSQL's
@@ -88,7 +88,7 @@ def _example(ends: Ends, entry: Entry, size: str, limit: int) -> str:
     quoted = ", ".join(ends.source.quote(name) for name in key)
     also = f" AND ({entry.choice.where})" if entry.choice.where else ""
     rows = ends.source_session.ask(
-        f"SELECT {quoted} FROM {ends.rows_of(entry.source)} WHERE {size} > {limit}{also} LIMIT 1"
+        first(ends.source, f"SELECT {quoted} FROM {ends.rows_of(entry.source)} WHERE {size} > {limit}{also}")
     )
     shown = [f"{name} = {_short(value)}" for row in rows for name, value in zip(key, row, strict=True)]
     return f" (the row with {', '.join(shown)})" if shown else ""

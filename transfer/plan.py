@@ -29,7 +29,7 @@ class ColumnPlan:
     `base` is what the target's rules see where `native` is a type that a user made; see `stored`. A `computed` column
     is not loaded: the target generates its values, and verification compares them with the source's. Where there is a
     `zone`, the source has its wall clock and the type is an instant; see zones.py. `declared` is the source's own type,
-    by which its server is asked for checksums.
+    by which its server is asked for checksums. Where it is `nulled`, texts of no length become NULL; see empties.py.
     """
 
     source: str
@@ -46,6 +46,7 @@ class ColumnPlan:
     zone: str = ""
     zone_rule: str = ""
     declared: str = ""
+    nulled: bool = False
 
     @property
     def stored(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from . import oversized, space
+from . import empties, oversized, space
 from .access import Readable, permitted, writable
 from .calls import call
 from .canonical import canon_of
@@ -15,7 +15,7 @@ from .cutting import WHOLE, slices
 from .engine import Engine
 from .errors import MissingTable, RequestError
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
-from .policies import may_pass, shared
+from .policies import choices, may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Native, Read, Use, read_rule, split, write_rule
@@ -158,7 +158,9 @@ def _table_plan(
         entry = _shaped(request, ends, item, names, readable.profile(item, raw=True))
         if _raw_form(entry, ends, readable.asked(item.table)):
             return entry
-    return _shaped(request, ends, item, names, readable.profile(item, raw=False))
+    entry = _shaped(request, ends, item, names, readable.profile(item, raw=False))
+    empty = choices(request, item.choice, ends.source, ends.target)[empties.POLICY]
+    return empties.settled(ends, entry, empty, readable=readable.may(item.table))
 
 
 def _shaped(

@@ -24,6 +24,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "nan": ("stop", "null", "text"),
     "nul": ("stop", "null", "remove", "replace"),
     "invalid_text": ("stop", "null", "remove", "replace"),
+    "empty_string": ("stop", "null"),
 }
 MEANT: Mapping[str, str] = {
     "zero_date": "dates of year, month or day zero",
@@ -31,6 +32,7 @@ MEANT: Mapping[str, str] = {
     "nan": "NaN or infinite numbers",
     "nul": "texts with the character U+0000",
     "invalid_text": "texts whose bytes are no UTF-8",
+    "empty_string": "texts or binaries of no length, which are NULL in the target",
 }
 KEEP = "keep"  # planning's own: the target holds such values as they are
 NATIVE = "native words"  # planning's own: KEEP where both places are of one family
@@ -70,6 +72,8 @@ def choices(request: Request, choice: Choice, source: Engine, target: Engine) ->
     made[RAW] = "stop"
     made[FLOATS] = made["nan"] if "nan" in target.lacks else KEEP
     made["nul"] = made["nul"] if "nul" in target.lacks else KEEP
+    # Of one family, too: an empty CLOB of Oracle's is none by the time that it is bound.
+    made["empty_string"] = chosen.get("empty_string", "stop") if "empty" in target.lacks else KEEP
     made["invalid_text"] = chosen.get("invalid_text", "stop")  # which Arrow cannot carry, wherever it goes
     return made
 

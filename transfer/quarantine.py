@@ -11,6 +11,7 @@ from .plan import Hop, Plan, Statement
 from .schema.catalogue import Relation
 from .schema.modes import is_reference
 from .schema.quarantine import QUARANTINE, held, making, moving, quarantine
+from .schema.sql import first
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def move_orphans_aside(plan: Plan, statement: Statement, loader: Loader, engine:
 def _orphans_aside(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> int:
     """No table is made for what is not there."""
     listing = statement.constraint.offenders if statement.constraint else ""
-    return move_aside(plan, statement, loader, engine) if listing and loader.ask(f"{listing} LIMIT 1") else 0
+    return move_aside(plan, statement, loader, engine) if listing and loader.ask(first(engine, listing)) else 0
 
 
 def quarantined(plan: Plan, hops: Sequence[Hop], session: Session, engine: Engine) -> list[Quarantined]:

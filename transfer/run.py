@@ -28,6 +28,7 @@ from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 from .refusal import explained
 from .resume import LOST, Standing, proof_of, standing
+from .schema.sql import nothing
 from .start import begin
 from .steps import TRIES, back_off, carry_out
 from .verification import source_sum
@@ -213,6 +214,10 @@ class _Mover:
         source = self._open(todo, workers)
         try:
             self._with(source, todo, receipts, workers)
+        except BaseException:
+            if keep := getattr(source, "keep", None):  # an instant that a resumed run goes back to
+                keep()
+            raise
         finally:
             source.close()
 
@@ -347,7 +352,7 @@ class _Mover:
     def _reconnected(self, loader: Loader) -> Loader:
         """The same loader if it still answers; the coordinator's holds locks and is not replaced."""
         try:
-            loader.ask("SELECT 1")
+            loader.ask(nothing(self._job.target))
         except Exception:
             if loader is self._loader:
                 raise

@@ -12,6 +12,7 @@ from .errors import DataError, EngineError, RopewayError
 from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Statement
+from .schema.sql import nothing
 from .violation import made
 
 TRIES = 4
@@ -53,7 +54,7 @@ def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:
                 raise
             back_off(attempt)
             with suppress(Exception):
-                loader.ask("SELECT 1")
+                loader.ask(nothing(job.target))
                 continue
             raise
     raise AssertionError

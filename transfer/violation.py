@@ -17,6 +17,7 @@ from .quarantine import move_aside, move_orphans_aside
 from .refusal import shown
 from .schema.modes import is_reference
 from .schema.quarantine import QUARANTINE
+from .schema.sql import first
 
 LEAVE_OUT = "leave-out"
 _SHOWN = 5  # keys in a message
@@ -61,7 +62,7 @@ def made(plan: Plan, statement: Statement, loader: Loader, state: str, engine: E
     try:
         step(plan.run, statement, loader, state)
     except Exception as error:
-        found = _asked(plan, rule, loader) if rule and _concerns_rows(rule, error, engine) else None
+        found = _asked(plan, rule, loader, engine) if rule and _concerns_rows(rule, error, engine) else None
         if rule is None or found is None:
             raise
         if rule.otherwise == QUARANTINE and found.keys and not rule.references:
@@ -82,16 +83,16 @@ def _concerns_rows(rule: Constraint, error: Exception, engine: Engine) -> bool:
     return isinstance(error, DataError) or engine.classify(error) == "data" or rule.references is not None
 
 
-def _asked(plan: Plan, rule: Constraint, loader: Loader) -> Offending | None:
+def _asked(plan: Plan, rule: Constraint, loader: Loader, engine: Engine) -> Offending | None:
     try:
-        return offending(plan, rule, loader)
+        return offending(plan, rule, loader, engine)
     except Exception:  # noqa: BLE001 - a connection that is gone, say; the first error is the one to raise
         return None
 
 
-def offending(plan: Plan, rule: Constraint, loader: Loader) -> Offending | None:
+def offending(plan: Plan, rule: Constraint, loader: Loader, engine: Engine) -> Offending | None:
     """Who breaks a constraint, by its query; None if nothing does."""
-    rows = loader.ask(f"{rule.offenders}{_ordered(rule)} LIMIT {_COUNTED + 1}") if rule.offenders else []
+    rows = loader.ask(first(engine, f"{rule.offenders}{_ordered(rule)}", _COUNTED + 1)) if rule.offenders else []
     if rows:
         keys = tuple(tuple(shown(v) for v in (row[:-1] if rule.counted else row)) for row in rows[:_SHOWN])
         total = sum(int(str(row[-1])) for row in rows[:_COUNTED]) if rule.counted else len(rows[:_COUNTED])
@@ -151,7 +152,7 @@ def described(rule: Constraint, found: Offending) -> str:
     return f"{rule} on ({', '.join(rule.columns)}){into}: {said}, of {listed}{more}"
 
 
-def left_out(plan: Plan, loader: Loader) -> list[LeftOut]:
+def left_out(plan: Plan, loader: Loader, engine: Engine) -> list[LeftOut]:
     """The constraints that a run did without, and who breaks them now."""
     if not any(one.constraint and one.constraint.otherwise != "stop" for one in plan.statements):
         return []
@@ -165,4 +166,6 @@ def left_out(plan: Plan, loader: Loader) -> list[LeftOut]:
     ]
     none = Offending()
     refused = Offending(why="the target refuses its SQL")
-    return [LeftOut(rule, refused if not rule.columns else offending(plan, rule, loader) or none) for rule in rules]
+    return [
+        LeftOut(rule, refused if not rule.columns else offending(plan, rule, loader, engine) or none) for rule in rules
+    ]

@@ -142,4 +142,5 @@ def told(error: DataError) -> str:
 
 
 def left_out(hop: Hop) -> tuple[str, ...]:
-    return tuple(f"trailing spaces of {column.target}" for column in hop.columns if column.canon.form == "padded")
+    padded = (f"trailing spaces of {column.target}" for column in hop.columns if column.canon.form == "padded")
+    return (*padded, *(f"whether {column.target} was empty or NULL" for column in hop.columns if column.nulled))

@@ -142,16 +142,25 @@ def _findings(plan: Plan) -> None:
     rows = []
     if not say.voice().verbose:
         found, columns = _without_types(found)
-        rows = [("note", name, f"{count:,} columns", "said with each column below", "") for name, count in columns]
+        rows = [
+            ("note", name, f"{count:,} columns", "said with each column below", f"-v has advice on {advised:,} of them"
+             if advised else "") for name, count, advised in columns
+        ]  # fmt: skip
     rows = [(grade_of(one, plan.waived), one.name, one.where, one.message, one.remedy) for one in found] + rows
     say.table(("", "name", "where", "what to know", "what to do"), rows, title="Findings")
 
 
-def _without_types(findings: list[Finding]) -> tuple[list[Finding], list[tuple[str, int]]]:
-    """Notes of columns' types stand beside the columns, too: here their number is enough, if there are many."""
+def _without_types(findings: list[Finding]) -> tuple[list[Finding], list[tuple[str, int, int]]]:
+    """Notes of columns' types stand beside the columns, too: here their number is enough, if there are many.
+
+    Name, number, and how many of them have a remedy.
+    """
     names = Counter(one.name for one in findings if one.grade == "note" and one.name.endswith("-type"))
-    many = {name: count for name, count in names.items() if count > _FEW}
-    return [one for one in findings if one.grade != "note" or one.name not in many], list(many.items())
+    many = {name for name, count in names.items() if count > _FEW}
+    kept = [one for one in findings if one.grade != "note" or one.name not in many]
+    left = [one for one in findings if one not in kept]
+    advised = Counter(one.name for one in left if one.remedy)
+    return kept, [(name, names[name], advised[name]) for name in names if name in many]
 
 
 def _hop(hop: Hop) -> None:

@@ -1,7 +1,7 @@
 """SQL that only a real server can judge, kept as files that a person with such a server can run and review.
 
 tests/golden/ENGINE.sql holds what an engine asks of a catalogue, and its checksum of a table with a column of each
-type. After a change that is meant: GOLDEN=write make test ARGS='-k golden', and look at the difference.
+type. After a change that is meant: ROPEWAY_GOLDEN=write make test ARGS='-k golden', and look at the difference.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def test_what_is_asked_is_what_was_reviewed(name: str, tmp_path: Path, servers: 
     place.ask(TABLES[name])
     written = "".join(f"-- {title}\n{sql};\n\n" for title, sql in _statements(place, tmp_path, servers))
     file = FILES / f"{name}.sql"
-    if os.environ.get("GOLDEN") == "write":
+    if os.environ.get("ROPEWAY_GOLDEN") == "write":
         file.write_text(written)
     assert written == file.read_text()
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_another_parser_of_the_dialect_takes_it(name: str) -> None:
-    parsed = sqlglot.parse((FILES / f"{name}.sql").read_text(), read={"sqlserver": "tsql"}.get(name, name))
+    parsed = sqlglot.parse((FILES / f"{name}.sql").read_text(), read=name)
     assert len(parsed) > 10
     assert not [one for one in parsed if one is None or one.find(sqlglot.exp.Command)]
 
@@ -83,4 +83,6 @@ def _asked(engine: Engine, session: Session, place: Spot) -> Iterator[tuple[str,
     recorded: Any = Recorded(session)
     engine.tables(recorded)
     engine.further(recorded)
-    yield from (("catalogue", sql.replace(account, "APP")) for sql in recorded.asked)
+    counted = "SELECT COUNT(*) FROM"  # rows of tables without statistics, which other accounts have, too
+    asked = [sql for sql in recorded.asked if not sql.startswith(counted)]
+    yield from (("catalogue", sql.replace(account, "APP")) for sql in asked)

@@ -22,16 +22,16 @@ DRIVERS = {
     "adbc_driver_manager": "",
     "adbc_driver_postgresql": "postgresql",
     "adbc_driver_sqlite": "sqlite",
-    "arrow_odbc": "mssql",
+    "arrow_odbc": "sqlserver",
     "connectorx": "",
-    "mssql_python": "mssql",
+    "mssql_python": "sqlserver",
     "oracledb": "oracle",
     "psycopg": "postgresql",
     "pymysql": "mysql",
-    "pyodbc": "mssql",
+    "pyodbc": "sqlserver",
     "sqlite3": "sqlite",
 }
-ENGINES = {"postgresql", "mysql", "mariadb", "sqlite", "duckdb", "oracle", "mssql"}
+ENGINES = {"postgresql", "mysql", "mariadb", "sqlite", "duckdb", "oracle", "sqlserver", "mssql"}
 NAMELESS = {"util", "utils", "helper", "helpers", "base", "manager", "managers", "common", "misc"}
 # The demo makes its source files before any engine is asked for one.
 AT_HOME_ELSEWHERE = {("cli/regions.py", "sqlite3")}

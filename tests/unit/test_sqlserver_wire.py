@@ -5,7 +5,6 @@ It runs in a process of its own, because some drivers hold Python's lock while t
 
 from __future__ import annotations
 
-import datetime as dt
 import struct
 import time
 from collections.abc import Iterator
@@ -14,10 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from certificates import self_signed
 from parrot import (
     CONNECT,
     OTHER_PASSWORD,
@@ -460,19 +457,7 @@ def test_reset_of_a_pooled_connection(server: Apart) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    began = dt.datetime(2020, 1, 1)
-    signed = (
-        x509.CertificateBuilder(
-            name, name, key.public_key(), x509.random_serial_number(), began, dt.datetime(2100, 1, 1)
-        )
-    ).sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    (tmp_path / "certificate").write_bytes(signed.public_bytes(pem))
-    unsealed = serialization.NoEncryption()
-    (tmp_path / "key").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unsealed))
-    return tmp_path / "certificate", tmp_path / "key"
+    return self_signed(tmp_path)
 
 
 def test_encryption(server: Apart, certificate: tuple[Path, Path]) -> None:

@@ -19,6 +19,8 @@ SCHEMES = {
     "mysql": ("mysql", "mysql"),
     "mariadb": ("mysql", "mysql"),
     "oracle": ("oracle", "oracle"),
+    "mssql": ("sqlserver", "mssql"),
+    "sqlserver": ("sqlserver", "mssql"),
     "duckdb": ("duckdb", ""),
     "parquet": ("files", ""),
     "csv": ("files", ""),

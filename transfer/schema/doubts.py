@@ -15,6 +15,7 @@ from .catalogue import Check, ForeignKey, Relation, Table
 from .entry import Ends, Entry
 from .equality import Look, apart, coarser, selected
 from .expectations import expected
+from .sql import first
 from .violations import breaking, nulls, orphans
 
 _LOOKED = 2_000_000  # rows of a table at most: 500,000 took up to 2.4 s
@@ -67,7 +68,7 @@ def _told(rule: Constraint) -> tuple[str, ...]:
 def _looks(ends: Ends, entry: Entry, sources: dict[Relation, Entry], existing: Table | None) -> Iterator[Look]:
     """What to look for: the constraint's kind, the finding's name, the target's columns or check, words, query."""
     on = selected(ends, entry)
-    listed = f"{on} AS t"
+    listed = f"{on} t"
     if entry.mode in ("create", "replace"):
         empty = [name for name in entry.source.key if entry.source.column(name).nullable]
         if empty and entry.table.key:
@@ -129,7 +130,7 @@ def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, choi
     if entry.source.rows > _LOOKED:
         said = f"nobody looked for rows that break the {words}: the table is large"
         return [Finding("note", where, said, "not-looked-for", f"This query lists them: {listing}")]
-    rows = ends.source_session.ask(f"{listing} LIMIT {_COUNTED + 1}")
+    rows = ends.source_session.ask(first(ends.source, listing, _COUNTED + 1))
     if not rows:
         return []
     most = "more than " if len(rows) > _COUNTED else ""

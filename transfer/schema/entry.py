@@ -29,11 +29,14 @@ class Ends:
     def name(self, name: str) -> str:
         """A source's name in the target: in the style that was asked for, within the engine's length.
 
-        Where a name that nobody quoted is in capitals it means any letters: it gets the target's usual ones.
+        Where a name that nobody quoted is in capitals it means any letters: it gets the target's usual ones. A name
+        without capitals gets some where that is how the target keeps what nobody quoted.
         """
-        style, capitals = self.style, getattr(self.source, "capitals", False)
-        if style == "keep" and capitals and name == name.upper() and not getattr(self.target, "capitals", False):
+        style, here, there = self.style, *(getattr(end, "capitals", False) for end in (self.source, self.target))
+        if style == "keep" and here and not there and name == name.upper():
             style = "lower"
+        elif style == "keep" and there and not here and name == name.lower():
+            style = "upper"
         return self.target.name_of(styled(name, style))
 
     def home(self, name: Relation, target_schema: str) -> Relation:

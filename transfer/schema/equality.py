@@ -117,7 +117,7 @@ def _listing(ends: Ends, entry: Entry, members: list[_Member], where: str) -> st
     """One of the spellings stands for all."""
     keys = [member.compared for member in members]
     shown = [m.compared if m.compared == m.carried else f"min({m.carried})" for m in members]
-    return duplicates(f"{selected(ends, entry)} AS t", keys, where, shown=shown)
+    return duplicates(f"{selected(ends, entry)} t", keys, where, shown=shown)
 
 
 def spelt(ends: Ends, column: ColumnPlan) -> str:

@@ -16,7 +16,7 @@ from .violations import breaking, duplicates, nulls, orphans
 def expected(ends: Ends, entry: Entry, sources: Mapping[Relation, Entry], on: str) -> Iterator[Look]:
     """What to look for in the rows that an entry moves, which `on` selects from."""
     names = {column.target: column.source for column in entry.columns if not column.computed}
-    listed = f"{on} AS t"
+    listed = f"{on} t"
     yield from _values(ends, entry, names, listed)
     yield from _keys(ends, entry, names, listed)
     yield from _parents(ends, entry, sources, on)

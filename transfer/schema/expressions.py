@@ -75,7 +75,7 @@ def _worded(node: exp.Expr, source: Wording, target: Wording, meaning: Type, nat
         return ""
     if native in target.bare:
         raise Untranslatable(f"{native} takes none there")
-    called = _called(node, target, meaning)
+    called = _called(node, source, target, meaning)
     if called is not None:
         return called
     value = _value(node)
@@ -136,15 +136,57 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
 
 
 def _unwrapped(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.Paren | exp.Cast):
-        node = node.this
+    while isinstance(node, exp.Paren | exp.Cast) or _is_cast(node):
+        node = node.expression if isinstance(node, exp.Convert) else node.this
     return node
 
 
-def _called(node: exp.Expr, target: Wording, meaning: Type) -> str | None:
+def _is_cast(node: exp.Expr) -> bool:
+    """CONVERT(type, value), as SQL Server prints casts; with a style it says how a value is spelt."""
+    return isinstance(node, exp.Convert) and not node.args.get("style")
+
+
+def _as_elsewhere(tree: exp.Expr, source: Wording, known: Known) -> exp.Expr:
+    """What only the source spells so, as others do: N'text', casts, constants in parentheses, texts joined by +."""
+    for node in reversed(list(tree.walk())):  # what is inside comes first
+        spelt = _spelt(node, source, known)
+        if node is tree:
+            tree = spelt
+        elif spelt is not node:
+            node.replace(spelt)
+    return tree
+
+
+def _spelt(node: exp.Expr, source: Wording, known: Known) -> exp.Expr:
+    if isinstance(node, exp.National):
+        return exp.Literal.string(node.name)
+    if isinstance(node, exp.Paren) and isinstance(node.this, exp.Literal | exp.Neg):
+        return node.this.copy()
+    if _is_cast(node):
+        return exp.Cast(this=node.expression.copy(), to=node.this.copy())
+    if isinstance(node, exp.Add) and source.joins and (_is_text(node.this, known) or _is_text(node.expression, known)):
+        return exp.DPipe(this=node.this.copy(), expression=node.expression.copy())
+    if isinstance(node, exp.Length) and source.trims:
+        return exp.Length(this=exp.Trim(this=node.this.copy(), position="TRAILING"))
+    return node
+
+
+def _is_text(node: exp.Expr, known: Known) -> bool:
+    inside = _unwrapped(node)
+    place = _place(inside, known)
+    return isinstance(inside, exp.DPipe) or bool(inside.is_string) or bool(place and place[1].kind == "text")
+
+
+def _called(node: exp.Expr, source: Wording, target: Wording, meaning: Type) -> str | None:
     """The target's call for the current moment, the current day or a new uuid; None for anything else."""
-    now = isinstance(node, exp.CurrentTimestamp | exp.CurrentDatetime) or node.sql().upper() == "LOCALTIMESTAMP"
-    if now and meaning.kind in ("timestamp", "instant"):
+    moments = exp.CurrentTimestamp | exp.CurrentDatetime | exp.CurrentTimestampLTZ
+    now = isinstance(node, moments) or node.sql().upper() == "LOCALTIMESTAMP"
+    own = source.means.get(node.name.lower(), "") if isinstance(node, exp.Anonymous) else ""
+    if own == "utc" and meaning.kind in ("timestamp", "instant"):
+        word = "utc" if meaning.kind == "timestamp" else "instant"
+    elif own == "uuid" and meaning.kind == "uuid":
+        word = own
+    elif now and meaning.kind in ("timestamp", "instant"):
         word = meaning.kind
     elif isinstance(node, exp.CurrentDate) or (now and meaning.kind == "date"):
         word = "today"
@@ -166,7 +208,7 @@ def _value(node: exp.Expr) -> str | None:
         return "true" if node.this else "false"
     if isinstance(node, exp.BitString):
         return str(int(node.name, 2))
-    return node.name if isinstance(node, exp.Literal) else None
+    return node.name if isinstance(node, exp.Literal | exp.National) else None
 
 
 def _literal(value: str, source: Wording, target: Wording, meaning: Type) -> str:
@@ -180,7 +222,9 @@ def _literal(value: str, source: Wording, target: Wording, meaning: Type) -> str
             if meaning.kind in FLOATS and {source.dialect, target.dialect} <= set(_HAVE_NAN):
                 return exp.Literal.string(value).sql(dialect=target.dialect)  # bare, it would be a column's name
     pattern = _ISO.get(meaning.kind)
-    if meaning.kind in _TEXTS or (pattern and re.fullmatch(pattern, value)):
+    if meaning.kind in _TEXTS:
+        return target.texts.format(exp.Literal.string(value).sql(dialect=target.dialect))
+    if pattern and re.fullmatch(pattern, value):
         return exp.Literal.string(value).sql(dialect=target.dialect)
     raise Untranslatable(f"{value!r} is no plain {meaning.kind}")
 
@@ -209,6 +253,8 @@ def translated(
 ) -> str:
     """A tree in the target's words, its columns under their names there; `more` are further nodes that are allowed."""
     known = {**{name.lower(): there for name, there in columns.items()}, **columns}
+    if source.dialect != target.dialect:
+        tree = _as_elsewhere(tree.copy(), source, known)
     tree = tree.transform(_without_arrays)
     tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
     same = source.dialect == target.dialect
@@ -248,6 +294,10 @@ def _allow(node: exp.Expr, source: Wording, target: Wording, *, same: bool) -> N
     plain = isinstance(node, _PLAIN) and not (isinstance(node, exp.Length) and node.args.get("binary"))
     if isinstance(node, exp.Concat):
         plain = not node.args.get("coalesce")  # else NULL is an empty text, which not every engine has a word for
+    if isinstance(node, exp.Trim):
+        plain = node.args.get("position") == "TRAILING" and not node.expression
+    if isinstance(node, exp.Length) and target.trims and not source.trims:
+        plain = False
     if isinstance(node, exp.Lower | exp.Upper):
         plain = source.folds == target.folds
     if not plain:

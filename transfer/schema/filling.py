@@ -17,6 +17,7 @@ from ..plan import ColumnPlan, Finding, Hop, Statement
 from ..rules import read_rule
 from .aside import returned, taken
 from .catalogue import Relation, Table
+from .sql import first, nothing
 
 
 def folded(name: str) -> str:
@@ -132,7 +133,7 @@ def check_fillable(existing: Table, source: Relation, engine: Engine, session: S
 
 
 def _holds_rows(relation: Relation, engine: Engine) -> str:
-    return f"SELECT 1 FROM {engine.relation(relation)} LIMIT 1"
+    return first(engine, f"SELECT 1 FROM {engine.relation(relation)}")
 
 
 def around(hops: Sequence[Hop], engine: Engine, session: Session | None) -> tuple[list[Statement], list[Statement]]:
@@ -155,7 +156,7 @@ def around(hops: Sequence[Hop], engine: Engine, session: Session | None) -> tupl
 
 def _empty(name: str, hop: Hop, engine: Engine, back: str) -> Statement:
     return Statement(
-        name=name, phase="before", forward="SELECT 1", back=back, guard=_holds_rows(hop.writes, engine), hop=hop.name,
+        name=name, phase="before", forward=nothing(engine), back=back, hop=hop.name, atomic=True,
+        guard=_holds_rows(hop.writes, engine),
         refusal=f"{hop.writes} holds rows, and mode fill takes empty tables. Somebody wrote to it since the plan.",
-        atomic=True,
     )  # fmt: skip

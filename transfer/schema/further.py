@@ -16,7 +16,7 @@ from ..types import Type
 from .catalogue import Column, Further, Listed, Numbers, Relation, Table, View
 from .entry import Ends, Entry
 from .selection import Selected, matches
-from .sql import names, text_literal
+from .sql import dropping, names, text_literal
 
 if TYPE_CHECKING:
     from .queries import Place
@@ -186,7 +186,7 @@ def _view(
     if found.comment:
         forward += _remark(found, f"{word} {name}", ends, findings)
     return [Statement(
-        f"create view {goal}", "after", forward, check=ends.target.exists(goal), back=f"DROP {word} IF EXISTS {name}",
+        f"create view {goal}", "after", forward, check=ends.target.exists(goal), back=dropping(ends.target, word, goal),
         after=("*",), atomic=ends.target.atomic_ddl, spare=True,
         constraint=Constraint("view", goal.table, goal, (), "", otherwise="leave-out", later=forward),
     )]  # fmt: skip

@@ -113,7 +113,7 @@ def _take_out(move: Move, staging: Relation) -> str:
     engine, target = move.engine, move.engine.relation(move.hop.writes)
     # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
     same = " AND ".join(f"s.{engine.quote(k)} = {target}.{engine.quote(k)}" for k in move.table.key)
-    return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {engine.relation(staging)} AS s WHERE {same})"
+    return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {engine.relation(staging)} s WHERE {same})"
 
 
 def _truncate(move: Move) -> Made:
@@ -149,7 +149,7 @@ def _replace(move: Move) -> Made:
     closing = [s for s in move.engine.finish(Build(move.hop.name, move.table, shadow, suffix)) if not is_reference(s)]
     swap = Statement(
         name=f"swap {move.hop.writes}", phase="swap", hop=move.hop.name, atomic=move.engine.atomic_ddl,
-        forward=move.engine.swap(move.hop.writes, shadow, old), check=move.engine.exists(old),
+        forward=move.engine.swap(move.hop.writes, shadow, old), check=_swapped(move, shadow, old),
         back=move.engine.swap(move.hop.writes, old, shadow), after=("*",),
         lock=f"an exclusive lock on {move.hop.writes} for the rename",
     )  # fmt: skip
@@ -157,6 +157,12 @@ def _replace(move: Move) -> Made:
     late = [statement for statement in closing if statement.phase == "swap"]
     made = [_create_statement(move, shadow)]
     return replace(move.hop, into=shadow), made, [*early, swap, *late, *_references(move, suffix)]
+
+
+def _swapped(move: Move, shadow: Relation, old: Relation) -> str:
+    """Where a swap is more than one step, it has happened once the last has."""
+    own = getattr(move.engine, "swapped", None)
+    return str(own(move.hop.writes, shadow)) if own else move.engine.exists(old)
 
 
 def is_reference(statement: Statement) -> bool:
@@ -205,7 +211,7 @@ def moved_keys(engine: Engine, hop: Hop, run: str) -> str:
     """The condition that is true of the target's rows whose keys a run merged."""
     on = engine.relation(hop.writes)
     same = " AND ".join(f"k.{engine.quote(name)} = {on}.{engine.quote(name)}" for name in hop.key)
-    return f"EXISTS (SELECT 1 FROM {engine.relation(beside(hop, run, 'keys'))} AS k WHERE {same})"
+    return f"EXISTS (SELECT 1 FROM {engine.relation(beside(hop, run, 'keys'))} k WHERE {same})"
 
 
 def _fill(move: Move) -> Made:

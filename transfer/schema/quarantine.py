@@ -14,7 +14,7 @@ from ..rules import Use, write_rule
 from ..types import Type
 from .catalogue import Column, Relation, Table
 from .modes import beside
-from .sql import names
+from .sql import dropping, names
 
 QUARANTINE = "quarantine"
 BROKE = "ropeway_broke"  # the column that names the constraint
@@ -54,7 +54,7 @@ def undoing(engine: Engine, hop: Hop, run: str, opening: Statement) -> Statement
     """The statement that makes a hop's table, whose way back takes along what was moved out of it."""
     if not opening.name.startswith("create table "):
         return opening
-    return replace(opening, back=f"DROP TABLE IF EXISTS {engine.relation(quarantine(hop, run))};\n{opening.back}")
+    return replace(opening, back=f"{dropping(engine, 'TABLE', quarantine(hop, run))};\n{opening.back}")
 
 
 def _broke(hop: Hop) -> str:

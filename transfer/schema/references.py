@@ -14,7 +14,7 @@ from ..engine import Engine
 from ..plan import Constraint, Hop, Statement
 from .catalogue import ForeignKey, Relation, Table
 from .order import in_families
-from .sql import names
+from .sql import first, names, nothing
 from .violations import orphans
 
 
@@ -59,7 +59,7 @@ def _looks(engine: Engine, one: Added, by_name: Mapping[Relation, Added]) -> Ite
         listing = orphans(engine, child, fk, _parents(engine, fk, by_name))
         yield Statement(
             name=f"look at foreign key {fk.name} of {one.hop.writes}", phase="after", hop=one.hop.name, atomic=True,
-            forward="SELECT 1", guard=f"{listing} LIMIT 1", after=("*",),
+            forward=nothing(engine), guard=first(engine, listing), after=("*",),
             constraint=Constraint(
                 "foreign key", fk.name, one.hop.writes, fk.columns, listing, counted=True, references=fk.references,
                 otherwise=one.otherwise, kept="it is declared, and holds for new rows",

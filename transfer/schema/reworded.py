@@ -15,7 +15,7 @@ from ..plan import Constraint, Plan, Statement
 from .catalogue import Check, ForeignKey, Index, Relation, Table
 from .created import Token, bracketed, columns_of, keys_in, plain, significant
 from .scripts import escapes
-from .sql import names
+from .sql import first, names
 from .violations import check, reference, unique
 
 _NO_NAME = ("IF", "ON", "CONCURRENTLY", "UNIQUE", "PRIMARY", "CHECK", "FOREIGN", "(")
@@ -70,7 +70,7 @@ def reworded(plan: Plan, planned: Statement, forward: str, engine: Engine, where
         _ruled(part, rule, engine), otherwise=rule.otherwise, takes_back=rule.takes_back, kept=rule.kept,
         instead=instead, later=later,
     )  # fmt: skip
-    guard = f"{made.offenders} LIMIT 1" if planned.guard else ""
+    guard = first(engine, made.offenders) if planned.guard else ""
     return replace(edited, constraint=made if rule.offenders else replace(made, offenders=""), guard=guard)
 
 

@@ -43,6 +43,22 @@ def double_quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def first(engine: object, query: str, count: int = 1) -> str:
+    """So many rows of a query at most; an engine may have words of its own for it."""
+    return query + getattr(engine, "limit", " LIMIT {}").format(count)
+
+
+def nothing(engine: object) -> str:
+    """A query that asks for nothing."""
+    return str(getattr(engine, "nothing", "SELECT 1"))
+
+
+def dropping(engine: Quoting, kind: str, relation: Relation) -> str:
+    """DROP for what may be gone; an engine may have words of its own for it."""
+    own = getattr(engine, "dropping", None)
+    return str(own(kind, relation)) if own else f"DROP {kind} IF EXISTS {engine.relation(relation)}"
+
+
 def range_condition(column: str, cut: Cut, literal: Callable[[object], str]) -> str:
     """A half-open range over SQL `column`; open ends leave their comparison out."""
     if cut.kind == "nulls":

@@ -55,7 +55,7 @@ def orphans(
     finer = any(one.finer for one in apart.values())
     lost = _lost_apart(engine, child, foreign, parent, apart) if finer else _lost(engine, child, foreign, parent)
     if any(one.coarser for one in apart.values()):  # asked last, of the few that are left: no index helps
-        lost += f" AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {_same(engine, foreign, apart)})"
+        lost += f" AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE {_same(engine, foreign, apart)})"
     shown = _referring(engine, foreign)
     grouped = ", ".join([shown, *(one.child for one in apart.values() if finer)])  # or 'a' and 'A' were one reference
     return f"SELECT {shown}, count(*) {lost} GROUP BY {grouped}"
@@ -66,8 +66,8 @@ def _referring(engine: Quoting, foreign: ForeignKey) -> str:
 
 
 def _lost(engine: Quoting, child: str, foreign: ForeignKey, parent: str) -> str:
-    missing = f"NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {_same(engine, foreign)})"
-    return f"FROM {child} AS c WHERE {_breaking(engine, foreign, missing)}"
+    missing = f"NOT EXISTS (SELECT 1 FROM {parent} p WHERE {_same(engine, foreign)})"
+    return f"FROM {child} c WHERE {_breaking(engine, foreign, missing)}"
 
 
 def _lost_apart(engine: Quoting, child: str, foreign: ForeignKey, parent: str, apart: Mapping[str, Apart]) -> str:
@@ -75,7 +75,7 @@ def _lost_apart(engine: Quoting, child: str, foreign: ForeignKey, parent: str, a
     alike = [f"{one.parent} = {one.child}" for one in apart.values()]
     joined = " AND ".join([_same(engine, foreign), *alike])  # the engine's own sense comes first, for that has an index
     missing = f"p.{engine.quote(foreign.referenced[0])} IS NULL"
-    return f"FROM {child} AS c LEFT JOIN {parent} AS p ON {joined} WHERE {_breaking(engine, foreign, missing)}"
+    return f"FROM {child} c LEFT JOIN {parent} p ON {joined} WHERE {_breaking(engine, foreign, missing)}"
 
 
 def _same(engine: Quoting, foreign: ForeignKey, apart: Mapping[str, Apart] | None = None) -> str:
@@ -99,7 +99,7 @@ def _among(keys: Sequence[str], listed: str) -> str:
 
     As a table of its own, or MySQL would refuse to delete from the table that the query reads.
     """
-    return f"({', '.join(keys)}) IN (SELECT * FROM ({listed}) AS found)"
+    return f"({', '.join(keys)}) IN (SELECT * FROM ({listed}) found)"
 
 
 def nulls(engine: Quoting, on: str, columns: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ ALIKE = {"case": "lower({})", "padding": "rtrim({})"}  # the same words in all e
 
 @dataclass(frozen=True)
 class Wording:
-    """What an engine's defaults may call: `today`, `uuid`, and the current moment by the column's kind.
+    """What an engine's defaults may call: `today`, `uuid`, and the current moment by the column's kind, or in `utc`.
 
     `dialect` is sqlglot's name for the engine's SQL, '' where it has none. In a moment `{digits}` stands for the
     fractional digits. `bare` are native types that take no default. `comments` says that tables and columns have some,
@@ -35,7 +35,9 @@ class Wording:
     words by which a unique index forbids more. `apart` says what keeps spans from overlapping, `exactly` makes of a
     text what is equal to another's only where all characters are, `unpadded` what it is without the blanks that char(n)
     overlooks ('' where it overlooks none), `alike` what it is without that in which texts differ that others take for
-    equal.
+    equal. `means` has functions of its own, in lower case, with the word of `calls` that says the same. `texts` is how
+    a text stands as a literal, of what it is elsewhere. One that `joins` texts does so by +; one that `trims` tells the
+    length of a text without the blanks at its end.
     """
 
     dialect: str = ""
@@ -77,3 +79,7 @@ class Wording:
     exactly: str = "{}"
     unpadded: str = ""
     alike: Mapping[str, str] = field(default_factory=lambda: ALIKE)
+    means: Mapping[str, str] = field(default_factory=dict)
+    texts: str = "{}"
+    joins: bool = False
+    trims: bool = False

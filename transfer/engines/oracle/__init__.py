@@ -1,4 +1,4 @@
-"""Oracle 12.2 and later, as a source."""
+"""Oracle 12.2 and later. What writing takes is in target.py."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from typing import Literal, NoReturn
+from typing import Literal
 
 import oracledb
 
 from ...canonical import Canon
-from ...engine import Asked, Bounds, Build, Failure, Loader, Session, Source
+from ...engine import Asked, Bounds, Failure, Session, Source
 from ...errors import RequestError
 from ...place import Address
-from ...plan import Bound, ColumnPlan, Cut, Finding, Hop, Statement
+from ...plan import Bound, ColumnPlan, Cut, Finding, Hop
 from ...rights import Right
-from ...rules import Write, split
-from ...schema.aside import Aside
+from ...rules import split
 from ...schema.catalogue import Column, Further, Relation, Table
-from ...schema.correction import Correction
 from ...schema.sql import double_quoted, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
 from . import catalogue, further, rights
 from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
-from .session import Means, OracleSession, qualified
+from .session import DATA, Means, OracleSession, qualified
 from .source import CHANGED, TOO_OLD, OracleReader, OracleSource
+from .target import NAME_BYTES, NUMBERS, OracleTarget
 from .types import READS
 
-_NAME_BYTES = 128
 _DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
 # https://docs.oracle.com/error-help/db/ has a page for each; DPY- numbers are the driver's own.
 _CODES: dict[int, Failure] = {
-    **dict.fromkeys((28, 60, 1012, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"),
-    **dict.fromkeys((1, 1400, 1407, 1438, 1722, 1839, 1843, 1861, 2290, 2291, 2292, 12899), "data"),
+    **dict.fromkeys(
+        (28, 54, 60, 1012, 8177, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"
+    ),
+    **dict.fromkeys(DATA, "data"),
     **dict.fromkeys((904, 942, 4043), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
     **dict.fromkeys((*TOO_OLD, CHANGED), "instant"),
-    **dict.fromkeys((1536, 1652, 1653, 1654, 1658, 1688, 30036), "space"),
+    **dict.fromkeys((1536, 1631, 1632, 1652, 1653, 1654, 1658, 1688, 1691, 30036, 65114), "space"),
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")
 _NUMBERS = ("number", "float")
@@ -49,8 +49,8 @@ _QUANTILES = (
 _SAMPLED, _SAMPLE_BELOW = 1_000, 25  # rows of a slice that are looked at; percent, from which on all are
 
 
-class Oracle:
-    """Read at an SCN; as a target it is still to come."""
+class Oracle(OracleTarget):
+    """Read at an SCN."""
 
     name = "oracle"
     family = "oracle"
@@ -60,13 +60,10 @@ class Oracle:
     instant: Literal["durable"] = "durable"
     writers: Literal["many"] = "many"
     takes: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     density = 1.0
     logs = ""
     busy = 1
-    modes: tuple[str, ...] = ()
-    atomic_ddl = False
     loose = False
     default_schema = ""
     parents_first = False
@@ -79,33 +76,21 @@ class Oracle:
     keys_in_order = True
     capitals = True  # a name that nobody quoted is kept in capital letters
     reads = READS
-    writes: Sequence[Write] = ()
 
     def words(self, session: Session | None) -> Wording:
         del session
         return Wording(
             _DIALECT, comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
-            always=True,
-            calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})",
-                   "instant": "SYSTIMESTAMP({digits})"},
+            always=True, expressions=True, numbers=NUMBERS, next="{name}.NEXTVAL", true="1", false="0",
+            unproven=("NOVALIDATE",),
+            calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})", "instant": "SYSTIMESTAMP",
+                   "uuid": "SYS_GUID()"},
         )  # fmt: skip
-
-    def quote(self, name: str) -> str:
-        return double_quoted(name)
-
-    def literal(self, value: object) -> str:
-        return text_literal(value)
-
-    def relation(self, relation: Relation) -> str:
-        return qualified(relation)
-
-    def name_of(self, name: str) -> str:
-        return name
 
     def refuses_name(self, name: str, kind: str) -> str:
         del kind
-        if not name or len(name.encode()) > _NAME_BYTES:
-            return f"a name has 1 to {_NAME_BYTES} bytes there"
+        if not name or len(name.encode()) > NAME_BYTES:
+            return f"a name has 1 to {NAME_BYTES} bytes there"
         return "a name has no quotation marks and no U+0000 there" if '"' in name or "\0" in name else ""
 
     def folds_tables(self, session: Session | None) -> bool:
@@ -128,9 +113,6 @@ class Oracle:
     def describe(self, session: Session, query: str) -> Table:
         assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
         return catalogue.describe(session, query)
-
-    def create_schema(self, schema: str) -> str:
-        return _target(schema)
 
     def cuts(self, session: Session, table: Table, where: str, wanted: int) -> tuple[Cut, ...]:
         """Ranges of the first column of the key, if that is a number, else of ROWIDs, with as many rows each."""
@@ -163,9 +145,6 @@ class Oracle:
         del consistency, hops
         return ("none: tables are read as of an SCN, which takes undo and no lock",)
 
-    def loader(self, address: Address) -> Loader:
-        return _target(address)
-
     def gives(self, columns: Sequence[tuple[Column, ColumnPlan]]) -> tuple[str, ...]:
         return ()
 
@@ -173,33 +152,6 @@ class Oracle:
         self, session: Session, table: Table, where: str, policies: Mapping[str, str]
     ) -> tuple[dict[str, str], list[Finding]]:
         return profile(session, table, where, policies)
-
-    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
-        return _target(into)
-
-    def finish(self, build: Build) -> list[Statement]:
-        return _target(build)
-
-    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-        return _target(hops)
-
-    def exists(self, relation: Relation) -> str:
-        return _target(relation)
-
-    def referenced(self, relation: Relation) -> str:
-        return _target(relation)
-
-    def empty(self, relation: Relation) -> str:
-        return _target(relation)
-
-    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
-        return _target(relation)
-
-    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
-        return _target(hop)
-
-    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
-        return _target(hop)
 
     def checksum(
         self, session: Asked, relation: Relation, columns: Sequence[tuple[str, Canon, str]], where: str,
@@ -234,12 +186,6 @@ class Oracle:
         unseen = [*rights.hidden(session, named), *rights.redacted(session, named)]
         return [*unseen, *_timeless(session, named), *rights.charset(session, tables), *rights.undo(session, tables)]
 
-    def rights_to_write(
-        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
-        there: Sequence[Relation],
-    ) -> list[Right]:  # fmt: skip
-        return _target(hops)
-
     def bounds(self, session: Session | None) -> Bounds:
         del session
         return Bounds(columns=1000)
@@ -255,9 +201,6 @@ class Oracle:
 
     def has_schema(self, session: Session, schema: str) -> bool:
         return bool(session.ask(f"SELECT 1 FROM all_users WHERE username = {text_literal(schema)}"))
-
-    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
-        return _target(hops)
 
     def classify(self, error: BaseException) -> Failure:
         cause = error if isinstance(error, oracledb.Error) else error.__cause__
@@ -280,13 +223,6 @@ def _means(asked: Asked) -> Means:
     session = asked.session if isinstance(asked, OracleReader) else asked
     assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own
     return session.means
-
-
-def _target(_: object) -> NoReturn:
-    raise RequestError(
-        "Oracle is a source so far: Ropeway does not write there yet.",
-        remedy="Name a target of another engine.",
-    )
 
 
 def _ranges(kind: str, column: str, bounds: Sequence[Bound]) -> tuple[Cut, ...]:

@@ -32,7 +32,7 @@ def tables(session: Session, schema: str) -> list[Table]:
         "c.data_precision, c.data_scale, c.nullable, c.data_default, c.virtual_column, c.hidden_column, m.comments, "
         "c.default_on_null "
         "FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name "
-        f"AND m.column_name = c.column_name WHERE c.owner {where} AND c.table_name {_KEPT} "
+        f"AND m.column_name = c.column_name WHERE c.owner {where} AND UPPER(c.table_name) {_KEPT} "
         "AND (c.user_generated = 'YES' OR c.column_name = 'ORA_ARCHIVE_STATE') "
         "ORDER BY c.owner, c.table_name, c.column_id, c.column_name"
     ))  # fmt: skip
@@ -40,14 +40,14 @@ def tables(session: Session, schema: str) -> list[Table]:
         "SELECT owner, table_name, constraint_name, constraint_type, search_condition, r_owner, r_constraint_name, "
         "delete_rule, status, validated, generated, deferrable, deferred, index_name FROM all_constraints "
         f"WHERE owner {where} "
-        f"AND table_name {_KEPT} AND constraint_type IN ('P', 'U', 'R', 'C') ORDER BY 1, 2, 3"
+        f"AND UPPER(table_name) {_KEPT} AND constraint_type IN ('P', 'U', 'R', 'C') ORDER BY 1, 2, 3"
     ))  # fmt: skip
     indexes = _grouped(session.ask(
         "SELECT i.table_owner, i.table_name, i.index_name, i.uniqueness, i.index_type, c.column_name, c.descend, "
         "e.column_expression FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner "
         "AND c.index_name = i.index_name LEFT JOIN all_ind_expressions e ON e.index_owner = c.index_owner "
         "AND e.index_name = c.index_name AND e.column_position = c.column_position "
-        f"WHERE i.table_owner {where} AND i.table_name {_KEPT} ORDER BY 1, 2, 3, c.column_position"
+        f"WHERE i.table_owner {where} AND UPPER(i.table_name) {_KEPT} ORDER BY 1, 2, 3, c.column_position"
     ))  # fmt: skip
     identities = {(str(r[0]), str(r[1]), str(r[2])): r for r in session.ask(
         "SELECT i.owner, i.table_name, i.column_name, i.generation_type, s.increment_by, s.last_number "
@@ -70,12 +70,12 @@ def _relations(session: Session, where: str) -> list[Row]:
         "SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external, "
         "t.iot_type "
         "FROM all_tables t LEFT JOIN all_tab_comments m "
-        f"ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner {where} AND t.table_name {_KEPT} "
+        f"ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner {where} AND UPPER(t.table_name) {_KEPT} "
         "AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' "
         "AND (t.iot_type IS NULL OR t.iot_type = 'IOT') "  # an overflow can be read through its table only
         "UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO', NULL "
         "FROM all_views v LEFT JOIN all_tab_comments m "
-        f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner {where} AND v.view_name {_KEPT} "
+        f"ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner {where} AND UPPER(v.view_name) {_KEPT} "
         "ORDER BY 1, 2"
     )
 

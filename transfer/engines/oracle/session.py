@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -90,6 +91,15 @@ def said(error: BaseException) -> str:
     return re.sub(r" \(CONNECTION_ID=[^)]*\)", "", " ".join(lines))
 
 
+# Of a value that a column, a key or a check refuses: https://docs.oracle.com/error-help/db/ has a page for each.
+DATA = (1, 1400, 1401, 1407, 1426, 1438, 1461, 1722, 1839, 1843, 1847, 1861, 1873, 2290, 2291, 2292, 12899, 14400)
+
+
+def code(error: BaseException) -> int:
+    """The number of an ORA- error; 0 for one of the driver's own."""
+    return int(getattr(error.args[0] if error.args else None, "code", 0) or 0)
+
+
 @dataclass(frozen=True)
 class Means:
     """What decides how a checksum is computed: whether texts are in UTF-8, and whether DBMS_CRYPTO may be called."""
@@ -119,9 +129,9 @@ class OracleSession:
         package = "SELECT 1 FROM all_objects WHERE owner = 'SYS' AND object_name = 'DBMS_CRYPTO'"
         return Means(self.ask(charset) == [("AL32UTF8",)], bool(self.ask(package)))
 
-    def execute(self, sql: str) -> int:
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         with self.connection.cursor() as cursor:
-            cursor.execute(sql)
+            cursor.execute(sql, list(values))
             count = int(cursor.rowcount)
         if not self._inside:
             self.connection.commit()

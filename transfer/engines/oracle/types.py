@@ -17,6 +17,7 @@ from ...types import MOST_DIGITS, Fidelity, Type
 PRINTED = "TO_CHAR({c}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')"
 NANOSECONDS = "MOD(TO_NUMBER(TO_CHAR({c}, 'FF9')), 1000) <> 0"
 _FRACTION = "SYYYY-MM-DD HH24:MI:SS.FF9"
+_INTEGERS = (("int8", 2), ("int16", 4), ("int32", 9), ("int64", 18))  # and the digits that all fit
 UTC = "SYS_EXTRACT_UTC({c})"
 _PRINTED_MOMENT = f"TO_CHAR({{c}}, '{_FRACTION}')"
 _PRINTED_UTC = f"TO_CHAR({UTC}, '{_FRACTION}')"
@@ -43,14 +44,14 @@ def _decimal(native: Native) -> Type:
     return Type("decimal", precision=precision, scale=scale, native=native.text)
 
 
-def _number(native: Native) -> Type:
+def _integer(native: Native) -> Type:
+    precision, _ = digits_of(native)
+    return Type(next(kind for kind, most in _INTEGERS if precision <= most), native=native.text)
+
+
+def _whole(native: Native) -> bool:
     precision, scale = digits_of(native)
-    if scale:
-        return _decimal(native)
-    for kind, most in (("int8", 2), ("int16", 4), ("int32", 9), ("int64", 18)):
-        if precision <= most:
-            return Type(kind, native=native.text)
-    return _decimal(native)
+    return bool(native.arguments) and not scale and precision <= _INTEGERS[-1][1]
 
 
 def _fits(native: Native) -> bool:
@@ -95,8 +96,11 @@ _BY_POLICY = (
     Read("binary_(float|double), as text", fixed("text"), "TO_CHAR({c})", fidelity=_AS_TEXT, when="by the policy nan"),
 )  # fmt: skip
 
+_UUID = "LOWER(REGEXP_REPLACE(RAWTOHEX({c}), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.{{12}})', '\\1-\\2-\\3-\\4-\\5'))"
+
 READS = (
-    Read("number", _number, guard=_fits, when="with digits, up to 76", why="an integer up to 18 digits"),
+    Read("number", _integer, guard=_whole, when="up to 18 digits, without decimals"),
+    Read("number", _decimal, guard=_fits, when="with digits, up to 76"),
     Read("number, of any size", lambda native: replace(_decimal(native), unbounded=True), when="by its values"),
     Read("(number|float), as text", fixed("text"), PRINTED, fidelity=_AS_TEXT,
          when="its values have more than 76 digits, decimals included"),
@@ -106,6 +110,7 @@ READS = (
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
     Read("clob|nclob|long", fixed("text")),
+    Read("raw, as uuid", fixed("uuid"), _UUID, when="as Ropeway writes them, or where types: says so"),
     Read("raw", _binary),
     Read("blob|long raw", fixed("binary")),
     Read("date", fixed("timestamp", digits=0), why="it has a time of day"),

@@ -60,7 +60,7 @@ _WORDS = Wording(
     steps=True, always=True, unproven=("NOT VALID",),
     apart="EXCLUDE USING gist (key WITH =, daterange(first, last) WITH &&) with the extension btree_gist",
     calls={"today": "CURRENT_DATE", "timestamp": "LOCALTIMESTAMP", "instant": "CURRENT_TIMESTAMP",
-           "uuid": "gen_random_uuid()"},
+           "uuid": "gen_random_uuid()", "utc": "(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')"},
 )  # fmt: skip
 
 

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from ..spoken import CHAR, DATE, LONG, NUMBER, VARCHAR, Kind, Refused
 from . import values
 from .catalogue import Constraint, Index, Shape, Source, Table, quoted
+from .parse import parse
 from .render import Typed
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ _VIEWS: dict[str, str] = {
     "TAB_COMMENTS": "OWNER T, TABLE_NAME T, TABLE_TYPE T, COMMENTS V",
     "COL_COMMENTS": "OWNER T, TABLE_NAME T, COLUMN_NAME T, COMMENTS V",
     "VIEWS": "OWNER T, VIEW_NAME T, TEXT L, TEXT_VC V",
+    "DEPENDENCIES": "OWNER T, NAME T, TYPE T, REFERENCED_OWNER T, REFERENCED_NAME T, REFERENCED_TYPE T",
     "SEQUENCES": (
         "SEQUENCE_OWNER T, SEQUENCE_NAME T, MIN_VALUE N, MAX_VALUE N, INCREMENT_BY N, CYCLE_FLAG T, "
         "ORDER_FLAG T, CACHE_SIZE N, LAST_NUMBER N"
@@ -288,6 +292,26 @@ def _views(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
         yield one.owner, one.name, one.text, one.text
 
 
+def _dependencies(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    """Of views alone."""
+    del session
+    for one in database.catalogue.views.values():
+        for schema, name in sorted(_read_by(one.text)):
+            owner = schema or one.owner
+            kind = "TABLE" if (owner, name) in database.catalogue.tables else "VIEW"
+            yield one.owner, one.name, "VIEW", owner, name, kind
+
+
+def _read_by(query: str) -> set[tuple[str, str]]:
+    """The tables that a query names, with their schemas where it says these."""
+
+    def folded(name: exp.Expression | None) -> str:
+        return "" if name is None else str(name.this) if name.args.get("quoted") else str(name.this).upper()
+
+    tree = parse(query).tree
+    return {(folded(one.args.get("db")), folded(one.this)) for one in tree.find_all(exp.Table)} if tree else set()
+
+
 def _sequences(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     del session
     for (owner, name), one in sorted(database.catalogue.sequences.items()):
@@ -432,6 +456,7 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "TABLES": _all_tables, "TAB_COLS": _tab_cols, "TAB_IDENTITY_COLS": _identities, "CONSTRAINTS": _constraints,
     "CONS_COLUMNS": _cons_columns, "INDEXES": _all_indexes, "IND_COLUMNS": _ind_columns,
     "IND_EXPRESSIONS": _ind_expressions, "TAB_COMMENTS": _tab_comments, "COL_COMMENTS": _col_comments, "VIEWS": _views,
+    "DEPENDENCIES": _dependencies,
     "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _mviews, "SYNONYMS": _synonyms,
     "TRIGGERS": _triggers, "SOURCE": _source, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments,
     "V$DATABASE": _database,

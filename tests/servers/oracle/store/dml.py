@@ -152,6 +152,8 @@ def _merge(session: Session, tree: exp.Merge, writing: Writing) -> tuple[Table, 
                 shape = table.column(_name(one.this))
                 value = expressions.write(one.expression, writing).sql
                 changes.append(f"{quoted(shape.name)} = {_through(session, table, shape, value)}")
-            statements.append(f"UPDATE {held} SET {', '.join(changes)} FROM {text} WHERE {on}")
+            where = then.args.get("where")
+            only = f" AND {expressions.condition(where.this, writing)}" if where else ""
+            statements.append(f"UPDATE {held} SET {', '.join(changes)} FROM {text} WHERE {on}{only}")
     writing.sources.pop()
     return table, statements

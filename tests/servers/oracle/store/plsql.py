@@ -1,4 +1,6 @@
-"""The few calls of PL/SQL that a client makes: in a block, one after another, with literals and binds."""
+"""The little of PL/SQL that a client sends: calls in a block, one after another, with literals and binds; variables
+that a query fills, and statements that are put together from them.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,74 @@ if TYPE_CHECKING:
 def run(session: Session, parsed: Parsed, given: Sequence[Stored], kinds: Sequence[Kind]) -> Result:
     """A block of calls, each perhaps assigned to a bind; the binds as they are afterwards come back."""
     words = Words(parsed.text)
+    variables: dict[str, str | None] = {}
+    if words.take("DECLARE"):
+        while words.peek() != "BEGIN":
+            variables[words.name()] = None
+            words.until(";")
+            words.expect(";")
     if not words.take("CALL"):
         words.expect("BEGIN")
     binds = list(given)
     place = 0
-    while not words.done and not words.take("END"):
-        place = _statement(session, words, binds, place)
+    skipped = False
+    while not words.done:
+        if words.take("END", "IF", ";"):
+            skipped = False
+        if words.take("END"):
+            break
+        if words.peek() == "SELECT":
+            _select(session, words, variables)
+        elif words.take("IF"):
+            skipped = not _equal(words, variables)
+        elif words.take("EXECUTE", "IMMEDIATE"):
+            text = _text(words, variables)
+            if not skipped:
+                session.execute(text, (), ())
+        else:
+            place = _statement(session, words, binds, place)
         words.take(";")
     return Result(outs=[sent(value, kind) for value, kind in zip(binds, kinds, strict=True)])
+
+
+def _select(session: Session, words: Words, variables: dict[str, str | None]) -> None:
+    """SELECT INTO one variable: ORA-01403 or ORA-01422 for other than one row."""
+    query = _clause(words, "INTO")
+    words.expect("INTO")
+    name = words.name()
+    if name not in variables:
+        raise Refused(6550, f"PLS-00201: identifier '{name}' must be declared")
+    rows = session.answers(f"{query} {_clause(words, ';')}")
+    if len(rows) != 1:
+        raise Refused(*(1422, "exact fetch returns more than requested number of rows") if rows else (1403, "no data"))
+    value = rows[0][0]
+    variables[name] = value if value is None or isinstance(value, str) else f"{decimal_of(value):f}"
+
+
+def _equal(words: Words, variables: dict[str, str | None]) -> bool:
+    """IF variable = number THEN; what stands behind it up to END IF is EXECUTE IMMEDIATE."""
+    name = words.name()
+    words.expect("=")
+    number = words.integer()
+    words.expect("THEN")
+    return variables[name] == str(number)
+
+
+def _clause(words: Words, end: str) -> str:
+    text = words.until(end)
+    while words.take(","):
+        text += ", " + words.until(end)
+    return text
+
+
+def _text(words: Words, variables: dict[str, str | None]) -> str:
+    """Literals and variables behind each other."""
+    made = ""
+    while True:
+        word = words.next()
+        made += word[1:-1].replace("''", "'") if word.startswith("'") else variables[word] or ""
+        if not words.take("||"):
+            return made
 
 
 def _statement(session: Session, words: Words, binds: list[Stored], place: int) -> int:
@@ -35,9 +97,6 @@ def _statement(session: Session, words: Words, binds: list[Stored], place: int) 
         return place
     if words.take("COMMIT"):
         session.commit()
-        return place
-    if words.take("EXECUTE", "IMMEDIATE"):
-        session.execute(words.next()[1:-1].replace("''", "'"), (), ())
         return place
     assigned = None
     if words.take(":"):

@@ -228,6 +228,19 @@ def _seen_as(name: str, inner: str, columns: Sequence[Typed], rowid: str = "") -
     return Source(name, known, rowid)
 
 
+def _computed(table: Table, seen: Source, writing: Writing) -> Source:
+    """A table's virtual columns are what their expressions give, of the columns that it holds."""
+    if all(one.virtual is None for one in table.columns):
+        return seen
+    outer, writing.sources = writing.sources, [[seen]]
+    known = tuple(
+        one if shape.virtual is None else replace(one, sql=expressions.write(shape.virtual, writing).sql)
+        for one, shape in zip(seen.columns, table.columns, strict=True)
+    )
+    writing.sources = outer
+    return replace(seen, columns=known)
+
+
 def _named(schema: str, name: str, alias: str, writing: Writing) -> tuple[str, Source]:
     inner = writing.alias()
     if name == "DUAL":
@@ -240,7 +253,8 @@ def _named(schema: str, name: str, alias: str, writing: Writing) -> tuple[str, S
         writing.read.append(found)
         columns = [Typed("", one.kind, one.name, one.nullable) for one in found.columns]
         rowid = f"ora_rowid({found.number}, {inner}.rowid)"
-        return f"{found.held} AS {inner}", _seen_as(alias or name, inner, columns, rowid)
+        seen = _seen_as(alias or name, inner, columns, rowid)
+        return f"{found.held} AS {inner}", _computed(found, seen, writing)
     view = writing.catalogue.views.get((owner, name))
     if view is not None:
         return _view(view, alias or name, writing)

@@ -135,6 +135,12 @@ class Session:
                 raise Refused(54, "resource busy and acquire with NOWAIT specified or timeout expired") from error
             raise
 
+    def answers(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a query that PL/SQL asks."""
+        text, _, _ = self._query(parse(sql), [], ())
+        with self._told():
+            return self.connection.execute(text).fetchall()
+
     # What the wire asks for
 
     def describe(self, sql: str) -> tuple[Column, ...]:

@@ -14,7 +14,7 @@ from .values import EXACT, Moment
 
 
 def negative(number: Any) -> Any:
-    return -number
+    return number.copy_negate() if isinstance(number, Decimal) else -number
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Reached:
         if self.kind.name in values.MOMENTS:
             return _moved(self.word, converted(a, self.one, self.kind), converted(b, self.other, self.kind))
         if self.kind.name in values.TEXTS or self.kind.name in values.BINARIES:
-            return a + b
+            return converted(a + b, self.kind, self.kind)  # cut at 8,000 octets
         if self.kind.name in values.FLOATS:
             return _floats(self.word, converted(a, self.one, self.kind), converted(b, self.other, self.kind))
         if isinstance(a, str):

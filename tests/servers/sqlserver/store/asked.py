@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused
+from . import logins
 from .catalogue import Catalogue, Numbers, Table, View
 from .types import chars
 from .words import split_name
@@ -19,6 +20,7 @@ class Asked:
     server: Database
     kept: Kept
     last_identity: int | None
+    user: str
 
     @property
     def catalogue(self) -> Catalogue:
@@ -42,6 +44,12 @@ class Asked:
             *self.catalogue.sequences.values(),
         )
         return next((one.name for one in known if one.number == number), None)
+
+    def has_permission(self, securable: str | None, kind: str | None, permission: str) -> int | None:
+        return logins.by_name(self, securable, kind, permission)  # type: ignore[arg-type]  # it is a session
+
+    def user_name(self) -> str:
+        return "dbo" if logins.is_master(self) else self.user  # type: ignore[arg-type]
 
     def database_id(self, name: str) -> int | None:
         found = self.server.databases.get((name or self.kept.name).lower())

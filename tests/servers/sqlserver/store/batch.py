@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from ..spoken import Kind, Refused, Result
-from . import ddl, dml, expressions, procedures, sites, types
+from . import ddl, dml, expressions, logins, procedures, shared, sites, types
 from .parse import expression, parse, statements
 from .values import Held
 from .words import Words
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 _BODY = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|TRUNCATE|EXEC|SET|PRINT|BEGIN|ROLLBACK|COMMIT|"
                    r"THROW|RAISERROR)\b", re.IGNORECASE)  # fmt: skip
-_IGNORED = ("PRINT", "GRANT", "DENY", "REVOKE", "DBCC", "CHECKPOINT", "SAVE")
+_IGNORED = ("PRINT", "DENY", "DBCC", "CHECKPOINT", "SAVE")
 
 
 def carry_out(session: Session, text: str) -> Iterator[Result]:
     words = Words(text)
     word = words.peek()
-    if word in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"):
+    if word in ("GRANT", "REVOKE"):
+        logins.grant(session, words)
+    elif word in ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE"):
         yield from _syntax(session, text)
     elif word in _OWN:
         yield from _OWN[word](session, words) or ()
@@ -40,6 +42,8 @@ def carry_out(session: Session, text: str) -> Iterator[Result]:
 
 def _syntax(session: Session, text: str) -> Iterator[Result]:
     tree = parse(text)
+    if session.transaction and shared.ASKED.search(text):
+        shared.read(session, tree)
     if isinstance(tree, exp.Select) and any(isinstance(one, exp.EQ) for one in tree.expressions):
         _assign(session, tree)
     elif isinstance(tree, exp.Query):
@@ -114,6 +118,8 @@ def _set(session: Session, words: Words) -> None:
         session.nocount = words.take("ON")
     elif name == "XACT_ABORT":
         session.xact_abort = words.take("ON")
+    elif name == "LOCK_TIMEOUT":
+        session.lock_timeout = words.integer()
     elif name == "TRANSACTION":
         words.expect("ISOLATION", "LEVEL")
         session.isolation = " ".join(words.rest().upper().split())

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from ..spoken import Kind, Refused
+from .modules import Module, Partitioning, Policy, stands_for
 
 Named = tuple[str, str]  # schema and name in small letters
 
@@ -27,6 +28,8 @@ class Shape:
     computed: str | None = None
     persisted: bool = False
     place: int = 0  # column_id
+    mask: str = ""  # a masking function, which is not carried out
+    alias: int = 0  # user_type_id, where its type is one that a user made
 
 
 @dataclass
@@ -70,6 +73,8 @@ class Table:
     constraints: list[Constraint] = field(default_factory=list)
     indexes: list[Index] = field(default_factory=list)
     next_identity: int = 0
+    space: int = 1  # data_space_id
+    spread: str = ""  # the column that it is partitioned by
     drawn_identity: bool = False
 
     @property
@@ -111,6 +116,17 @@ class Numbers:
 
 
 @dataclass
+class Alias:
+    """CREATE TYPE ... FROM."""
+
+    schema: str
+    name: str
+    number: int
+    kind: Kind
+    nullable: bool = True
+
+
+@dataclass
 class Catalogue:
     """One database's."""
 
@@ -118,6 +134,10 @@ class Catalogue:
     tables: dict[Named, Table] = field(default_factory=dict)
     views: dict[Named, View] = field(default_factory=dict)
     sequences: dict[Named, Numbers] = field(default_factory=dict)
+    aliases: dict[Named, Alias] = field(default_factory=dict)
+    modules: dict[Named, Module] = field(default_factory=dict)
+    partitionings: dict[str, Partitioning] = field(default_factory=dict)
+    policies: list[Policy] = field(default_factory=list)
     comments: dict[tuple[int, int, str], str] = field(default_factory=dict)  # by object, column, name
     last: int = 901_578_250
 
@@ -127,7 +147,9 @@ class Catalogue:
 
     def found(self, schema: str, name: str) -> Table | View | Numbers | None:
         key = (schema or "dbo").lower(), name.lower()
-        return self.tables.get(key) or self.views.get(key) or self.sequences.get(key)
+        found = self.tables.get(key) or self.views.get(key) or self.sequences.get(key)
+        other = None if found else stands_for(self.modules, *key)
+        return self.found(*other) if other else found
 
     def table(self, schema: str, name: str) -> Table:
         found = self.found(schema, name)

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ..spoken import Kind, Refused
-from . import values
+from . import special, values
 from .types import chars
 from .values import DAY, EXACT, MINUTE, SECOND, Moment
 
@@ -20,7 +20,7 @@ _SMALL_FIRST = values.EPOCH * DAY
 _SMALL_LAST = (dt.date(2079, 6, 6).toordinal() - 1) * DAY + DAY - MINUTE // 2
 _LAST = dt.date(9999, 12, 31).toordinal() * DAY
 _MOMENT = re.compile(
-    r"\s*(?:(?P<y>\d{4})(?P<s>[-/.])?(?P<m>(?(s)\d\d?|\d\d))(?(s)[-/.])(?P<d>(?(s)\d\d?|\d\d)))?"
+    r"\s*(?:(?P<y>\d{4})(?:(?P<m>\d\d)(?P<d>\d\d)|(?P<mark>[-/.])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)))?"
     r"(?:[T ]?\s*(?P<H>\d\d?):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.:](?P<f>\d{1,9}))?)?)?"
     r"\s*(?P<z>Z|[+-]\d\d:\d\d)?\s*"
 )
@@ -30,7 +30,17 @@ def converted(value: Any, source: Kind, kind: Kind, style: int | None = None) ->
     """A value that Python works with, of one kind, as another. Refused where SQL Server refuses."""
     if value is None:
         return None
+    if source.name == special.VARIANT and kind.name != special.VARIANT:
+        value, source = special.taken(value)
     name = kind.name
+    if name == source.name and name in special.NAMES:
+        return value
+    if name == special.VARIANT:
+        return special.put(value, source)
+    if name in special.CLR:
+        if not isinstance(value, str):
+            raise _clash(source, kind)
+        return special.of_text(value, kind)
     if name in values.INTEGERS:
         return _integer(value, source, kind)
     if name in values.DECIMALS or name in values.MONEY:
@@ -122,7 +132,7 @@ def parsed(value: str) -> Moment | None:
     if not found or (not found["y"] and not found["H"] and value.strip()):
         return None
     try:
-        day = dt.date(int(found["y"]), int(found["m"]), int(found["d"])).toordinal() - 1 if found["y"] else values.EPOCH
+        day = _day(found) if found["y"] else values.EPOCH
         clock = dt.time(int(found["H"] or 0), int(found["M"] or 0), int(found["S"] or 0))
     except ValueError:
         return None
@@ -130,6 +140,11 @@ def parsed(value: str) -> Moment | None:
     zone = found["z"]
     offset = 0 if not zone or zone == "Z" else (int(zone[1:3]) * 60 + int(zone[4:])) * (-1 if zone[0] == "-" else 1)
     return Moment(day * DAY + seconds * SECOND + int((found["f"] or "0").ljust(7, "0")[:7]), offset)
+
+
+def _day(found: re.Match[str]) -> int:
+    month, day = found["m"] or found["month"], found["d"] or found["day"]
+    return dt.date(int(found["y"]), int(month), int(day)).toordinal() - 1
 
 
 def _moment(value: Any, source: Kind, kind: Kind) -> Moment:
@@ -224,13 +239,21 @@ def _fitted(value: str, source: Kind, kind: Kind) -> str:
         value = value.encode(values.encoding(kind), "replace")[:most].decode(values.encoding(kind), "ignore")
     else:
         value = value.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
-    return value.ljust(most) if kind.name in ("char", "nchar") else value
+    return value + " " * (most - _units(value, kind)) if kind.name in ("char", "nchar") else value
+
+
+def _units(value: str, kind: Kind) -> int:
+    """What a length counts: pairs of octets, or octets."""
+    octets = len(value.encode(values.encoding(kind), "replace"))
+    return octets // 2 if kind.name in values.WIDE else octets
 
 
 def text(value: Any, source: Kind, style: int | None = None) -> str:
     """A value as text, in CONVERT's style."""
     if isinstance(value, str):
         return value
+    if source.name in special.CLR:
+        return special.text_of(value, source)
     if source.name == "uniqueidentifier":
         return str(uuid.UUID(bytes_le=value)).upper()
     if isinstance(value, bytes):

@@ -12,6 +12,7 @@ from ...trouble import Locks, Trouble
 from ..spoken import Lost, Refused
 from .catalogue import Catalogue
 from .session import Session
+from .shared import Held
 
 _WAIT_S = 30.0  # for another's transaction
 
@@ -28,6 +29,9 @@ class Kept:
     snapshots_allowed: bool = True
     recovery: str = "SIMPLE"
     versions: int = 2000  # rowversion
+    held: Held = field(default_factory=Held)
+    users: set[str] = field(default_factory=set)
+    granted: set[tuple[str, str, str]] = field(default_factory=set)  # to whom, what, the number of what it is on
 
 
 class Database:
@@ -79,6 +83,7 @@ class Database:
             if source:
                 made.source = self.kept(source)
                 made.catalogue = copy.deepcopy(made.source.catalogue)
+                made.users, made.granted = made.source.users, made.source.granted
                 original = connect(made.source)
                 original.backup(first)
                 original.close()

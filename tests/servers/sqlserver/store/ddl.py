@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
-from . import render, types, values
-from .catalogue import Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
+from . import logins, modules, render, types, values
+from .catalogue import Alias, Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
 from .parse import expression, parse
 from .words import Words
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ENDS = ("NOT", "NULL", "IDENTITY", "DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE",
     "FOREIGN",
-         "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX")  # fmt: skip
+         "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX", "MASKED")  # fmt: skip
 
 
 def carry_out(session: Session, text: str) -> None:
@@ -31,6 +31,9 @@ def carry_out(session: Session, text: str) -> None:
     if what == "DATABASE":
         _database(session, verb, words)
         return
+    if verb == "CREATE" and what in ("LOGIN", "USER"):
+        logins.carry_out(session, Words(text.split(None, 1)[1]))
+        return
     with session.changing(shapes=True):
         if verb == "CREATE":
             _create(session, what, words, replacing=replacing)
@@ -43,6 +46,8 @@ def carry_out(session: Session, text: str) -> None:
 def _database(session: Session, verb: str, words: Words) -> None:
     exists = words.take("IF", "EXISTS")
     name = words.name()
+    if verb in ("CREATE", "DROP") and not logins.is_master(session):
+        raise Refused(262, f"{verb} DATABASE permission denied in database 'master'.", severity=14)
     if verb == "CREATE":
         snapshot = re.search(r"AS\s+SNAPSHOT\s+OF\s+(\S+)", words.text, re.IGNORECASE)
         session.server.create(name, snapshot[1].strip("[];") if snapshot else "")
@@ -72,14 +77,22 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         if not (replacing and (schema.lower(), name.lower()) in catalogue.views):
             catalogue.free(schema, name)
         columns = words.names() if words.peek() == "(" else ()
+        if words.take("WITH"):
+            words.until("AS")
         words.expect("AS")
-        text = words.rest().rstrip().rstrip(";")
+        text = re.sub(r"\s+WITH\s+CHECK\s+OPTION\s*$", "", words.rest().rstrip().rstrip(";"), flags=re.IGNORECASE)
         render.query(parse(text), session.writing())
         catalogue.views[schema.lower(), name.lower()] = View(
             schema, name, catalogue.number(), text, words.text, columns
         )
     elif what == "SEQUENCE":
         _create_sequence(session, words)
+    elif what == "TYPE":
+        _create_type(session, words)
+    elif what == "SECURITY":
+        modules.create_policy(session, words)
+    elif what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM", "PARTITION"):
+        modules.create(session, what, words)
     else:
         _create_index(session, what, words)
 
@@ -111,6 +124,26 @@ def _create_sequence(session: Session, words: Words) -> None:
     session.catalogue.sequences[made.schema.lower(), name.lower()] = made
 
 
+def _create_type(session: Session, words: Words) -> None:
+    schema, name = words.qualified()
+    words.expect("FROM")
+    kind = types.of_text(words.until("NULL", "NOT"))
+    made = Alias(schema or "dbo", name, 257 + len(session.catalogue.aliases), kind, not words.take("NOT", "NULL"))
+    session.catalogue.aliases[made.schema.lower(), name.lower()] = made
+
+
+def _typed(session: Session, shape: Shape, spelt: str) -> None:
+    """The column's kind, of a type of the server's or of a user's."""
+    schema, name = Words(spelt).qualified()
+    found = session.catalogue.aliases.get(((schema or "dbo").lower(), name.lower()))
+    if found:
+        shape.kind, shape.alias, shape.nullable = found.kind, found.number, found.nullable
+        return
+    shape.kind = types.of_text(spelt)
+    if shape.kind.name == "timestamp":
+        shape.nullable = False
+
+
 # Tables
 
 
@@ -128,6 +161,10 @@ def _create_table(session: Session, words: Words) -> None:
         if not words.take(","):
             break
     words.expect(")")
+    if words.take("ON"):
+        table.space = modules.space(session.catalogue, words.name())
+        if words.peek() == "(":
+            table.spread = words.names()[0]
     numbered(table.columns)
     listed = ", ".join(_declared(one) for one in table.columns if one.computed is None)
     session.run(f"CREATE TABLE {table.held} ({listed})")
@@ -155,9 +192,9 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
         shape.computed = words.until(*_ENDS)
     else:
         spelt = words.until(*_ENDS)
-        shape.kind = types.of_text(spelt)
-        if shape.kind.name == "timestamp" or spelt.lower() == "sysname":
-            shape.nullable = False
+        _typed(session, shape, spelt)
+        if spelt.lower() == "sysname":
+            shape.alias, shape.nullable = 256, False
     while words.peek() not in (",", ")", ""):
         _detail(session, table, shape, words)
     if shape.computed is not None:
@@ -174,8 +211,12 @@ def _column(session: Session, table: Table, words: Words) -> Shape:
 def _detail(session: Session, table: Table, shape: Shape, words: Words) -> None:
     if words.take("NOT", "NULL"):
         shape.nullable = False
-    elif words.take("NULL") or words.take("ROWGUIDCOL") or words.take("SPARSE"):
+    elif words.take("NULL"):
+        shape.nullable = True
+    elif words.take("ROWGUIDCOL") or words.take("SPARSE"):
         pass
+    elif words.take("MASKED", "WITH"):
+        shape.mask = words.inside()
     elif words.take("PERSISTED"):
         shape.persisted = True
     elif words.take("COLLATE"):
@@ -301,6 +342,9 @@ def _drop(session: Session, what: str, words: Words) -> None:
         words.expect("ON")
         table = catalogue.table(*words.qualified())
         _drop_index(session, table, name)
+        return
+    if what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM"):
+        modules.drop(session, words, what, exists=exists)
         return
     while True:
         schema, name = words.qualified() if what != "SCHEMA" else ("", words.name())

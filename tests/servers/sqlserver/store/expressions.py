@@ -11,10 +11,10 @@ from sqlglot import exp
 
 from ..spoken import Kind, Refused
 from ..wire.types import COLLATION
-from . import render, types, values
+from . import render, special, types, values
 from .arithmetic import Reached, like, negative
 from .functions import FUNCTIONS, UNITED, VARIABLES, OfUnit, average_kind, reached, sum_kind, unit
-from .sites import Site, called, conversion, site
+from .sites import Conversion, Site, called, conversion, site
 from .types import BIGINT, INT, LONG_TEXT, chars, is_exact, stronger
 
 if TYPE_CHECKING:
@@ -144,7 +144,30 @@ _CONDITIONS: dict[type[exp.Expr], Callable[..., str]] = {
 
 
 def _column(tree: exp.Column, writing: Writing) -> Typed:
+    if tree.name == "0x":  # no octets at all, which sqlglot takes for a name
+        return render.Typed("X''", Kind("varbinary", 1), nullable=False)
+    if tree.table and tree.name in special.MEMBERS and not render.is_source(tree.table, writing):
+        return _member(exp.column(tree.table), tree.name, writing)  # [column].STSrid
     return render.column(tree, writing)
+
+
+def _dot(tree: exp.Dot, writing: Writing) -> Typed:
+    """A method of a value: [column].AsTextZM()."""
+    inner = tree.this
+    if isinstance(inner, exp.Identifier):
+        inner = exp.column(inner)
+    elif isinstance(inner, exp.Dot):
+        inner = exp.column(inner.expression, inner.this)
+    return _member(inner, str(tree.expression.this), writing)
+
+
+def _member(tree: exp.Expression, name: str, writing: Writing) -> Typed:
+    value = write(tree, writing)
+    kinds, gives, call = special.MEMBERS.get(name, ((), INT, repr))
+    if value.kind is None or value.kind.name not in kinds:
+        raise Refused(6506, f"Could not find property or method '{name}' for type "
+                            f"'{value.kind and value.kind.name}'.", state=10)  # fmt: skip
+    return render.Typed(called(Site(call, (value.kind,), gives), [value.sql]), gives)
 
 
 def text_literal(value: str, name: str) -> Typed:
@@ -217,6 +240,8 @@ def _joined_kind(one: Kind, other: Kind) -> Kind:
     found = stronger(one, other)
     assert found is not None
     name = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}.get(found.name, found.name)
+    own = next((kind.collation for kind in (one, other) if kind.collation not in (b"", COLLATION)), found.collation)
+    found = replace(found, collation=own)
     if -1 in (one.size, other.size):
         return replace(found, name=name, size=-1)
     size = (chars(one) + chars(other)) * (2 if name == "nvarchar" else 1)
@@ -255,6 +280,8 @@ def _cast(tree: exp.Expression, writing: Writing) -> Typed:
         to, inner, style = tree.args["to"], tree.this, None
     kind = _kind_of(to)
     value = write(inner, writing)
+    if value.kind and value.kind.collation and kind.collation:
+        kind = replace(kind, collation=value.kind.collation)
     number = int(style.name) if style is not None else None
     lenient = bool(tree.args.get("safe")) or isinstance(tree, exp.TryCast)
     return render.Typed(conversion(value.sql, value.kind, kind, number, lenient=lenient), kind,
@@ -347,8 +374,10 @@ def _called(name: str, arguments: Sequence[Typed]) -> Typed:
     ):
         texts[0] = conversion(texts[0], kinds[0], gives)
         kinds = (gives, *kinds[1:])
-    made = Site(found.call, kinds, gives, found.wants, found.strict, found.asks)
-    return render.Typed(called(made, texts), gives)
+    made = called(Site(found.call, kinds, gives, found.wants, found.strict, found.asks), texts)
+    if name == "CONCAT" and gives.size > 0:  # it cuts at 8,000 octets
+        made = called(Site(Conversion(gives, gives), (gives,), gives), [made])
+    return render.Typed(made, gives)
 
 
 def _datalength(value: Typed) -> Typed:
@@ -399,6 +428,7 @@ def _within(tree: exp.WithinGroup, writing: Writing) -> Typed:
 
 _WRITERS: dict[type[exp.Expr], Callable[..., Typed]] = {
     exp.Column: _column,
+    exp.Dot: _dot,
     exp.Literal: _literal,
     exp.National: lambda tree, writing: text_literal(str(tree.this), "nvarchar"),
     exp.HexString: _hex,

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from ..spoken import Kind, Refused
-from . import values
+from ..wire.types import COLLATION, COLLATIONS
+from . import special, values
 from .types import BIGINT, FLOAT, INT, LONG_TEXT, NAME, as_decimal, chars
 from .values import DAY, EXACT, MINUTE, SECOND, Moment
 
@@ -125,16 +126,38 @@ def _len(text: str) -> int:
     return len(text.rstrip(" ").encode("utf-16-le")) // 2
 
 
-@function("CONCAT", lambda kinds: Kind("nvarchar", -1 if any(one and one.size == -1 for one in kinds) else 8000),
-          "t" * 64, strict=False)  # fmt: skip
+def _concatenated(kinds: Sequence[Kind | None]) -> Kind:
+    """Of nvarchar where one of them is, of the collation that one says for itself."""
+    texts = [one for one in kinds if one and one.name in values.TEXTS]
+    wide = any(one.name in values.WIDE for one in texts)
+    collation = next((one.collation for one in texts if one.collation not in (b"", COLLATION)), COLLATION)
+    size = -1 if any(one.size == -1 for one in texts) else 8000
+    return Kind("nvarchar" if wide else "varchar", size, collation=collation)
+
+
+@function("CONCAT", _concatenated, "t" * 254, strict=False)
 def _concat(*texts: str | None) -> str:
+    if not 2 <= len(texts) <= 254:
+        raise Refused(189, "The concat function requires 2 to 254 arguments.")
     return "".join(text or "" for text in texts)
+
+
+_PROPERTIES = {"codepage": lambda name: 65001 if name.upper().endswith("UTF8") else 1252}
+
+
+@function("COLLATIONPROPERTY", INT, "tt")
+def _collationproperty(name: str, what: str) -> int | None:
+    known = any(name.lower() == one.lower() for one in COLLATIONS.values())
+    return _PROPERTIES[what.lower()](name) if known and what.lower() in _PROPERTIES else None
 
 
 @function("HASHBYTES", Kind("varbinary", 8000), "t.")
 def _hashbytes(method: str, value: bytes) -> bytes:
     name = method.lower().replace("sha2_", "sha")
     return hashlib.new(name, value).digest()
+
+
+function("SQL_VARIANT_PROPERTY", NAME, ".t")(special.base_type)
 
 
 # Numbers
@@ -270,9 +293,9 @@ for _name, _gives, _wants, _call in (
     ("DB_ID", Kind("smallint", 2), "t", lambda session, name="": session.database_id(name)),
     ("SUSER_SNAME", NAME, "", lambda session, *_: session.user),
     ("ORIGINAL_LOGIN", NAME, "", lambda session: session.user),
-    ("USER_NAME", NAME, "", lambda session, *_: "dbo"),
+    ("USER_NAME", NAME, "", lambda session, *_: session.user_name()),
     ("SERVERPROPERTY", NAME, "t", lambda session, name: session.server_property(name)),
-    ("HAS_PERMS_BY_NAME", INT, "ttt", lambda session, *_: 1),
+    ("HAS_PERMS_BY_NAME", INT, "ttt", lambda session, *given: session.has_permission(*given)),
     ("IS_SRVROLEMEMBER", INT, "t", lambda session, *_: 1),
     ("IS_MEMBER", INT, "t", lambda session, *_: 1),
     ("XACT_STATE", Kind("smallint", 2), "", lambda session: int(session.transaction)),
@@ -291,10 +314,10 @@ VARIABLES: dict[str, tuple[Kind, Callable[[Any], Any]]] = {
     "TRANCOUNT": (INT, lambda session: session.depth),
     "SERVERNAME": (NAME, lambda session: "TEST"),
     "IDENTITY": (Kind("numeric", 17, 38, 0), lambda session: session.identity()),
-    "ERROR": (INT, lambda session: 0),
+    "ERROR": (INT, lambda session: session.error),
     "MAX_PRECISION": (Kind("tinyint", 1), lambda session: 38),
     "OPTIONS": (INT, lambda session: 5496),
-    "LOCK_TIMEOUT": (INT, lambda session: -1),
+    "LOCK_TIMEOUT": (INT, lambda session: session.lock_timeout),
     "LANGUAGE": (NAME, lambda session: "us_english"),
     "DBTS": (Kind("binary", 8), lambda session: session.last_version()),
 }

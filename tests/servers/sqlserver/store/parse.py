@@ -58,7 +58,7 @@ def statements(batch: str) -> Iterator[str]:
             yield batch[words[first][0] : start]
             first, seen = place, [""]
         if first == place and _WHOLE.match(batch, start):
-            yield batch[start:]
+            yield batch[start:] if place else batch  # a module's text is that of its batch
             return
         depth += (word == "(") - (word == ")")
         if not depth or word == "(":
@@ -72,6 +72,8 @@ def _begins(word: str, following: str, seen: list[str]) -> bool:
     start, last = seen[1], seen[-1]
     if start in ("IF", "ELSE", "MERGE", "GRANT", "DENY", "REVOKE") or word in ("END", "ELSE"):
         return False
+    if word == "IF":
+        return start != "DROP"
     if word == "WITH":
         return following != "(" and start in ("SET", "USE", "DECLARE", "COMMIT", "BEGIN") and last != "BEGIN"
     if word in ("SELECT", "EXEC", "EXECUTE"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused, Result
+from ..wire.described import first_result_set
 from . import values
 from .catalogue import Table
 from .words import Words, split_name
@@ -32,6 +33,9 @@ def run(session: Session, words: Words) -> Iterator[Result]:
             code = _rename(session, _one(given, "@objname", 0), _one(given, "@newname", 1), _one(given, "@objtype", 2))
         case "sp_addextendedproperty" | "sp_updateextendedproperty":
             code = _comment(session, given)
+        case "sp_describe_first_result_set":
+            yield first_result_set(session.describe(_one(given, "@tsql", 0)))
+            return
         case "sp_executesql":
             yield from session.execute(_one(given, "@stmt", 0))
             return

@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from ..spoken import Kind, Refused
-from . import expressions, values
+from . import expressions, logins, values
 from .catalogue import Catalogue, Table, View, quoted
 from .parse import expression, parse
 from .sites import conversion
@@ -50,6 +50,7 @@ class Writing:
     seen: set[tuple[str, str]] = field(default_factory=set)  # of the system's views
     sources: list[list[Source]] = field(default_factory=list)  # the innermost last
     named: dict[str, tuple[exp.Expression, tuple[str, ...]]] = field(default_factory=dict)  # WITH
+    chained: bool = False  # inside a view, whose owner's rights count
     _aliases: int = 0
 
     def alias(self) -> str:
@@ -255,10 +256,15 @@ def table_source(table: Table, inner: str, alias: str, writing: Writing) -> Sour
 def named(schema: str, name: str, alias: str, writing: Writing) -> tuple[str, Source]:
     inner = writing.alias()
     found = writing.catalogue.found(schema, name)
+    if isinstance(found, Table | View) and not writing.chained:
+        logins.may_read(writing.session, found)
     if isinstance(found, Table):
         return f"{found.held} AS {inner}", table_source(found, inner, alias, writing)
-    if isinstance(found, View):
-        return _derived(parse(found.text), alias or name, writing, found.columns)
+    if isinstance(found, View):  # what it reads, its owner may
+        before, writing.chained = writing.chained, True
+        derived = _derived(parse(found.text), alias or name, writing, found.columns)
+        writing.chained = before
+        return derived
     known = writing.system(schema.lower(), name.lower())
     if known is None:
         raise Refused(208, f"Invalid object name '{schema + '.' if schema else ''}{name}'.")
@@ -312,6 +318,10 @@ def column(tree: exp.Column, writing: Writing) -> Typed:
     if table:
         raise Refused(4104, f'The multi-part identifier "{tree.table}.{tree.name}" could not be bound.')
     raise Refused(207, f"Invalid column name '{tree.name}'.")
+
+
+def is_source(name: str, writing: Writing) -> bool:
+    return any(source.name.lower() == name.lower() for sources in writing.sources for source in sources)
 
 
 def integer(sql: str) -> Typed:

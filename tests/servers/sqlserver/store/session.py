@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Parameter, Refused, Result, Row
-from . import batch, dml, gather, render, sites, sysviews, values
+from . import batch, dml, expressions, gather, logins, render, shared, sites, sysviews, values
 from .asked import Asked
 from .catalogue import Catalogue, Table
-from .parse import parse, statements
+from .parse import expression, parse, statements
 from .render import Typed, Writing
 from .types import INT
 from .values import Held
@@ -24,6 +24,7 @@ from .words import split_name
 if TYPE_CHECKING:
     from .database import Database, Kept
 
+_VICTIM = 1205  # of a deadlock: its transaction is rolled back
 _AT_ONCE = 1000  # rows that are fetched from SQLite
 
 
@@ -50,6 +51,8 @@ class Session(Asked):
         self.nocount = self.xact_abort = False
         self.identity_insert: Table | None = None
         self.isolation = "READ COMMITTED"
+        self.lock_timeout = -1  # milliseconds
+        self.error = 0  # @@ERROR
         self.variables: dict[str, tuple[Kind, Held]] = {}
         self.failure: BaseException | None = None
         self._before: Catalogue | None = None
@@ -58,6 +61,8 @@ class Session(Asked):
     def _open(self, kept: Kept) -> None:
         from .database import connect
 
+        self.kept = kept
+        logins.may_enter(self)
         self.kept, self.database = kept, kept.name
         self.connection = connect(kept)
         self._gathering: set[int] = set()
@@ -97,14 +102,22 @@ class Session(Asked):
     # What the wire asks for
 
     def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[Result]:
-        self.server.troubled(sql)
+        try:
+            self.server.troubled(sql)
+        except Refused as refusal:
+            self.error = refusal.number
+            if refusal.number == _VICTIM and self.transaction:
+                self.rollback()
+            raise
         self.variables = {one.name.lower(): (one.kind, values.held(values.received(one.value, one.kind), one.kind))
                           for one in parameters}  # fmt: skip
         for text in statements(sql):
             try:
                 for result in batch.carry_out(self, text):
                     yield Result(count=None) if self.nocount and not result.columns else result
-            except Refused:
+                self.error = 0
+            except Refused as refusal:
+                self.error = refusal.number
                 if self.xact_abort and self.transaction:
                     self.rollback()
                 raise
@@ -131,7 +144,8 @@ class Session(Asked):
         return Writing(self, self.catalogue, variables, sysviews.columns)
 
     def select(self, tree: exp.Expression) -> Result:
-        self._reading()
+        if tree.find(exp.Table):
+            self._reading()
         writing = self.writing()
         text, columns = render.query(tree, writing)
         return self.rows(text, columns, writing)
@@ -175,6 +189,13 @@ class Session(Asked):
             found: tuple[Any, ...] | None = self.connection.execute(sql, given).fetchone()
             return found
 
+    def value(self, text: str, kind: Kind) -> Any:
+        """An expression's, as this kind."""
+        writing = self.writing()
+        found = expressions.write(expression(text), writing)
+        row = self.one(f"SELECT {sites.conversion(found.sql, found.kind, kind)}", writing.binds)
+        return values.worked(row[0], kind) if row else None
+
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
         """What SQLite refuses, in SQL Server's numbers."""
@@ -198,6 +219,7 @@ class Session(Asked):
         """A statement that changes something: all of it, or nothing. `shapes`: it changes the catalogue."""
         if self.kept.source is not None:
             raise Refused(3906, f'Failed to update database "{self.database}" because the database is read-only.')
+        shared.write(self, table)
         if not self.connection.in_transaction:
             with self.told():
                 snapshot = self.transaction and self.isolation in ("SNAPSHOT", "SERIALIZABLE")
@@ -217,12 +239,14 @@ class Session(Asked):
                 self.kept.catalogue = before
             if not self.transaction and self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+                shared.leave(self)
             if isinstance(error, sqlite3.IntegrityError):
                 raise dml.duplicate(error, self.catalogue, table) from None
             raise
         self.connection.execute("RELEASE statement")
         if not self.transaction:
             self.connection.execute("COMMIT")
+            shared.leave(self)
 
     # Transactions
 
@@ -239,6 +263,7 @@ class Session(Asked):
             self._before = None
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
+            shared.leave(self)
 
     def rollback(self) -> None:
         if not self.depth:
@@ -248,6 +273,7 @@ class Session(Asked):
             self.connection.execute("ROLLBACK")
         if self._before is not None:
             self.kept.catalogue, self._before = self._before, None
+        shared.leave(self)
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind
 from ..wire.types import SHAPES, size_of
-from . import values
+from . import logins, modules, special, sysmodules, values
 from .catalogue import Constraint, Numbers, Table, View, quoted
 from .render import Typed
 from .types import BIGINT, BIT, INT, LONG_TEXT, NAME, chars, collation_name
@@ -20,7 +21,16 @@ from .values import Moment
 if TYPE_CHECKING:
     from .session import Session
 
-_KINDS = {"T": NAME, "N": INT, "B": BIT, "L": LONG_TEXT, "G": BIGINT, "D": Kind("datetime", 8), "Y": Kind("tinyint", 1)}
+_KINDS = {
+    "T": NAME,
+    "N": INT,
+    "B": BIT,
+    "L": LONG_TEXT,
+    "G": BIGINT,
+    "D": Kind("datetime", 8),
+    "Y": Kind("tinyint", 1),
+    "V": Kind("sql_variant", 8016),
+}
 _CREATED = Moment((dt.date(2024, 1, 1).toordinal() - 1) * values.DAY)
 _OBJECT = (
     "name T, object_id N, schema_id N, parent_object_id N, type T, type_desc T, create_date D, modify_date D, "
@@ -38,7 +48,8 @@ _VIEWS: dict[str, str] = {
     "sys.columns": "object_id N, name T, column_id N, system_type_id Y, user_type_id N, max_length N, precision Y, "
                    "scale Y, "
                    "collation_name T, is_nullable B, is_identity B, is_computed B, default_object_id N, is_hidden B, "
-                   "is_rowguidcol B, is_sparse B, generated_always_type Y",
+                   "is_rowguidcol B, is_sparse B, generated_always_type Y, "
+                   "encryption_type N",
     "sys.types": "name T, system_type_id Y, user_type_id N, schema_id N, max_length N, is_user_defined B",
     "sys.identity_columns": "object_id N, name T, column_id N, seed_value G, increment_value G, last_value G",
     "sys.computed_columns": "object_id N, name T, column_id N, definition L, is_persisted B",
@@ -56,16 +67,18 @@ _VIEWS: dict[str, str] = {
                                "N, "
                                "referenced_object_id N, referenced_column_id N",
     "sys.indexes": "object_id N, name T, index_id N, type Y, type_desc T, is_unique B, is_primary_key B, "
-                   "is_unique_constraint B, is_disabled B, has_filter B, filter_definition L, is_hypothetical B",
+                   "is_unique_constraint B, is_disabled B, has_filter B, filter_definition L, is_hypothetical B, "
+                   "data_space_id N",
     "sys.index_columns": "object_id N, index_id N, index_column_id N, column_id N, key_ordinal Y, is_descending_key B, "
-                         "is_included_column B",
-    "sys.sequences": "name T, object_id N, schema_id N, start_value G, increment G, minimum_value G, maximum_value G, "
-                     "is_cycling B, current_value G, system_type_id Y, user_type_id N",
+                         "is_included_column B, partition_ordinal Y",
+    "sys.sequences": f"{_OBJECT}, start_value G, increment G, minimum_value G, maximum_value G, "
+                     "is_cycling B, current_value G, last_used_value G, "
+                     "system_type_id Y, user_type_id N",
     "sys.extended_properties": "class Y, major_id N, minor_id N, name T, value L",
-    "sys.sql_modules": "object_id N, definition L",
-    "sys.partitions": "object_id N, index_id N, partition_number N, rows G",
-    "sys.triggers": "name T, object_id N, parent_id N, is_disabled B",
+    "sys.partitions": "object_id N, index_id N, partition_number N, rows G, partition_id G, hobt_id G",
+    "sys.allocation_units": "allocation_unit_id G, type Y, type_desc T, container_id G, total_pages G, used_pages G",
     "sys.database_permissions": "class Y, major_id N, minor_id N, grantee_principal_id N, permission_name T, state T",
+    **sysmodules.VIEWS,
     "information_schema.tables": "TABLE_CATALOG T, TABLE_SCHEMA T, TABLE_NAME T, TABLE_TYPE T",
     "information_schema.columns": "TABLE_CATALOG T, TABLE_SCHEMA T, TABLE_NAME T, COLUMN_NAME T, ORDINAL_POSITION N, "
                                   "COLUMN_DEFAULT L, IS_NULLABLE T, DATA_TYPE T, CHARACTER_MAXIMUM_LENGTH N, "
@@ -98,6 +111,8 @@ def fill(session: Session, schema: str, name: str) -> None:
 
 
 def _cell(value: Any, kind: Kind | None) -> Any:
+    if kind and kind.name == special.VARIANT and value is not None:
+        return special.put(value[1], value[0])
     return int(value) if kind in (BIT, INT, BIGINT) and value is not None else value
 
 
@@ -119,7 +134,7 @@ def _schema(session: Session, name: str) -> int:
 
 
 def _tables_of(session: Session) -> list[Table]:
-    return list(session.catalogue.tables.values())
+    return [one for one in session.catalogue.tables.values() if logins.sees(session, one.number)]
 
 
 def _object(session: Session, one: Table | View | Numbers) -> tuple[Any, ...]:
@@ -135,7 +150,11 @@ def _objects(session: Session) -> Cells:
         *found.sequences.values(),
     )
     for one in known:
-        yield _object(session, one)
+        if logins.sees(session, one.number):
+            yield _object(session, one)
+    for own in found.modules.values():
+        yield (own.name, own.number, _schema(session, own.schema), own.parent, own.type.ljust(2),
+               modules.TYPES[own.type], _CREATED, _CREATED, False)  # fmt: skip
 
 
 def _tables(session: Session) -> Cells:
@@ -148,7 +167,7 @@ def _views(session: Session) -> Cells:
         yield _object(session, one)
 
 
-def _described(kind: Kind) -> tuple[int, int, int, int]:
+def described_kind(kind: Kind) -> tuple[int, int, int, int]:
     """Type, length, precision and scale, as sys.columns has them."""
     number = SHAPES[kind.name].number
     length = 16 if kind.name in ("text", "ntext", "image") else size_of(kind)
@@ -166,32 +185,45 @@ def _described(kind: Kind) -> tuple[int, int, int, int]:
 def _columns(session: Session) -> Cells:
     for table in _tables_of(session):
         for one in table.columns:
-            number, length, precision, scale = _described(one.kind)
-            yield (table.number, one.name, one.place, number, number, length, precision, scale,
-                collation_name(one.kind),
-                   one.nullable, one.identity is not None, one.computed is not None, 1 if one.default else 0, False,
-                       False,
-                   False, 0)  # fmt: skip
+            number, length, precision, scale = described_kind(one.kind)
+            own = one.alias or _own_type(one.kind, number)
+            default = table.number + one.place if one.default else 0
+            yield (table.number, one.name, one.place, number, own, length, precision, scale, collation_name(one.kind),
+                   one.nullable, one.identity is not None, one.computed is not None, default, False, False, False,
+                   0, None)  # fmt: skip
     for view in session.catalogue.views.values():
         for place, typed in enumerate(_view_columns(session, view), 1):
-            number, length, precision, scale = _described(typed.kind or INT)
+            number, length, precision, scale = described_kind(typed.kind or INT)
             yield (view.number, typed.name, place, number, number, length, precision, scale,
                    collation_name(typed.kind or INT), typed.nullable, False, False, 0, False, False, False,
-                       0)  # fmt: skip
+                       0, None)  # fmt: skip
 
 
 def _view_columns(session: Session, view: View) -> tuple[Typed, ...]:
     from . import render
     from .parse import parse
 
-    return render.query(parse(view.text), session.writing())[1]
+    writing = session.writing()
+    writing.chained = True
+    found = render.query(parse(view.text), writing)[1]
+    if not view.columns:
+        return tuple(found)
+    return tuple(replace(one, name=name) for one, name in zip(found, view.columns, strict=True))
+
+
+def _own_type(kind: Kind, number: int) -> int:
+    """.NET's types share one number of a system's type."""
+    return special.USER_TYPES.get(kind.name, number)
 
 
 def _types(session: Session) -> Cells:
-    del session
     for name, shape in SHAPES.items():
         if name != "rowversion":
-            yield name, shape.number, shape.number, 4, shape.size, False
+            yield name, shape.number, special.USER_TYPES.get(name, shape.number), 4, shape.size, False
+    yield "sysname", 231, 256, 4, 256, False
+    for one in session.catalogue.aliases.values():
+        number, length, _, _ = described_kind(one.kind)
+        yield one.name, number, one.number, _schema(session, one.schema), length, True
 
 
 def _identities(session: Session) -> Cells:
@@ -269,28 +301,45 @@ def _foreign_columns(session: Session) -> Cells:
 def _indexes(session: Session) -> Cells:
     for table in _tables_of(session):
         if not any(one.clustered for one in table.indexes):
-            yield table.number, None, 0, 0, "HEAP", False, False, False, False, False, None, False
+            yield table.number, None, 0, 0, "HEAP", False, False, False, False, False, None, False, table.space
         for one in table.indexes:
             yield (table.number, one.name, one.number, 1 if one.clustered else 2,
                    "CLUSTERED" if one.clustered else "NONCLUSTERED", one.unique, one.primary, one.constraint,
-                   not one.enabled, one.filter is not None, one.filter, False)  # fmt: skip
+                   not one.enabled, one.filter is not None, one.filter, False, table.space)  # fmt: skip
 
 
 def _index_columns(session: Session) -> Cells:
     for table in _tables_of(session):
+        if table.spread and not any(one.clustered for one in table.indexes):
+            yield table.number, 0, 1, table.column(table.spread).place, 0, False, False, 1
         for one in table.indexes:
             for place, (name, down) in enumerate(one.columns, 1):
-                yield table.number, one.number, place, table.column(name).place, place, down, False
+                yield (
+                    table.number,
+                    one.number,
+                    place,
+                    table.column(name).place,
+                    place,
+                    down,
+                    False,
+                    _spread(table, name),
+                )
             for place, name in enumerate(one.included, len(one.columns) + 1):
-                yield table.number, one.number, place, table.column(name).place, 0, False, True
+                yield table.number, one.number, place, table.column(name).place, 0, False, True, 0
+
+
+def _spread(table: Table, name: str) -> int:
+    """partition_ordinal."""
+    return int(table.spread.lower() == name.lower())
 
 
 def _sequences(session: Session) -> Cells:
     for one in session.catalogue.sequences.values():
         number = SHAPES[one.kind.name].number
-        current = one.next - one.step if one.next != one.start else one.start
-        yield (one.name, one.number, _schema(session, one.schema), one.start, one.step, one.least, one.most, one.cycle,
-               current, number, number)  # fmt: skip
+        last = one.next - one.step if one.next != one.start else None
+        current = one.start if last is None else last
+        yield (*_object(session, one), one.start, one.step, one.least, one.most, one.cycle,
+               current, last, number, number)  # fmt: skip
 
 
 def _comments(session: Session) -> Cells:
@@ -298,16 +347,21 @@ def _comments(session: Session) -> Cells:
         yield 1, number, place, name, text
 
 
-def _modules(session: Session) -> Cells:
-    for one in session.catalogue.views.values():
-        yield one.number, one.definition
-
-
 def _partitions(session: Session) -> Cells:
     for table in _tables_of(session):
         found = session.one(f"SELECT count(*) FROM {table.held}")
         for number in {1 if any(one.clustered for one in table.indexes) else 0}:
-            yield table.number, number, 1, found[0] if found else 0
+            unit = _UNIT + table.number
+            yield table.number, number, 1, found[0] if found else 0, unit, unit
+
+
+_UNIT, _ON_A_PAGE = 1 << 56, 100  # rows, as if all were alike
+
+
+def _allocation_units(session: Session) -> Cells:
+    for _, _, _, rows, unit, _ in _partitions(session):
+        pages = rows // _ON_A_PAGE + 1
+        yield unit + 1, 1, "IN_ROW_DATA", unit, pages + 1, pages
 
 
 def _schema_tables(session: Session) -> Cells:
@@ -319,7 +373,7 @@ def _schema_tables(session: Session) -> Cells:
 def _schema_columns(session: Session) -> Cells:
     for table in _tables_of(session):
         for one in table.columns:
-            _, _, precision, scale = _described(one.kind)
+            _, _, precision, scale = described_kind(one.kind)
             numeric, long = one.kind.name not in values.MOMENTS, chars(one.kind) if one.kind.name in (
                 *values.TEXTS, *values.BINARIES) else None  # fmt: skip
             yield (session.database, table.schema, table.name, one.name, one.place, one.default,
@@ -338,7 +392,8 @@ _ROWS: dict[str, Callable[[Session], Cells]] = {
     "sys.computed_columns": _computed, "sys.default_constraints": _defaults, "sys.check_constraints": _checks,
     "sys.key_constraints": _keys, "sys.foreign_keys": _foreign_keys, "sys.foreign_key_columns": _foreign_columns,
     "sys.indexes": _indexes, "sys.index_columns": _index_columns, "sys.sequences": _sequences,
-    "sys.extended_properties": _comments, "sys.sql_modules": _modules, "sys.partitions": _partitions,
-    "sys.triggers": _none, "sys.database_permissions": _none, "information_schema.tables": _schema_tables,
+    "sys.extended_properties": _comments, "sys.partitions": _partitions,
+    "sys.allocation_units": _allocation_units, **sysmodules.ROWS,
+    "sys.database_permissions": _none, "information_schema.tables": _schema_tables,
     "information_schema.columns": _schema_columns,
 }  # fmt: skip

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from ..spoken import Kind, Refused
 from ..wire.types import COLLATION, COLLATIONS
-from . import values
+from . import special, values
 
 BIT, INT, BIGINT, FLOAT = Kind("bit", 1), Kind("int", 4), Kind("bigint", 8), Kind("float", 8)
 NAME = Kind("nvarchar", 256, collation=COLLATION)
 LONG_TEXT = Kind("nvarchar", -1, collation=COLLATION)
 _SIZES = {**values.WIDTHS, "real": 4, "float": 8, "money": 8, "smallmoney": 4, "date": 3, "datetime": 8,
           "smalldatetime": 4, "uniqueidentifier": 16, "xml": -1, "rowversion": 8, "timestamp": 8, "text": 2**31 - 1,
-          "ntext": 2**31 - 2, "image": 2**31 - 1}  # fmt: skip
+          "ntext": 2**31 - 2, "image": 2**31 - 1, "sql_variant": 8016, "hierarchyid": 892,
+          **dict.fromkeys(special.SHAPES, -1)}  # fmt: skip
 _SYNONYMS = {"integer": "int", "dec": "decimal", "character": "char", "national character": "nchar",
     "sysname": "nvarchar",
              "rowversion": "timestamp"}  # fmt: skip
@@ -22,7 +23,7 @@ _SYNONYMS = {"integer": "int", "dec": "decimal", "character": "char", "national 
 _RANKS = ("binary", "varbinary", "image", "timestamp", "char", "varchar", "nchar", "nvarchar", "uniqueidentifier",
           "text", "ntext", "bit", "tinyint", "smallint", "int", "bigint", "smallmoney", "money", "numeric", "decimal",
           "real", "float", "time", "date", "smalldatetime", "datetime", "datetime2", "datetimeoffset",
-              "xml")  # fmt: skip
+              "xml", *special.NAMES)  # fmt: skip
 _DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 
 

@@ -139,6 +139,14 @@ def _getlength(value: Stored) -> Stored:
     return values.number(len(value) if isinstance(value, str) else len(value) - 1)
 
 
+@plain("dbms_lob_compare")
+def _compared(one: Stored, other: Stored) -> Stored:
+    """0 where they are the same; plain functions give NULL where an argument is NULL."""
+    assert one is not None
+    assert other is not None
+    return values.number((one > other) - (one < other))  # type: ignore[operator]  # both of one type
+
+
 @plain("dbms_lob_substr")
 def _lob_part(value: Stored, amount: Stored = None, offset: Stored = None) -> Stored:
     """Characters of a CLOB, octets of a BLOB: how many, and from which."""

@@ -1,0 +1,112 @@
+"""Oracle as a target: the part of the engine that writes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from ...engine import Build, Loader, Session
+from ...errors import RequestError
+from ...place import Address
+from ...plan import Cut, Finding, Hop, Statement
+from ...rights import Right
+from ...rules import Write
+from ...schema.aside import Aside
+from ...schema.catalogue import Relation, Table
+from ...schema.correction import Correction
+from ...schema.sql import double_quoted, text_literal
+from . import ddl, merging
+from .loader import OracleLoader
+from .session import qualified
+from .writes import WRITES
+
+NAME_BYTES = 128
+NUMBERS = "CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}"
+
+
+class OracleTarget:
+    """What writing takes. Its DDL commits by itself, and before it what was open."""
+
+    modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge")
+    lacks: tuple[str, ...] = ("empty",)
+    atomic_ddl = False
+    limit = " FETCH FIRST {} ROWS ONLY"
+    nothing = "SELECT 1 FROM dual"
+    writes: Sequence[Write] = WRITES
+
+    def quote(self, name: str) -> str:
+        return double_quoted(name)
+
+    def literal(self, value: object) -> str:
+        return text_literal(value)
+
+    def relation(self, relation: Relation) -> str:
+        return qualified(relation)
+
+    def condition(self, cut: Cut) -> str:
+        raise NotImplementedError
+
+    def name_of(self, name: str) -> str:
+        """Names end at 128 bytes; longer ones keep 119 and a hash, so that none collide."""
+        if len(name.encode()) <= NAME_BYTES:
+            return name
+        head = name.encode()[: NAME_BYTES - 9].decode(errors="ignore")
+        return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
+
+    def create_schema(self, schema: str) -> str:
+        """A schema is an account there, which is not ours to make."""
+        del schema
+        return ""
+
+    def loader(self, address: Address) -> Loader:
+        return OracleLoader(address)
+
+    def create(self, table: Table, into: Relation, *, bare: bool) -> str:
+        return ddl.create(self, table, into, bare=bare)
+
+    def finish(self, build: Build) -> list[Statement]:
+        return [
+            *ddl.keys(self, build), *ddl.checks(self, build), *ddl.identities(build), *ddl.remarks(self, build),
+            *ddl.foreign_keys(self, build),
+        ]  # fmt: skip
+
+    def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
+        raise RequestError("Oracle targets have no mode fill.")
+
+    def exists(self, relation: Relation) -> str:
+        return ddl.exists(relation)
+
+    def referenced(self, relation: Relation) -> str:
+        return ddl.referenced(relation)
+
+    def empty(self, relation: Relation) -> str:
+        # TRUNCATE would commit by itself; DELETE stays inside the transaction of its journal entry.
+        return f"DELETE FROM {qualified(relation)}"
+
+    def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
+        return ddl.swap(relation, shadow, kept)
+
+    def swapped(self, relation: Relation, shadow: Relation) -> str:
+        """A query that returns a row once a swap has happened as a whole."""
+        return ddl.swapped(relation, shadow)
+
+    def dropping(self, kind: str, relation: Relation) -> str:
+        """DROP for what may be gone."""
+        return ddl.drop(kind, relation)
+
+    def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
+        return merging.merge(self, hop, staging, preimages)
+
+    def correct(self, hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
+        return merging.correct(hop, staging, columns)
+
+    def rights_to_write(
+        self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
+        there: Sequence[Relation],
+    ) -> list[Right]:  # fmt: skip
+        del session, address, hops, statements, there
+        return []
+
+    def check_target(self, session: Session, hops: Sequence[Hop]) -> list[Finding]:
+        del session, hops
+        return []
