@@ -23,6 +23,12 @@ SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.pa
 SELECT table_owner, table_name, trigger_name, trigger_type, triggering_event, trigger_body FROM all_triggers WHERE table_owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND status = 'ENABLED' ORDER BY 1, 2, 3;
 
 -- catalogue
+SELECT sequence_owner, sequence_name, last_number, increment_by FROM all_sequences WHERE sequence_owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N');
+
+-- catalogue
+SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual;
+
+-- catalogue
 SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual;
 
 -- catalogue
