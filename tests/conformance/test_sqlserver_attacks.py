@@ -184,6 +184,24 @@ def test_long_values_bound_their_batches(ends: tuple[Spot, Spot]) -> None:
     assert target.ask("SELECT max(length(v)), count(*) FROM t") == [(300_000, 3)]
 
 
+def test_room_that_is_declared_and_not_used_makes_no_small_batches(ends: tuple[Spot, Spot]) -> None:
+    """The driver would make room for 8,000 characters a value, and a batch have 16 rows."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, a varchar(8000), b nvarchar(4000), c varbinary(8000), d char(500))")
+    rows = ", ".join(f"({n}, 'ä', N'€', 0x00FF, 'd')" for n in range(400))
+    source.ask(f"INSERT INTO t VALUES {rows}")
+    plan = planned(source, target)
+    (hop,), engine = plan.hops, engine_of("sqlserver")
+    with closing(engine.open(resolve(plan.source, parse(source.url)[1]), plan.hops, "run", 1)) as opened:
+        (reader,) = opened.readers()
+        assert [batch.num_rows for batch in reader.read(hop, hop.slices[0], 1 << 20)] == [400]
+        source.ask("UPDATE t SET a = REPLICATE('ä', 8000), b = REPLICATE(N'€', 4000) WHERE id = 7")
+    moved(source, target)
+    assert target.ask("SELECT sum(length(a)), sum(length(b)), sum(octet_length(c)), sum(length(d)) FROM t") == [
+        (8_399, 4_399, 800, 200_000)
+    ]  # fmt: skip
+
+
 def test_hundreds_of_columns(ends: tuple[Spot, Spot]) -> None:
     source, target = ends
     source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {', '.join(f'c{n} datetime2(7)' for n in range(1, 401))})")
@@ -208,6 +226,19 @@ def test_tables_of_one_name_in_two_schemas(ends: tuple[Spot, Spot]) -> None:
         source.ask(f"INSERT INTO {schema}.t VALUES ({value})")
     moved(source, target)
     assert target.ask("SELECT (SELECT id FROM main.t), (SELECT id FROM sales.t)") == [(1, 2)]
+
+
+def test_a_decimal_identity_goes_on_counting(ends: tuple[Spot, Spot], tmp_path: Path, servers: Servers) -> None:
+    """Elsewhere identities are integers; old schemas have numeric(18,0)."""
+    source, target = ends[0], spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE t (id numeric(18,0) IDENTITY PRIMARY KEY, code varchar(9))")
+    source.ask("CREATE UNIQUE INDEX coded ON t (code) WHERE [code] IS NOT NULL")
+    source.ask("INSERT INTO t (code) VALUES ('a'), (NULL), (NULL)")
+    outcome = moved(source, target)
+    assert target.ask("INSERT INTO t (code) VALUES ('b') RETURNING id, pg_typeof(id)::text") == [(4, "bigint")]
+    assert outcome.report
+    assert outcome.report.tables[0].asked.startswith("the source's own server computed the checksum")
+    assert "NULLS NOT DISTINCT" not in "".join(one.message for one in outcome.plan.findings)
 
 
 def test_what_no_rule_reads_is_refused(ends: tuple[Spot, Spot], monkeypatch: pytest.MonkeyPatch) -> None:

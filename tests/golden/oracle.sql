@@ -2,31 +2,31 @@
 SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual;
 
 -- catalogue
-SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, c.nullable, c.data_default, c.virtual_column, c.hidden_column, m.comments, c.default_on_null FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name AND m.column_name = c.column_name WHERE c.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND UPPER(c.table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND (c.user_generated = 'YES' OR c.column_name = 'ORA_ARCHIVE_STATE') ORDER BY c.owner, c.table_name, c.column_id, c.column_name;
+SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_length, c.char_length, c.char_used, c.data_precision, c.data_scale, c.nullable, c.data_default, c.virtual_column, c.hidden_column, m.comments, c.default_on_null FROM all_tab_cols c LEFT JOIN all_col_comments m ON m.owner = c.owner AND m.table_name = c.table_name AND m.column_name = c.column_name WHERE c.owner = 'APP' AND UPPER(c.table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND (c.user_generated = 'YES' OR c.column_name = 'ORA_ARCHIVE_STATE') ORDER BY c.owner, c.table_name, c.column_id, c.column_name;
 
 -- catalogue
-SELECT owner, table_name, constraint_name, constraint_type, search_condition, r_owner, r_constraint_name, delete_rule, status, validated, generated, deferrable, deferred, index_name FROM all_constraints WHERE owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND UPPER(table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND constraint_type IN ('P', 'U', 'R', 'C') ORDER BY 1, 2, 3;
+SELECT owner, table_name, constraint_name, constraint_type, search_condition, r_owner, r_constraint_name, delete_rule, status, validated, generated, deferrable, deferred, index_name FROM all_constraints WHERE owner = 'APP' AND UPPER(table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND constraint_type IN ('P', 'U', 'R', 'C') ORDER BY 1, 2, 3;
 
 -- catalogue
-SELECT i.table_owner, i.table_name, i.index_name, i.uniqueness, i.index_type, c.column_name, c.descend, e.column_expression FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name LEFT JOIN all_ind_expressions e ON e.index_owner = c.index_owner AND e.index_name = c.index_name AND e.column_position = c.column_position WHERE i.table_owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND UPPER(i.table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' ORDER BY 1, 2, 3, c.column_position;
+SELECT i.table_owner, i.table_name, i.index_name, i.uniqueness, i.index_type, c.column_name, c.descend, e.column_expression FROM all_indexes i JOIN all_ind_columns c ON c.index_owner = i.owner AND c.index_name = i.index_name LEFT JOIN all_ind_expressions e ON e.index_owner = c.index_owner AND e.index_name = c.index_name AND e.column_position = c.column_position WHERE i.table_owner = 'APP' AND UPPER(i.table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' ORDER BY 1, 2, 3, c.column_position;
 
 -- catalogue
-SELECT i.owner, i.table_name, i.column_name, i.generation_type, s.increment_by, s.last_number FROM all_tab_identity_cols i LEFT JOIN all_sequences s ON s.sequence_owner = i.owner AND s.sequence_name = i.sequence_name WHERE i.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N');
+SELECT i.owner, i.table_name, i.column_name, i.generation_type, s.increment_by, s.last_number FROM all_tab_identity_cols i LEFT JOIN all_sequences s ON s.sequence_owner = i.owner AND s.sequence_name = i.sequence_name WHERE i.owner = 'APP';
 
 -- catalogue
-SELECT c.owner, c.constraint_name, c.table_name, c.column_name FROM all_cons_columns c WHERE c.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') OR (c.owner, c.constraint_name) IN (SELECT r.r_owner, r.r_constraint_name FROM all_constraints r WHERE r.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND r.constraint_type = 'R') ORDER BY c.owner, c.constraint_name, c.position;
+SELECT c.owner, c.constraint_name, c.table_name, c.column_name FROM all_cons_columns c WHERE c.owner = 'APP' OR (c.owner, c.constraint_name) IN (SELECT r.r_owner, r.r_constraint_name FROM all_constraints r WHERE r.owner = 'APP' AND r.constraint_type = 'R') ORDER BY c.owner, c.constraint_name, c.position;
 
 -- catalogue
-SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external, t.iot_type FROM all_tables t LEFT JOIN all_tab_comments m ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND UPPER(t.table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' AND (t.iot_type IS NULL OR t.iot_type = 'IOT') UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO', NULL FROM all_views v LEFT JOIN all_tab_comments m ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND UPPER(v.view_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' ORDER BY 1, 2;
+SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.partitioned, t.external, t.iot_type FROM all_tables t LEFT JOIN all_tab_comments m ON m.owner = t.owner AND m.table_name = t.table_name WHERE t.owner = 'APP' AND UPPER(t.table_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' AND t.nested = 'NO' AND t.secondary = 'N' AND t.dropped = 'NO' AND (t.iot_type IS NULL OR t.iot_type = 'IOT') UNION ALL SELECT v.owner, v.view_name, 'view', NULL, m.comments, 'N', 'NO', 'NO', NULL FROM all_views v LEFT JOIN all_tab_comments m ON m.owner = v.owner AND m.table_name = v.view_name WHERE v.owner = 'APP' AND UPPER(v.view_name) NOT LIKE 'ROPEWAY\_%' ESCAPE '\' ORDER BY 1, 2;
 
 -- catalogue
-SELECT table_owner, table_name, trigger_name, trigger_type, triggering_event, trigger_body FROM all_triggers WHERE table_owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N') AND status = 'ENABLED' ORDER BY 1, 2, 3;
+SELECT COUNT(*) FROM "APP"."EVERY_TYPE";
 
 -- catalogue
-SELECT sequence_owner, sequence_name, last_number, increment_by FROM all_sequences WHERE sequence_owner IN (SELECT username FROM all_users WHERE oracle_maintained = 'N');
+SELECT table_owner, table_name, trigger_name, trigger_type, triggering_event, trigger_body FROM all_triggers WHERE table_owner = 'APP' AND status = 'ENABLED' ORDER BY 1, 2, 3;
 
 -- catalogue
-SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual;
+SELECT sequence_owner, sequence_name, last_number, increment_by FROM all_sequences WHERE sequence_owner = 'APP';
 
 -- catalogue
 SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM dual;

@@ -10,6 +10,7 @@ import pyodbc
 
 from ...engine import Row, Session
 from ...errors import RequestError
+from ...rules import Native, split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .session import literal, said
 
@@ -20,6 +21,7 @@ _SCALED = ("time", "datetime2", "datetimeoffset")
 _UNREFERRED = ("NO_ACTION", "")
 _NEXT = re.compile(r"NEXT VALUE FOR \[((?:[^\]]|\]\])*)\]\.\[((?:[^\]]|\]\])*)\]", re.IGNORECASE)
 _PAGE = 8192
+_LONG = 18  # digits of which any number fits 64 bits
 Number = int  # of an object
 
 
@@ -106,10 +108,16 @@ def _column(row: Row) -> Column:
     default = bare(str(row[9] or ""))
     return Column(
         name, kind, bool(row[6]), identity=identity, default=default, always=identity, numbers=_sequence(default),
+        base="bigint" if identity and _fits(split(kind)) else "",  # elsewhere no decimal is an identity
         generated=bare(str(row[10] or "")), virtual=row[11] is not None and not row[11], comment=str(row[12] or ""),
         collation=str(row[7] or ""), folds=_folds(str(row[7] or "")), step=step,
         last=int(str(row[14])) if row[14] is not None else int(str(row[15] or 0)) - step,
     )  # fmt: skip
+
+
+def _fits(native: Native) -> bool:
+    """Whether a decimal's values are integers of 64 bits."""
+    return native.name in ("decimal", "numeric") and not native.argument(1, 0) and native.argument(0, 18) <= _LONG
 
 
 def _sequence(default: str) -> Relation | None:
@@ -242,10 +250,12 @@ def _named(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def _index(name: str, rows: Sequence[Row]) -> Index:
     first = rows[0]
     searched = [row for row in rows if not row[9]]
-    strict = bool(first[2]) and any(row[11] for row in searched)  # a NULL is one value there
+    where = bare(str(first[5] or ""))
+    null = [str(row[7]) for row in searched if row[11] and f"[{str(row[7]).lower()}] is not null" not in where.lower()]
+    strict = bool(first[2]) and bool(null)  # a NULL is one value there
     return Index(
         name, tuple(str(row[7]) for row in searched), bool(first[2]), constraint=bool(first[4]),
-        descending=tuple(str(row[7]) for row in searched if row[8]), where=bare(str(first[5] or "")),
+        descending=tuple(str(row[7]) for row in searched if row[8]), where=where,
         include=tuple(str(row[7]) for row in rows if row[9]), native="primary" if first[3] else "",
         strict="NULLS NOT DISTINCT" if strict else "",
     )  # fmt: skip
@@ -306,7 +316,8 @@ def _reference(name: str, rows: Sequence[Row]) -> ForeignKey:
 def describe(session: Session, query: str) -> Table:
     """The columns of a query, by the server. RequestError if it is refused."""
     try:
-        rows = session.ask(f"EXEC sp_describe_first_result_set {literal(query)}")
+        # As it will be read: there an ORDER BY or a WITH is refused.
+        rows = session.ask(f"EXEC sp_describe_first_result_set {literal(f'SELECT * FROM ({query}) AS q')}")
     except pyodbc.Error as error:
         raise RequestError(f"SQL Server refuses the query: {said(error)}") from error
     if not rows:

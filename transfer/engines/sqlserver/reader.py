@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import SqlServer
 
 _MOST_ROWS, _LEAST_ROWS = 50_000, 1
+_FEW_ROWS, _LONG = 1_000, 100
 _WORD = 16  # bytes that a value of no declared length is reckoned with
 _SNAPSHOT = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION; SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRANSACTION"
 _INSTEAD = "\N{REPLACEMENT CHARACTER}"
@@ -71,8 +72,9 @@ class SqlServerReader:
         self._stopped = False
         self._still_there(hop)
         try:
-            rows, kinds = self._rows(hop, part, batch_bytes), [given(column) for column in hop.columns]
-            for columns in self._line.batches(self.select(hop, part), kinds, rows):
+            measured = _measured(hop, batch_bytes)
+            rows, kinds = self._rows(hop, part, batch_bytes, measured), [given(column) for column in hop.columns]
+            for columns in self._line.batches(self.select(hop, part, measured), kinds, rows):
                 made = [_made(values, hop, one) for values, one in zip(columns, hop.columns, strict=True)]
                 for place, values in enumerate(made):
                     replaced[place] += _replaced(values)
@@ -115,20 +117,22 @@ class SqlServerReader:
                 table=str(hop.reads), remedy="Go on with --resume.",
             )  # fmt: skip
 
-    def _rows(self, hop: Hop, part: Slice, batch_bytes: int) -> int:
+    def _rows(self, hop: Hop, part: Slice, batch_bytes: int, measured: Sequence[ColumnPlan]) -> int:
         """Rows of a batch, which the driver counts by rows: long values are as long as the longest of the slice."""
-        width = sum(4 * column.type.length or _WORD for column in hop.columns)
-        long = [column for column in hop.columns if _is_long(column)]
-        if long:
-            lengths = " + ".join(f"ISNULL(DATALENGTH({column.project}), 0)" for column in long)
+        width = sum(_width(column) for column in hop.columns if column not in measured) + _WORD * len(measured)
+        if measured:
+            lengths = " + ".join(f"ISNULL(DATALENGTH({column.project}), 0)" for column in measured)
             where = where_of(self._engine, hop, part)
             ((most,),) = self.ask(f"SELECT MAX({lengths}) FROM {source_of(self._engine, hop)}{where}")
             width += 2 * int(str(most or 0))
         return max(_LEAST_ROWS, min(_MOST_ROWS, batch_bytes // max(width, 1)))
 
-    def select(self, hop: Hop, part: Slice) -> str:
+    def select(self, hop: Hop, part: Slice, measured: Sequence[ColumnPlan] = ()) -> str:
+        """What is measured is asked for as (max): else the driver makes room for what it might have by declaration."""
         quote = self._engine.quote
-        columns = ", ".join(f"{c.project} AS {quote(c.target)}" for c in hop.columns)
+        asked = [f"CAST({c.project} AS {_most(c)})" if c in measured and c.type.length else c.project
+                 for c in hop.columns]  # fmt: skip
+        columns = ", ".join(f"{sql} AS {quote(c.target)}" for sql, c in zip(asked, hop.columns, strict=True))
         top = f"TOP ({hop.limit}) " if hop.limit else ""
         return f"SELECT {top}{columns} FROM {source_of(self._engine, hop)}{where_of(self._engine, hop, part)}"
 
@@ -162,9 +166,19 @@ def _is_ticks(column: ColumnPlan) -> bool:
     return "DATEDIFF_BIG(" in column.project
 
 
-def _is_long(column: ColumnPlan) -> bool:
-    """Whether the values have no declared length."""
-    return column.type.arrow in (pa.string(), pa.binary()) and not column.type.length and column.type.kind != "uuid"
+def _measured(hop: Hop, batch_bytes: int) -> list[ColumnPlan]:
+    """Columns whose longest value is to be asked for: of no declared length, or of one that leaves few rows a batch."""
+    texts = [one for one in hop.columns if one.type.arrow in (pa.string(), pa.binary()) and one.type.kind != "uuid"]
+    few = batch_bytes // max(sum(_width(column) for column in hop.columns), 1) < _FEW_ROWS
+    return [column for column in texts if not column.type.length or (few and column.type.length > _LONG)]
+
+
+def _width(column: ColumnPlan) -> int:
+    return 4 * column.type.length or _WORD
+
+
+def _most(column: ColumnPlan) -> str:
+    return "varbinary(max)" if column.type.kind == "binary" else "nvarchar(max)"
 
 
 def _replaced(values: Any) -> int:

@@ -229,8 +229,10 @@ def _relation(item: exp.Expression, writing: Writing) -> tuple[str, Source]:
 
 def _derived(tree: exp.Expression, alias: str, writing: Writing, listed: tuple[str, ...] = ()) -> tuple[str, Source]:
     outer, writing.sources = writing.sources, [*writing.sources[:-1]]
-    text, columns = query(tree, writing)
-    writing.sources = outer
+    try:
+        text, columns = query(tree, writing)
+    finally:
+        writing.sources = outer
     inner = writing.alias()
     names = listed or tuple(one.name for one in columns)
     known = tuple(replace(one, sql=f"{inner}.{one.sql}", name=name) for one, name in zip(columns, names, strict=True))
@@ -262,9 +264,10 @@ def named(schema: str, name: str, alias: str, writing: Writing) -> tuple[str, So
         return f"{found.held} AS {inner}", table_source(found, inner, alias, writing)
     if isinstance(found, View):  # what it reads, its owner may
         before, writing.chained = writing.chained, True
-        derived = _derived(parse(found.text), alias or name, writing, found.columns)
-        writing.chained = before
-        return derived
+        try:
+            return _derived(parse(found.text), alias or name, writing, found.columns)
+        finally:
+            writing.chained = before
     known = writing.system(schema.lower(), name.lower())
     if known is None:
         raise Refused(208, f"Invalid object name '{schema + '.' if schema else ''}{name}'.")
