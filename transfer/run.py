@@ -204,6 +204,18 @@ class _Mover:
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
 
     def move(self, hops: Sequence[Hop]) -> None:
+        """Move a group; a table alone is read again at a new instant where its own can be read no more."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._move(hops)
+            except Exception as error:
+                alone = self._job.plan.consistency == "table" and attempt < TRIES
+                if not alone or self._job.source.classify(error) != "instant":
+                    raise
+                self._job.progress.said(f"{hops[0].reads} is read again at a new instant: {error}".splitlines()[0])
+        raise AssertionError
+
+    def _move(self, hops: Sequence[Hop]) -> None:
         receipts = self._loader.ledger.receipts(self._job.plan.run)
         done = {hop.name: {r.slice for r in receipts if r.hop == hop.name and r.slice} for hop in hops}
         frozen = self._job.plan.consistency == "frozen"  # then all tables must still be of one state
@@ -274,6 +286,7 @@ class _Mover:
         except Exception as error:
             if self._job.source.classify(error) == "instant":
                 self._loader.ledger.journal(self._job.plan.run, LOST, self._instant)
+                self._journal[LOST] = self._instant
             raise
         self._unwritten(source)
 

@@ -61,12 +61,18 @@ def filled(source: Spot) -> None:
     source.ask("INSERT INTO t VALUES " + ", ".join(f"({n}, RPAD('x', 400, 'y'))" for n in range(1, ROWS + 1)))
 
 
+def drop(oracle: Accounts) -> None:
+    """The connection, once, in the middle of the rows."""
+    oracle.tell("drop_rows_of", 'FROM "T" AS OF SCN')
+    oracle.tell("drop_after_rows", 2_000)
+
+
 def test_oracle_is_read_again_at_its_scn(tmp_path: Path, servers: Servers, oracle: Accounts) -> None:
     source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
     filled(source)
     request, secrets = requested(source, target)
     heard = Heard()
-    oracle.tell("drop_after_rows", 2_000)
+    drop(oracle)
     outcome = wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
     assert oracle.tell("drop_after_rows") is None
     assert len(heard.failures) == 1, heard.failures
@@ -87,7 +93,7 @@ def test_oracle_that_was_restored_meanwhile_is_not(tmp_path: Path, servers: Serv
             oracle.tell("restore", 3600)
 
     heard = Restores()
-    oracle.tell("drop_after_rows", 2_000)
+    drop(oracle)
     with pytest.raises(RopewayError, match="DPY-4011"):
         wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
     assert len(heard.failures) == 1

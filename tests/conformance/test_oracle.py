@@ -17,6 +17,7 @@ from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import RopewayError
 from ropeway.transfer.job import Limits
+from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice
 from servers.oracle.process import Accounts
 from spots import Servers, Spot, spot
@@ -272,6 +273,34 @@ def test_a_resumed_run_whose_undo_is_gone_starts_its_table_over(
     assert outcome.report
     assert outcome.report.equal
     assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 0)]
+
+
+def test_a_table_alone_is_read_again_at_a_new_scn(ends: tuple[Spot, Spot], oracle: Accounts) -> None:
+    """Without a second command; tables that are done keep their instants."""
+    source, target = ends
+    accounts(source, 100)
+    source.ask("CREATE TABLE larger (id NUMBER(9) PRIMARY KEY)")
+    source.ask(f"INSERT INTO larger VALUES {', '.join(f'({n})' for n in range(120))}")
+    oracle.tell("trouble", 'FROM "ACCOUNT" AS OF SCN \\d+ WHERE "ID"', 1555, "snapshot too old", 1, 3)
+
+    class Writes(Progress):
+        told: list[str] = []  # noqa: RUF012 - of this test alone
+
+        def said(self, message: str) -> None:
+            if "is read again at a new instant" in message:
+                self.told.append(message)
+                source.ask("UPDATE account SET amount = 0")
+
+    request, secrets = requested(source, target, slice_rows=10, consistency="table")
+    outcome = wire.run(request, secrets, limits=Limits(workers=1), progress=Writes())
+    assert len(Writes.told) == 1
+    assert "ORA-01555" in Writes.told[0]
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(100, 0)]
+    assert target.ask("SELECT count(*) FROM larger") == [(120,)]
+    instants = {(receipt.hop, receipt.instant) for receipt in outcome.receipts if receipt.slice}
+    assert len(instants) == 2
 
 
 @pytest.mark.parametrize(("looks", "later"), [(True, 0), (False, 3600)], ids=["by its number", "by its time"])

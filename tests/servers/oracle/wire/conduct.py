@@ -15,7 +15,10 @@ class Conduct:
     delay: float = 0  # seconds before each reply: a network far away
     slow_rows: float = 0  # seconds before each row of a query, which is then sent by itself
     drop_after: int | None = None  # replies until the connection that sent the last of them is dropped, once
-    drop_after_rows: int | None = None  # rows of queries until the connection that is to send them is dropped, once
+    drop_after_rows: int | None = (
+        None  # rows of such queries until the connection that is to send them is dropped, once
+    )
+    drop_rows_of: str = ""  # what stands in such a query
     repeats: bool = False  # leave out values that equal those of the row before, as real servers do
     verifier: int = VERIFIER_12C  # how passwords are proven
 
@@ -43,10 +46,10 @@ class Conduct:
             self.drop_after = None
             return True
 
-    def drops_rows(self, count: int) -> bool:
+    def drops_rows(self, sql: str, count: int) -> bool:
         """Whether the connection ends instead of sending so many rows more."""
         with self._lock:
-            if self.drop_after_rows is None:
+            if self.drop_after_rows is None or self.drop_rows_of not in sql:
                 return False
             self.drop_after_rows -= count
             if self.drop_after_rows > 0:

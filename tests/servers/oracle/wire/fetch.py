@@ -97,7 +97,7 @@ def rows(cursor: Cursor, most: int, lobs: Lobs, line: Line) -> Iterator[bytes]:
             break
         if conduct.slow_rows:
             line.pause(conduct.slow_rows)
-        if conduct.drops_rows(block.count if isinstance(block, Encoded) else len(block)):
+        if conduct.drops_rows(cursor.sql, block.count if isinstance(block, Encoded) else len(block)):
             raise Lost
         if isinstance(block, Encoded):
             cursor.last, count = None, block.count
