@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyodbc
 import pytest
 
 from moves import requested
 from ropeway.cli import wire
 from ropeway.transfer.canonical import Canon
-from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader
+from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader, inserting
 from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.plan import ColumnPlan, Cut, Hop, Slice
@@ -170,11 +171,25 @@ def test_what_an_account_needs_is_named_and_enough(tmp_path: Path, servers: Serv
     findings = wire.plan(*requested(source, poor)).findings
     said = " ".join(f"{one.message} {one.remedy}" for one in findings if one.grade == "blocker")
     assert all(one in said for one in missing), said
-    grants = ["CREATE TABLE", "CREATE SCHEMA", "VIEW DEFINITION", "SELECT"]
-    grants += [f"{one} ON SCHEMA::dbo" for one in ("ALTER", "INSERT", "UPDATE", "DELETE")]
-    grants += ["INSERT", "UPDATE", "DELETE"]  # the ledger is in a schema of its own
+    on = [f"{one} ON SCHEMA::dbo" for one in ("ALTER", "INSERT", "UPDATE", "DELETE")]
+    own = ("INSERT", "UPDATE", "DELETE")  # the ledger is in a schema of its own
+    grants = ("CREATE TABLE", "CREATE SCHEMA", "VIEW DEFINITION", "SELECT", *on, *own)
     moved(source, replace(target, url=servers.sqlserver.account(name, *grants)))
     assert target.ask("SELECT word FROM t") == [("x",)]
+
+
+def test_an_identity_is_given_values_of_one_table_at_a_time(target: Spot, loader: SqlServerLoader) -> None:
+    """Which the session keeps in mind, also where the INSERT is refused and rolled back."""
+    for name in ("one", "other"):
+        target.ask(f"CREATE TABLE {name} (id int IDENTITY PRIMARY KEY, n int CHECK (n > 0))")
+        loader.begin()
+        with pytest.raises(pyodbc.IntegrityError, match="547"):
+            loader.execute(inserting(Relation("dbo", name), ("id", "n"), f"INSERT INTO {name} (id, n) VALUES (7, 0)"))
+        loader.rollback()
+    one = Relation("dbo", "one")
+    assert loader.execute(inserting(one, ("id", "n"), "INSERT INTO one (id, n) VALUES (7, 1)")) == 1
+    assert loader.execute(inserting(one, ("n",), "INSERT INTO one (n) VALUES (2)")) == 1
+    assert target.ask("SELECT id FROM one ORDER BY id") == [(7,), (8,)]
 
 
 def test_what_the_server_refuses_keeps_its_number(target: Spot, loader: SqlServerLoader) -> None:

@@ -38,6 +38,7 @@ _TICK = 100  # nanoseconds
 _ALIGNED = 16  # bytes
 _TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
 _UNCOMPARED = ("xml", "json", "sql_variant")  # what is put there comes back in other words
+_MAY_NUMBER = "IF EXISTS ("
 _OCTETS = "CAST({} AS varbinary(max))"
 
 WORDS = Words(
@@ -62,7 +63,7 @@ def held_identity(on: Relation, columns: Iterable[str]) -> str:
 def inserting(on: Relation, columns: Iterable[str], insert: str) -> str:
     """An INSERT that may give an identity its values."""
     asked = held_identity(on, columns)
-    on_, off = (f"IF EXISTS ({asked}) SET IDENTITY_INSERT {qualified(on)} {word}" for word in ("ON", "OFF"))
+    on_, off = (f"{_MAY_NUMBER}{asked}) SET IDENTITY_INSERT {qualified(on)} {word}" for word in ("ON", "OFF"))
     return f"{on_};\n{insert};\n{off}"
 
 
@@ -78,15 +79,25 @@ class SqlServerLoader(SqlServerSession):
         self._address = address
         self._beside: SqlServerSession | None = None
         self._bulk: mssql_python.Connection | None = None
+        self._numbered = ""  # ends that a table's identity is given values
 
     def execute(self, sql: str) -> int:
         """The rows of the statement that changed the most: SET and IF change none."""
+        if sql.startswith(_MAY_NUMBER) and " ON" in sql:
+            self._numbered = sql.partition(" ON;\n")[0].removesuffix(" ON") + " OFF"
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
             count = int(cursor.rowcount)
             while cursor.nextset():
                 count = max(count, int(cursor.rowcount))
         return count
+
+    def rollback(self) -> None:
+        """A session gives values to one identity at a time, and goes on to when it has rolled back."""
+        super().rollback()
+        if self._numbered:
+            off, self._numbered = self._numbered, ""
+            self.execute(off)
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part

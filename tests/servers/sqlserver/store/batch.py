@@ -129,7 +129,15 @@ def _set(session: Session, words: Words) -> None:
         session.isolation = " ".join(words.rest().upper().split())
     elif name == "IDENTITY_INSERT":
         table = session.catalogue.table(*words.qualified())
-        session.identity_insert = table if words.take("ON") else None
+        giving = words.take("ON")
+        if giving and session.identity_insert not in (None, table):
+            raise Refused(8107, f"IDENTITY_INSERT is already ON for table '{session.identity_insert.name}'. Cannot "
+                                f"perform SET operation for table '{table.name}'.")  # fmt: skip
+        if giving and not any(one.identity for one in table.columns):
+            raise Refused(8106, f"Table '{table.name}' does not have the identity property. Cannot perform SET "
+                                "operation.")  # fmt: skip
+        if giving or session.identity_insert is table:
+            session.identity_insert = table if giving else None
     elif name == "IMPLICIT_TRANSACTIONS" and words.take("ON"):
         raise Refused(102, "Incorrect syntax: the test server knows no implicit transactions", severity=15)
 
