@@ -68,6 +68,24 @@ CASES = {
          "INSERT INTO t VALUES (1, TIMESTAMP '2024-02-29 12:00:00 +02:00')"),
         "SELECT v AT TIME ZONE 'UTC' = '2024-02-29 10:00:00' FROM t", [(True,)],
     ),
+    "moments of a session": Case(
+        "a TIMESTAMP WITH LOCAL TIME ZONE is printed in the zone of whoever asks",
+        ("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v TIMESTAMP WITH LOCAL TIME ZONE)",
+         "INSERT INTO t VALUES (1, TIMESTAMP '2024-02-29 12:00:00 +02:00')"),
+        "SELECT v AT TIME ZONE 'UTC' = '2024-02-29 10:00:00', pg_typeof(v)::text FROM t",
+        [(True, "timestamp with time zone")],
+    ),
+    "padded texts": Case(
+        "a CHAR loses its blanks as a text, or keeps them where they then count",
+        ("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, v CHAR(4), w VARCHAR2(4))", "INSERT INTO t VALUES (1, 'a', 'a ')"),
+        "SELECT v = 'a', v::bpchar = 'a   ', octet_length(v), w FROM t", [(True, True, 4, "a ")],
+    ),
+    "names": Case(
+        "capitals that must be quoted for ever, or quoted names that lose theirs",
+        ('CREATE TABLE t (id NUMBER(9) PRIMARY KEY, "Mixed" NUMBER(4), "order" NUMBER(4))',
+         "INSERT INTO t VALUES (1, 2, 3)"),
+        'SELECT id, "Mixed", "order" FROM t', [(1, 2, 3)],
+    ),
     "sequences": Case(
         "made at their start by who copies their definition",
         ("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)", "CREATE SEQUENCE numbers START WITH 40 NOCACHE",
