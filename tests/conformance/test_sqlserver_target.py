@@ -14,6 +14,7 @@ import pytest
 from moves import requested
 from ropeway.cli import wire
 from ropeway.transfer.canonical import Canon
+from ropeway.transfer.engines.sqlserver import ENGINE
 from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader, inserting
 from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.place import parse, resolve
@@ -131,6 +132,24 @@ def test_a_source_that_fails_leaves_nothing(target: Spot, loader: SqlServerLoade
     assert target.ask("SELECT COUNT(*) FROM t") == [(0,)]
     assert landed(loader, hop("int", Type("int32")), [of([1, None], pa.int32())]) == 2
     assert target.ask("SELECT v FROM t ORDER BY v") == [(None,), (1,)]
+
+
+@pytest.mark.parametrize("replies", [1, 3, 6, 8])
+def test_a_connection_that_is_lost_is_tried_again(
+    replies: int, target: Spot, loader: SqlServerLoader, servers: Servers
+) -> None:
+    """That of the temporary table, or that of the bulk copy: all of a slice comes at the next try, or nothing."""
+    target.ask("CREATE TABLE t (v int)")
+    whole = [of(list(range(20_000)), pa.int32())]
+    servers.sqlserver.behave(drop_after=replies)
+    with pytest.raises((EngineError, pyodbc.Error)) as caught:
+        landed(loader, hop("int", Type("int32")), whole)
+    servers.sqlserver.behave(drop_after=None)
+    assert ENGINE.classify(caught.value) == "transient", caught.value
+    assert target.ask("SELECT COUNT(*) FROM t") == [(0,)]
+    if replies > 1:  # else it is the loader's own, which is made anew where slices are tried again
+        assert landed(loader, hop("int", Type("int32")), whole) == 20_000
+        assert target.ask("SELECT COUNT(*) FROM t") == [(20_000,)]
 
 
 @pytest.mark.parametrize(

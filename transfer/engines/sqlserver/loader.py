@@ -16,7 +16,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import mssql_python
 import numpy as np
@@ -34,6 +34,8 @@ from ...schema.catalogue import Relation
 from .session import ServerError, SqlServerSession, connection_string, literal, qualified, quoted
 
 _REFUSED = re.compile(r"Sql Error: (\d+): Class \d+: State \d+: (.*?)(?: on \S+ in .*)?$", re.DOTALL)
+_LOST = re.compile(r"Connection closed|IO error|Failed to connect|link failure|TCP Provider", re.IGNORECASE)
+_NO_TABLE, _RESET = 208, 10054
 _TICK = 100  # nanoseconds
 _ALIGNED = 16  # bytes
 _TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
@@ -107,10 +109,18 @@ class SqlServerLoader(SqlServerSession):
             return 0
         name = f"##ropeway_{secrets.token_hex(8)}"
         beside = self._at_side()
+        try:
+            return self._through(name, beside, hop, _Shaped(hop, first, rows))
+        except BaseException:
+            self._leave_side()  # one of its connections may be what is lost
+            raise
+
+    def _through(self, name: str, beside: SqlServerSession, hop: Hop, shaped: _Shaped) -> int:
+        """Load by way of a temporary table of this name."""
         columns = ", ".join(f"{quoted(one.target)} {staged(one)} NULL" for one in hop.columns)
         beside.execute(f"CREATE TABLE {name} ({columns})")
         try:
-            sent = self._copy(name, hop, _Shaped(hop, first, rows))
+            sent = self._copy(name, hop, shaped)
             loaded = self._publish(name, hop) if sent else 0
         finally:
             with suppress(pyodbc.Error):
@@ -126,10 +136,10 @@ class SqlServerLoader(SqlServerSession):
 
     def _copy(self, name: str, hop: Hop, shaped: _Shaped) -> int:
         """Fill the temporary table; the rows that the driver and the server agree on."""
-        if self._bulk is None:
-            self._bulk = mssql_python.connect(connection_string(self._address, driver=False), autocommit=True)
         reader = pa.RecordBatchReader.from_batches(shaped.schema, iter(shaped))
         try:
+            if self._bulk is None:
+                self._bulk = mssql_python.connect(connection_string(self._address, driver=False), autocommit=True)
             with self._bulk.cursor() as cursor:
                 told: dict[str, Any] = cursor.bulkcopy_arrow(
                     name, reader, timeout=0, column_mappings=shaped.schema.names, table_lock=True, keep_nulls=True
@@ -138,7 +148,7 @@ class SqlServerLoader(SqlServerSession):
             if shaped.failure is not None:
                 raise shaped.failure from None
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":  # of Rust, which is none
-                raise _told(error, hop) from error
+                _refuse(error, hop)
             raise
         if shaped.failure is not None:
             raise shaped.failure
@@ -202,12 +212,18 @@ class SqlServerLoader(SqlServerSession):
         )
         return int(str(code)) >= 0
 
-    def close(self) -> None:
-        if self._bulk is not None:
+    def _leave_side(self) -> None:
+        """Close the connections beside this one; temporary tables go with them."""
+        bulk, beside, self._bulk, self._beside = self._bulk, self._beside, None, None
+        if bulk is not None:
             with suppress(mssql_python.Error):
-                self._bulk.close()
-        if self._beside is not None:
-            self._beside.close()
+                bulk.close()
+        if beside is not None:
+            with suppress(pyodbc.Error):
+                beside.close()
+
+    def close(self) -> None:
+        self._leave_side()
         super().close()
 
 
@@ -319,12 +335,13 @@ def _differs(column: ColumnPlan, known: dict[str, Row]) -> str:
     return f"{back} <> {name}"
 
 
-def _told(error: BaseException, hop: Hop) -> EngineError:
-    """What the bulk copy was refused for, with the server's number."""
+def _refuse(error: BaseException, hop: Hop) -> NoReturn:
+    """Raise what the bulk copy was refused for, with the server's number.
+
+    The driver has none for a connection that is lost. Where a temporary table is, the connection that made it was.
+    """
     found = _REFUSED.search(str(error))
     number, text = (int(found[1]), " ".join(found[2].split())) if found else (0, " ".join(str(error).split()))
-    made = EngineError(
-        f"SQL Server refused rows for {hop.into}: {text}" + (f" ({number})" if number else ""), table=str(hop.into)
-    )
-    made.__cause__ = ServerError(number, text)
-    return made
+    lost = number == _NO_TABLE or (not number and _LOST.search(text))
+    said = f"SQL Server refused rows for {hop.into}: {text}" + (f" ({number})" if number else "")
+    raise EngineError(said, table=str(hop.into)) from ServerError(_RESET if lost else number, text)
