@@ -22,6 +22,7 @@ from .plan import Hop, Plan, Statement, from_json
 from .quarantine import quarantined
 from .schema.catalogue import Relation, Table
 from .schema.modes import Move
+from .schema.sql import counted
 
 ENDED = ("loaded", "done", "different")
 _BESIDE = ("staging", "shadow", "preimages", "keys", "old")
@@ -109,8 +110,8 @@ def _check_rows(plan: Plan, left: Left, loader: Loader) -> None:
         if hop.mode != "fill" or hop.name not in emptied:
             continue
         brought = sum(receipt.loaded for receipt in receipts if receipt.hop == hop.name)
-        relation = engine_of(plan.target.scheme).relation(hop.writes)
-        there = int(str(loader.ask(f"SELECT count(*) FROM {relation}")[0][0]))
+        engine = engine_of(plan.target.scheme)
+        there = int(str(loader.ask(f"SELECT {counted(engine)} FROM {engine.relation(hop.writes)}")[0][0]))
         if there > brought:
             raise RequestError(
                 f"{hop.writes} holds {there} rows, of which the run brought {brought}: emptying it would take others.",

@@ -18,6 +18,7 @@ from .flow import flow
 from .job import Job
 from .plan import Hop, Slice
 from .schema.modes import beside
+from .schema.sql import counted
 
 
 class Standing(NamedTuple):
@@ -85,7 +86,7 @@ def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
     else:
         relation = target.relation(hop.into)
         landed = sum(receipt.loaded for receipt in mine.values())
-        there = int(str(loader.ask(f"SELECT count(*) FROM {relation}")[0][0]))
+        there = int(str(loader.ask(f"SELECT {counted(target)} FROM {relation}")[0][0]))
         if there != landed:
             raise EngineError(
                 f"{hop.into} holds {there} rows, and the run's receipts say {landed}: somebody else wrote.",

@@ -18,7 +18,7 @@ from .place import Address
 from .plan import Call, ColumnPlan, Cut, Hop, Slice
 from .rules import Read, read_rule, split
 from .schema.catalogue import Relation
-from .schema.sql import where_of
+from .schema.sql import counted, where_of
 from .segments import Division
 from .specimen import specimens
 from .types import MOST_DIGITS, Fidelity
@@ -36,7 +36,7 @@ def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool, wh
     sql = _checksum_sql(engine, session, hop, relation, where) if want_sum else ""
     if not sql:
         clause = f" WHERE {where}" if where else ""
-        ((rows,),) = session.ask(f"SELECT count(*) FROM {engine.relation(relation)}{clause}")
+        ((rows,),) = session.ask(f"SELECT {counted(engine)} FROM {engine.relation(relation)}{clause}")
         return int(str(rows)), ""
     answer = session.ask(sql)[0]
     return int(str(answer[0])), server_sum(answer)

@@ -17,6 +17,7 @@ from ..transfer.extremes import Holders
 from ..transfer.place import Address
 from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
 from ..transfer.schema.catalogue import Relation, Table
+from ..transfer.schema.sql import counted
 from ..transfer.segments import NULL, Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_again, rows_of
@@ -171,7 +172,9 @@ def _ends(side: Side, place: int) -> tuple[int, int] | None:
 def _rows(side: Side) -> int:
     """How many rows a side has, about: what its catalogue says of a large table, whose count would take a scan."""
     known = side.table.rows if side.table else 0
-    return known if known >= SPREAD else int(str(side.session.ask(f"SELECT count(*) FROM {_asked(side)}")[0][0]))
+    if known >= SPREAD:
+        return known
+    return int(str(side.session.ask(f"SELECT {counted(side.engine)} FROM {_asked(side)}")[0][0]))
 
 
 def _asked(side: Side) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..engine import Engine
 from ..plan import Hop, Plan
 from .catalogue import Table
+from .sql import counted
 from .violations import breaking, duplicates, keys_of, nulls, orphans
 
 _HEAD = """-- Checks of plan {run} on {target}, for any client of that database.
@@ -27,7 +28,7 @@ def checks(plan: Plan, engine: Engine) -> str:
 def _of_table(hop: Hop, table: Table, engine: Engine) -> Iterator[tuple[str, str]]:
     on = engine.relation(hop.writes)
     about = f" (about {hop.rows:,} in {hop.reads})" if hop.rows >= 0 and not hop.where else ""
-    yield f"rows of {hop.writes}{about}", f"SELECT count(*) FROM {on}"
+    yield f"rows of {hop.writes}{about}", f"SELECT {counted(engine)} FROM {on}"
     keys = [("the primary key", tuple(map(engine.quote, table.key)), "")] if table.key else []
     keys += [(f"unique index {i.name}", keys_of(engine, i), i.where) for i in table.indexes if i.unique]
     for what, members, where in keys:

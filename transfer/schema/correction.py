@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..plan import Hop
 from .catalogue import Relation
-from .sql import Quoting, text_literal
+from .sql import Quoting, counted, text_literal
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def correction(engine: Quoting, hop: Hop, staging: Relation, columns: Sequence[s
     else:
         sets = ", ".join(f"{name} = s.{name}" for name in quoted)
         update = f"UPDATE {target} AS t SET {sets} FROM {stage} AS s WHERE {join}"
-    matched = f"SELECT count(*) FROM {target} AS t JOIN {stage} AS s ON {join}"
+    matched = f"SELECT {counted(engine)} FROM {target} AS t JOIN {stage} AS s ON {join}"
     # By its full name: MariaDB before 11.6 and MySQL before 8.0.16 take no alias in a DELETE of one table.
     same = _same_key(engine, hop, words, target)
     delete = f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {stage} AS s WHERE {same})"

@@ -43,6 +43,11 @@ def double_quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def counted(engine: object) -> str:
+    """The number of rows, in 64 bits; SQL Server's count(*) has 32 and stops above that."""
+    return str(getattr(engine, "counted", "count(*)"))
+
+
 def nothing(engine: object) -> str:
     """A query that asks for nothing."""
     return str(getattr(engine, "nothing", "SELECT 1"))
@@ -105,8 +110,8 @@ def count(engine: Quoting, hop: Hop) -> str:
     clause = f" WHERE ({hop.where})" if hop.where else ""
     source = source_of(engine, hop)
     if hop.limit:
-        return f"SELECT count(*) FROM (SELECT 1 AS one FROM {source}{clause} LIMIT {hop.limit}) AS l"
-    return f"SELECT count(*) FROM {source}{clause}"
+        return f"SELECT {counted(engine)} FROM (SELECT 1 AS one FROM {source}{clause} LIMIT {hop.limit}) AS l"
+    return f"SELECT {counted(engine)} FROM {source}{clause}"
 
 
 def column_clause(engine: Quoting, column: Column, identity: str = "") -> str:
@@ -243,8 +248,8 @@ def merge(engine: Quoting, hop: Hop, staging: Relation, preimages: Relation, wor
         f"DELETE FROM {stage}",
         first(engine, f"SELECT 1 FROM {stage} GROUP BY {keys} HAVING count(*) > 1", 1),
         f"INSERT INTO {engine.relation(preimages)} ({every}) SELECT {old} {both} WHERE {changed}",
-        f"SELECT count(*) {both}",
-        f"SELECT count(*) {both} WHERE {changed}",
+        f"SELECT {counted(engine)} {both}",
+        f"SELECT {counted(engine)} {both} WHERE {changed}",
         update,
         inserting(
             engine,

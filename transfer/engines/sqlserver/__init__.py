@@ -51,6 +51,7 @@ class SqlServer:
     """Read at a snapshot; loaded by way of a temporary table."""
 
     name = "sqlserver"
+    counted = "COUNT_BIG(*)"
     family = "sqlserver"
     schemes = ("mssql", "sqlserver")
     drivers: tuple[str, ...] = ("pyodbc", "mssql_python")
