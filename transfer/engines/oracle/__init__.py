@@ -34,12 +34,16 @@ _NAME_BYTES = 128
 _DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
 # https://docs.oracle.com/error-help/db/ has a page for each; DPY- numbers are the driver's own.
 _CODES: dict[int, Failure] = {
-    **dict.fromkeys((28, 60, 1012, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"),
-    **dict.fromkeys((1, 1400, 1407, 1438, 1722, 1839, 1843, 1861, 2290, 2291, 2292, 12899), "data"),
-    **dict.fromkeys((904, 942, 1466, 4043, 942), "schema"),
+    **dict.fromkeys((28, 1012, 1014, 1033, 1034, 1089, 1092, 3113, 3114, 3135, 12170, 25408), "transient"),
+    **dict.fromkeys((12514, 12516, 12519, 12520, 12537, 12541), "transient"),  # the listener, which may start before
+    **dict.fromkeys((51, 54, 60, 2049, 4021, 8177, 30006), "transient"),  # somebody else's locks
+    **dict.fromkeys((1, 1400, 1407, 1426, 1438, 1465, 1722, 1839, 1843, 1861, 12899, 14400, 22835), "data"),
+    **dict.fromkeys((1452, 2290, 2291, 2292, 2293, 2296, 2298, 2299, 2437), "data"),  # also of what is added afterwards
+    **dict.fromkeys((904, 932, 942, 955, 1466, 4043), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
     **dict.fromkeys(TOO_OLD, "instant"),
-    **dict.fromkeys((1536, 1652, 1653, 1654, 1658, 1688, 30036), "space"),
+    **dict.fromkeys((257, 1536, 1631, 1652, 1653, 1654, 1658, 1659, 1683, 1688, 1691, 1692, 30036), "space"),
+    **dict.fromkeys((12953, 65114), "space"),  # the limits of a free edition and of a pluggable database
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")
 _NUMBERS = ("number", "float")
