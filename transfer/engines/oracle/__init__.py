@@ -32,14 +32,15 @@ from .types import READS
 _DIALECT = "oracle, normalization_strategy = lowercase"  # names are compared in small letters while they are translated
 # https://docs.oracle.com/error-help/db/ has a page for each; DPY- numbers are the driver's own.
 _CODES: dict[int, Failure] = {
-    **dict.fromkeys(
-        (28, 54, 60, 1012, 8177, 1033, 1034, 1089, 3113, 3114, 3135, 12170, 12514, 12541, 12537, 25408), "transient"
-    ),
+    **dict.fromkeys((28, 1012, 1014, 1033, 1034, 1089, 1092, 3113, 3114, 3135, 12170, 25408), "transient"),
+    **dict.fromkeys((12514, 12516, 12519, 12520, 12537, 12541), "transient"),  # the listener, which may start before
+    **dict.fromkeys((51, 54, 60, 2049, 4021, 8177, 30006), "transient"),  # somebody else's locks
     **dict.fromkeys(DATA, "data"),
-    **dict.fromkeys((904, 942, 4043), "schema"),
+    **dict.fromkeys((904, 932, 942, 955, 4043), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
     **dict.fromkeys((*TOO_OLD, CHANGED), "instant"),
-    **dict.fromkeys((1536, 1631, 1632, 1652, 1653, 1654, 1658, 1688, 1691, 30036, 65114), "space"),
+    **dict.fromkeys((257, 1536, 1631, 1632, 1652, 1653, 1654, 1658, 1659, 1683, 1688, 1691, 1692, 30036), "space"),
+    **dict.fromkeys((12953, 65114), "space"),  # the limits of a free edition and of a pluggable database
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")
 _NUMBERS = ("number", "float")

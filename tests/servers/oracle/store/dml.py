@@ -99,8 +99,8 @@ def kept(session: Session, table: Table, values: dict[str, str], writing: Writin
     return made
 
 
-def _through(session: Session, table: Table, shape: Shape, value: str) -> str:
-    return f"ora_keep({session.kept(table, shape)}, {value})"
+def _through(session: Session, table: Table, shape: Shape, value: str, *, changing: bool = False) -> str:
+    return f"ora_keep({session.kept(table, shape, changing=changing)}, {value})"
 
 
 def _update(session: Session, tree: exp.Update, writing: Writing) -> tuple[Table, list[str]]:
@@ -110,9 +110,8 @@ def _update(session: Session, tree: exp.Update, writing: Writing) -> tuple[Table
         if isinstance(one.this, exp.Tuple):
             raise Refused(900, "the test server does not know UPDATE of several columns by one query")
         shape = table.column(_name(one.this))
-        changes.append(
-            f"{quoted(shape.name)} = {_through(session, table, shape, expressions.write(one.expression, writing).sql)}"
-        )
+        value = expressions.write(one.expression, writing).sql
+        changes.append(f"{quoted(shape.name)} = {_through(session, table, shape, value, changing=True)}")
     where = tree.args.get("where")
     condition = f" WHERE {expressions.condition(where.this, writing)}" if where else ""
     writing.sources.pop()
@@ -151,7 +150,7 @@ def _merge(session: Session, tree: exp.Merge, writing: Writing) -> tuple[Table, 
             for one in then.expressions:
                 shape = table.column(_name(one.this))
                 value = expressions.write(one.expression, writing).sql
-                changes.append(f"{quoted(shape.name)} = {_through(session, table, shape, value)}")
+                changes.append(f"{quoted(shape.name)} = {_through(session, table, shape, value, changing=True)}")
             where = then.args.get("where")
             only = f" AND {expressions.condition(where.this, writing)}" if where else ""
             statements.append(f"UPDATE {held} SET {', '.join(changes)} FROM {text} WHERE {on}{only}")

@@ -70,23 +70,25 @@ class Session:
         self.connection = database.connect()
         self._database = database
         self.failure: BaseException | None = None
-        self._kept: list[tuple[Table, Shape]] = []
+        self._kept: list[tuple[Table, Shape, bool]] = []
         self._drawn: dict[tuple[str, str], int] = {}
         self._loading: tuple[Table, tuple[Shape, ...]] | None = None
 
     # Functions that SQLite calls
 
     def keep(self, place: int, value: Stored) -> Stored:
-        table, shape = self._kept[place]
+        table, shape, changing = self._kept[place]
         where = f'"{table.owner}"."{table.name}"."{shape.name}"'
         made = converted(value, shape.kind, self.nls, where)
         if made is None and not shape.nullable:
+            if changing:
+                raise Refused(1407, f"cannot update ({where}) to NULL")
             raise Refused(1400, f"cannot insert NULL into ({where})")
         return made
 
-    def kept(self, table: Table, shape: Shape) -> int:
-        """The number under which ora_keep knows a column."""
-        self._kept.append((table, shape))
+    def kept(self, table: Table, shape: Shape, *, changing: bool = False) -> int:
+        """The number under which ora_keep knows a column, of a new row or of one that is `changing`."""
+        self._kept.append((table, shape, changing))
         return len(self._kept) - 1
 
     def scn(self) -> int:
