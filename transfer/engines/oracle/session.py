@@ -102,8 +102,10 @@ def said(error: BaseException) -> str:
 
 
 # Of a value that a column, a key or a check refuses: https://docs.oracle.com/error-help/db/ has a page for each.
-DATA = (1, 1400, 1401, 1407, 1426, 1438, 1449, 1452, 1461, 1465, 1722, 1839, 1843, 1847, 1861, 1873, 2290, 2291, 2292, 2293,
-        2296, 2298, 2299, 2437, 12899, 14400, 22835)  # fmt: skip
+DATA = (
+    1, 1400, 1401, 1407, 1426, 1438, 1449, 1452, 1461, 1465, 1722, 1839, 1843, 1847, 1861, 1873, 2290, 2291,
+    2292, 2293, 2296, 2298, 2299, 2437, 12899, 14400, 22835,
+)  # fmt: skip
 
 
 def code(error: BaseException) -> int:
