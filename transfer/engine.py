@@ -113,8 +113,8 @@ class Reader(Asked, Protocol):
 class Source(Protocol):
     """A source held at one instant; all its readers see that instant.
 
-    One whose instant can be come back to has `return_to(instant, hops) -> bool`. One that can read at its instant again
-    after a connection was lost has `renewed(reader) -> Reader | None`, another one in its place: None if it cannot now.
+    It may also have `return_to(instant, hops) -> bool`, `renewed(reader) -> Reader | None` (None if it cannot now) and
+    `keep()`; see docs/engines.md.
     """
 
     instant: str
@@ -226,10 +226,10 @@ class Engine(Protocol):
     apart by case, `keys_in_order` that a foreign key names its columns in the order of the key that it refers to.
     `drivers` are the packages whose exceptions are this engine's own words. A `loose` engine's columns hold what they
     are not declared for. `takes` are the raw forms that its loader takes. `lacks` names what its columns have no place
-    for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats), `empty` (texts and binaries
-    of no length, which are NULL there). One whose client `delimits` ends a statement at any
-    semicolon, also inside a body, until told otherwise. `unlike` are native words (regular expressions) that others of
-    its family use and that are missing or mean something else here. `density` is how many bytes a table takes here for
+    for: `nul` (U+0000 in text), `nan` (NaN or infinity in floats), `empty` (texts and binaries of no length, which are
+    NULL there). One whose client `delimits` ends a statement at any semicolon, also inside a body, until told
+    otherwise. `unlike` are native words (regular expressions) that others of its family use and that are missing or
+    mean something else here. `density` is how many bytes a table takes here for
     each byte that its rows take in Arrow (measured on 500,000 rows of 12 columns, with their key), `logs` what is
     written beside it, in words, or ''. One query keeps `busy` so many of the server's processors; what runs inside this
     process takes all that there are.

@@ -200,6 +200,14 @@ REFUSED: tuple[tuple[str, str, str, str], ...] = (
     ("integer", "5", "NUMBER(3) CHECK (v < 5)", "ORA-02290"),
     ("numeric(9,2)", "1.25", "NUMBER(5,1)", "would round 1 values"),
     ("timestamp", "'2024-01-01 00:00:00.5'", "DATE", "would round 1 values"),
+    ("timestamptz", "'2024-01-01 00:00:00.000001'", "TIMESTAMP(5) WITH TIME ZONE", "would round 1 values"),
+    ("interval", "'1 day 0.001'", "INTERVAL DAY(3) TO SECOND(2)", "would round 1 values"),
+    ("time", "'10:00:00.5'", "INTERVAL DAY(0) TO SECOND(0)", "would round 1 values"),
+    ("double precision", "0.25", "NUMBER(5,1)", "would round 1 values"),
+    ("double precision", "0.1", "BINARY_FLOAT", "would round 1 values"),
+    ("integer", "149", "NUMBER(5,-2)", "would round 1 values"),
+    ("bigint", "9007199254740993", "BINARY_DOUBLE", "would round 1 values"),
+    ("numeric(20,2)", "123456789012345678.01", "BINARY_DOUBLE", "would round 1 values"),
 )
 
 

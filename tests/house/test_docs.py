@@ -121,3 +121,15 @@ def test_the_table_of_faults_is_current() -> None:
     assert text("verification.md") == fault_table.written(
         text("verification.md"), fault_table.table(fault_table.all_right())
     )
+
+
+def test_what_an_engine_may_answer_is_documented() -> None:
+    rooms = [DOCS.parent / room for room in ("transfer", "verify", "cli")]
+    files = [file for room in rooms for file in room.rglob("*.py") if "engines" not in file.parts]
+    asked = {
+        name for file in files
+        for whom, name in re.findall(r'getattr\(([\w.]+), "(\w+)"', file.read_text())
+        if whom.rpartition(".")[2] in ("engine", "source", "target", "loader", "end")
+    }  # fmt: skip
+    assert len(asked) > 15
+    assert [name for name in sorted(asked) if f"`{name}" not in text("engines.md")] == []

@@ -24,6 +24,7 @@ from ...rules import split
 from ...schema.sql import double_quoted
 from .catalogue import OWN
 from .direct import DirectPath, Staged, publish, takes
+from .fit import check
 from .ledger import OracleLedger
 from .session import DATA, OracleSession, code, loads_directly, qualified, said
 
@@ -32,7 +33,6 @@ _DAY = 86_400_000_000  # microseconds
 # Allocating commits, which is nothing here: a table is held before anything is begun. 6: alone, 0 seconds of patience.
 _HOLD = "BEGIN DBMS_LOCK.ALLOCATE_UNIQUE(:1, :2); :3 := DBMS_LOCK.REQUEST(:4, 6, 0, FALSE); END;"
 _TAKEN, _HAD = 0, 4
-_MOMENTS = ("date", "timestamp", "timestamp with time zone", "timestamp with local time zone")
 _SPAN = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 
 
@@ -136,7 +136,7 @@ def _bound(values: Any, column: ColumnPlan, hop: Hop) -> Any:
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         values = filled(values, column, hop)
-    _keep(values, column, hop)
+    check(values, column, hop)
     if pa.types.is_boolean(kind):
         return values.cast(pa.int8())
     if pa.types.is_duration(kind):
@@ -146,26 +146,6 @@ def _bound(values: Any, column: ColumnPlan, hop: Hop) -> Any:
     if column.type.kind == "uuid" and split(column.native).name == "raw":
         return octets(values, column, hop)
     return values
-
-
-def _keep(values: Any, column: ColumnPlan, hop: Hop) -> None:
-    """DataError for what the server would round without a word, in a table that is somebody else's."""
-    native, kind = split(column.stored), values.type
-    finer: Any = None
-    if pa.types.is_decimal(kind) and native.name == "number" and native.arguments:
-        digits = max(native.argument(1, 0), 0)
-        finer = _compute.not_equal(_compute.round(values, digits), values) if digits < kind.scale else None
-    elif pa.types.is_timestamp(kind) and native.name in _MOMENTS:
-        digits = 0 if native.name == "date" else native.argument(0, 6)
-        step = 10 ** (6 - min(digits, 6))
-        whole = values.cast(pa.timestamp("us", kind.tz)).cast(pa.int64())
-        finer = _compute.not_equal(_compute.multiply(_compute.divide(whole, step), step), whole) if step > 1 else None
-    count = (_compute.sum(finer).as_py() or 0) if finer is not None else 0
-    if count:
-        raise DataError(
-            f"{hop.writes}.{column.target} ({column.stored}) would round {count:,} values.", table=str(hop.writes),
-            column=column.target, remedy="Widen the column in the target, or read a query that rounds them.",
-        )  # fmt: skip
 
 
 def filled(values: Any, column: ColumnPlan, hop: Hop) -> Any:
