@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from mistakes import Case, arrives, typed
 from moves import moved
 from ropeway.transfer.errors import DataError
 from spots import Servers, spot
-
-
-@dataclass(frozen=True)
-class Case:
-    """Who did it, the source, and what `query` shows in PostgreSQL once `then` was done there."""
-
-    who: str
-    source: tuple[str, ...]
-    query: str
-    rows: list[tuple[object, ...]]
-    then: tuple[str, ...] = ()
-
-
-def typed(column: str) -> str:
-    return (
-        f"SELECT {column}::text, format_type(atttypid, atttypmod) FROM t, pg_attribute "
-        f"WHERE attrelid = 't'::regclass AND attname = '{column}' ORDER BY 1"
-    )
-
 
 CASES = {
     "numbers of any size": Case(
@@ -110,14 +91,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_arrives(name: str, tmp_path: Path, servers: Servers) -> None:
-    case = CASES[name]
-    source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
-    for statement in case.source:
-        source.ask(statement)
-    moved(source, target)
-    for statement in case.then:
-        target.ask(statement)
-    assert target.ask(case.query) == case.rows, case.who
+    arrives(CASES[name], "oracle", tmp_path, servers)
 
 
 def test_texts_with_a_null_character_stop_before_they_are_lost(tmp_path: Path, servers: Servers) -> None:

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from moves import moved
-from spots import Servers, spot
-
-
-@dataclass(frozen=True)
-class Case:
-    """Who did it, the source, and what `query` shows in PostgreSQL once `then` was done there."""
-
-    who: str
-    source: tuple[str, ...]
-    query: str
-    rows: list[tuple[str | None, ...]]
-    then: tuple[str, ...] = ()
-
-
-def typed(column: str) -> str:
-    return (
-        f"SELECT {column}::text, format_type(atttypid, atttypmod) FROM t, pg_attribute "
-        f"WHERE attrelid = 't'::regclass AND attname = '{column}' ORDER BY 1"
-    )
-
+from mistakes import Case, arrives, typed
+from spots import Servers
 
 CASES = {
     "decimals": Case(
@@ -106,11 +86,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_arrives(name: str, tmp_path: Path, servers: Servers) -> None:
-    case = CASES[name]
-    source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
-    for statement in case.source:
-        source.ask(statement)
-    moved(source, target)
-    for statement in case.then:
-        target.ask(statement)
-    assert target.ask(case.query) == case.rows, case.who
+    arrives(CASES[name], "sqlserver", tmp_path, servers)

@@ -12,6 +12,7 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Request
 from ropeway.transfer.schema.names import styled
+from ropeway.transfer.schema.sql import shortened
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,16 @@ def test_keys_views_and_conditions_follow(tmp_path: Path) -> None:
     assert tables["order_line"].foreign_keys[0].referenced == ("id",)
     assert [index.name for index in tables["order_line"].indexes] == ["order_line_by_head"]
     assert "whole_sum" in tables["order_head"].checks[0].condition
+
+
+@pytest.mark.parametrize(
+    ("encoding", "letters", "kept"),
+    [("utf-8", "é" * 40, 27), ("utf-16-le", "🚡" * 40, 27), ("utf-32-le", "é" * 70, 54)],
+)
+def test_long_names_end_in_a_hash(encoding: str, letters: str, kept: int) -> None:
+    """By bytes, UTF-16 units or characters, never within a letter; two that begin alike stay two."""
+    one, other = shortened(f"{letters}a", 63, encoding), shortened(f"{letters}b", 63, encoding)
+    assert one != other
+    assert one[:-9] == letters[:kept]
+    assert len(one.encode(encoding)) <= 63 * len("_".encode(encoding))
+    assert shortened("short", 63, encoding) == "short"

@@ -6,7 +6,8 @@ decimals), a decimal that binary64 cannot hold, or 5 as a boolean; those are com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -54,6 +55,19 @@ def check_column(hop: Hop, column: ColumnPlan, there: pa.DataType) -> None:
             table=str(hop.writes), column=column.target,
             remedy="Name the type to read it by with types:, or leave the column out.",
         )  # fmt: skip
+
+
+@contextmanager
+def as_planned(hop: Hop, column: ColumnPlan) -> Iterator[None]:
+    """DataError for a value that Arrow's casts refuse on its way into the column's planned type."""
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{hop.reads}.{column.source} holds a value that is no {column.type}: {error}",
+            table=str(hop.reads), column=column.source,
+            remedy=f"Give the column another type: types: {{{column.source}: text}}.",
+        ) from error  # fmt: skip
 
 
 def exactly(values: Values, arrow: pa.DataType, column: str) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,6 +37,15 @@ def text_literal(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def shortened(name: str, most: int, encoding: str = "utf-8") -> str:
+    """A name of at most so many of an encoding's units; a longer one ends in a hash, so that none collide."""
+    unit, octets = len("_".encode(encoding)), name.encode(encoding)
+    if len(octets) <= most * unit:
+        return name
+    head = octets[: (most - 9) * unit].decode(encoding, errors="ignore")
+    return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def double_quoted(name: str) -> str:

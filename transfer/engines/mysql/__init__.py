@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,7 +18,7 @@ from ...rights import Right
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
-from ...schema.sql import MergeWords, merge, range_condition
+from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
@@ -116,10 +115,7 @@ class MySql:
         return qualified(relation)
 
     def name_of(self, name: str) -> str:
-        """Names end at 64 characters; longer ones keep 55 and a hash, so that none collide."""
-        if len(name) <= _NAME_CHARACTERS:
-            return name
-        return f"{name[: _NAME_CHARACTERS - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        return shortened(name, _NAME_CHARACTERS, "utf-32-le")
 
     def refuses_name(self, name: str, kind: str) -> str:
         del kind

@@ -18,6 +18,7 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
+from ..exact import as_planned
 from .catalogue import external
 from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
@@ -244,14 +245,8 @@ def _not_null(values: Any, flags: Any) -> Any:
 
 def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:
     """A column in the type that was planned. DataError for a value that would change."""
-    try:
+    with as_planned(hop, column):
         return _cast(values, form)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(
-            f"{hop.reads}.{column.source} holds a value that is no {column.type}: {error}",
-            table=str(hop.reads), column=column.source,
-            remedy=f"Give the column another type: types: {{{column.source}: text}}.",
-        ) from error  # fmt: skip
 
 
 def _cast(values: Any, form: Asked) -> Any:

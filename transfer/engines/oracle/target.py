@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from ...engine import Build, Loader, Session
@@ -13,7 +12,7 @@ from ...rules import Write
 from ...schema.aside import Aside
 from ...schema.catalogue import ForeignKey, Relation, Table
 from ...schema.correction import Correction
-from ...schema.sql import double_quoted, text_literal
+from ...schema.sql import double_quoted, shortened, text_literal
 from . import allowed, aside, ddl, merging
 from .loader import OracleLoader
 from .session import qualified
@@ -48,11 +47,8 @@ class OracleTarget:
         return f"{query} FETCH FIRST {count} ROWS ONLY"
 
     def name_of(self, name: str) -> str:
-        """Names end at 128 bytes; longer ones keep 119 and a hash, so that none collide."""
-        if len(name.encode()) <= NAME_BYTES:
-            return name
-        head = name.encode()[: NAME_BYTES - 9].decode(errors="ignore")
-        return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
+        made = shortened(name, NAME_BYTES)
+        return made if made == name else made[:-8] + made[-8:].upper()
 
     def create_schema(self, schema: str) -> str:
         """A schema is an account there, which is not ours to make."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -20,7 +19,7 @@ from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
-from ...schema.sql import MergeWords, double_quoted, merge, range_condition, text_literal
+from ...schema.sql import MergeWords, double_quoted, merge, range_condition, shortened, text_literal
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
@@ -150,11 +149,7 @@ class PostgreSql:
         return alone(session, relation)
 
     def name_of(self, name: str) -> str:
-        """Names end at 63 bytes; longer ones keep 54 and a hash, so that none collide."""
-        if len(name.encode()) <= _NAME_BYTES:
-            return name
-        head = name.encode()[: _NAME_BYTES - 9].decode(errors="ignore")
-        return f"{head}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        return shortened(name, _NAME_BYTES)
 
     def refuses_name(self, name: str, kind: str) -> str:
         del kind

@@ -18,7 +18,7 @@ from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
-from ...schema.sql import MergeWords, merge
+from ...schema.sql import MergeWords, merge, shortened
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
@@ -103,7 +103,7 @@ class SqlServer:
         return qualified(relation)
 
     def name_of(self, name: str) -> str:
-        return name
+        return shortened(name, _NAME_UNITS, "utf-16-le")
 
     def refuses_name(self, name: str, kind: str) -> str:
         del kind

@@ -15,6 +15,7 @@ from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...schema.sql import source_of, where_of
+from ..exact import as_planned
 from .lines import ArrowLine, Line, OdbcLine
 from .options import is_own_driver
 from .session import ServerError, has_utf8
@@ -190,14 +191,8 @@ def _replaced(values: Any) -> int:
 
 def _made(values: Any, hop: Hop, column: ColumnPlan) -> Any:
     """A column in the type that was planned. DataError for a value that would change."""
-    try:
+    with as_planned(hop, column):
         return _cast(values, column)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(
-            f"{hop.reads}.{column.source} holds a value that is no {column.type}: {error}",
-            table=str(hop.reads), column=column.source,
-            remedy=f"Give the column another type: types: {{{column.source}: text}}.",
-        ) from error  # fmt: skip
 
 
 def _cast(values: Any, column: ColumnPlan) -> Any:

@@ -21,6 +21,7 @@ from ...engine import Asked, Row
 from ...errors import EngineError, RequestError
 from ...place import Address, redact
 from ...schema.catalogue import Relation
+from ...schema.sql import text_literal
 from .options import keywords
 
 # What a session prints and compares by must not depend on the login's language. Indexes over computed columns want
@@ -51,13 +52,8 @@ def qualified(relation: Relation) -> str:
 
 def literal(value: object) -> str:
     """A literal; a text is one of Unicode, as another loses what the database's code page lacks."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, int | float):
-        return repr(value)
-    return "N'" + str(value).replace("'", "''") + "'"
+    text = text_literal(value)
+    return f"N{text}" if text.startswith("'") else text
 
 
 @cache
