@@ -44,3 +44,9 @@ def natives(place: Spot, table: str) -> list[str]:
         f"AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
     )
     return [str(row[0]) for row in rows]
+
+
+def accounts(source: Spot, rows: int) -> None:
+    """A table of so many accounts, each with 100."""
+    source.ask("CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL)")
+    source.ask(f"INSERT INTO account VALUES {', '.join(f'({n}, 100)' for n in range(1, rows + 1))}")

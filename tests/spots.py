@@ -80,6 +80,11 @@ def spot(engine: str, folder: Path, servers: Servers) -> Spot:
     return _postgresql(servers.postgresql) if engine == "postgresql" else _mysql_family(servers.family(engine))
 
 
+def database(place: Spot) -> str:
+    """The name of a server's database."""
+    return place.url.rpartition("/")[2].partition("?")[0]
+
+
 def _sqlite(file: Path) -> Spot:
     def ask(sql: str) -> Rows:
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
