@@ -353,22 +353,23 @@ class _Mover:
         raise AssertionError
 
     def _mended(self, hands: _Hands, source: Source, *, read: bool) -> bool:
-        """Replace what was lost; False where its rows cannot be read again as they were."""
+        """Replace what was lost; False where its rows cannot be read again as they were, or the locks went with it."""
         if not read:
-            hands.loader = self._reconnected(hands.loader)
-            return True
+            loader = self._reconnected(hands.loader)
+            hands.loader = loader or hands.loader
+            return loader is not None
         renew = getattr(source, "renewed", None)
         reader = renew(hands.reader) if renew else None
         hands.reader = reader or hands.reader
         return reader is not None
 
-    def _reconnected(self, loader: Loader) -> Loader:
-        """The same loader if it still answers; the coordinator's holds locks and is not replaced."""
+    def _reconnected(self, loader: Loader) -> Loader | None:
+        """The same loader if it still answers, else a new one; None for the coordinator's, whose locks went with it."""
         try:
             loader.ask(nothing(self._job.target))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, the slice's own error says more
             if loader is self._loader:
-                raise
+                return None
             loader.close()
             return self._job.target.loader(self._job.target_address)
         return loader

@@ -20,6 +20,7 @@ from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.transfer.commit import parts
 from ropeway.transfer.engines.oracle.direct import staging
+from ropeway.transfer.engines.oracle.loader import OracleLoader
 from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
@@ -287,11 +288,46 @@ def test_a_slice_that_fails_is_tried_again(
     _, pattern, number, text = trouble
     oracle.tell("trouble", pattern, number, text, 1, 5)
     request, secrets = requested(*many, slice_rows=500)
+    problems: list[EngineError] = []
     try:
         wire.run(request, secrets, limits=Limits(workers=1 if number else 2))
-    except (EngineError, oracledb.Error):  # where it was the coordinator's, which holds the locks
+    except EngineError as error:  # where it was the coordinator's, which holds the locks
+        problems.append(error)
+    for problem in problems:
+        assert "t to T, slice" in str(problem)
+        assert "--resume" in str(problem)
         wire.run(request, secrets, resume=True)
     whole(many[1])
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_swap_that_stopped_between_its_renames_is_finished(
+    at: int, ends: tuple[Spot, Spot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each rename commits; then no table has the name."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id integer PRIMARY KEY)")
+    source.ask("INSERT INTO t VALUES (1), (2)")
+    target.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY)")
+    target.ask("INSERT INTO t VALUES (9)")
+    right, renames = OracleLoader.execute, list[str]()
+
+    def killed(self: OracleLoader, sql: str, *more: Any) -> int:
+        if "RENAME TO" in sql:
+            renames.append(sql)
+            if len(renames) == at:
+                raise KeyboardInterrupt
+        return right(self, sql, *more)
+
+    monkeypatch.setattr(OracleLoader, "execute", killed)
+    request, secrets = requested(source, target, mode="replace")
+    with pytest.raises(KeyboardInterrupt):
+        wire.run(request, secrets)
+    monkeypatch.undo()
+    assert target.ask("SELECT COUNT(*) FROM user_tables WHERE table_name = 'T'") == [(2 - at,)]
+    outcome = wire.run(request, secrets, resume=True)
+    assert target.ask("SELECT id FROM t ORDER BY id") == [(1,), (2,)]
+    assert target.ask(f'SELECT id FROM "ropeway_{outcome.plan.run}_1_old"') == [(9,)]
 
 
 def test_no_space_stops_the_run_and_keeps_what_landed(many: tuple[Spot, Spot], oracle: Accounts) -> None:
