@@ -15,7 +15,7 @@ import psycopg
 import pymysql
 import pytest
 
-from servers import Mariadb, Postgresql
+from servers import Mariadb, Postgresql, private_folder
 
 KILLED = """
 import json, os, sys
@@ -114,3 +114,18 @@ def test_nothing_outlives_a_killed_run(name: str, number: signal.Signals, reques
     psutil.wait_procs(guards, 20)
     assert not psutil.pid_exists(pid)
     assert not Path(folder).exists()
+
+
+def test_what_a_run_and_its_guards_left_is_swept() -> None:
+    """Both were killed, by an end of all processes of a machine, say."""
+    mine = private_folder("kept")
+    command = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import servers; "
+               "print(servers.private_folder('left'))", str(Path(__file__).parents[1])]  # fmt: skip
+    left = Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    assert left.parent == mine.parent
+    assert left.exists()
+    another = private_folder("another")
+    assert not left.exists()
+    assert mine.exists()
+    for folder in (mine, another):
+        folder.rmdir()

@@ -31,6 +31,7 @@ _COUNTED = {
     "DENSE_RANK": BIGINT,
     "NTILE": BIGINT,
 }
+_FEW = 100  # of the 127 arguments that a function of SQLite's may have, one is the site
 
 
 def write(tree: exp.Expression, writing: Writing) -> Typed:
@@ -374,10 +375,20 @@ def _called(name: str, arguments: Sequence[Typed]) -> Typed:
     ):
         texts[0] = conversion(texts[0], kinds[0], gives)
         kinds = (gives, *kinds[1:])
-    made = called(Site(found.call, kinds, gives, found.wants, found.strict, found.asks), texts)
+    made = Site(found.call, kinds, gives, found.wants, found.strict, found.asks)
+    sql = _joined(made, texts) if name == "CONCAT" and len(texts) <= len(found.wants) else called(made, texts)
     if name == "CONCAT" and gives.size > 0:  # it cuts at 8,000 octets
-        made = called(Site(Conversion(gives, gives), (gives,), gives), [made])
-    return render.Typed(made, gives)
+        sql = called(Site(Conversion(gives, gives), (gives,), gives), [sql])
+    return render.Typed(sql, gives)
+
+
+def _joined(parts: Site, texts: Sequence[str]) -> str:
+    """SQL of a concatenation, also of more texts than a function of SQLite's takes."""
+    if len(texts) <= _FEW:
+        return called(parts, texts)
+    halves = len(texts) // 2
+    one, other = replace(parts, takes=parts.takes[:halves]), replace(parts, takes=parts.takes[halves:])
+    return f"({_joined(one, texts[:halves])} || {_joined(other, texts[halves:])})"
 
 
 def _datalength(value: Typed) -> Typed:
