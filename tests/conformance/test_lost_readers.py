@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from moves import requested
+from moves import accounts, requested
 from ropeway.cli import wire
+from ropeway.transfer.engine import Receipt
 from ropeway.transfer.errors import RopewayError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.progress import Progress
@@ -97,6 +99,33 @@ def test_oracle_that_was_restored_meanwhile_is_not(tmp_path: Path, servers: Serv
     with pytest.raises(RopewayError, match="DPY-4011"):
         wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
     assert len(heard.failures) == 1
+
+
+@pytest.mark.parametrize(("snapshot", "again"), [("", True), ("&snapshot=no", False)])
+def test_sql_server_is_read_again_in_its_database_snapshot(
+    snapshot: str, again: bool, tmp_path: Path, servers: Servers
+) -> None:
+    """A snapshot transaction is lost with its connection."""
+    source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    accounts(source, 900)
+    request, secrets = requested(replace(source, url=source.url + snapshot), target, slice_rows=300)
+
+    class Drops(Heard):
+        def landed(self, receipt: Receipt) -> None:
+            if receipt.slice == 1:
+                servers.sqlserver.behave(drop_after=0)  # in the place of the next reply
+            elif receipt.slice == 2:
+                source.ask("UPDATE account SET amount = 0")
+
+    heard = Drops()
+    if again:
+        assert wire.run(request, secrets, limits=Limits(workers=1), progress=heard).report
+        assert len(heard.failures) == 1, heard.failures
+    else:
+        with pytest.raises(RopewayError, match="--resume"):
+            wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
+        wire.run(request, secrets, resume=True)
+    assert target.ask("SELECT count(*), sum(amount) FROM account") == [(900, 90_000)]
 
 
 @pytest.mark.parametrize("there", ["duckdb", "postgresql"])

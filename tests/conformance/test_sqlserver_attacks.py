@@ -21,6 +21,7 @@ from ropeway.transfer.job import Limits
 from ropeway.transfer.place import Address, parse, resolve
 from ropeway.transfer.plan import Cut
 from ropeway.transfer.request import Choice
+from ropeway.transfer.steps import TRIES
 from servers.sqlserver.process import ADMINISTRATOR, Databases
 from servers.sqlserver.wire.apart import Apart
 from spots import Servers, Spot, spot
@@ -139,7 +140,7 @@ def test_a_lost_line_says_so_without_a_secret(ends: tuple[Spot, Spot], sqlserver
     source.ask("CREATE TABLE t (id int PRIMARY KEY)")
     source.ask("INSERT INTO t VALUES (1)")
     plan = planned(source, target)
-    sqlserver.tell("trouble", r"AS \[id\] FROM \[dbo\].\[t\]", 0)
+    sqlserver.tell("trouble", r"AS \[id\] FROM \[dbo\].\[t\]", 0, "", TRIES)
     _, secrets = requested(source, target)
     with pytest.raises(RopewayError, match=r"SQL Server refused to read dbo\.t") as caught:
         wire.run(plan, secrets)
@@ -206,7 +207,9 @@ def test_hundreds_of_columns(ends: tuple[Spot, Spot]) -> None:
     source, target = ends
     source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {', '.join(f'c{n} datetime2(7)' for n in range(1, 401))})")
     source.ask("INSERT INTO t (id, c1, c400) VALUES (1, '2024-02-29T12:00:00.1234567', '2024-02-29T12:00:00')")
-    moved(source, target)
+    outcome = moved(source, target)
+    assert outcome.report
+    assert "computed the checksum of all rows" in outcome.report.tables[0].asked
     assert target.ask("SELECT c400, c2 FROM t") == [(dt.datetime(2024, 2, 29, 12), None)]
 
 

@@ -18,6 +18,7 @@ from ropeway.transfer.errors import RopewayError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.request import Choice
+from ropeway.transfer.steps import TRIES
 from servers.sqlserver.process import Databases, SqlServer
 from spots import Servers, Spot, database, spot
 
@@ -78,7 +79,7 @@ def test_all_slices_are_of_one_instant(snapshot: str, ends: tuple[Spot, Spot], s
 def test_a_resumed_run_goes_back_to_its_snapshot(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
     source, target = ends
     accounts(source, 100)
-    sqlserver.tell("trouble", r"FROM \[dbo\].\[account\] WHERE \[id\]", 0, "", 1, 3)
+    sqlserver.tell("trouble", r"AS \[amount\] FROM \[dbo\].\[account\] WHERE \[id\]", 0, "", TRIES, 3)
     request, secrets = requested(source, target, slice_rows=10)
     with pytest.raises(RopewayError, match="--resume"):
         wire.run(request, secrets, limits=Limits(workers=1))
@@ -206,7 +207,7 @@ def test_what_an_account_would_not_see(ends: tuple[Spot, Spot], sqlserver: Datab
 def test_a_snapshot_that_a_run_has_left_is_said(ends: tuple[Spot, Spot], sqlserver: Databases) -> None:
     source, target = ends
     accounts(source, 30)
-    sqlserver.tell("trouble", r"AS \[amount\] FROM \[dbo\].\[account\]", 0)
+    sqlserver.tell("trouble", r"AS \[amount\] FROM \[dbo\].\[account\]", 0, "", TRIES)
     request, secrets = requested(source, target)
     with pytest.raises(RopewayError):
         wire.run(request, secrets)

@@ -31,11 +31,10 @@ from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
-from .session import ServerError, SqlServerSession, connection_string, literal, qualified, quoted
+from .session import RESET, ServerError, SqlServerSession, connection_string, literal, qualified, quoted
 
 _REFUSED = re.compile(r"Sql Error: (\d+): Class \d+: State \d+: (.*?)(?: on \S+ in .*)?$", re.DOTALL)
-_LOST = re.compile(r"Connection closed|IO error|Failed to connect|link failure|TCP Provider", re.IGNORECASE)
-_NO_TABLE, _RESET = 208, 10054
+_NO_TABLE = 208
 _TICK = 100  # nanoseconds
 _ALIGNED = 16  # bytes
 _TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
@@ -342,6 +341,5 @@ def _refuse(error: BaseException, hop: Hop) -> NoReturn:
     """
     found = _REFUSED.search(str(error))
     number, text = (int(found[1]), " ".join(found[2].split())) if found else (0, " ".join(str(error).split()))
-    lost = number == _NO_TABLE or (not number and _LOST.search(text))
     said = f"SQL Server refused rows for {hop.into}: {text}" + (f" ({number})" if number else "")
-    raise EngineError(said, table=str(hop.into)) from ServerError(_RESET if lost else number, text)
+    raise EngineError(said, table=str(hop.into)) from ServerError(RESET if number == _NO_TABLE else number, text)

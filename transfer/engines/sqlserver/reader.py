@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -54,25 +55,21 @@ class SqlServerReader:
 
     def begin(self, first: str) -> None:
         """Begin a snapshot, whose instant is that of `first`, a query; beginning again ends the one before."""
-        try:
+        with _worded():
             self._line.execute(_SNAPSHOT)
-        except ServerError as error:
-            raise EngineError(f"SQL Server refused: {error.text} ({error.number})") from error
-        self.ask(first)
+            self._line.ask(first)
         self._inside = True
 
     def ask(self, sql: str) -> list[Row]:
-        try:
+        with _worded():
             return self._line.ask(sql)
-        except ServerError as error:
-            raise EngineError(f"SQL Server refused: {error.text} ({error.number})") from error
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         names = [column.target for column in hop.columns]
         replaced = [0] * len(names)
         self._stopped = False
-        self._still_there(hop)
         try:
+            self._still_there(hop)
             measured = _measured(hop, batch_bytes)
             rows, kinds = self._rows(hop, part, batch_bytes, measured), [given(column) for column in hop.columns]
             for columns in self._line.batches(self.select(hop, part, measured), kinds, rows):
@@ -112,7 +109,7 @@ class SqlServerReader:
 
     def _still_there(self, hop: Hop) -> None:
         """A statement behind an error that ended the transaction would be of another instant."""
-        if self._inside and self.ask("SELECT @@TRANCOUNT")[0][0] != 1:
+        if self._inside and self._line.ask("SELECT @@TRANCOUNT")[0][0] != 1:
             raise EngineError(
                 f"The snapshot at which {hop.reads} was read has ended with an error of the server.",
                 table=str(hop.reads), remedy="Go on with --resume.",
@@ -124,7 +121,7 @@ class SqlServerReader:
         if measured:
             lengths = " + ".join(f"ISNULL(DATALENGTH({column.project}), 0)" for column in measured)
             where = where_of(self._engine, hop, part)
-            ((most,),) = self.ask(f"SELECT MAX({lengths}) FROM {source_of(self._engine, hop)}{where}")
+            ((most,),) = self._line.ask(f"SELECT MAX({lengths}) FROM {source_of(self._engine, hop)}{where}")
             width += 2 * int(str(most or 0))
         return max(_LEAST_ROWS, min(_MOST_ROWS, batch_bytes // max(width, 1)))
 
@@ -141,12 +138,13 @@ class SqlServerReader:
         raise EngineError("SQL Server has no raw form.")
 
     def count(self, hop: Hop) -> int:
-        self._still_there(hop)
         clause = f" WHERE ({hop.where})" if hop.where else ""
         source = f"{source_of(self._engine, hop)}{clause}"
         if hop.limit:
             source = f"(SELECT TOP ({hop.limit}) 1 AS one FROM {source}) AS l"
-        return int(str(self.ask(f"SELECT COUNT_BIG(*) FROM {source}")[0][0]))
+        with _worded():
+            self._still_there(hop)
+            return int(str(self._line.ask(f"SELECT COUNT_BIG(*) FROM {source}")[0][0]))
 
     def cancel(self) -> None:
         self._stopped = True
@@ -155,6 +153,14 @@ class SqlServerReader:
     def close(self) -> None:
         self._inside = False
         self._line.close()
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
+    try:
+        yield
+    except ServerError as error:
+        raise EngineError(f"SQL Server refused: {error.text} ({error.number})") from error
 
 
 def given(column: ColumnPlan) -> pa.DataType:

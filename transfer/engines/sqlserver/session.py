@@ -36,6 +36,8 @@ _CONNECT_S = 15
 _UTF8 = 65001  # its code page
 _DATETIMEOFFSET = -155
 _AROUND = re.compile(r"\[\w{5}\] (?:\[[^\]]*\])*| \(SQL\w+\)")  # SQLSTATE and drivers; the call
+_LOST = re.compile(r"Connection closed|IO error|Failed to connect|link failure|TCP Provider", re.IGNORECASE)
+RESET = 10054
 _NUMBER = re.compile(r"\((\d+)\)(?: \(SQL\w+\))?(?:; |$)")
 pyodbc.pooling = False  # a session that is closed is to be gone, with its snapshot and its locks
 
@@ -114,9 +116,13 @@ def said(error: BaseException) -> str:
 
 
 class ServerError(Exception):
-    """What the server said to mssql-python, with the number that this driver leaves out; 0 where it is not known."""
+    """What the server said to mssql-python, with the number that this driver leaves out; 0 where it is not known.
+
+    A connection that is lost has no number of the server's: it gets that of one which was reset.
+    """
 
     def __init__(self, number: int, text: str) -> None:
+        number = RESET if not number and _LOST.search(text) else number
         super().__init__(number, text)
         self.number, self.text = number, text
 

@@ -34,7 +34,7 @@ class SqlServerSource:
     """Readers at one instant. A database snapshot outlives them, so a run that was interrupted goes on at it."""
 
     def __init__(self, engine: SqlServer, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> None:
-        self._address = address
+        self._engine, self._address = engine, address
         self._control = SqlServerSession(address)
         self._readers: list[SqlServerReader] = []
         self._made = ""  # the snapshot that goes with this source
@@ -134,6 +134,17 @@ class SqlServerSource:
             snapshots.remove(self._control, self._made)
         self._made, self.instant, self.survives = name, instant, True
         return True
+
+    def renewed(self, reader: SqlServerReader) -> SqlServerReader | None:
+        """A reader in the place of one whose connection was lost; a snapshot transaction is lost with it."""
+        with suppress(pyodbc.Error, EngineError):
+            if self.instant.startswith(_NAMED):
+                made = SqlServerReader(self._engine, self._address)
+                self._readers[self._readers.index(reader)] = made
+                reader.close()
+                made.move(self.instant.removeprefix(_NAMED))
+                return made
+        return None
 
     def keep(self) -> None:
         """The snapshot stays, for a run that goes on."""
