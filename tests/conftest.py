@@ -23,6 +23,7 @@ AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Accounts, Databases
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
 ABSENT = pytest.StashKey[dict[str, str]]()
+STARTED = pytest.StashKey[list[Postgresql]]()
 
 # Hundreds of commands are started, and each would compile Ropeway and its libraries again (0.5 s) where bytecode is
 # not kept; each connection of PyMySQL would read all certificate authorities (20 ms), of which none is needed here.
@@ -46,7 +47,7 @@ class PlainRoot:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[ABSENT] = {}
+    config.stash[ABSENT], config.stash[STARTED] = {}, []
     config.pluginmanager.register(PlainRoot())  # as a hook of this file it would not see the root
 
 
@@ -79,7 +80,17 @@ def serve(config: pytest.Config, name: str, make: Callable[[], AnyServer]) -> It
 
 @pytest.fixture(scope="session")
 def postgresql(pytestconfig: pytest.Config) -> Iterator[Postgresql]:
-    yield from serve(pytestconfig, "postgresql", Postgresql)
+    for server in serve(pytestconfig, "postgresql", Postgresql):
+        pytestconfig.stash[STARTED].append(server)
+        yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swept(pytestconfig: pytest.Config) -> Iterator[None]:
+    """The databases of a module's tests go with it: those of all would fill the memory that they lie in."""
+    yield
+    for server in pytestconfig.stash[STARTED]:
+        server.sweep()
 
 
 @pytest.fixture(scope="session")
