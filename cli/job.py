@@ -15,6 +15,7 @@ from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.job import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.place import WITHHELD, Place, parse
+from ..transfer.plan import Call
 from ..transfer.policies import checked
 from ..transfer.request import Choice, Request
 from ..transfer.rules import Use, read_rule, split, write_rule
@@ -117,7 +118,16 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
+        _transforms(entry),
     )  # fmt: skip
+
+
+def _transforms(entry: TableKeys) -> tuple[Call, ...]:
+    if not entry.transforms:
+        return ()
+    from ..transforms.steps import calls_of
+
+    return calls_of([one.step for one in entry.transforms])
 
 
 def native_of(engine: Engine, word: str) -> str:

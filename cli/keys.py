@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 Mode = Literal["create", "append", "replace", "truncate", "merge", "fill"]
 Violation = Literal["stop", "leave-out", "quarantine"]
@@ -55,7 +55,6 @@ Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
-    "transforms": "transforms",
     "dedup": "deduplication",
     "rules": "quality rules",
     "partition": "partitioning of the target",
@@ -65,6 +64,99 @@ NOT_BUILT = {
 
 class _Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class CastKeys(_Keys):
+    """A type, and what becomes of values that it would round."""
+
+    type: str = Field(description="A neutral word, as `decimal(12,2)`.")
+    rounding: Literal["refuse", "half_even", "half_up", "down", "floor", "ceiling"] = Field(
+        default="refuse", description="How values are rounded that the type cannot hold; by default the run stops."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, given: Any) -> Any:
+        return _rejoined(given)
+
+
+class SplitKeys(_Keys):
+    """A text that becomes several."""
+
+    into: list[str] = Field(description="The new columns; the last takes the rest.")
+    by: str = Field(default=" ", description="What stands between the parts.")
+    keep: bool = Field(default=False, description="Whether the column itself stays.")
+
+
+class JoinKeys(_Keys):
+    """Texts that become one."""
+
+    columns: list[str] = Field(description="The columns, in order; NULLs are left out.")
+    by: str = Field(default=" ", description="What stands between the parts.")
+
+
+class MaskKeys(_Keys):
+    """How a value is masked."""
+
+    by: Literal["hash", "redact", "partial", "fake"] = Field(
+        validation_alias="as", serialization_alias="as", description="What is put in its place."
+    )
+    salt: str | None = Field(default=None, description="The variable with the secret: `${NAME}`; `ROPEWAY_MASK_SALT`.")
+    length: int | None = Field(default=None, description="Of hash: how many hexadecimal digits, 64 if left out.")
+    text: str | None = Field(default=None, description="Of redact: what is shown, `***` if left out.")
+    keep: int | None = Field(default=None, description="Of partial: how many last characters are shown, 4 if left out.")
+    kind: Literal["first name", "last name", "name", "email", "phone", "uuid"] | None = Field(
+        default=None, description="Of fake: what is invented."
+    )
+
+
+Scalar = str | int | float | bool | None
+Mask = Literal["hash", "redact", "partial"]
+Types = Annotated[dict[str, str | CastKeys], BeforeValidator(_rejoined)]
+
+
+class StepKeys(_Keys):
+    """One transform: exactly one of these words."""
+
+    rename: dict[str, str] | None = Field(default=None, description="Column to its new name.")
+    drop: Texts | None = Field(default=None, description="Columns that are left out.")
+    order: Texts | None = Field(default=None, description="Columns that come first, in this order.")
+    cast: Types | None = Field(default=None, description="Column to another type.")
+    derive: dict[str, str] | None = Field(default=None, description="Column to an SQL expression of DuckDB's.")
+    filter: str | None = Field(default=None, description="An SQL condition of DuckDB's; rows that meet it go on.")
+    sql: str | None = Field(default=None, description="`SELECT ... FROM batch` of DuckDB's, row by row.")
+    fill: dict[str, str | int | float | bool] | None = Field(
+        default=None, description="Column to what stands in for NULL."
+    )
+    map: dict[str, dict[str, Scalar]] | None = Field(
+        default=None, description="Column to its values and what they become; `*` is for all others."
+    )
+    trim: Texts | None = Field(default=None, description="Texts without white space at both ends.")
+    lower: Texts | None = Field(default=None, description="Texts in small letters.")
+    upper: Texts | None = Field(default=None, description="Texts in capitals.")
+    unicode: dict[str, Literal["NFC", "NFD", "NFKC", "NFKD"]] | None = Field(
+        default=None, description="Text to the form of Unicode that it gets."
+    )
+    empty_to_null: Texts | None = Field(default=None, description="Texts of no length become NULL.")
+    parse: dict[str, str] | None = Field(
+        default=None, description="Text to the format, as `%d.%m.%Y`, by which it is read as a date or a timestamp."
+    )
+    split: dict[str, SplitKeys] | None = Field(default=None, description="Text to the columns that it becomes.")
+    join: dict[str, JoinKeys] | None = Field(default=None, description="New column to the texts that it is made of.")
+    mask: dict[str, Mask | MaskKeys] | None = Field(default=None, description="Text to what hides it.")
+    polars: str | None = Field(default=None, description="`module:function` of a LazyFrame of Polars, row by row.")
+    python: str | None = Field(default=None, description="`module:function` of an Arrow record batch, row by row.")
+
+    @model_validator(mode="after")
+    def _one(self) -> StepKeys:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"a transform is one word, and here are {len(self.model_fields_set)}")
+        return self
+
+    @property
+    def step(self) -> dict[str, Any]:
+        """The word with what was given for it."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class TableKeys(_Keys):
@@ -98,6 +190,9 @@ class TableKeys(_Keys):
         default=None,
         description="What a wall time means that does not exist or exists twice: it stops the run (the default), or is "
         "the earlier or the later of two instants.",
+    )
+    transforms: list[StepKeys] = Field(
+        default=[], description="What becomes of the rows on their way, in order; each step is one word."
     )
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")

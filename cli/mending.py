@@ -129,7 +129,7 @@ def _check_selected(hop: Hop, table: Table, tasks: Tasks) -> None:
     """Refuse to delete what the job did not select: rows beyond its condition, values of columns that it leaves out."""
     ours = {column.target for column in hop.columns}
     others = ", ".join(column.name for column in table.columns if column.name not in ours and not column.generated)
-    if tasks.delete and (hop.where or hop.query or others):
+    if tasks.delete and (hop.where or hop.query or hop.transforms or others):
         why = f"their values of {others} would go with them" if others else "the job selects a part of the source"
         raise RequestError(
             f"{tasks.delete:,} rows of {hop.writes} are too many, and they may be no rows of this job: {why}.",

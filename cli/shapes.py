@@ -81,7 +81,7 @@ def _table_shape(
         "instant": ", ".join(sorted({receipt.instant for receipt in receipts})),
         "read": sum(receipt.read for receipt in receipts),
         "loaded": sum(receipt.loaded for receipt in receipts) - aside,
-        "filtered": 0,
+        "filtered": sum(r.read - r.loaded - r.rejected for r in receipts) if hop.transforms else 0,
         "deduplicated": 0,
         "rejected": sum(receipt.rejected for receipt in receipts) + aside,
         "verified": {

@@ -18,10 +18,9 @@ from ..transfer.cutting import cut_anew
 from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
-from ..transfer.flow import flow
 from ..transfer.job import Job, Limits
 from ..transfer.place import Address, Place, parse, resolve
-from ..transfer.plan import Cut, Hop, Plan, Slice, from_json
+from ..transfer.plan import Hop, Plan, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
 from ..transfer.quarantine import Quarantined, quarantined
@@ -35,6 +34,7 @@ from ..transfer.schema.selection import matches
 from ..transfer.schema.violations import deciding
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
+from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
 
@@ -98,16 +98,18 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
 
 def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, pa.Table]:
     """The first rows of each hop as they would be loaded, by the hop's name."""
-    engine = engine_of(what.source.scheme)
-    hops = [replace(hop, limit=min(rows, hop.limit or rows), slices=(Slice(1, Cut()),), raw="") for hop in what.hops]
-    address = resolve(what.source, (secrets or Secrets()).source)
-    with closing(engine.open(address, hops, "none", 1)) as source:
-        reader = source.readers()[0]
-        found = {}
-        for hop in hops:
-            schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-            found[hop.name] = pa.Table.from_batches(list(flow(hop, hop.slices[0], reader, 1 << 20)), schema)
-        return found
+    return {name: loaded for name, (_, loaded, _) in sampled(what, rows, secrets).items()}
+
+
+def sampled(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, tuple[pa.Table, pa.Table, list[bool]]]:
+    """The first rows of each hop as they are read and as they would be loaded; of each that was read, whether it is."""
+    engine, address = engine_of(what.source.scheme), resolve(what.source, (secrets or Secrets()).source)
+    found = {}
+    for hop in what.hops:
+        read = first_rows(engine, address, hop, rows)
+        loaded, kept = loadable(hop, read)
+        found[hop.name] = (read, loaded, kept)
+    return found
 
 
 def run(

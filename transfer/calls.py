@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from .errors import RequestError
@@ -29,10 +31,17 @@ def function_of(named: Call) -> Callable[..., Any]:
 @cache
 def _found(function: str) -> Callable[..., Any]:
     module, _, name = function.partition(":")
+    here = str(Path.cwd())
     try:
+        # A command does not look for modules where it is called; a user's functions lie beside the job.
+        sys.path.insert(0, here)
         found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise RequestError(f"There is no function {function}.") from error
+        raise RequestError(
+            f"There is no function {function}.", remedy="Name one as module:function, in this folder or installed."
+        ) from error
+    finally:
+        sys.path.remove(here)
     return found
 
 

@@ -28,7 +28,7 @@ _WHY = "policy empty_string: '' becomes NULL"
 def settled(ends: Ends, entry: Entry, choice: str, *, readable: bool) -> Entry:
     """The entry with what becomes of its empty values. RequestError where there are some and the choice is to stop."""
     asked = [column for column in entry.columns if choice != KEEP and _may_be_empty(column)]
-    if not asked or (choice == "stop" and (entry.source.kind == "query" or not readable)):
+    if not asked or (choice == "stop" and (not entry.asked or not readable)):
         return entry
     if idle(entry.source, choice):
         columns = [entry.source.column(column.source) for column in asked]
@@ -41,7 +41,7 @@ def settled(ends: Ends, entry: Entry, choice: str, *, readable: bool) -> Entry:
         return entry
     for column in asked:
         found = counted.get(column.source)  # None: nobody can count them before they are read
-        if found or (found is None and (column.nullable or entry.source.kind == "query")):
+        if found or (found is None and (column.nullable or not entry.asked)):
             entry = _nulled(ends, entry, column, found or 0)
     return entry
 
@@ -53,7 +53,7 @@ def _may_be_empty(column: ColumnPlan) -> bool:
 
 def _counted(ends: Ends, entry: Entry, asked: list[ColumnPlan]) -> dict[str, int]:
     """How many a column holds, in one query; without those of which the source cannot tell a length."""
-    if entry.source.kind == "query":
+    if not entry.asked:
         return {}
     sizes = {column.source: ends.source.size(entry.source.column(column.source)) for column in asked}
     sizes = {name: size for name, size in sizes.items() if size}

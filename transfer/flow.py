@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from queue import Empty, Queue
 from typing import Generic, TypeVar
 
@@ -14,6 +16,7 @@ from .empties import nulled
 from .engine import Reader, Receipt
 from .extremes import Found, joined, noted
 from .plan import Call, Hop, Slice
+from .shaping import transformed
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
@@ -29,10 +32,15 @@ class Tally:
         self.hop = hop
         self.watched = watched
         self.extremes: Found = {}
+        self.read = 0
         self.rows = 0
         self.bytes = 0
         self._sum: object = None
         self.server_sum = ""
+
+    def seen(self, rows: int) -> None:
+        """So many rows were read, before any transform."""
+        self.read += rows
 
     def counted(
         self,
@@ -63,7 +71,7 @@ class Tally:
 
     def receipt(self, part: int, attempt: str, instant: str, loaded: int) -> Receipt:
         """The receipt of what passed, once the target has taken it."""
-        read = loaded if self.hop.raw else self.rows
+        read = loaded if self.hop.raw else self.read
         checksum = self._sum.text() if self._sum else self.server_sum  # type: ignore[attr-defined]  # a verify Sum
         return Receipt(
             self.hop.name, part, attempt, instant, read=read, loaded=loaded, bytes=self.bytes,
@@ -71,12 +79,29 @@ class Tally:
         )  # fmt: skip
 
 
-def flow(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a slice as the target shall get them, at the reader's instant."""
-    read = as_read(hop)
-    batches = reader.read(read, part, batch_bytes)
-    batches = batches if read is hop else converted(hop, batches)
+def flow(
+    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read."""
+    batches = before_transforms(hop, part, reader, batch_bytes)
+    batches = _watched(batches, seen) if seen else batches
+    batches = transformed(hop, batches) if hop.transforms else batches
     return nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
+
+
+def before_transforms(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a slice as its transforms get them; of a hop without any, as they were read."""
+    asked = replace(hop, columns=hop.reading) if hop.transforms else hop
+    read = as_read(asked)
+    batches = reader.read(read, part, batch_bytes)
+    return batches if read is asked else converted(asked, batches)
+
+
+def _watched(batches: Iterator[pa.RecordBatch], seen: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    with closing(batches):  # type: ignore[type-var]  # readers give generators
+        for batch in batches:
+            seen(batch.num_rows)
+            yield batch
 
 
 class Ahead(Generic[Item]):

@@ -31,7 +31,7 @@ def findings(ends: Ends, entries: Sequence[Entry]) -> Iterator[Finding]:
 
 def _values(ends: Ends, entry: Entry, bounds: Bounds) -> Iterator[Finding]:
     limits = {column.source: limit for column in entry.columns if (limit := _limit(entry, column, bounds))}
-    if not limits or entry.source.kind == "query":
+    if not limits or not entry.asked:
         return
     sizes = {name: ends.source.size(entry.source.column(name)) for name in limits}
     asked = [name for name in limits if sizes[name]]

@@ -98,6 +98,8 @@ class Hop:
 
     `into` is where rows land first: the table itself, a staging table or a shadow. `raw` names a wire
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
+
+    With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`.
     """
 
     name: str
@@ -115,6 +117,8 @@ class Hop:
     raw: str = ""
     after: tuple[str, ...] = ()
     merge: tuple[str, ...] = ()
+    transforms: tuple[Call, ...] = ()
+    reading: tuple[ColumnPlan, ...] = ()
 
     @property
     def sent(self) -> Hop:

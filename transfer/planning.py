@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,13 +12,12 @@ from .access import Readable, permitted, writable
 from .calls import call
 from .canonical import canon_of
 from .cutting import WHOLE, slices
-from .engine import Engine
 from .errors import MissingTable, RequestError
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import choices, may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
-from .rules import Native, Read, Use, read_rule, split, write_rule
+from .rules import Read, Use, write_rule
 from .schema import belongings, filling, further, references, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
@@ -30,6 +29,7 @@ from .schema.entry import Ends, Entry
 from .schema.fitting import fitted, numbered, ordered
 from .schema.further import Around
 from .schema.groups import unify
+from .schema.meaning import chosen, meant
 from .schema.modes import Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
 from .schema.objects import carried, told, unmoved
@@ -38,9 +38,11 @@ from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
+from .schema.transformed import Reshaped, behind, left, referring
 from .schema.violations import check_choice, deciding
+from .trial import tried
 from .types import Fidelity, Type
-from .zones import as_instant, unworded
+from .zones import unworded
 
 CHECKSUM = "ropeway.verify.checksum:of_batch"
 
@@ -61,10 +63,15 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         )
     tables = ends.source.tables(ends.source_session)
     selected, skipped = select_tables(request, ends.source, ends.source_session, tables)
-    names = _target_names(request, ends, selected)
+    names, known = _target_names(request, ends, selected), {item.table.name: item.table for item in selected}
     readable = Readable.of(request, ends, selected)
     around = Around(request, ends, ends.source.further(ends.source_session), names)
-    planned = [_table_plan(request, ends, item, names, readable) for item in selected]
+    shaped = {
+        item.table.name: behind(ends, item, readable.profile(item, raw=False))
+        for item in selected
+        if item.choice.transforms
+    }
+    planned = [_table_plan(request, ends, item, names, readable, shaped) for item in selected]
     there = _there(ends, [entry.table.name for entry in planned])
     entries, existing = _placed(request, ends, planned, there, readable)
     beyond = belongings.beyond(around, selected, entries, tables)
@@ -72,6 +79,9 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     findings += [*readable.findings, *(doubts(ends, entries, statements, existing) if request.moves else ())]
+    for hop in hops:
+        if hop.transforms and ends.source_address:
+            tried(ends.source, ends.source_address, hop)
     if ends.target_session:
         findings += ends.target.check_target(ends.target_session, hops)
     writing = writable(ends, hops, statements, there)
@@ -83,7 +93,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
         job=job_of(request), run=run, slice_rows=request.slice_rows, waived=waived(request.waive, findings),
         definitions=tuple(
-            defined(hop.name, e.source, e.choice.columns, mode=e.mode, divided=bool(e.table.partitioned))
+            defined(hop.name, known[e.source.name], e.choice.columns, mode=e.mode, divided=bool(e.table.partitioned))
             for hop, e in zip(hops, entries, strict=True)
         ),
         tables=tuple(shape(entry.table, hop.writes) for hop, entry in zip(hops, entries, strict=True)),
@@ -112,7 +122,11 @@ def _placed(
 
 
 def _renames(entry: Entry, ends: Ends) -> list[Rename]:
-    return renames(entry.source, entry.table, entry.columns, (ends.source.default_schema, ends.target.default_schema))
+    made = renames(entry.source, entry.table, entry.columns, (ends.source.default_schema, ends.target.default_schema))
+    if entry.reshaped:
+        there = f"column of {entry.table.name}"
+        made += [Rename(there, old, ends.name(new)) for old, new in entry.reshaped.names.items() if old != new]
+    return made
 
 
 def _checksum(request: Request) -> Call | None:
@@ -150,44 +164,50 @@ def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
 
 
 def _table_plan(
-    request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation], readable: Readable
-) -> Entry:
+    request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation], readable: Readable,
+    shaped: Mapping[Relation, Reshaped],
+) -> Entry:  # fmt: skip
     """Where bytes may pass undecoded, the values decide nothing: then the table is not looked through."""
     mode = item.choice.mode or request.mode
+    called = {name: made.names for name, made in shaped.items()}
+    if made := shaped.get(item.table.name):
+        table, lost = referring(made.selected.table, called)
+        entry = _shaped(request, ends, Selected(table, item.choice), names, ({}, [*made.findings, *lost]), made)
+        return empties.settled(ends, entry, _empty_string(request, ends, item), readable=readable.may(item.table))
+    table, lost = referring(item.table, called)
+    item = Selected(table, item.choice)
     if mode in ("create", "replace") and may_pass(request, item.choice, ends.source, ends.target):
-        entry = _shaped(request, ends, item, names, readable.profile(item, raw=True))
+        decided, found = readable.profile(item, raw=True)
+        entry = _shaped(request, ends, item, names, (decided, [*found, *lost]))
         if _raw_form(entry, ends, readable.asked(item.table)):
             return entry
-    entry = _shaped(request, ends, item, names, readable.profile(item, raw=False))
-    empty = choices(request, item.choice, ends.source, ends.target)[empties.POLICY]
-    return empties.settled(ends, entry, empty, readable=readable.may(item.table))
+    decided, found = readable.profile(item, raw=False)
+    entry = _shaped(request, ends, item, names, (decided, [*found, *lost]))
+    return empties.settled(ends, entry, _empty_string(request, ends, item), readable=readable.may(item.table))
+
+
+def _empty_string(request: Request, ends: Ends, item: Selected) -> str:
+    return choices(request, item.choice, ends.source, ends.target)[empties.POLICY]
 
 
 def _shaped(
     request: Request, ends: Ends, item: Selected, names: dict[Relation, Relation],
-    profile: tuple[dict[str, str], list[Finding]],
+    profile: tuple[dict[str, str], list[Finding]], past: Reshaped | None = None,
 ) -> Entry:  # fmt: skip
     source = item.table
     decided, findings = profile
-    overrides = dict(item.choice.types)
     members = [index.columns for index in source.indexes if index.unique] + [fk.columns for fk in source.foreign_keys]
     key_columns = set(source.key).union(*members)
-    zones = dict(item.choice.zones)
-    overrides |= zones  # whose native words and bytes are not the target's either
+    zones = {} if past else dict(item.choice.zones)
+    overrides = {**dict(item.choice.types), **zones}  # whose native words and bytes are not the target's either
+    if past:
+        overrides = {field.name: "" for field in past.fields if field.changed}
     unzoned, unsaid = unworded(source, zones)
     columns, made = [], []
-    for column in unzoned.columns:
-        if item.choice.columns and column.name not in item.choice.columns:
-            continue
+    for column in unzoned.columns if past else chosen(Selected(unzoned, item.choice)):
         use = Use(key=column.name in key_columns, identity=column.identity)
-        word = {**decided, **dict(item.choice.types)}.get(column.name, column.base)
-        within = ends.source.family == ends.target.family and column.name not in overrides
-        meaning, rule = _meaning(ends.source, source, column, word, within)
-        if column.labels and column.name not in {**overrides, **decided}:
-            meaning = replace(meaning, labels=column.labels)
-        if column.name in zones:
-            zone, choice = zones[column.name], item.choice.zone_rule
-            meaning, rule = as_instant(source, column, meaning, rule, zone, choice)
+        within = ends.source.family == ends.target.family
+        meaning, rule = left(past, column) if past else meant(ends.source, item, column, decided, within=within)
         planned = _column_plan(ends, source, column, meaning, rule, use, overrides)
         if column.name in zones:
             planned = replace(planned, zone=zones[column.name], zone_rule=item.choice.zone_rule or "stop")
@@ -216,21 +236,7 @@ def _shaped(
         table = replace(table, foreign_keys=())
         said = "a rehearsal leaves out foreign keys: its rows are a part"
         findings.append(Finding("note", str(source.name), said, "foreign-key-lost"))
-    return Entry(item.choice, source, table, tuple(columns), tuple(findings), mode)
-
-
-def _meaning(engine: Engine, table: Table, column: Column, override: str, within: bool) -> tuple[Type, Read]:
-    rule = read_rule(engine.reads, override or column.native, within=within)
-    if rule is None:
-        raise RequestError(
-            f"{table.name}.{column.name} has the type {override or column.native or '(none)'}, for which "
-            f"{engine.name} has no rule.",
-            table=str(table.name), column=column.name,
-            remedy=f"Leave the column out, or name a type: types: {{{column.name}: text}}. "
-            f"'ropeway types {engine.name}' lists the rules.",
-        )  # fmt: skip
-    native: Native = split(override or column.native)
-    return rule.type(native), rule
+    return Entry(item.choice, source, table, tuple(columns), tuple(findings), mode, reshaped=past)
 
 
 def _column_plan(
@@ -337,14 +343,14 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         name=name, reads=entry.source.name, writes=entry.table.name, into=entry.table.name,
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=entry.choice.where, query=entry.choice.query, limit=request.limit, rows=entry.source.rows,
-        raw=raw,
+        raw=raw, transforms=entry.choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (),
     )  # fmt: skip
     return replace(entry, hop=hop)
 
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     """The form in which bytes may pass undecoded, or ''. Nothing sums in flight then, so the source's engine must."""
-    if not request.raw or entry.mode == "merge" or request.limit or entry.choice.zones:
+    if not request.raw or entry.mode == "merge" or request.limit or entry.choice.zones or entry.reshaped:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")
@@ -381,7 +387,7 @@ def _onto(entry: Entry, ends: Ends, existing: Table | None, *, moves: bool) -> E
 def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
     if entry.choice.query or request.limit:
         return WHOLE
-    return slices(ends.source, ends.source_session, entry.source, entry.choice.where, request.slice_rows)
+    return slices(ends.source, ends.source_session, entry.read, entry.choice.where, request.slice_rows)
 
 
 def _assemble(

@@ -117,7 +117,15 @@ def unlooked(table: Table, columns: Iterable[Column], policy: str) -> list[Findi
 
 def may_pass(request: Request, choice: Choice, source: Engine, target: Engine) -> bool:
     """Whether bytes may pass undecoded as far as the request says: inside a family, nothing chosen or changed."""
-    chosen = choice.types or choice.zones or request.policies or choice.policies or request.limit or not request.raw
+    chosen = (
+        choice.types
+        or choice.zones
+        or choice.transforms
+        or request.policies
+        or choice.policies
+        or request.limit
+        or not request.raw
+    )
     return not chosen and source.family == target.family and bool(target.takes)
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from .place import Place
+
+if TYPE_CHECKING:  # a command's help needs the words of this file, and no Arrow
+    from .plan import Call
 
 MODES = ("create", "append", "replace", "truncate", "merge", "fill")
 CONSISTENCIES = ("run", "table", "frozen", "none")
@@ -35,6 +39,7 @@ class Choice:
     on_violation: str = ""
     zones: tuple[tuple[str, str], ...] = ()
     zone_rule: str = ""
+    transforms: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def _same_instant(look: Standing, mine: dict[int, Receipt]) -> bool:
 
 def _unchanged(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> bool:
     """Read the finished slices at the new instant: equal checksums mean that they are its rows too."""
-    if not look.job.plan.checksum or any(receipt.read and not receipt.checksum for receipt in mine.values()):
+    if not look.job.plan.checksum or any(receipt.loaded and not receipt.checksum for receipt in mine.values()):
         return False
     add = function_of(look.job.plan.checksum)
     canons = tuple(column.canon for column in hop.columns)

@@ -402,7 +402,7 @@ class _Mover:
         if hop.raw:
             ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), progress.moving), len, limits.share)
         else:
-            batches = flow(hop, part, reader, limits.batch_bytes)
+            batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
             counted = tally.counted(batches, self._job.plan.checksum, progress.moving)
             ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
         finished = False

@@ -46,6 +46,8 @@ def unasked(hop: Hop) -> str:
     """Why a source's own server cannot be asked for checksums of what a hop reads; '' if the plan is not in the way."""
     if hop.query or hop.limit:
         return "a query is read" if hop.query else "a rehearsal reads a part"
+    if hop.transforms:
+        return "transforms change what it holds on its way"
     zoned = next((column for column in hop.columns if column.zone), None)
     if zoned:
         return f"{zoned.source} is converted from the wall clock of {zoned.zone} on its way"
@@ -57,7 +59,7 @@ def unasked(hop: Hop) -> str:
 
 def source_sum(engine: Engine, reader: Reader, hop: Hop, part: Slice) -> str:
     """A slice's checksum by the source's own server, at the reader's instant; '' where it computes none."""
-    if hop.query or (unasked(hop) and not hop.raw):
+    if hop.query or hop.transforms or (unasked(hop) and not hop.raw):
         return ""
     columns = [(engine.quote(c.source), c.canon, c.declared or c.stored) for c in hop.columns]
     where = where_of(engine, hop, part).removeprefix(" WHERE ")
@@ -114,7 +116,7 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call, where:
 def rows_again(engine: Engine, address: Address, hop: Hop) -> Iterator[pa.RecordBatch] | None:
     """All rows of a hop by another driver than the one that moves them; None where the engine has no second one."""
     again = getattr(engine, "again", None)
-    return _read_by(again(address), hop) if again and not hop.query else None
+    return _read_by(again(address), hop) if again and not hop.query and not hop.transforms else None
 
 
 def _read_by(reader: Any, hop: Hop) -> Iterator[pa.RecordBatch]:
@@ -140,7 +142,8 @@ def backwards(engine: Engine, hop: Hop) -> Hop:
         meaning = rule.type(split(stored))
         columns.append(replace(column, source=column.target, project=project, type=meaning, zone=""))
     whole = (Slice(1, Cut()),)
-    return replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="")
+    return replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="",
+                   transforms=(), reading=())  # fmt: skip
 
 
 def _written(engine: Engine, column: ColumnPlan) -> tuple[str, Read]:

@@ -1,1 +1,1 @@
-"""Row-wise transforms on Arrow batches. Not built yet: this room is kept for them."""
+"""Row-wise transforms on Arrow batches, each a function that a plan calls by name (transfer/shaping.py)."""

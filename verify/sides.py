@@ -49,7 +49,7 @@ class Side:
     @property
     def asks(self) -> bool:
         """Whether this place can be asked about its table by SQL."""
-        return self.engine.landing == "transaction" and not self.hop.query
+        return self.engine.landing == "transaction" and not self.hop.query and not self.hop.transforms
 
     def names(self, places: Sequence[int]) -> list[str]:
         """The columns at these places as this side's SQL calls them."""
@@ -60,7 +60,12 @@ def side(
     engine: Engine, session: Session, address: Address, hop: Hop, table: Table | None, connections: int = 1
 ) -> Side:  # fmt: skip
     hop = replace(hop, slices=_WHOLE, raw="")
-    plain = table and not hop.query and not any(c.zone or c.fidelity is Fidelity.LOSSY for c in hop.columns)
+    plain = (
+        table
+        and not hop.query
+        and not hop.transforms
+        and not any(c.zone or c.fidelity is Fidelity.LOSSY for c in hop.columns)
+    )
     columns = [(engine.quote(c.source), c, _native(table, c.source)) for c in hop.columns] if table and plain else []
     return Side(engine, session, address, hop, hop.reads, tuple(columns), table, connections)
 

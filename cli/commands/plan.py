@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +70,7 @@ def plan(
     from ..shapes import plan_shape
     from ..wire import plan as make
     from ..wire import probe as try_out
-    from ..wire import sample as first_rows
+    from ..wire import sampled
     from ..written import write
 
     wanted = wanted_of(asked)
@@ -80,20 +81,27 @@ def plan(
         count = sum(receipt.loaded for receipt in tried.receipts if receipt.slice)
         say.note(f"Probed: {count:,} rows of {len(tried.plan.hops)} tables went into scratch tables and are removed.")
         measured = of_outcome(tried)
-    rows = first_rows(made, sample, wanted.secrets) if sample else {}
+    rows = sampled(made, sample, wanted.secrets) if sample else {}
     known = estimate(made, measured)
     if out:
         write(made, out, prose(made, known))
     shape: dict[str, Any] = {**plan_shape(made), "estimate": {**known.shape(), "downtime": downtime(made)}}
-    if rows:
-        shape["sample"] = {name: table.to_pylist() for name, table in rows.items()}
-    say.data(shape)
+    say.data({**shape, **(_sample_shape(rows) if rows else {})})
     if not say.voice().json:
         show(made, rows)
         for line in prose(made, known):
             say.out(line)
     if out:
         say.note(f"Written into {out}. Carry it out with: ropeway run {out}")
+
+
+def _sample_shape(rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]]) -> dict[str, Any]:
+    """Rows as they would be loaded and as they are read, and the numbers of those that transforms leave out."""
+    return {
+        "sample": {name: loaded.to_pylist() for name, (_, loaded, _) in rows.items()},
+        "sample_read": {name: read.to_pylist() for name, (read, _, _) in rows.items()},
+        "sample_left_out": {name: [n for n, one in enumerate(kept) if not one] for name, (*_, kept) in rows.items()},
+    }
 
 
 def _seal(folder: Path, asked: Asked, *, others: bool) -> None:
@@ -112,7 +120,7 @@ def _seal(folder: Path, asked: Asked, *, others: bool) -> None:
     say.note(f"Edited: {', '.join(edited)}. Carry it out with: ropeway run {folder}")
 
 
-def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
+def show(plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] | None = None) -> None:
     """The whole plan, for people."""
     from ...transfer.plan import hash_of
     from ...transfer.schema.rollback import Ways
@@ -129,7 +137,7 @@ def show(plan: Plan, rows: dict[str, pa.Table] | None = None) -> None:
     for hop in plan.hops:
         _hop(hop)
         if rows and hop.name in rows:
-            _rows(rows[hop.name])
+            _rows(*rows[hop.name], changed=bool(hop.transforms))
     _statements(plan)
     _locks(plan)
     _grants(plan)
@@ -164,12 +172,16 @@ def _without_types(findings: list[Finding]) -> tuple[list[Finding], list[tuple[s
 
 
 def _hop(hop: Hop) -> None:
+    from ...transforms.steps import told
+
     rows = f"about {hop.rows:,} rows" if hop.rows >= 0 else "rows unknown"
     through = f" through {hop.into}" if hop.into != hop.writes else ""
     say.out(f"{hop.reads} -> {hop.writes}{through}: {hop.mode}, {rows}, {_slices(hop)}")
     for word, text in (("where", hop.where), ("query", hop.query), ("key", ", ".join(hop.key))):
         if text and (word != "key" or hop.mode == "merge"):
             say.out(f"  {word} {text}")
+    for number, call in enumerate(hop.transforms, start=1):
+        say.out(f"  transform {number}: {told(call)}")
     if hop.limit:
         say.out(f"  at most {hop.limit:,} rows: a rehearsal")
     if hop.raw:
@@ -193,8 +205,18 @@ def _slices(hop: Hop) -> str:
     return f"{len(cuts)} slices ({', '.join(shown)})"
 
 
-def _rows(rows: pa.Table) -> None:
-    say.table(rows.column_names, [[_short(value) for value in row.values()] for row in rows.to_pylist()])
+def _rows(read: pa.Table, loaded: pa.Table, kept: Sequence[bool], *, changed: bool) -> None:
+    """The rows that would be loaded; beside those as they are read, where transforms change them."""
+    if not changed:
+        say.table(loaded.column_names, [[_short(value) for value in row.values()] for row in loaded.to_pylist()])
+        return
+    after = iter(loaded.to_pylist())
+    rows = [
+        [*map(_short, row.values()), "→", *(map(_short, next(after).values()) if stays else ("left out",))]
+        for row, stays in zip(read.to_pylist(), kept, strict=True)
+    ]
+    heads = [*read.column_names, "→", *loaded.column_names]
+    say.table(heads, [[*row, *[""] * (len(heads) - len(row))] for row in rows])
 
 
 def _short(value: object) -> str:

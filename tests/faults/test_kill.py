@@ -136,6 +136,33 @@ def test_killed_run_resumes_exactly(kind: str, point: str, nth: int, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+@pytest.mark.parametrize(("point", "nth"), [("loading", 2), ("landed", 4)])
+def test_killed_run_with_transforms_resumes_exactly(
+    kind: str, point: str, nth: int, tmp_path: Path, servers: Servers
+) -> None:
+    steps = [
+        {"rename": {"note": "label"}}, {"upper": ["label"]}, {"filter": "id % 4 <> 1"},
+        {"derive": {"twice": "amount * 2"}},
+    ]  # fmt: skip
+    make = source_of("mariadb" if kind == "postgresql" else "postgresql", servers)
+    with make as (source, execute), writing(execute) as moves:
+        place = spot(kind, tmp_path, servers)
+        settings: dict[str, Any] = {
+            "source": source, "target": place.url, "point": point, "nth": nth, "transforms": {"account": steps},
+        }  # fmt: skip
+        killed = attack(**settings)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+        answer = finished(settings)
+        equal_to_what_was_read(answer)
+        assert moves[0] > 20
+    mine = [one for one in answer["receipts"] if "account" in one["hop"] and one["slice"] > 0]
+    assert (sum(one["read"] for one in mine), sum(one["loaded"] for one in mine)) == (ACCOUNTS, ACCOUNTS * 3 // 4)
+    ((rows, ids, most),) = place.ask("SELECT count(*), count(DISTINCT id), max(abs(twice - 2 * amount)) FROM account")
+    assert (rows, ids, int(most)) == (ACCOUNTS * 3 // 4, ACCOUNTS * 3 // 4, 0)
+    assert place.ask("SELECT label FROM account WHERE id = 2") == [("Ä 2",)]
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 @pytest.mark.parametrize(
     ("mode", "point", "nth"),
     [("append", "landed", 3), ("append", "stepped", 3), ("replace", "stepping", 5), ("replace", "landed", 3),

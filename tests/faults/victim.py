@@ -22,6 +22,7 @@ from ropeway.transfer import flow, ledger, quarantine, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
+from ropeway.transforms.steps import calls_of
 
 
 class Fuse:
@@ -81,7 +82,10 @@ def main() -> None:
     request = Request(
         source,
         target,
-        choices=tuple(Choice(table) for table in wanted.get("tables", ["*"])),
+        choices=(
+            *(Choice(table) for table in wanted.get("tables", ["*"])),
+            *(Choice(table, transforms=calls_of(steps)) for table, steps in wanted.get("transforms", {}).items()),
+        ),
         mode=wanted.get("mode", "create"),
         consistency=wanted.get("consistency", "run"),
         on_violation=wanted.get("on_violation", "stop"),

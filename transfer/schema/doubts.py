@@ -42,7 +42,7 @@ def doubts(
     """The findings: blockers where the run would stop, warnings where it does without the constraint."""
     if ends.target.landing != "transaction":
         return []
-    sources = {entry.source.name: entry for entry in entries if not entry.choice.query}
+    sources = {entry.source.name: entry for entry in entries if entry.asked}
     rules = {
         (s.hop, s.constraint.kind.split()[0], _told(s.constraint)): s.constraint.otherwise
         for s in statements

@@ -11,6 +11,7 @@ from ..plan import ColumnPlan, Finding, Hop
 from ..request import Choice
 from .catalogue import Relation, Table
 from .names import styled
+from .transformed import Reshaped
 from .wording import Wording
 
 
@@ -64,7 +65,10 @@ class Ends:
 
 @dataclass(frozen=True)
 class Entry:
-    """One table on its way into the plan: the source's, the target's, and what connects them."""
+    """One table on its way into the plan: the source's, the target's, and what connects them.
+
+    One that is `reshaped` is planned as its transforms leave it, and `source` is that.
+    """
 
     choice: Choice
     source: Table
@@ -73,3 +77,14 @@ class Entry:
     findings: tuple[Finding, ...]
     mode: str
     hop: Hop | None = None
+    reshaped: Reshaped | None = None
+
+    @property
+    def read(self) -> Table:
+        """The table as the source has it."""
+        return self.reshaped.read if self.reshaped else self.source
+
+    @property
+    def asked(self) -> bool:
+        """Whether the source's SQL can be asked about its rows, as they will be loaded, by their columns' names."""
+        return not self.reshaped and self.source.kind != "query"

@@ -149,7 +149,7 @@ def _places(entries: Sequence[Entry], tables: Sequence[Table]) -> dict[tuple[str
     places = {name: Place(Relation(*name), {}) for name, count in spelt.items() if count > 1}
     for entry in entries:
         columns = {c.source.lower(): (c.target, c.type) for c in entry.columns}
-        apart = len(columns) == len(entry.columns)
+        apart = len(columns) == len(entry.columns) and not entry.reshaped
         places.setdefault(_spelled(entry.source.name), Place(entry.table.name, columns if apart else {}))
     return places
 

@@ -53,6 +53,10 @@ def _hop(hop: Hop, source: Engine, target: Engine) -> str:
     said = [f"## {_cell(hop.reads)} to {_cell(hop.writes)}", f"Mode {hop.mode}; slices: {len(hop.slices)}."]
     said += [f"Only rows WHERE {_cell(hop.where)}."] if hop.where else []
     said += [f"The query {_cell(hop.query)}."] if hop.query else []
+    said += [
+        f"Transform {number}: {call.function.rpartition(':')[2]} {_cell(' '.join(text for _, text in call.arguments))}."
+        for number, call in enumerate(hop.transforms, start=1)
+    ]
     rows = [
         (f"{hop.reads}.{c.source}", c.type.native, c.type, f"{hop.writes}.{c.target}",
          c.native + ("" if c.nullable else " NOT NULL"), _rule(c, source, target), c.fidelity, c.why)

@@ -1,0 +1,117 @@
+"""Whether a SELECT makes each row of one row alone, by its syntax tree and DuckDB's own list of functions."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NoReturn
+
+from ..transfer.errors import RequestError
+
+Node = dict[str, Any]
+_MODIFIERS = {
+    "ORDER_MODIFIER": "ORDER BY", "LIMIT_MODIFIER": "LIMIT", "LIMIT_PERCENT_MODIFIER": "LIMIT",
+    "DISTINCT_MODIFIER": "DISTINCT",
+}  # fmt: skip
+_CLAUSES = {"group_expressions": "GROUP BY", "group_sets": "GROUP BY", "having": "HAVING", "qualify": "QUALIFY",
+            "sample": "a sample"}  # fmt: skip
+_CLASSES = {"WINDOW": "a window function", "SUBQUERY": "a query inside", "PARAMETER": "a parameter"}
+_LISTS = ("list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate")  # of one row's list
+_CLOCK = {("age", 1)}  # DuckDB 2.0 lists it as consistent, and it subtracts from today
+
+
+def check_rowwise(node: Node, batch: str) -> None:
+    """RequestError for a SELECT of more than the batch's rows, one by one."""
+    if node["type"] != "SELECT_NODE" or node["cte_map"]["map"]:
+        _refuse("a set operation or WITH")
+    table = node["from_table"]
+    name = str(table.get("table_name") or (table.get("qualified_name") or {}).get("path", [""])[-1])
+    if table["type"] != "BASE_TABLE" or name.lower() != batch or table["sample"]:
+        raise RequestError(f"it has to read FROM {batch}, and nothing else.")
+    for modifier in node["modifiers"]:
+        _refuse(_MODIFIERS.get(modifier["type"], modifier["type"]))
+    for clause, word in _CLAUSES.items():
+        if node.get(clause):
+            _refuse(word)
+    if node.get("aggregate_handling") not in (None, "STANDARD_HANDLING"):
+        _refuse("GROUP BY ALL")
+    for part in (node["select_list"], node["where_clause"]):
+        _check(part)
+
+
+def _check(part: Any) -> None:
+    for node in _nodes(part):
+        if node["class"] in _CLASSES:
+            _refuse(_CLASSES[node["class"]])
+        if node["class"] == "FUNCTION":
+            _check_function(str(node["function_name"]).lower(), len(node["arguments"]))
+        if node["class"] == "COLUMN_REF" and str(node["column_names"][-1]).lower() in _clock_words():
+            _refuse(f"{node['column_names'][-1]}, which is of another run's time")
+
+
+def _nodes(part: Any) -> Iterator[Node]:
+    if isinstance(part, dict):
+        if "class" in part:
+            yield part
+        for value in part.values():
+            yield from _nodes(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _nodes(value)
+
+
+def _check_function(name: str, arguments: int) -> None:
+    known = _functions()[name]
+    kinds = {kind for kind, _, _, _ in known}
+    if "aggregate" in kinds and "scalar" not in kinds and name not in _LISTS:
+        _refuse(f"{name}(), which is of several rows")
+    if "window" in kinds or name in ("unnest", "generate_subscripts"):
+        _refuse(f"{name}(), which is not row by row")
+    some = [one for one in known if one[2] == arguments] or known
+    if (name, arguments) in _CLOCK or any(stability not in (None, "CONSISTENT") for _, stability, _, _ in some):
+        _refuse(f"{name}(), which gives something else each time")
+    for _, _, _, definition in known:
+        if definition:
+            _check(_parsed(definition))
+
+
+def _refuse(what: str) -> NoReturn:
+    raise RequestError(
+        f"{what} is not for a transform, which makes each row of one row alone.",
+        remedy="Write it as a query: of the source.",
+    )
+
+
+@cache
+def _functions() -> defaultdict[str, list[tuple[str, str | None, int, str | None]]]:
+    """Kind, stability, number of parameters, and a macro's text, of each overload by name."""
+    import duckdb
+
+    found: defaultdict[str, list[tuple[str, str | None, int, str | None]]] = defaultdict(list)
+    with duckdb.connect(":memory:") as connection:
+        for name, kind, stability, count, text in connection.execute(
+            "SELECT function_name, function_type, stability, len(parameters), macro_definition FROM duckdb_functions()"
+        ).fetchall():
+            if kind != "table":
+                found[str(name).lower()].append((kind, stability, count, text if kind == "macro" else None))
+    return found
+
+
+@cache
+def _clock_words() -> frozenset[str]:
+    """What DuckDB takes for a function though it is written as a column: current_date and its like."""
+    listed = _functions()
+    bare = {name for name, ways in listed.items() if any(s not in (None, "CONSISTENT") for _, s, _, _ in ways)}
+    return frozenset({"current_timestamp", "localtime", "localtimestamp", "current_time", *bare}) - {"random", "uuid"}
+
+
+@cache
+def _parsed(definition: str) -> Any:
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT {definition}"]).fetchall()
+    tree = json.loads(text)
+    return [] if tree["error"] else [one["node"]["select_list"] for one in tree["statements"]]
