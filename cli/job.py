@@ -118,7 +118,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
-        _transforms(entry),
+        _transforms(entry), _over(entry),
     )  # fmt: skip
 
 
@@ -128,6 +128,14 @@ def _transforms(entry: TableKeys) -> tuple[Call, ...]:
     from ..transforms.steps import calls_of
 
     return calls_of([one.step for one in entry.transforms])
+
+
+def _over(entry: TableKeys) -> tuple[Call, ...]:
+    if entry.dedup is None:
+        return ()
+    from ..transforms.steps import over_of
+
+    return over_of(entry.dedup.model_dump(exclude_unset=True))
 
 
 def native_of(engine: Engine, word: str) -> str:

@@ -55,7 +55,6 @@ Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
-    "dedup": "deduplication",
     "rules": "quality rules",
     "partition": "partitioning of the target",
     "provenance": "a provenance column",
@@ -159,6 +158,22 @@ class StepKeys(_Keys):
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
+Normal = Literal["case", "spaces", "accents", "email", "phone"]
+
+
+class DedupKeys(_Keys):
+    """Rows of one key become one."""
+
+    key: Texts = Field(description="The columns that make rows one, by the target's names.")
+    normalise: dict[str, Annotated[list[Normal], BeforeValidator(_listed)]] = Field(
+        default={}, description="Column of the key to the forms in which its values are compared."
+    )
+    keep: Literal["first", "last", "earliest", "latest", "most_complete", "merge"] = Field(
+        default="first", description="Which row stays; merge takes each column's first value that is not NULL."
+    )
+    by: str = Field(default="", description="The column that orders them; the table's key if left out.")
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
@@ -193,6 +208,9 @@ class TableKeys(_Keys):
     )
     transforms: list[StepKeys] = Field(
         default=[], description="What becomes of the rows on their way, in order; each step is one word."
+    )
+    dedup: DedupKeys | None = Field(
+        default=None, description="Which of several rows with one key stays, decided over the whole table."
     )
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..transfer.engine import Receipt
 from ..transfer.plan import Hop, Plan, hash_of, to_json
+from ..transfer.gathering import Merged
 from ..transfer.quarantine import Quarantined
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.rollback import Ways
@@ -33,7 +34,12 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         aside[str(one.table)] += one.rows
     tables = [
         _table_shape(
-            hop, receipts[hop.name], claims.get((str(hop.reads), str(hop.writes))), seconds, aside[str(hop.writes)]
+            hop,
+            receipts[hop.name],
+            claims.get((str(hop.reads), str(hop.writes))),
+            seconds,
+            aside[str(hop.writes)],
+            sum(one.removed for one in outcome.merged if one.hop == hop.name),
         )
         for hop in outcome.plan.hops
     ]
@@ -46,6 +52,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "sealed": [asdict(seal) for seal in outcome.plan.sealed],
         "left_out_constraints": [_left_out_shape(one) for one in outcome.left_out],
         "quarantined": [_quarantined_shape(one) for one in outcome.quarantined],
+        "merged": [_merged_shape(outcome.plan.hop(one.hop), one) for one in outcome.merged],
         "tables": tables,
     }
 
@@ -67,12 +74,24 @@ def _left_out_shape(one: LeftOut) -> dict[str, Any]:
     }
 
 
+def _merged_shape(hop: Hop, one: Merged) -> dict[str, Any]:
+    """`rows` were merged `into` so many others; the `list` names each with the one that stays."""
+    return {
+        "source": str(hop.reads), "table": str(hop.writes), "rows": one.removed, "into": one.into, "list": one.file,
+    }  # fmt: skip
+
+
 def _quarantined_shape(one: Quarantined) -> dict[str, Any]:
     return {"table": str(one.table), "constraint": one.constraint, "rows": one.rows, "lie_in": str(one.lie_in)}
 
 
 def _table_shape(
-    hop: Hop, receipts: Sequence[Receipt], claim: TableReport | None, seconds: Mapping[str, float], aside: int
+    hop: Hop,
+    receipts: Sequence[Receipt],
+    claim: TableReport | None,
+    seconds: Mapping[str, float],
+    aside: int,
+    gone: int,
 ) -> dict[str, Any]:
     """A table's rows balance: those that were moved `aside` again count as rejected, and no longer as loaded."""
     return {
@@ -81,8 +100,8 @@ def _table_shape(
         "instant": ", ".join(sorted({receipt.instant for receipt in receipts})),
         "read": sum(receipt.read for receipt in receipts),
         "loaded": sum(receipt.loaded for receipt in receipts) - aside,
-        "filtered": sum(r.read - r.loaded - r.rejected for r in receipts) if hop.transforms else 0,
-        "deduplicated": 0,
+        "filtered": sum(r.read - r.loaded - r.rejected for r in receipts) - gone if hop.transforms else 0,
+        "deduplicated": gone,
         "rejected": sum(receipt.rejected for receipt in receipts) + aside,
         "verified": {
             "level": claim.level if claim else "none",

@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from ..transfer.clean import ENDED, Left
 from ..transfer.clean import leftovers as _leftovers
-from ..transfer.clean import remove as _remove
+from ..transfer.clean import remove as _remove_there
 from ..transfer.cutting import cut_anew
 from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
+from ..transfer.gathering import Merged, forget, merged
 from ..transfer.job import Job, Limits
 from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Hop, Plan, from_json
@@ -60,6 +61,7 @@ class Outcome:
     seconds: float = 0.0
     left_out: tuple[LeftOut, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    merged: tuple[Merged, ...] = ()
 
 
 def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
@@ -155,8 +157,8 @@ def run(
     if interrupt and interrupt.asked.is_set():
         raise KeyboardInterrupt
     report = None if level == "none" else _compare(frozen, receipts, level, target)
-    missing, aside = _close(frozen, target, report)
-    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside)
+    missing, aside, gone = _close(frozen, target, report)
+    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside, gone)
 
 
 def _decided(plan: Plan, what: Request | Plan) -> Plan:
@@ -275,15 +277,17 @@ def _is_there(target: Address) -> bool:
     return file.exists()
 
 
-def _close(frozen: Plan, target: Address, report: Report | None) -> tuple[tuple[LeftOut, ...], tuple[Quarantined, ...]]:
-    """End the run in its ledger; the constraints that it did without, and the rows that it moved aside."""
+def _close(
+    frozen: Plan, target: Address, report: Report | None
+) -> tuple[tuple[LeftOut, ...], tuple[Quarantined, ...], tuple[Merged, ...]]:
+    """End the run in its ledger; the constraints that it did without, and the rows that it moved aside or merged."""
     engine = engine_of(frozen.target.scheme)
     loader = engine.loader(target)
     try:
         missing, aside = left_out(frozen, loader, engine), quarantined(frozen, frozen.hops, loader, engine)
         state = "done" if report is None or report.equal else "different"
         loader.ledger.finish(frozen.run, state)
-        return tuple(missing), tuple(aside)
+        return tuple(missing), tuple(aside), merged(frozen, loader.ledger.journaled(frozen.run))
     finally:
         loader.close()
 
@@ -450,6 +454,12 @@ def leftovers(run: str, url: str, *, undo: bool = False) -> Left:
 def clean(run: str, url: str, *, undo: bool = False) -> Left:
     """Remove what `leftovers` lists, and forget the run; what was removed."""
     return _remove(run, _address(url), undo=undo)
+
+
+def _remove(run: str, target: Address, *, undo: bool = False) -> Left:
+    left = _remove_there(run, target, undo=undo)
+    forget(run)
+    return left
 
 
 def _address(url: str, secret: str = "") -> Address:

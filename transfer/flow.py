@@ -83,6 +83,8 @@ def flow(
     hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read."""
+    if hop.over:  # the stage has them so
+        return reader.read(hop, part, batch_bytes)
     batches = before_transforms(hop, part, reader, batch_bytes)
     batches = _watched(batches, seen) if seen else batches
     batches = transformed(hop, batches) if hop.transforms else batches

@@ -99,7 +99,8 @@ class Hop:
     `into` is where rows land first: the table itself, a staging table or a shadow. `raw` names a wire
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
 
-    With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`.
+    With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
+    done `over` all rows is done in the stage.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Hop:
     merge: tuple[str, ...] = ()
     transforms: tuple[Call, ...] = ()
     reading: tuple[ColumnPlan, ...] = ()
+    over: tuple[Call, ...] = ()
 
     @property
     def sent(self) -> Hop:

@@ -13,6 +13,7 @@ from .calls import call
 from .canonical import canon_of
 from .cutting import WHOLE, slices
 from .errors import MissingTable, RequestError
+from .gathering import check
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import choices, may_pass, shared
 from .request import Request, job_of
@@ -80,6 +81,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     findings += [*readable.findings, *(doubts(ends, entries, statements, existing) if request.moves else ())]
     for hop in hops:
+        check(hop)
         if hop.transforms and ends.source_address:
             tried(ends.source, ends.source_address, hop)
     if ends.target_session:
@@ -336,21 +338,28 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
     known = [finding for c in entry.columns for finding in of_column(entry.source, entry.source.column(c.source), c)]
     keyed = of_key(entry.source.name, entry.table, entry.mode) if ends.target.landing == "transaction" else []
     entry = replace(entry, findings=(*entry.findings, *known, *keyed))
-    name = f"{number} {entry.source.name} -> {entry.table.name}"
+    name, choice = f"{number} {entry.source.name} -> {entry.table.name}", entry.choice
     raw = _raw_form(entry, ends, request)
     key = entry.choice.key or entry.table.key
     hop = Hop(
         name=name, reads=entry.source.name, writes=entry.table.name, into=entry.table.name,
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
-        where=entry.choice.where, query=entry.choice.query, limit=request.limit, rows=entry.source.rows,
-        raw=raw, transforms=entry.choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (),
+        where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
+        transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
     )  # fmt: skip
     return replace(entry, hop=hop)
 
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     """The form in which bytes may pass undecoded, or ''. Nothing sums in flight then, so the source's engine must."""
-    if not request.raw or entry.mode == "merge" or request.limit or entry.choice.zones or entry.reshaped:
+    if (
+        not request.raw
+        or entry.mode == "merge"
+        or request.limit
+        or entry.choice.zones
+        or entry.reshaped
+        or entry.choice.over
+    ):
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")

@@ -121,6 +121,7 @@ def may_pass(request: Request, choice: Choice, source: Engine, target: Engine) -
         choice.types
         or choice.zones
         or choice.transforms
+        or choice.over
         or request.policies
         or choice.policies
         or request.limit

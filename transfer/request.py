@@ -40,6 +40,7 @@ class Choice:
     zones: tuple[tuple[str, str], ...] = ()
     zone_rule: str = ""
     transforms: tuple[Call, ...] = ()
+    over: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from .commit import land, record
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
+from .gathering import Gathering
 from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
@@ -136,6 +137,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
                     carry_out(job, statement, loader, journal)
         receipts = loader.ledger.receipts(job.plan.run)
         loader.ledger.finish(job.plan.run, "loaded")
+        mover.release()
         return receipts
 
 
@@ -182,10 +184,14 @@ def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], l
     One that was `lost` while it was read is not tried again: some of it may still be there.
     """
     back = getattr(source, "return_to", None)
-    names = {hop.name for hop in hops}
+    names = {hop.name for hop in hops if not hop.over}
     instants = {receipt.instant for receipt in receipts if receipt.slice and receipt.hop in names}
     if back and len(instants) == 1 and lost not in instants:
         back(instants.pop(), hops)
+
+
+def _untold(hop: str, rows: int, size: int) -> None:
+    """For batches that progress knows already."""
 
 
 class _Mover:
@@ -201,7 +207,12 @@ class _Mover:
         self._asking = Asking(job.plan, job.source)
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
+        self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked)
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
+
+    def release(self) -> None:
+        """Remove the stage, once all is there."""
+        self._gathering.release()
 
     def move(self, hops: Sequence[Hop]) -> None:
         """Move a group; a table alone is read again at a new instant where its own can be read no more."""
@@ -271,6 +282,7 @@ class _Mover:
         # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.
         earlier = {hop.name for hop in self._job.plan.hops} - set(waiting)
         board = _Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
+        self._gathering.prepare([hop for hop in hops if opened[hop.name]], source, readers, self._instant)
         for hop in hops:
             if not opened[hop.name]:
                 self._complete(board, hop, readers[0], self._loader, source)
@@ -377,7 +389,8 @@ class _Mover:
     def _explained(self, hop: Hop, part: Slice, hands: _Hands, engine: Engine, error: Exception) -> RopewayError:
         batch_bytes, run = self._job.limits.batch_bytes, self._job.plan.run
         with self._writer or nullcontext():
-            return explained(error, engine, run, hop, part, hands.reader, hands.loader, batch_bytes)
+            reader = self._gathering.reader(hop, hands.reader)
+            return explained(error, engine, run, hop, part, reader, hands.loader, batch_bytes)
 
     def _land(self, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
         tally = Tally(hop, watched=self._asking.asks(hop))
@@ -386,8 +399,9 @@ class _Mover:
                 tally.server_sum = source_sum(self._job.source, hands.reader, hop, part)
             except Exception as error:
                 raise _Unread(error) from error
-        with self._rows(hop, part, hands.reader, tally) as rows, self._writer or nullcontext():
-            receipt = land(self._job.plan.run, part, attempt, self._instant, rows, tally, hands.loader)
+        instant, reader = self._gathering.instant(hop, self._instant), self._gathering.reader(hop, hands.reader)
+        with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
+            receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader)
         if receipt and tally.watched:
             self._asking.landed(hop, part.number, tally.extremes)
         return receipt
@@ -403,7 +417,9 @@ class _Mover:
             ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), progress.moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
-            counted = tally.counted(batches, self._job.plan.checksum, progress.moving)
+            if hop.over:  # they were told of when they were gathered
+                tally.seen(self._gathering.read(hop, part))
+            counted = tally.counted(batches, self._job.plan.checksum, _untold if hop.over else progress.moving)
             ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
         finished = False
         try:

@@ -37,6 +37,11 @@ def calls_of(steps: Sequence[Mapping[str, Any]]) -> tuple[Call, ...]:
     return tuple(made)
 
 
+def over_of(dedup: Mapping[str, Any]) -> tuple[Call, ...]:
+    """The call of a job's `dedup`."""
+    return (call(f"{__package__}.dedup:dedup", spec=json.dumps(dedup)),)
+
+
 def _spec(word: str, given: Any) -> Any:
     if word in ("polars", "python"):
         return {"function": given, "version": call(given).version}
@@ -47,7 +52,7 @@ def told(made: Call) -> str:
     """A transform as a plan shows it: its word, and what was given for it."""
     words = {f"{__package__}.{function}": word for word, function in STEPS.items()}
     given = json.loads(dict(made.arguments)["spec"])
-    word = words[made.function]
+    word = words.get(made.function, "dedup")
     if word in ("polars", "python"):
         return f"{word} {given['function']}"
     if word == "mask":

@@ -67,7 +67,7 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
         target = replace(target, where=moved_keys(target.engine, hop, plan.run))
     if target.where and not target.session.ask(target.engine.exists(beside(hop, plan.run, "keys"))):
         return _unverified(hop, level, "the keys that it merged are not known any more: 'ropeway clean' took them")
-    read = sum((r.loaded if hop.transforms else r.read) for r in mine)
+    read = sum((r.loaded if hop.transforms or hop.over else r.read) for r in mine)
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, rows_source=read)
     summed = all(r.checksum or not r.loaded for r in mine)
     if level in ("standard", "full") and plan.checksum and summed:

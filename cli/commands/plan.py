@@ -182,6 +182,8 @@ def _hop(hop: Hop) -> None:
             say.out(f"  {word} {text}")
     for number, call in enumerate(hop.transforms, start=1):
         say.out(f"  transform {number}: {told(call)}")
+    for call in hop.over:
+        say.out(f"  over all rows: {told(call)}")
     if hop.limit:
         say.out(f"  at most {hop.limit:,} rows: a rehearsal")
     if hop.raw:

@@ -211,6 +211,9 @@ def show(shape: dict[str, Any]) -> None:
     for one in shape["quarantined"]:
         many = say.count(one["rows"], "row")
         say.warn(f"moved aside: {many} of {one['table']} broke {one['constraint']}. Quarantine: {one['lie_in']}.")
+    for one in shape.get("merged", ()):  # earlier reports have none
+        many, others = say.count(one["rows"], "row"), say.count(one["into"], "other")
+        say.out(f"{one['table']}: {many} merged into {others}. They are listed in {one['list']}.")
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")

@@ -124,6 +124,11 @@ def _aside(report: Mapping[str, Any]) -> str:
         f"lie in {text(one['lie_in'])}.</p>"
         for one in report["quarantined"]
     ]
+    lines += [
+        f"<p>{text(one['table'])}: {one['rows']:,} rows were merged into {one['into']:,} others. They are listed in "
+        f"<code>{text(one['list'])}</code></p>"
+        for one in report.get("merged", ())
+    ]
     lines += [f"<p>The plan was edited by hand and sealed {text(Seal(**one))}</p>" for one in report["sealed"]]
     if report["waived"]:
         lines.append(f"<p>Waived: {text(', '.join(report['waived']))}.</p>")

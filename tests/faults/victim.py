@@ -18,11 +18,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
-from ropeway.transfer import flow, ledger, quarantine, violation
+from ropeway.transfer import flow, gathering, ledger, quarantine, stage, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
-from ropeway.transforms.steps import calls_of
+from ropeway.transforms.steps import calls_of, over_of
 
 
 class Fuse:
@@ -67,6 +67,12 @@ def lay(point: str, fuse: Fuse) -> None:
         around(ledger.SqlLedger, "journal", fuse, before=True)
     elif point == "stepped":
         around(violation, "step", fuse, before=False)
+    elif point == "gathering":
+        around(stage.Stage, "put", fuse, before=True)
+    elif point == "deciding":  # the files are there, and the journal does not say so
+        around(stage.Stage, "sum", fuse, before=True)
+    elif point == "decided":
+        around(gathering.Gathering, "_decide", fuse, before=False)
     elif point in ("moving", "moved"):
         around(quarantine, "move", fuse, before=point == "moving")
 
@@ -85,6 +91,7 @@ def main() -> None:
         choices=(
             *(Choice(table) for table in wanted.get("tables", ["*"])),
             *(Choice(table, transforms=calls_of(steps)) for table, steps in wanted.get("transforms", {}).items()),
+            *(Choice(table, over=over_of(dedup)) for table, dedup in wanted.get("dedup", {}).items()),
         ),
         mode=wanted.get("mode", "create"),
         consistency=wanted.get("consistency", "run"),

@@ -1,0 +1,147 @@
+"""Deduplication between real places: decided once, over all slices, of one instant, whatever is killed."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import ropeway
+from attacks import attack, finished
+from moves import planned, refusal, requested
+from ropeway.cli import wire
+from ropeway.cli.shapes import run_shape
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.plan import from_json, to_json
+from ropeway.transfer.request import Choice
+from ropeway.transforms.steps import calls_of, over_of
+from ropeway.verify.report import EQUALS_READ, NOT_VERIFIED
+from spots import Servers, Spot, spot
+
+PAIRS = [("sqlite", "postgresql"), ("postgresql", "mariadb"), ("mariadb", "duckdb"), ("oracle", "postgresql"),
+         ("postgresql", "sqlserver"), ("duckdb", "sqlite")]  # fmt: skip
+LATEST = {"key": "mail", "normalise": {"mail": "case"}, "keep": "latest", "by": "seen"}
+PEOPLE = 60
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def ends(here: str, there: str, folder: Path, servers: Servers) -> tuple[Spot, Spot]:
+    """People of whom each third has a twin that was seen later, in capitals; two have no mail."""
+    source, target = spot(here, folder, servers), spot(there, folder, servers)
+    text = "varchar2" if here == "oracle" else "varchar"
+    source.ask(f"CREATE TABLE person (id integer PRIMARY KEY, mail {text}(30), name {text}(20), seen integer)")
+    for n in range(1, PEOPLE + 1):
+        mail = "NULL" if n <= 2 else f"'M{n - 1}@X'" if n % 3 == 0 else f"'m{n}@x'"
+        source.ask(f"INSERT INTO person VALUES ({n}, {mail}, 'n{n}', {n})")
+    return source, target
+
+
+STAY = [n for n in range(1, PEOPLE + 1) if n <= 2 or n % 3 != 2]
+
+
+@pytest.mark.parametrize(("here", "there"), PAIRS)
+def test_the_latest_of_twins_stays(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = ends(here, there, tmp_path, servers)
+    choices = (Choice("person", over=over_of(LATEST)),)
+    request, secrets = requested(source, target, choices=choices, slice_rows=7)
+    outcome = wire.run(request, secrets)
+    assert [int(one) for (one,) in target.ask("SELECT id FROM person ORDER BY id")] == STAY
+    assert outcome.report
+    (claimed,) = outcome.report.tables
+    assert (claimed.claim, claimed.rows_target) == (EQUALS_READ, len(STAY))
+    assert "rows of it are merged" in claimed.asked
+    (table,) = run_shape(outcome, {})["tables"]
+    gone = PEOPLE - len(STAY)
+    assert (table["read"], table["loaded"], table["deduplicated"], table["filtered"]) == (PEOPLE, len(STAY), gone, 0)
+    (merged,) = outcome.merged
+    assert (merged.removed, merged.into) == (gone, gone)
+    names = {name.lower(): name for name in pq.read_schema(merged.file).names}
+    listed = pq.read_table(merged.file).select([names["id"], names["kept id"]])
+    assert sorted(zip(*(map(int, one.to_pylist()) for one in listed.columns), strict=True)) == [
+        (n, n + 1) for n in range(5, PEOPLE, 3)
+    ]
+    assert [one.name for one in Path(merged.file).parent.iterdir()] == ["merged.parquet"]
+
+
+def test_rows_are_transformed_first_and_balance(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("sqlite", "postgresql", tmp_path, servers)
+    steps = calls_of([{"rename": {"mail": "email"}}, {"lower": ["email"]}, {"filter": "id > 12"}])
+    choices = (Choice("person", transforms=steps, over=over_of({"key": "email", "keep": "merge", "by": "seen"})),)
+    request, secrets = requested(source, target, choices=choices, slice_rows=7)
+    outcome = wire.run(from_json(to_json(wire.plan(request, secrets))), secrets)
+    rows = [n for n in STAY if n > 12]
+    (table,) = run_shape(outcome, {})["tables"]
+    assert (table["read"], table["filtered"], table["deduplicated"]) == (PEOPLE, 12, PEOPLE - 12 - len(rows))
+    assert target.ask("SELECT id, email FROM person ORDER BY id LIMIT 2") == [(13, "m13@x"), (15, "m14@x")]
+    assert table["loaded"] == len(rows)
+
+
+def test_a_later_look_says_what_it_cannot_prove(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("sqlite", "duckdb", tmp_path, servers)
+    request, secrets = requested(source, target, choices=(Choice("person", over=over_of(LATEST)),))
+    wire.run(request, secrets)
+    (again,) = wire.verify(request, level="standard", secrets=secrets).tables
+    assert again.claim == EQUALS_READ
+    (full,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert (full.claim, "proven by its run alone" in full.reason) == (NOT_VERIFIED, True)
+    run = wire.status(target.url)[-1].run
+    assert (tmp_path / ".ropeway" / run / "stage").exists()
+    ropeway.clean(run, target.url)
+    assert not (tmp_path / ".ropeway" / run / "stage").exists()
+
+
+def test_what_cannot_be_decided_is_refused_while_planning(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("sqlite", "duckdb", tmp_path, servers)
+    said = refusal(source, target, choices=(Choice("person", over=over_of({"key": "e_mail"})),))
+    assert "there is no column 'e_mail'" in said
+
+
+def test_raw_forms_are_not_taken(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("postgresql", "postgresql", tmp_path, servers)
+    assert planned(source, target).hops[0].raw
+    plan = planned(source, target, choices=(Choice("person", over=over_of(LATEST)),))
+    assert not plan.hops[0].raw
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "duckdb"])
+@pytest.mark.parametrize(
+    ("point", "nth"), [("gathering", 3), ("deciding", 1), ("decided", 1), ("landed", 2), ("stepping", 2)]
+)
+def test_a_killed_run_decides_once(kind: str, point: str, nth: int, tmp_path: Path, servers: Servers) -> None:
+    """Once it is decided, what changes in the source meanwhile is of another run; before, all is read again."""
+    source, target = ends("sqlite" if kind == "postgresql" else "mariadb", kind, tmp_path, servers)
+    settings: dict[str, Any] = {
+        "source": source.url, "target": target.url, "dedup": {"person": LATEST}, "slice_rows": 7, "point": point,
+        "nth": nth, "tables": ["person"],
+    }  # fmt: skip
+    killed = attack(**settings)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    source.ask("UPDATE person SET seen = 0 - seen")
+    answer = finished(settings)
+    assert [table["claim"] for table in answer["report"]["tables"]] == [EQUALS_READ]
+    stay = STAY if point in ("decided", "landed") else [n for n in range(1, PEOPLE + 1) if n <= 3 or n % 3]
+    assert [int(one) for (one,) in target.ask("SELECT id FROM person ORDER BY id")] == stay
+
+
+def test_a_stage_that_is_gone_ends_the_run(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("sqlite", "postgresql", tmp_path, servers)
+    settings: dict[str, Any] = {
+        "source": source.url, "target": target.url, "dedup": {"person": LATEST}, "slice_rows": 7, "point": "landed",
+        "nth": 2, "tables": ["person"],
+    }  # fmt: skip
+    assert attack(**settings).returncode == -signal.SIGKILL
+    (stage,) = tmp_path.glob(".ropeway/*/stage/1")
+    (stage / "removed.parquet").unlink()
+    request, secrets = requested(source, target, choices=(Choice("person"), Choice("person", over=over_of(LATEST))),
+                                 slice_rows=7)  # fmt: skip
+    with pytest.raises(RequestError, match=r"What the run had decided of person is not in .*\n.*--fresh"):
+        wire.run(request, secrets, resume=True)
+    wire.run(request, secrets, fresh=True)
+    assert target.ask("SELECT count(*) FROM person") == [(len(STAY),)]

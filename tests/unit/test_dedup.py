@@ -1,0 +1,181 @@
+"""Deduplication against a plain reading of its rules, whatever the order of rows and the slices."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ropeway.transfer.canonical import canon_of
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.gathering import loaded_fields
+from ropeway.transfer.plan import ColumnPlan, Cut, Hop, Slice
+from ropeway.transfer.schema.catalogue import Relation
+from ropeway.transfer.stage import ROW, Stage
+from ropeway.transfer.types import Fidelity, Type
+from ropeway.transforms.dedup import dedup
+
+Row = dict[str, Any]
+TYPES = {"id": Type("int64"), "mail": Type("text"), "name": Type("text"), "at": Type("int32")}
+
+
+def hop_of(slices: int) -> Hop:
+    columns = tuple(
+        ColumnPlan(name, name, name, kind, str(kind), Fidelity.EXACT, "", canon_of(kind))
+        for name, kind in TYPES.items()
+    )
+    parts = tuple(Slice(number, Cut()) for number in range(1, slices + 1))
+    there = Relation("", "t")
+    return Hop("1 t -> t", there, there, there, columns, parts, key=("id",))
+
+
+def after(rows: list[Row], spec: Row, folder: Path, slices: int = 1) -> tuple[list[Row], int, int, list[Row]]:
+    """The rows that are loaded, by their key; how many went into how many others; the report."""
+    hop = hop_of(slices)
+    stage = Stage(folder, hop)
+    schema = pa.schema([(name, kind.arrow) for name, kind in TYPES.items()])
+    for part in hop.slices:
+        mine = rows[part.number - 1 :: slices]
+        batch = pa.RecordBatch.from_pylist(mine, schema=schema)
+        stage.put(part, [batch.slice(0, 2), batch.slice(2)], "now", lambda mine=mine: len(mine))  # type: ignore[misc]
+    wanted = dedup(loaded_fields(hop), json.dumps(spec), hop.key)
+    gone, into = wanted.decide(stage, 256 << 20, 1)
+    first = stage.sum()
+    wanted.decide(stage, 256 << 20, 1)
+    assert stage.sum() == first
+    made = [row for part in hop.slices for batch in stage.batches(part) for row in batch.to_pylist()]
+    report = pa.parquet.read_table(stage.folder / "merged.parquet").to_pylist()
+    assert sum(stage.read(part) for part in hop.slices) == len(rows)
+    return sorted(made, key=lambda row: row["id"]), gone, into, report
+
+
+FORMS = {
+    "case": str.lower,
+    "spaces": lambda one: re.sub(r"\s+", " ", one, flags=re.ASCII).strip(" "),
+    "accents": lambda one: "".join(c for c in unicodedata.normalize("NFD", one) if not unicodedata.combining(c)),
+    "email": lambda one: re.sub(r"\+[^@]*@", "@", one.strip(" ").lower(), count=1),
+    "phone": lambda one: re.sub("[^0-9+]", "", re.sub(r"^\s*(\+|00)", "+", one)),
+}
+
+
+def plainly(rows: list[Row], spec: Row) -> list[Row]:
+    """The rows that stay; ids are unique, so nothing ties but by the rule itself."""
+    groups: defaultdict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        key = []
+        for name in spec["key"]:
+            value = row[name]
+            for form in spec.get("normalise", {}).get(name, []):
+                value = None if value is None else FORMS[form](value)
+            key.append(value)
+        groups[("alone", row["id"]) if None in key else tuple(key)].append(row)
+    return sorted((one(group, spec) for group in groups.values()), key=lambda row: row["id"])
+
+
+def one(group: list[Row], spec: Row) -> Row:
+    """What a group becomes; ids decide where the rule leaves it open, as the tests' specs have it."""
+    rule, by = spec.get("keep", "first"), spec.get("by", "id")
+    down = rule in ("last", "latest", "merge")
+    ordered = sorted(group, key=lambda row: (row[by] is None, -(row[by] or 0) if down else (row[by] or 0)))
+    first = ordered[0]
+    if rule != "merge":
+        return first
+    values = {name: next((row[name] for row in ordered if row[name] is not None), None) for name in TYPES}
+    return {**values, "id": first["id"]}
+
+
+MAILS = st.none() | st.sampled_from(["a@x", "A@x", "a+1@x", " a@x ", "b@x", "é@x", "e@x", "00 49 1", "+49-1", "  ", ""])
+ROWS = st.lists(
+    st.fixed_dictionaries({
+        "id": st.integers(0, 10**6), "mail": MAILS, "name": st.none() | st.sampled_from("xyz"),
+        "at": st.integers(0, 10**6),
+    }), max_size=14, unique_by=(lambda row: row["id"], lambda row: row["at"]),
+)  # fmt: skip
+SPECS: list[Row] = [
+    {"key": ["mail"]},
+    {"key": ["mail"], "keep": "last"},
+    {"key": ["mail", "name"], "keep": "first"},
+    {"key": ["mail"], "keep": "latest", "by": "at"},
+    {"key": ["mail"], "keep": "earliest", "by": "at", "normalise": {"mail": ["case", "spaces"]}},
+    {"key": ["mail"], "keep": "merge", "by": "at", "normalise": {"mail": ["accents"]}},
+    {"key": ["mail"], "keep": "merge", "by": "at", "normalise": {"mail": ["email"]}},
+    {"key": ["mail"], "keep": "latest", "by": "at", "normalise": {"mail": ["phone"]}},
+]
+
+
+@pytest.mark.parametrize("number", range(len(SPECS)))
+def test_it_does_what_a_plain_reading_does(number: int) -> None:
+    spec = SPECS[number]
+
+    @settings(max_examples=15)
+    @given(rows=ROWS, slices=st.integers(1, 3))
+    def holds(rows: list[Row], slices: int) -> None:
+        with TemporaryDirectory() as folder:
+            made, gone, into, report = after(rows, spec, Path(folder), slices)
+            wanted = plainly(rows, spec)
+            assert made == wanted
+            assert gone == len(rows) - len(wanted) == len(report)
+            assert into == len({row["ropeway_kept"] for row in report})
+            there = {row["id"] for row in made}
+            assert all(row["kept id"] in there and row["id"] not in there for row in report)
+
+    holds()
+
+
+@settings(max_examples=20, deadline=None)
+@given(order=st.permutations(range(8)), slices=st.integers(1, 3))
+def test_ties_do_not_go_by_arrival(order: list[int], slices: int) -> None:
+    """All have one moment and as many values: a digest of the row decides, the same in any order."""
+    rows = [{"id": n, "mail": "a@x", "name": "n", "at": 5} for n in range(8)]
+    with TemporaryDirectory() as folder:
+        spec = {"key": "mail", "keep": "latest", "by": "at"}
+        first, *_ = after(rows, spec, Path(folder) / "one")
+        again, *_ = after([rows[place] for place in order], spec, Path(folder) / "other", slices)
+    assert first == again
+    assert len(first) == 1
+
+
+def test_the_most_complete_row_stays(tmp_path: Path) -> None:
+    rows = [{"id": 1, "mail": "a", "name": None, "at": None}, {"id": 2, "mail": "a", "name": "x", "at": None},
+            {"id": 3, "mail": "a", "name": None, "at": 3}, {"id": 4, "mail": "a", "name": "y", "at": 1}]  # fmt: skip
+    made, *_ = after(rows, {"key": "mail", "keep": "most_complete"}, tmp_path)
+    assert made == [rows[3]]
+
+
+def test_rows_are_numbered_apart(tmp_path: Path) -> None:
+    rows = [{"id": n, "mail": str(n), "name": None, "at": None} for n in range(7)]
+    hop = hop_of(3)
+    after(rows, {"key": "mail"}, tmp_path, 3)
+    numbers = [
+        n for part in hop.slices for n in pa.parquet.read_table(Stage(tmp_path, hop).file(part))[ROW].to_pylist()
+    ]
+    assert len(set(numbers)) == 7
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"key": "nope"}, "no column 'nope'"),
+        ({"key": "mail", "keep": "latest"}, "keep: latest needs a column"),
+        ({"key": "mail", "normalise": {"name": "case"}}, "name is normalised, and no part of the key"),
+        ({"key": "mail", "normalise": {"mail": "sound"}}, "there is no form 'sound'"),
+        ({"key": "mail", "keep": "best"}, "nothing is kept by 'best'"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused(spec: Row, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        dedup(loaded_fields(hop_of(1)), json.dumps(spec), ("id",))
+
+
+def test_a_table_without_a_key_needs_an_order() -> None:
+    with pytest.raises(RequestError, match="keep: first has no order: the table has no key"):
+        dedup(loaded_fields(hop_of(1)), json.dumps({"key": "mail"}), ())

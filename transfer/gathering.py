@@ -1,0 +1,201 @@
+"""Hops whose steps look at all rows: these are gathered in the stage, decided once, and read from there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from shutil import rmtree
+from typing import Any
+
+import pyarrow as pa
+
+from .calls import function_of
+from .engine import Loader, Reader, Source
+from .errors import EngineError, RequestError
+from .flow import flow
+from .job import Job
+from .plan import Hop, Plan, Slice
+from .resume import proof_of
+from .shaping import Field
+from .stage import Stage, memory_of
+
+_DECIDED = 1_000_000  # the journal's entries of what was decided are numbered apart from statements and proofs
+FOLDER = Path(".ropeway")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a step over all rows did to a hop's: so many rows were removed, into so many others."""
+
+    hop: str
+    removed: int
+    into: int
+    file: str
+
+
+class Staged:
+    """A hop's rows as its stage has them, to be read as a reader's."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        del hop, batch_bytes  # the files have batches of their own
+        return self._stage.batches(part)
+
+    def cancel(self) -> None:
+        """Nothing goes on that could be stopped."""
+
+
+class Gathering:
+    """The stages of a run's hops."""
+
+    def __init__(
+        self, job: Job, loader: Loader, journal: dict[str, str], writer: threading.Lock | None, stop: threading.Event
+    ) -> None:  # fmt: skip
+        self._job = job
+        self._loader = loader
+        self._journal = journal
+        self._writer = writer
+        self._stop = stop
+        self._stages = {hop.name: Stage(folder_of(job), hop) for hop in job.plan.hops if hop.over}
+
+    def reader(self, hop: Hop, reader: Reader) -> Reader:
+        """Who a slice's rows are read from."""
+        return Staged(self._stages[hop.name]) if hop.over else reader  # type: ignore[return-value]  # reads, no more
+
+    def read(self, hop: Hop, part: Slice) -> int:
+        """How many rows of the source a staged slice was made of."""
+        return self._stages[hop.name].read(part)
+
+    def instant(self, hop: Hop, instant: str) -> str:
+        """Of which instant a hop's rows are."""
+        return next(iter(self._stages[hop.name].instants())) if hop.over else instant
+
+    def prepare(self, hops: Sequence[Hop], source: Source, readers: Sequence[Reader], instant: str) -> None:
+        """Gather and decide what of these hops is not decided yet."""
+        for hop in hops:
+            if hop.over:
+                stage, state = self._stages[hop.name], self._journal.get(decided(hop), "")
+                if state:
+                    _check(stage, json.loads(state)["sum"], hop)
+                    continue
+                self._gather(stage, source, readers, instant)
+                self._decide(stage)
+
+    def release(self) -> None:
+        """Remove what is needed no more; the lists of what was merged stay."""
+        for stage in self._stages.values():
+            for file in (*stage.files, stage.removed, stage.changed):
+                file.unlink(missing_ok=True)
+
+    def _gather(self, stage: Stage, source: Source, readers: Sequence[Reader], instant: str) -> None:
+        """Read all slices that are not there yet, with all readers, and prove that they are the whole table."""
+        hop = stage.hop
+        if not (stage.instants() <= {instant} and source.survives):
+            stage.clear()
+        left: SimpleQueue[Slice] = SimpleQueue()
+        for part in hop.slices:
+            if not stage.has(part):
+                left.put(part)
+        with ThreadPoolExecutor(len(readers), "ropeway-gathering") as pool:
+            for work in [pool.submit(self._take, stage, left, reader, instant) for reader in readers]:
+                work.result()
+        read = sum(stage.read(part) for part in hop.slices)
+        if self._job.plan.consistency != "none":
+            there = readers[0].count(hop)
+            if read != there:
+                raise EngineError(
+                    f"{hop.reads}: the slices read {read} rows, and count(*) at the same instant is {there}.",
+                    table=str(hop.reads), remedy="Nothing was loaded. This is a defect of the cuts: please report it.",
+                )  # fmt: skip
+        self._note(proof_of(hop), "done")
+        self._job.progress.said(f"{hop.reads}: {read:,} rows are gathered.")
+
+    def _take(self, stage: Stage, left: SimpleQueue[Slice], reader: Reader, instant: str) -> None:
+        hop, size = replace(stage.hop, over=()), self._job.limits.batch_bytes
+        while True:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            try:
+                part = left.get_nowait()
+            except Empty:
+                return
+            seen = [0]
+
+            def count(rows: int, seen: list[int] = seen) -> None:
+                seen[0] += rows
+
+            with closing(flow(hop, part, reader, size, count)) as batches:  # type: ignore[type-var]  # a generator
+                stage.put(part, self._told(hop, batches), instant, lambda seen=seen: seen[0])  # type: ignore[misc]
+
+    def _told(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            self._job.progress.moving(hop.name, batch.num_rows, batch.nbytes)
+            yield batch
+
+    def _decide(self, stage: Stage) -> None:
+        """Once: the journal says what was decided, and the files of that are what is loaded from now on."""
+        (call,) = stage.hop.over
+        step = function_of(call)(loaded_fields(stage.hop), primary=stage.hop.key, **dict(call.arguments))
+        removed, into = step.decide(stage, memory_of(self._job.limits.engines), self._job.limits.workers)
+        self._note(decided(stage.hop), json.dumps({"removed": removed, "into": into, "sum": stage.sum()}))
+        self._job.progress.said(f"{stage.hop.reads}: {removed:,} rows are merged into {into:,} others.")
+
+    def _note(self, name: str, state: str) -> None:
+        with self._writer or nullcontext():
+            self._loader.ledger.journal(self._job.plan.run, name, state)
+        self._journal[name] = state
+
+
+def _check(stage: Stage, wanted: str, hop: Hop) -> None:
+    whole = stage.removed.exists() and all(stage.has(part) for part in hop.slices)
+    if not whole or stage.sum() != wanted:
+        raise RequestError(
+            f"What the run had decided of {hop.reads} is not in {stage.folder} any more.", table=str(hop.reads),
+            remedy="Go on in the folder in which the run was begun, or begin it anew with --fresh.",
+        )  # fmt: skip
+
+
+def decided(hop: Hop) -> str:
+    """The journal's entry on what was decided of a hop."""
+    number, _, rest = hop.name.partition(" ")
+    return f"{-_DECIDED - int(number)} {rest} is decided"
+
+
+def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
+    """What was removed, by the journal of a run."""
+    found = []
+    for hop in plan.hops:
+        if state := journal.get(decided(hop), ""):
+            said: dict[str, Any] = json.loads(state)
+            file = Stage(FOLDER / plan.run / "stage", hop).folder / "merged.parquet"
+            found.append(Merged(hop.name, said["removed"], said["into"], str(file)))
+    return tuple(found)
+
+
+def loaded_fields(hop: Hop) -> tuple[Field, ...]:
+    """A hop's columns as they are loaded, and staged."""
+    return tuple(Field(one.target, one.type, one.nullable, one.source) for one in hop.columns)
+
+
+def check(hop: Hop) -> None:
+    """RequestError for a step over all rows that does not fit the hop."""
+    for call in hop.over:
+        function_of(call)(loaded_fields(hop), primary=hop.key, **dict(call.arguments))
+
+
+def folder_of(job: Job) -> Path:
+    """Where a run's stage lies."""
+    return FOLDER / job.plan.run / "stage"
+
+
+def forget(run: str) -> None:
+    """Remove what lies here of a run's stage, the lists of what was merged too."""
+    rmtree(FOLDER / run / "stage", ignore_errors=True)

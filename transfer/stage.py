@@ -1,0 +1,172 @@
+"""The stage: all rows of a hop in files of this machine, where its steps over the whole table look at them together.
+
+A Parquet file for each slice, whole or not there at all. What a step decides is in files too: the rows that are
+removed, each with the one that stays in its place, and the rows that are written otherwise. From then on rows are read
+from here, less those removed, and in the same slices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .engines.files.durable import ASIDE, sync
+from .errors import EngineError
+from .plan import Hop, Slice
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+ROW, KEPT = "ropeway_row", "ropeway_kept"  # of a staged row; of the one that stays in the place of a removed one
+_PART = 32  # bits of a row's number that count within its slice
+_READ, _INSTANT = "ropeway.read", "ropeway.instant"
+_HALF = 2  # of what engines may take: the rest is for what reads and loads beside it
+
+
+class Stage:
+    """The files of one hop in a folder of their own."""
+
+    def __init__(self, folder: Path, hop: Hop) -> None:
+        self.folder = folder / hop.name.split(" ", 1)[0]
+        self._schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+        self.hop = hop
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.file(part) for part in self.hop.slices]
+
+    def file(self, part: Slice) -> Path:
+        return self.folder / f"{part.number}.parquet"
+
+    @property
+    def removed(self) -> Path:
+        """The rows that are not loaded."""
+        return self.folder / "removed.parquet"
+
+    @property
+    def changed(self) -> Path:
+        """The rows that are loaded otherwise than they were staged."""
+        return self.folder / "changed.parquet"
+
+    def instants(self) -> set[str]:
+        """Of which instants the slices are that are there."""
+        return {_noted(file)[_INSTANT] for file in self.files if file.exists()}
+
+    def has(self, part: Slice) -> bool:
+        return self.file(part).exists()
+
+    def clear(self) -> None:
+        rmtree(self.folder, ignore_errors=True)
+
+    def put(self, part: Slice, batches: Iterable[pa.RecordBatch], instant: str, read: Callable[[], int]) -> None:
+        """Write a slice; `read` says in the end how many rows it had before transforms."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        schema = self._schema.append(pa.field(ROW, pa.int64()))
+        with aside(self.file(part)) as path, pq.ParquetWriter(path, schema, compression="lz4") as writer:
+            rows = part.number << _PART
+            for batch in batches:
+                numbers = pa.array(range(rows, rows + batch.num_rows), pa.int64())
+                rows += batch.num_rows
+                writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema))
+            writer.add_key_value_metadata({_READ: str(read()), _INSTANT: instant})
+
+    def read(self, part: Slice) -> int:
+        """How many rows of the source a slice was made of."""
+        return int(_noted(self.file(part))[_READ])
+
+    def batches(self, part: Slice) -> Iterator[pa.RecordBatch]:
+        """A slice as it was decided."""
+        gone = _within(self.removed, part, [ROW]).column(ROW)
+        others = _within(self.changed, part, None) if self.changed.exists() else None
+        out = pa.chunked_array([*gone.chunks, *(others.column(ROW).chunks if others else [])], pa.int64())
+        with pq.ParquetFile(self.file(part)) as file:
+            for number in range(file.num_row_groups):
+                for batch in file.read_row_group(number).to_batches():
+                    made = batch
+                    if len(out):
+                        there: Any = pc.is_in(batch.column(ROW), value_set=out.combine_chunks())
+                        made = batch.filter(pc.invert(there))
+                    if made.num_rows:
+                        yield pa.RecordBatch.from_arrays(made.columns[:-1], schema=self._schema)
+        if others:
+            yield from others.select(self._schema.names).cast(self._schema).combine_chunks().to_batches()
+
+    def sum(self) -> str:
+        """The SHA-256 of what was decided."""
+        found = hashlib.sha256()
+        for path in (self.removed, self.changed):
+            if path.exists():
+                with path.open("rb") as file:
+                    found.update(hashlib.file_digest(file, "sha256").digest())
+        return found.hexdigest()[:32]
+
+    @contextmanager
+    def database(self, memory: int, threads: int) -> Iterator[DuckDBPyConnection]:
+        """DuckDB with all rows as `staged`, in this memory; what does not fit goes into the folder."""
+        import duckdb
+
+        spill = self.folder / "spill"
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory >> 20}MB", "threads": threads, "temp_directory": str(spill),
+            "preserve_insertion_order": "false",
+        }  # fmt: skip
+        listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in self.files)
+        with duckdb.connect(":memory:", config=settings) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet([{listed}])")
+            yield connection
+        rmtree(spill, ignore_errors=True)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A name to write to; once that is whole it gets the name that was asked for."""
+    there = path.with_name(f"{ASIDE}{path.name}")
+    yield there
+    sync(there)
+    there.replace(path)
+    sync(path.parent)
+
+
+def keep(connection: DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write what a query gives into a file, whole or not at all; how many rows."""
+    with aside(path) as there:
+        target = "'" + str(there).replace("'", "''") + "'"
+        ((rows,),) = connection.execute(f"COPY ({query}) TO {target} (FORMAT parquet)").fetchall()
+    return int(rows)
+
+
+def _within(path: Path, part: Slice, columns: list[str] | None) -> pa.Table:
+    """The rows of a file that are of one slice."""
+    first = part.number << _PART
+    within = (pc.field(ROW) >= first) & (pc.field(ROW) < first + (1 << _PART))
+    return pq.read_table(path, columns=columns, filters=within)
+
+
+def _noted(path: Path) -> dict[str, str]:
+    try:
+        found = pq.read_metadata(path).metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise EngineError(
+            f"{path} cannot be read: {error}", remedy="The stage is damaged: begin the run anew with --fresh."
+        ) from error
+    return {name.decode(): text.decode() for name, text in found.items()}
+
+
+def memory_of(engines: int) -> int:
+    """What DuckDB may take of the memory that engines may."""
+    return max(128 << 20, engines // _HALF)
+
+
+def told(removed: int, survivors: int, checksum: str) -> str:
+    """The journal's entry on what was decided, within its 200 characters."""
+    return json.dumps({"removed": removed, "into": survivors, "sum": checksum})
