@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..transfer.engine import Receipt
-from ..transfer.plan import Hop, Plan, hash_of, to_json
 from ..transfer.gathering import Merged
+from ..transfer.plan import Hop, Plan, hash_of, to_json
 from ..transfer.quarantine import Quarantined
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.rollback import Ways

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,7 +59,7 @@ def after(rows: list[Row], spec: Row, folder: Path, slices: int = 1) -> tuple[li
     return sorted(made, key=lambda row: row["id"]), gone, into, report
 
 
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "case": str.lower,
     "spaces": lambda one: re.sub(r"\s+", " ", one, flags=re.ASCII).strip(" "),
     "accents": lambda one: "".join(c for c in unicodedata.normalize("NFD", one) if not unicodedata.combining(c)),
