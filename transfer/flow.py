@@ -82,13 +82,17 @@ class Tally:
 def flow(
     hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
-    """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read."""
+    """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read.
+
+    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py.
+    """
     if hop.over:  # the stage has them so
         return reader.read(hop, part, batch_bytes)
     batches = before_transforms(hop, part, reader, batch_bytes)
     batches = _watched(batches, seen) if seen else batches
     batches = transformed(hop, batches) if hop.transforms else batches
-    return nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
+    batches = nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
+    return reader.followed(hop, batches) if hop.follows else batches  # type: ignore[attr-defined]  # see above
 
 
 def before_transforms(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ from .engine import Loader, Reader, Source
 from .errors import EngineError, RequestError
 from .flow import flow
 from .job import Job
-from .plan import Hop, Plan, Slice
+from .plan import Follow, Hop, Plan, Slice
 from .resume import proof_of
 from .shaping import Field
-from .stage import Stage, memory_of
+from .stage import MERGED, Moved, Stage, memory_of
 
 _DECIDED = 1_000_000  # the journal's entries of what was decided are numbered apart from statements and proofs
 FOLDER = Path(".ropeway")
@@ -40,17 +40,57 @@ class Merged:
 
 
 class Staged:
-    """A hop's rows as its stage has them, to be read as a reader's."""
+    """A hop's rows as its stage has them, to be read as a reader's; those that refer to others of them follow."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, maps: Maps) -> None:
         self._stage = stage
+        self._maps = maps
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
-        del hop, batch_bytes  # the files have batches of their own
-        return self._stage.batches(part)
+        del batch_bytes  # the files have batches of their own
+        own = [follow for follow in hop.follows if follow.hop == hop.name]
+        return self._maps.followed(own, self._stage.batches(part))
 
     def cancel(self) -> None:
         """Nothing goes on that could be stopped."""
+
+
+class Following:
+    """A reader of rows that refer to such as may be merged."""
+
+    def __init__(self, reader: Reader, maps: Maps) -> None:
+        self._reader = reader
+        self._maps = maps
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def followed(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches with references to the rows that stay; what rows of one hop become of each other comes later."""
+        return self._maps.followed([follow for follow in hop.follows if follow.hop != hop.name], batches)
+
+
+class Maps:
+    """What became of the keys of a run's merged rows; each is loaded when it is first asked for."""
+
+    def __init__(self, stages: Mapping[str, Stage]) -> None:
+        self._stages = stages
+        self._moved: dict[str, Moved] = {}
+        self._lock = threading.Lock()
+
+    def followed(self, follows: Sequence[Follow], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches with columns that refer to the rows that stay."""
+        for batch in batches:
+            made = batch
+            for follow in follows:
+                made = self._of(follow.hop).followed(follow.columns, made)
+            yield made
+
+    def _of(self, hop: str) -> Moved:
+        with self._lock:
+            if hop not in self._moved:
+                self._moved[hop] = Moved(self._stages[hop])
+            return self._moved[hop]
 
 
 class Gathering:
@@ -65,10 +105,13 @@ class Gathering:
         self._writer = writer
         self._stop = stop
         self._stages = {hop.name: Stage(folder_of(job), hop) for hop in job.plan.hops if hop.over}
+        self._maps = Maps(self._stages)
 
     def reader(self, hop: Hop, reader: Reader) -> Reader:
         """Who a slice's rows are read from."""
-        return Staged(self._stages[hop.name]) if hop.over else reader  # type: ignore[return-value]  # reads, no more
+        if hop.over:
+            return Staged(self._stages[hop.name], self._maps)  # type: ignore[return-value]  # it reads, no more
+        return Following(reader, self._maps) if hop.follows else reader
 
     def read(self, hop: Hop, part: Slice) -> int:
         """How many rows of the source a staged slice was made of."""
@@ -79,15 +122,14 @@ class Gathering:
         return next(iter(self._stages[hop.name].instants())) if hop.over else instant
 
     def prepare(self, hops: Sequence[Hop], source: Source, readers: Sequence[Reader], instant: str) -> None:
-        """Gather and decide what of these hops is not decided yet."""
-        for hop in hops:
-            if hop.over:
-                stage, state = self._stages[hop.name], self._journal.get(decided(hop), "")
-                if state:
-                    _check(stage, json.loads(state)["sum"], hop)
-                    continue
-                self._gather(stage, source, readers, instant)
-                self._decide(stage)
+        """Gather and decide what of these hops is not decided yet, each after those that it refers to."""
+        for hop in _parents_first(hops):
+            stage, state = self._stages[hop.name], self._journal.get(decided(hop), "")
+            if state:
+                _check(stage, json.loads(state)["sum"], hop)
+                continue
+            self._gather(stage, source, readers, instant)
+            self._decide(stage)
 
     def release(self) -> None:
         """Remove what is needed no more; the lists of what was merged stay."""
@@ -132,7 +174,8 @@ class Gathering:
             def count(rows: int, seen: list[int] = seen) -> None:
                 seen[0] += rows
 
-            with closing(flow(hop, part, reader, size, count)) as batches:  # type: ignore[type-var]  # a generator
+            follows = Following(reader, self._maps) if hop.follows else reader
+            with closing(flow(hop, part, follows, size, count)) as batches:  # type: ignore[type-var]  # a generator
                 stage.put(part, self._told(hop, batches), instant, lambda seen=seen: seen[0])  # type: ignore[misc]
 
     def _told(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -152,6 +195,15 @@ class Gathering:
         with self._writer or nullcontext():
             self._loader.ledger.journal(self._job.plan.run, name, state)
         self._journal[name] = state
+
+
+def _parents_first(hops: Sequence[Hop]) -> list[Hop]:
+    """Those with steps over all rows, in an order in which each finds what it refers to decided; of a circle, any."""
+    left, made = {hop.name: hop for hop in hops if hop.over}, []
+    while left:
+        free = [hop for hop in left.values() if not {one.hop for one in hop.follows} - {hop.name} & left.keys()]
+        made += [left.pop(hop.name) for hop in free or list(left.values())[:1]]
+    return made
 
 
 def _check(stage: Stage, wanted: str, hop: Hop) -> None:
@@ -175,7 +227,7 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
     for hop in plan.hops:
         if state := journal.get(decided(hop), ""):
             said: dict[str, Any] = json.loads(state)
-            file = Stage(FOLDER / plan.run / "stage", hop).folder / "merged.parquet"
+            file = Stage(FOLDER / plan.run / "stage", hop).folder / MERGED
             found.append(Merged(hop.name, said["removed"], said["into"], str(file)))
     return tuple(found)
 

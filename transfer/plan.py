@@ -93,6 +93,16 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """Columns that refer to the key of another hop's rows, in its order: where such a row is merged into another, they
+    refer to that.
+    """
+
+    columns: tuple[str, ...]
+    hop: str
+
+
+@dataclass(frozen=True)
 class Hop:
     """Moves the rows of one relation into one relation, slice by slice.
 
@@ -121,6 +131,7 @@ class Hop:
     transforms: tuple[Call, ...] = ()
     reading: tuple[ColumnPlan, ...] = ()
     over: tuple[Call, ...] = ()
+    follows: tuple[Follow, ...] = ()
 
     @property
     def sent(self) -> Hop:

@@ -28,6 +28,7 @@ from .schema.distinct import distinct
 from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
 from .schema.fitting import fitted, numbered, ordered
+from .schema.following import following
 from .schema.further import Around
 from .schema.groups import unify
 from .schema.meaning import chosen, meant
@@ -75,6 +76,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = [_table_plan(request, ends, item, names, readable, shaped) for item in selected]
     there = _there(ends, [entry.table.name for entry in planned])
     entries, existing = _placed(request, ends, planned, there, readable)
+    entries = following(entries)
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)
@@ -359,6 +361,7 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
         or entry.choice.zones
         or entry.reshaped
         or entry.choice.over
+        or (entry.table.foreign_keys and any(choice.over for choice in request.choices))  # they may follow
     ):
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]

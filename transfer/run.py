@@ -273,10 +273,14 @@ class _Mover:
         _go_back(source, hops, receipts, self._journal.get(LOST, ""))
         self._instant = f"frozen {mark}" if mark else source.instant
         look = Standing(self._job, source, readers[0], self._loader)
+        looks = {hop.name: look._replace(reader=self._gathering.reader(hop, look.reader)) for hop in hops}
         standing_ = {
-            hop.name: standing(look, hop, receipts, proven=self._journal.get(proof_of(hop)) == "done") for hop in hops
+            hop.name: standing(looks[hop.name], hop, receipts, proven=self._journal.get(proof_of(hop)) == "done")
+            for hop in hops
         }
-        self._journal = self._loader.ledger.journaled(self._job.plan.run)  # a table may have started over
+        now = self._loader.ledger.journaled(self._job.plan.run)  # a table may have started over
+        self._journal.clear()
+        self._journal.update(now)
         waiting = {hop.name: [part for part in hop.slices if part.number not in standing_[hop.name]] for hop in hops}
         opened = {name: len(parts) for name, parts in waiting.items()}
         # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.

@@ -8,8 +8,7 @@ from here, less those removed, and in the same slices.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ROW, KEPT = "ropeway_row", "ropeway_kept"  # of a staged row; of the one that stays in the place of a removed one
+MERGED = "merged.parquet"  # each removed row, for people, with the key of the one that stays
 _PART = 32  # bits of a row's number that count within its slice
 _READ, _INSTANT = "ropeway.read", "ropeway.instant"
 _HALF = 2  # of what engines may take: the rest is for what reads and loads beside it
@@ -127,6 +127,43 @@ class Stage:
         rmtree(spill, ignore_errors=True)
 
 
+class Moved:
+    """The keys of rows that were removed, each with that of the row that stays in its place."""
+
+    def __init__(self, stage: Stage) -> None:
+        import duckdb
+
+        key = [name.replace('"', '""') for name in stage.hop.key]
+        listed = ", ".join(f'"{name}" AS "old {n}", "kept {name}" AS "new {n}"' for n, name in enumerate(key))
+        self._places = range(len(key))
+        self._database = duckdb.connect(":memory:", config={"threads": 1})
+        self._database.execute("SET TimeZone = 'UTC'")
+        path = "'" + str(stage.folder / MERGED).replace("'", "''") + "'"
+        self._database.execute(f"CREATE TABLE moved AS SELECT {listed} FROM read_parquet({path})")
+
+    def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch whose columns refer to the rows that stay."""
+        names = [f"k{place}" for place in self._places]
+        values = [batch.column(name) for name in columns]
+        numbers = pa.array(range(batch.num_rows), pa.int64())
+        given = pa.Table.from_arrays([numbers, *values], names=["n", *names])
+        news = ", ".join(f'"new {place}"' for place in self._places)
+        same = " AND ".join(f'k{place} = "old {place}"' for place in self._places)
+        # The rows of the batch are the few, so they are what is hashed.
+        query = f"SELECT n, {news} FROM moved JOIN batch ON {same}"
+        with self._database.cursor() as connection:
+            found = connection.register("batch", given).sql(query).to_arrow_table()
+        if not found.num_rows:
+            return batch
+        place: Any = pc.index_in(numbers, value_set=found.column("n").combine_chunks())
+        for number, name in enumerate(columns):
+            new = found.column(f"new {number}").combine_chunks().cast(batch.column(name).type).take(place)
+            there: Any = pc.if_else(pc.is_valid(place), new, batch.column(name))
+            at = batch.schema.get_field_index(name)
+            batch = batch.set_column(at, batch.schema.field(at), there)
+        return batch
+
+
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
     """A name to write to; once that is whole it gets the name that was asked for."""
@@ -165,8 +202,3 @@ def _noted(path: Path) -> dict[str, str]:
 def memory_of(engines: int) -> int:
     """What DuckDB may take of the memory that engines may."""
     return max(128 << 20, engines // _HALF)
-
-
-def told(removed: int, survivors: int, checksum: str) -> str:
-    """The journal's entry on what was decided, within its 200 characters."""
-    return json.dumps({"removed": removed, "into": survivors, "sum": checksum})

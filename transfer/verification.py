@@ -46,6 +46,8 @@ def unasked(hop: Hop) -> str:
     """Why a source's own server cannot be asked for checksums of what a hop reads; '' if the plan is not in the way."""
     if hop.query or hop.limit:
         return "a query is read" if hop.query else "a rehearsal reads a part"
+    if hop.follows:
+        return "its references follow rows that are merged"
     if hop.transforms or hop.over:
         return "transforms change what it holds on its way" if hop.transforms else "rows of it are merged on their way"
     zoned = next((column for column in hop.columns if column.zone), None)
@@ -59,7 +61,7 @@ def unasked(hop: Hop) -> str:
 
 def source_sum(engine: Engine, reader: Reader, hop: Hop, part: Slice) -> str:
     """A slice's checksum by the source's own server, at the reader's instant; '' where it computes none."""
-    if hop.query or hop.transforms or hop.over or (unasked(hop) and not hop.raw):
+    if hop.query or hop.transforms or hop.over or hop.follows or (unasked(hop) and not hop.raw):
         return ""
     columns = [(engine.quote(c.source), c.canon, c.declared or c.stored) for c in hop.columns]
     where = where_of(engine, hop, part).removeprefix(" WHERE ")
@@ -143,7 +145,7 @@ def backwards(engine: Engine, hop: Hop) -> Hop:
         columns.append(replace(column, source=column.target, project=project, type=meaning, zone=""))
     whole = (Slice(1, Cut()),)
     return replace(hop, reads=hop.writes, columns=tuple(columns), slices=whole, where="", query="", limit=0, raw="",
-                   transforms=(), reading=(), over=())  # fmt: skip
+                   transforms=(), reading=(), over=(), follows=())  # fmt: skip
 
 
 def _written(engine: Engine, column: ColumnPlan) -> tuple[str, Read]:

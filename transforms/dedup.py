@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..transfer.errors import RequestError
 from ..transfer.shaping import Field, found
-from ..transfer.stage import KEPT, ROW, Stage, keep
+from ..transfer.stage import KEPT, MERGED, ROW, Stage, keep
 from .query import literal, quoted
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def decide(stage: Stage, wanted: Dedup, memory: int, threads: int) -> tuple[int,
         ((into,),) = connection.execute(f"SELECT count(DISTINCT {KEPT}) FROM ranked WHERE place > 1").fetchall()
         if wanted.keep == "merge":
             keep(connection, _merged(wanted), stage.changed)
-        keep(connection, _report(stage, wanted), stage.folder / "merged.parquet")
+        keep(connection, _report(stage, wanted), stage.folder / MERGED)
     return gone, int(into)
 
 
@@ -137,7 +137,7 @@ def _merged(wanted: Dedup) -> str:
 def _report(stage: Stage, wanted: Dedup) -> str:
     """Each removed row as it was, with the key of the row that stays, and the values that made them one."""
     why = ", ".join(f"CAST(g.k{number} AS VARCHAR)" for number in range(len(wanted.keys)))
-    kept = ", ".join(f"s.{name} AS {quoted('kept ' + name.strip(chr(34)))}" for name in wanted.primary)
+    kept = ", ".join(f's.{name} AS "kept {name[1:]}' for name in wanted.primary)
     columns = ", ".join(f"g.{name}" for name in wanted.columns)
     shown = f", {kept}" if kept else ""
     return (

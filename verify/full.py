@@ -100,8 +100,8 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
     if hop.limit:
         return replace(empty, reason="a rehearsal moved a part of the rows"), None
-    if hop.over:
-        return replace(empty, reason="what was decided over all its rows is proven by its run alone"), None
+    if hop.over or hop.follows:
+        return replace(empty, reason="what was decided over all rows is proven by the run alone"), None
     if level == "count":
         return _counted(pair, empty), None
     division = replace(division_of(hop, one, others[0]), salt=salt)
