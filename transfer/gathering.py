@@ -132,8 +132,11 @@ class Gathering:
             self._decide(stage)
 
     def release(self) -> None:
-        """Remove what is needed no more; the lists of what was merged stay."""
+        """List what was merged, and remove what is needed no more."""
         for stage in self._stages.values():
+            if all(file.exists() for file in (*stage.files, stage.removed)):
+                limits = self._job.limits
+                self._step(stage.hop).report(stage, memory_of(limits.engines), limits.workers)
             for file in (*stage.files, stage.removed, stage.changed):
                 file.unlink(missing_ok=True)
 
@@ -185,11 +188,15 @@ class Gathering:
 
     def _decide(self, stage: Stage) -> None:
         """Once: the journal says what was decided, and the files of that are what is loaded from now on."""
-        (call,) = stage.hop.over
-        step = function_of(call)(loaded_fields(stage.hop), primary=stage.hop.key, **dict(call.arguments))
-        removed, into = step.decide(stage, memory_of(self._job.limits.engines), self._job.limits.workers)
+        removed, into = self._step(stage.hop).decide(
+            stage, memory_of(self._job.limits.engines), self._job.limits.workers
+        )
         self._note(decided(stage.hop), json.dumps({"removed": removed, "into": into, "sum": stage.sum()}))
         self._job.progress.said(f"{stage.hop.reads}: {removed:,} rows are merged into {into:,} others.")
+
+    def _step(self, hop: Hop) -> Any:
+        (call,) = hop.over
+        return function_of(call)(loaded_fields(hop), primary=hop.key, **dict(call.arguments))
 
     def _note(self, name: str, state: str) -> None:
         with self._writer or nullcontext():

@@ -133,13 +133,11 @@ class Moved:
     def __init__(self, stage: Stage) -> None:
         import duckdb
 
-        key = [name.replace('"', '""') for name in stage.hop.key]
-        listed = ", ".join(f'"{name}" AS "old {n}", "kept {name}" AS "new {n}"' for n, name in enumerate(key))
-        self._places = range(len(key))
+        self._places = range(len(stage.hop.key))
         self._database = duckdb.connect(":memory:", config={"threads": 1})
         self._database.execute("SET TimeZone = 'UTC'")
-        path = "'" + str(stage.folder / MERGED).replace("'", "''") + "'"
-        self._database.execute(f"CREATE TABLE moved AS SELECT {listed} FROM read_parquet({path})")
+        path = "'" + str(stage.removed).replace("'", "''") + "'"
+        self._database.execute(f"CREATE TABLE moved AS SELECT * EXCLUDE ({ROW}, {KEPT}) FROM read_parquet({path})")
 
     def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch whose columns refer to the rows that stay."""

@@ -33,7 +33,7 @@ _MOST = 38  # digits of DuckDB's decimals
 
 @dataclass(frozen=True)
 class Dedup:
-    """What a job asks for, in the columns' own names; `by` orders, and `key` is the table's own."""
+    """What a job asks for, in SQL: `keys` are compared, `by` orders, `primary` is the table's own key."""
 
     keys: tuple[str, ...]
     keep: str
@@ -41,20 +41,35 @@ class Dedup:
     primary: tuple[str, ...]
     columns: tuple[str, ...]
 
-    def decide(self, stage: Stage, memory: int, threads: int) -> tuple[int, int]:
-        """Write what is removed and changed into the stage; how many rows are removed, and into how many."""
-        return decide(stage, self, memory, threads)
-
     @property
-    def order(self) -> str:
-        """The first of a group stays."""
-        down = self.keep in ("last", "latest", "merge")
-        ways = [f"{one} {'DESC' if down else 'ASC'} NULLS LAST" for one in ([self.by] if self.by else self.primary)]
+    def ways(self) -> tuple[tuple[str, ...], bool]:
+        """SQL by which rows of a group are ordered, and whether the greatest comes first. NULL comes last either way."""
         if self.keep == "most_complete" or (self.keep == "merge" and not self.by):
             filled = " + ".join(f"({name} IS NOT NULL)::INT" for name in self.columns)
-            ways = [f"({filled}) DESC", *(ways if self.by else [])]
-        row = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '~')" for name in self.columns)
-        return ", ".join([*ways, f"md5(concat_ws('|', {row}))", ROW])
+            return (f"-({filled})", *([self.by] if self.by else [])), False
+        return ((self.by,) if self.by else self.primary), self.keep in ("last", "latest", "merge")
+
+    def decide(self, stage: Stage, memory: int, threads: int) -> tuple[int, int]:
+        """Write what is removed and what is changed into the stage; how many rows are removed, and into how many."""
+        with stage.database(memory, threads) as connection:
+            _pick(connection, self)
+            gone = keep(connection, _removed(self), stage.removed)
+            ((into,),) = connection.execute("SELECT count(*) FROM best").fetchall()
+            if self.keep == "merge":
+                keep(connection, _merged(self), stage.changed)
+        return gone, int(into)
+
+    def report(self, stage: Stage, memory: int, threads: int) -> None:
+        """List each removed row as it was, with the key of the row that stays, and the values that made them one."""
+        same = ", ".join(f"CAST({key} AS VARCHAR)" for key in self.keys)
+        kept = "".join(f', r."new {n}" AS "kept {name[1:]}' for n, name in enumerate(self.primary))
+        with stage.database(memory, threads) as connection:
+            query = (
+                f"SELECT {', '.join(self.columns)}{kept}, concat_ws(' / ', {same}) AS {quoted('same')}, "
+                f"{literal(self.keep)} AS {quoted('rule')}, g.{ROW}, r.{KEPT} FROM staged g "
+                f"JOIN read_parquet({literal(str(stage.removed))}) r USING ({ROW}) ORDER BY g.{ROW}"
+            )
+            keep(connection, query, stage.folder / MERGED)
 
 
 def dedup(fields: tuple[Field, ...], spec: str, primary: Sequence[str] = ()) -> Dedup:
@@ -95,53 +110,65 @@ def _normal(name: str, ways: Sequence[str]) -> str:
     return made
 
 
-def decide(stage: Stage, wanted: Dedup, memory: int, threads: int) -> tuple[int, int]:
-    """Write what is removed and what is changed into the stage; how many rows are removed, and into how many."""
-    with stage.database(memory, threads) as connection:
-        _rank(connection, wanted)
-        gone = keep(connection, f"SELECT {ROW}, {KEPT} FROM ranked WHERE place > 1 ORDER BY {ROW}", stage.removed)
-        ((into,),) = connection.execute(f"SELECT count(DISTINCT {KEPT}) FROM ranked WHERE place > 1").fetchall()
-        if wanted.keep == "merge":
-            keep(connection, _merged(wanted), stage.changed)
-        keep(connection, _report(stage, wanted), stage.folder / MERGED)
-    return gone, int(into)
+def _pick(connection: DuckDBPyConnection, wanted: Dedup) -> None:
+    """Of the rows that share their key with another, the one that stays. A key with a NULL is nobody's twin.
 
-
-def _rank(connection: DuckDBPyConnection, wanted: Dedup) -> None:
-    """The rows that share their key with another, ranked within it. A key with a NULL is nobody's twin."""
-    keys = ", ".join(f"{key} AS k{number}" for number, key in enumerate(wanted.keys))
-    names = ", ".join(f"k{number}" for number in range(len(wanted.keys)))
-    whole = " AND ".join(f"k{number} IS NOT NULL" for number in range(len(wanted.keys)))
+    Few columns are looked at: those of the key, of the order, of the table's own key, and the hash of the whole row, by
+    which ties go.
+    """
+    ways, _ = wanted.ways
+    named = [f"{sql} AS {letter}{n}" for letter, sqls in (("k", wanted.keys), ("o", ways), ("p", wanted.primary))
+             for n, sql in enumerate(sqls)]  # fmt: skip
     hashed = f"hash({', '.join(wanted.keys)})"
+    whole = " AND ".join(f"({key}) IS NOT NULL" for key in wanted.keys)
     connection.execute(f"CREATE TEMP TABLE shared AS SELECT {hashed} AS h FROM staged GROUP BY h HAVING count(*) > 1")
     connection.execute(
-        f"CREATE TEMP TABLE ranked AS SELECT *, first_value({ROW}) OVER w AS {KEPT}, row_number() OVER w AS place, "
-        f"count(*) OVER (PARTITION BY {names}) AS members "
-        f"FROM (SELECT *, {keys} FROM staged WHERE {hashed} IN (SELECT h FROM shared)) WHERE {whole} "
-        f"WINDOW w AS (PARTITION BY {names} ORDER BY {wanted.order}) QUALIFY members > 1"
+        f"CREATE TEMP TABLE twins AS SELECT {ROW}, {', '.join(named)}, hash({', '.join(wanted.columns)}) AS digest "
+        f"FROM staged WHERE {hashed} IN (SELECT h FROM shared) AND {whole}"
+    )
+    group = ", ".join(_numbered("k", wanted.keys))
+    connection.execute(
+        f"CREATE TEMP TABLE best AS SELECT {group}, {_first(wanted)} AS {KEPT} FROM twins GROUP BY ALL "
+        "HAVING count(*) > 1"
+    )
+
+
+def _first(wanted: Dedup) -> str:
+    """The aggregate that gives the number of a group's first row."""
+    ways, down = wanted.ways
+    ordered = [f"{name} IS {'NOT ' if down else ''}NULL, {name}" for name in _numbered("o", ways)]
+    return f"arg_{'max' if down else 'min'}({ROW}, ({', '.join([*ordered, 'digest', ROW])}))"
+
+
+def _numbered(letter: str, parts: Sequence[str]) -> list[str]:
+    return [f"{letter}{number}" for number in range(len(parts))]
+
+
+def _removed(wanted: Dedup) -> str:
+    """The rows that go, each with the one that stays, and the keys of both."""
+    group = ", ".join(_numbered("k", wanted.keys))
+    both = range(len(wanted.primary))
+    pairs = "".join(f', t.p{number} AS "old {number}", s.p{number} AS "new {number}"' for number in both)
+    return (
+        f"SELECT t.{ROW}, {KEPT}{pairs} FROM twins t JOIN best USING ({group}) JOIN twins s ON s.{ROW} = {KEPT} "
+        f"WHERE t.{ROW} <> {KEPT} ORDER BY t.{ROW}"
     )
 
 
 def _merged(wanted: Dedup) -> str:
     """The rows that stay, each column the first value that is not NULL in the order of their group; keys their own."""
-    made = [
-        f"{name}" if name in wanted.primary else f"first({name} ORDER BY place) FILTER ({name} IS NOT NULL) AS {name}"
+    ways, down = wanted.ways
+    way = "DESC" if down else "ASC"
+    group = ", ".join(_numbered("k", wanted.keys))
+    order = ", ".join(f"{name} {way} NULLS LAST" for name in (*_numbered("o", ways), "digest", f"t.{ROW}"))
+    taken = [
+        f"first(s.{name} ORDER BY place)" + ("" if name in wanted.primary else f" FILTER (s.{name} IS NOT NULL)")
         for name in wanted.columns
     ]
-    own = [name for name in wanted.columns if name in wanted.primary]
-    taken = [f"first({name} ORDER BY place) AS {name}" if name in own else one
-             for name, one in zip(wanted.columns, made, strict=True)]  # fmt: skip
-    return f"SELECT {', '.join(taken)}, {KEPT} AS {ROW} FROM ranked GROUP BY {KEPT} ORDER BY {ROW}"
-
-
-def _report(stage: Stage, wanted: Dedup) -> str:
-    """Each removed row as it was, with the key of the row that stays, and the values that made them one."""
-    why = ", ".join(f"CAST(g.k{number} AS VARCHAR)" for number in range(len(wanted.keys)))
-    kept = ", ".join(f's.{name} AS "kept {name[1:]}' for name in wanted.primary)
-    columns = ", ".join(f"g.{name}" for name in wanted.columns)
-    shown = f", {kept}" if kept else ""
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in zip(wanted.columns, taken, strict=True))
     return (
-        f"SELECT {columns}{shown}, concat_ws(' / ', {why}) AS {quoted('same')}, {literal(wanted.keep)} AS "
-        f"{quoted('rule')}, g.{ROW}, g.{KEPT} FROM ranked g JOIN ranked s ON s.{ROW} = g.{KEPT} WHERE g.place > 1 "
-        f"ORDER BY g.{ROW}"
+        f"WITH ranked AS (SELECT t.{ROW}, {KEPT}, row_number() OVER (PARTITION BY {KEPT} ORDER BY {order}) AS place "
+        f"FROM twins t JOIN best USING ({group})) "
+        f"SELECT {listed}, {KEPT} AS {ROW} FROM ranked r JOIN staged s ON s.{ROW} = r.{ROW} GROUP BY {KEPT} "
+        f"ORDER BY {KEPT}"
     )

@@ -54,6 +54,7 @@ def after(rows: list[Row], spec: Row, folder: Path, slices: int = 1) -> tuple[li
     wanted.decide(stage, 256 << 20, 1)
     assert stage.sum() == first
     made = [row for part in hop.slices for batch in stage.batches(part) for row in batch.to_pylist()]
+    wanted.report(stage, 256 << 20, 1)
     report = pa.parquet.read_table(stage.folder / "merged.parquet").to_pylist()
     assert sum(stage.read(part) for part in hop.slices) == len(rows)
     return sorted(made, key=lambda row: row["id"]), gone, into, report
