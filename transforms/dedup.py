@@ -43,7 +43,7 @@ class Dedup:
 
     @property
     def ways(self) -> tuple[tuple[str, ...], bool]:
-        """SQL by which rows of a group are ordered, and whether the greatest comes first. NULL comes last either way."""
+        """SQL by which rows of a group are ordered, and whether the greatest comes first. NULL always comes last."""
         if self.keep == "most_complete" or (self.keep == "merge" and not self.by):
             filled = " + ".join(f"({name} IS NOT NULL)::INT" for name in self.columns)
             return (f"-({filled})", *([self.by] if self.by else [])), False
