@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused
-from . import indexes, types, values
+from . import indexes, partitions, types, values
 from .catalogue import Constraint, Sequence, Shape, Source, Table, View, quoted
 from .parse import expression
 from .words import Words
@@ -77,9 +77,11 @@ def _create_table(session: Session, words: Words, *, temporary: bool = False) ->
     table.external = "ORGANIZATION EXTERNAL" in words.rest().upper()  # its files are ours: CREATE TABLE AS fills them
     if words.peek() == "(":
         _body(session, table, Words(words.inside()))
+    while not words.done and words.peek() not in ("PARTITION", "AS"):
+        words.next()
+    if words.take("PARTITION", "BY"):
+        table.division = partitions.read(session, table, words)
     query = words.rest().partition("AS ")[2] if " AS SELECT" in f" {words.rest().upper()}" else ""
-    if words.peek() == "PARTITION" or "PARTITION BY" in words.rest().upper():
-        table.partitioned = words.rest()
     if query:
         described = session.describe(query)
         table.columns = [

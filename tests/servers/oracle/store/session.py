@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Encoded, Kind, Refused, Result, Row
-from . import ddl, dml, expressions, formats, functions, indexes, plsql, render
+from . import ddl, dml, expressions, formats, functions, indexes, partitions, plsql, render
 from .catalogue import Constraint, Shape, Table, quoted
 from .catalogue import Sequence as Numbers
 from .convert import converted
@@ -245,6 +245,8 @@ class Session:
         with self.all_or_nothing(table):
             count = sum(max(self._many(text, given), 0) for text in statements)
             if not isinstance(parsed.tree, exp.Delete):
+                partitions.hold(self, table)
+            if not isinstance(parsed.tree, exp.Delete):
                 indexes.hold(self, table)
             if not isinstance(parsed.tree, exp.Insert):
                 indexes.hold_children(self, table)
@@ -337,6 +339,7 @@ class Session:
         given = [tuple(stored(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
         with self.all_or_nothing(table):
             self.connection.executemany(f"INSERT INTO {table.held} ({listed}) VALUES ({kept})", given)
+            partitions.hold(self, table)
 
     def finish(self, *, keep: bool) -> None:
         self._loading = None
@@ -378,6 +381,9 @@ class Session:
 
     def system_name(self) -> str:
         return f"SYS_C{self.catalogue.number():07}"
+
+    def partition_name(self, *, sub: bool = False) -> str:
+        return f"SYS_{'SUBP' if sub else 'P'}{self.catalogue.number()}"
 
     def breaking(self, table: Table, made: Constraint) -> bool:
         """Whether a row breaks a check."""

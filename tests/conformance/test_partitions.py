@@ -1,0 +1,255 @@
+"""Partitioned tables between kinds of engines: each row is in the target's partition of its own in the source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from moves import moved, planned, requested
+from ropeway.cli import wire
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.plan import Plan
+from spots import Servers, Spot, spot
+
+Rows = dict[str, list[Any]]
+
+
+def said(plan: Plan, name: str = "partitions-lost") -> list[str]:
+    return [finding.message for finding in plan.findings if finding.name == name]
+
+
+def in_oracle(place: Spot, table: str, parts: list[str], *, word: str = "PARTITION", key: str = "id") -> Rows:
+    """The keys of the rows of each partition."""
+    return {
+        part: [row[0] for row in place.ask(f"SELECT {key} FROM {table} {word} ({part}) ORDER BY {key}")]
+        for part in parts
+    }
+
+
+def parts_of(place: Spot, table: str) -> list[str]:
+    return [str(row[0]) for row in place.ask(
+        f"SELECT partition_name FROM user_tab_partitions WHERE table_name = '{table.upper()}' "
+        "ORDER BY partition_position"
+    )]  # fmt: skip
+
+
+def in_postgresql(place: Spot, table: str, *, key: str = "id") -> Rows:
+    """The same by the name of the partition without the table's; those without rows are there too."""
+    leaves = place.ask(f"SELECT relid::regclass::text FROM pg_partition_tree('{table}') WHERE isleaf AND level > 0")
+    found: Rows = {str(name).removeprefix(f"{table}_"): [] for (name,) in leaves}
+    for name, value in place.ask(f"SELECT tableoid::regclass::text, {key} FROM {table} ORDER BY {key}"):
+        found[str(name).removeprefix(f"{table}_")].append(value)
+    return found
+
+
+def lower(rows: Rows) -> Rows:
+    return {name.lower(): keys for name, keys in rows.items()}
+
+
+@pytest.fixture
+def ends(tmp_path: Path, servers: Servers) -> tuple[Spot, Spot]:
+    return spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
+
+
+SALE = (
+    "CREATE TABLE sale (id NUMBER(9) NOT NULL, day DATE, amount NUMBER(9,2)) PARTITION BY RANGE (day) ("
+    "PARTITION p2022 VALUES LESS THAN (DATE '2023-01-01'), "
+    "PARTITION p2023 VALUES LESS THAN (TO_DATE('2024-01-01', 'YYYY-MM-DD')), "
+    "PARTITION rest VALUES LESS THAN (MAXVALUE))",
+    "INSERT INTO sale SELECT 1, DATE '2022-05-05', 1 FROM dual UNION ALL SELECT 2, TO_DATE('2022-12-31 23:59:59', "
+    "'YYYY-MM-DD HH24:MI:SS'), 2 FROM dual UNION ALL SELECT 3, DATE '2023-01-01', 3 FROM dual UNION ALL "
+    "SELECT 4, DATE '2024-01-01', 4 FROM dual UNION ALL SELECT 5, NULL, 5 FROM dual",
+)  # fmt: skip
+
+
+def test_ranges_of_dates_with_nulls(ends: tuple[Spot, Spot]) -> None:
+    """Oracle has a NULL behind all values; no range of PostgreSQL takes one."""
+    source, target = ends
+    for sql in SALE:
+        source.ask(sql)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    rows = {"P2022": [1, 2], "P2023": [3], "REST": [4, 5]}
+    assert in_oracle(source, "sale", parts_of(source, "sale")) == rows
+    assert in_postgresql(target, "sale") == lower(rows)
+    bounds = target.ask("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relispartition ORDER BY relname")
+    assert bounds == [
+        ("FOR VALUES FROM (MINVALUE) TO ('2023-01-01 00:00:00')",),
+        ("FOR VALUES FROM ('2023-01-01 00:00:00') TO ('2024-01-01 00:00:00')",), ("DEFAULT",),
+    ]  # fmt: skip
+
+
+def test_ranges_without_nulls_keep_their_end(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(
+        "CREATE TABLE t (id NUMBER(9), at TIMESTAMP(6) NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at, id) ("
+        "PARTITION a VALUES LESS THAN (TIMESTAMP '2024-01-01 00:00:00.5', 10), "
+        "PARTITION b VALUES LESS THAN (TIMESTAMP '2024-01-01 00:00:00.5', MAXVALUE), "
+        "PARTITION c VALUES LESS THAN (MAXVALUE, MAXVALUE))"
+    )
+    source.ask("INSERT INTO t SELECT 9, TIMESTAMP '2024-01-01 00:00:00.5' FROM dual UNION ALL "
+               "SELECT 10, TIMESTAMP '2024-01-01 00:00:00.5' FROM dual UNION ALL "
+               "SELECT 1, TIMESTAMP '2024-01-01 00:00:00.500001' FROM dual")  # fmt: skip
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    rows = {"A": [9], "B": [10], "C": [1]}
+    assert in_oracle(source, "t", ["A", "B", "C"]) == rows
+    assert in_postgresql(target, "t") == lower(rows)
+    assert "TO (MAXVALUE, MAXVALUE)" in str(target.ask("SELECT pg_get_expr(relpartbound, oid) FROM pg_class"))
+
+
+def test_intervals_are_carried_as_they_are_now(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(
+        "CREATE TABLE t (id NUMBER(9), day DATE NOT NULL) PARTITION BY RANGE (day) "
+        "INTERVAL (NUMTOYMINTERVAL(1, 'MONTH')) (PARTITION first VALUES LESS THAN (DATE '2024-01-01'))"
+    )
+    for key, day in ((1, "2023-01-01"), (2, "2024-03-31"), (3, "2024-01-01"), (4, "2024-03-01")):
+        source.ask(f"INSERT INTO t VALUES ({key}, DATE '{day}')")
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    (finding,) = (one for one in outcome.plan.findings if one.name == "partitions-fixed")
+    assert "NUMTOYMINTERVAL(1, 'MONTH')" in finding.message
+    names = parts_of(source, "t")
+    assert in_oracle(source, "t", names) == dict(zip(names, ([1], [3], [2, 4]), strict=True))
+    assert in_postgresql(target, "t") == lower(in_oracle(source, "t", names))
+
+
+def test_lists(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(
+        "CREATE TABLE t (id NUMBER(9), region VARCHAR2(9 CHAR)) PARTITION BY LIST (region) ("
+        "PARTITION north VALUES ('n''e', 'nw'), PARTITION none VALUES (NULL), PARTITION others VALUES (DEFAULT))"
+    )
+    source.ask("INSERT INTO t SELECT 1, 'n''e' FROM dual UNION ALL SELECT 2, NULL FROM dual "
+               "UNION ALL SELECT 3, 'NW' FROM dual UNION ALL SELECT 4, 'nw' FROM dual")  # fmt: skip
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    rows = {"NORTH": [1, 4], "NONE": [2], "OTHERS": [3]}
+    assert in_oracle(source, "t", parts_of(source, "t")) == rows
+    assert in_postgresql(target, "t") == lower(rows)
+
+
+def test_hashes(ends: tuple[Spot, Spot]) -> None:
+    """Each engine has a hash of its own: rows are in as many partitions, and not in the same."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 4")
+    source.ask(f"INSERT INTO t {' UNION ALL '.join(f'SELECT {n} FROM dual' for n in range(12))}")
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    found = in_postgresql(target, "t")
+    assert len(found) == 4
+    assert sorted(key for keys in found.values() for key in keys) == list(range(12))
+
+
+COMPOSITE = (
+    "CREATE TABLE t (id NUMBER(9) NOT NULL, day DATE NOT NULL, region VARCHAR2(2 CHAR)) PARTITION BY RANGE (day) "
+    "SUBPARTITION BY LIST (region) SUBPARTITION TEMPLATE "
+    "(SUBPARTITION north VALUES ('n'), SUBPARTITION rest VALUES (DEFAULT)) ("
+    "PARTITION p1 VALUES LESS THAN (DATE '2024-01-01'), PARTITION p2 VALUES LESS THAN (DATE '2025-01-01') "
+    "(SUBPARTITION all_of_2024 VALUES (DEFAULT)))",
+    "CREATE UNIQUE INDEX t_key ON t (region, id, day)",
+    *(f"INSERT INTO t VALUES ({key}, DATE '{day}', {region})" for key, day, region in (
+        (1, "2023-01-01", "'n'"), (2, "2023-01-01", "'s'"), (3, "2023-01-01", "NULL"), (4, "2024-12-31", "'n'"),
+        (5, "2024-12-31", "NULL"),
+    )),
+)  # fmt: skip
+ALL_IN = {"P1_NORTH": [1], "P1_REST": [2, 3], "ALL_OF_2024": [4, 5]}
+
+
+def test_partitions_in_partitions(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    for sql in COMPOSITE:
+        source.ask(sql)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    assert in_oracle(source, "t", list(ALL_IN), word="SUBPARTITION") == ALL_IN
+    assert in_postgresql(target, "t") == lower(ALL_IN)
+    assert target.ask("SELECT count(*) FROM pg_partition_tree('t')") == [(6,)]
+    # The target goes on as the source would.
+    target.ask("INSERT INTO t VALUES (6, '2024-06-01', 'x')")
+    assert in_postgresql(target, "t")["all_of_2024"] == [4, 5, 6]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        target.ask("INSERT INTO t VALUES (7, '2025-01-01', 'x')")
+
+
+# The clause, and what is said of the table, which arrives plain.
+LOST = (
+    ("PARTITION BY SYSTEM (PARTITION a, PARTITION b)", "who inserts a row says in which partition it is"),
+    ("PARTITION BY LIST (region) AUTOMATIC (PARTITION a VALUES ('n'))", "its lists grow by themselves"),
+    ("PARTITION BY LIST (region, id) (PARTITION a VALUES (DEFAULT))", "lists of several columns (REGION, ID)"),
+    ("PARTITION BY RANGE (twice) (PARTITION a VALUES LESS THAN (10))", "by the virtual column TWICE"),
+    ("PARTITION BY RANGE (padded) (PARTITION a VALUES LESS THAN ('m'))", "compared with its blanks at the end"),
+    ("PARTITION BY RANGE (local) (PARTITION a VALUES LESS THAN (MAXVALUE))", ""),
+    ("PARTITION BY RANGE (id, day) (PARTITION a VALUES LESS THAN (1, MAXVALUE))", "day may be NULL"),
+)
+
+
+@pytest.mark.parametrize(("clause", "why"), LOST, ids=[clause[13:30] for clause, _ in LOST])
+def test_what_is_not_carried_is_said(clause: str, why: str, ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask(
+        "CREATE TABLE t (id NUMBER(9) NOT NULL, twice NUMBER(9) GENERATED ALWAYS AS (id * 2) VIRTUAL, day DATE, "
+        f"region VARCHAR2(9 CHAR), padded CHAR(3), local TIMESTAMP WITH LOCAL TIME ZONE) {clause}"
+    )
+    outcome = moved(source, target)
+    plain = target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]
+    assert plain == bool(why)
+    assert why in "".join(said(outcome.plan))
+
+
+def test_by_reference_is_not_carried(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE parent (id NUMBER(9) PRIMARY KEY) PARTITION BY RANGE (id) "
+               "(PARTITION a VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    source.ask("CREATE TABLE child (id NUMBER(9) NOT NULL, CONSTRAINT up FOREIGN KEY (id) REFERENCES parent) "
+               "PARTITION BY REFERENCE (up)")  # fmt: skip
+    source.ask("INSERT INTO parent VALUES (1)")
+    source.ask("INSERT INTO child VALUES (1)")
+    outcome = moved(source, target)
+    assert len(said(outcome.plan)) == 1
+    assert "as its parent is" in said(outcome.plan)[0]
+    assert in_postgresql(target, "parent") == {"a": [1]}
+
+
+def test_names_are_free(ends: tuple[Spot, Spot]) -> None:
+    """Partitions are tables beside others, and called as tables are: after the style of names, and shortened."""
+    source, target = ends
+    long = "a" * 80
+    source.ask("CREATE TABLE t_a (id NUMBER(9))")
+    source.ask(f"CREATE TABLE t (id NUMBER(9)) PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (1), "
+               f'PARTITION "B-Part" VALUES LESS THAN (2), PARTITION {long} VALUES LESS THAN (3), '
+               "PARTITION t_c VALUES LESS THAN (4))")  # fmt: skip
+    plan = planned(source, target, names="snake")
+    (table,) = (one for one in plan.tables if one.name.table == "t")
+    names = [part.name.table for part in table.parts]
+    assert (names[0], names[1], names[3]) == ("t_a_2", "t_b_part", "t_c")
+    assert len(names[2]) == 63
+
+
+def test_a_row_that_came_for_no_partition_stops_the_run(ends: tuple[Spot, Spot]) -> None:
+    """Between plan and run: the table is not what was planned."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) NOT NULL) PARTITION BY RANGE (id) INTERVAL (10) "
+               "(PARTITION a VALUES LESS THAN (10))")  # fmt: skip
+    request, secrets = requested(source, target)
+    plan = wire.plan(request, secrets)
+    source.ask("INSERT INTO t VALUES (25)")
+    with pytest.raises(RequestError, match=r"partition SYS_P\d+ is new"):
+        wire.run(plan, secrets)
+
+
+def test_a_key_without_the_column_makes_the_table_plain(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, day DATE) PARTITION BY RANGE (day) "
+               "(PARTITION p VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    source.ask("INSERT INTO t VALUES (1, NULL)")
+    outcome = moved(source, target)
+    (finding,) = (one for one in outcome.plan.findings if one.name == "partitions-lost")
+    assert "the primary key lacks day" in finding.message
+    assert "Widen the key" in finding.remedy
+    assert target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]
+    assert planned(source, target, target_schema="other", partitions="flatten").findings
