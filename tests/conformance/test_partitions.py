@@ -182,7 +182,7 @@ LOST = (
     ("PARTITION BY LIST (region) AUTOMATIC (PARTITION a VALUES ('n'))", "its lists grow by themselves"),
     ("PARTITION BY LIST (region, id) (PARTITION a VALUES (DEFAULT))", "lists of several columns (REGION, ID)"),
     ("PARTITION BY RANGE (twice) (PARTITION a VALUES LESS THAN (10))", "by the virtual column TWICE"),
-    ("PARTITION BY RANGE (padded) (PARTITION a VALUES LESS THAN ('m'))", "compared with its blanks at the end"),
+    ("PARTITION BY RANGE (padded) (PARTITION a VALUES LESS THAN ('m'))", "whether blanks at the end of PADDED count"),
     ("PARTITION BY RANGE (local) (PARTITION a VALUES LESS THAN (MAXVALUE))", ""),
     ("PARTITION BY RANGE (id, day) (PARTITION a VALUES LESS THAN (1, MAXVALUE))", "day may be NULL"),
 )
@@ -253,3 +253,76 @@ def test_a_key_without_the_column_makes_the_table_plain(ends: tuple[Spot, Spot])
     assert "Widen the key" in finding.remedy
     assert target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]
     assert planned(source, target, target_schema="other", partitions="flatten").findings
+
+
+# From SQL Server
+
+BOUNDED = (
+    # The type, the bounds, the side, and rows in each partition.
+    ("int", ("0", "10"), "RIGHT", (("-1", "NULL"), ("0", "9"), ("10",))),
+    ("int", ("0", "10"), "LEFT", (("0", "NULL"), ("1", "10"), ("11",))),
+    ("decimal(6,2)", ("1.5",), "LEFT", (("1.50",), ("1.51",))),
+    ("money", ("1.0001",), "LEFT", (("1.0001",), ("1.0002",))),
+    ("date", ("'2024-01-01'",), "RIGHT", (("'2023-12-31'", "NULL"), ("'2024-01-01'",))),
+    ("date", ("'2024-01-01'",), "LEFT", (("'2024-01-01'",), ("'2024-01-02'",))),
+    ("datetime2(3)", ("'2024-01-01'",), "LEFT", (("'2024-01-01'",), ("'2024-01-01 00:00:00.001'",))),
+    ("datetime2(7)", ("'2024-01-01 12:00:00.5'",), "RIGHT",
+     (("'2024-01-01 12:00:00.499999'",), ("'2024-01-01 12:00:00.5'",))),
+    ("datetime2", ("'2024-01-01'",), "LEFT", (("'2024-01-01'",), ("'2024-01-01 00:00:00.000001'",))),
+    ("datetime", ("'2023-12-31 23:59:59.997'",), "LEFT", (("'2023-12-31 23:59:59.997'",), ("'2024-01-01'",))),
+    ("smalldatetime", ("'2024-01-01'",), "LEFT", (("'2024-01-01'",), ("'2024-01-01 00:01:00'",))),
+    ("datetimeoffset(3)", ("'2024-01-01 00:00:00 +02:00'",), "RIGHT",
+     (("'2023-12-31 21:59:59.999 +00:00'",), ("'2023-12-31 22:00:00 +00:00'",))),
+)  # fmt: skip
+
+
+def spread(place: Spot, native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...]) -> Rows:
+    """A table partitioned so, and the keys of the rows of each partition."""
+    place.ask(f"CREATE PARTITION FUNCTION [by it] ({native}) AS RANGE {side} FOR VALUES ({', '.join(bounds)})")
+    place.ask("CREATE PARTITION SCHEME [its places] AS PARTITION [by it] ALL TO ([PRIMARY])")
+    place.ask(f"CREATE TABLE t (id int NOT NULL, v {native}) ON [its places] (v)")
+    place.ask("CREATE UNIQUE INDEX once ON t (id, v)")
+    keyed = [(number, value) for number, values in enumerate(rows) for value in values]
+    for key, (_, value) in enumerate(keyed):
+        place.ask(f"INSERT INTO t VALUES ({key}, {value})")
+    found = place.ask("SELECT $PARTITION.[by it](v), id FROM t ORDER BY id")
+    assert [number - 1 for number, _ in found] == [number for number, _ in keyed]
+    made: Rows = {f"p{number}": [] for number in range(1, len(rows) + 1)}
+    for number, key in found:
+        made[f"p{number}"].append(key)
+    return made
+
+
+@pytest.mark.parametrize(("native", "bounds", "side", "rows"), BOUNDED, ids=[f"{o[0]} {o[2]}" for o in BOUNDED])
+def test_sql_server_to_postgresql(
+    native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...], tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    made = spread(source, native, bounds, side, rows)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    assert in_postgresql(target, "t") == made
+    assert not [one for one in outcome.plan.listed if one.kind == "partition function"]
+
+
+NOT_SPREAD = (
+    ("nvarchar(9)", "'m'", "LEFT", "'a'", "the order of its texts is that of their collation"),
+    ("uniqueidentifier", "'6f9619ff-8b86-d011-b42d-00c04fc964ff'", "LEFT", "NULL", "its order is its own"),
+    ("datetime2(7)", "'2024-01-01 00:00:00.0000001'", "RIGHT", "NULL", "is finer than microseconds"),
+    ("int", "NULL", "LEFT", "1", "NULL is a bound of v"),
+    ("date", "'9999-12-31'", "LEFT", "'9999-12-31'", "no value comes next"),
+)
+
+
+@pytest.mark.parametrize(("native", "bound", "side", "row", "why"), NOT_SPREAD, ids=[o[4][:20] for o in NOT_SPREAD])
+def test_what_sql_server_has_and_others_do_not(
+    native: str, bound: str, side: str, row: str, why: str, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask(f"CREATE PARTITION FUNCTION f ({native}) AS RANGE {side} FOR VALUES ({bound})")
+    source.ask("CREATE PARTITION SCHEME s AS PARTITION f ALL TO ([PRIMARY])")
+    source.ask(f"CREATE TABLE t (id int NOT NULL PRIMARY KEY NONCLUSTERED ON [PRIMARY], v {native}) ON s (v)")
+    source.ask(f"INSERT INTO t VALUES (1, {row})")
+    outcome = moved(source, target)
+    assert why in "".join(said(outcome.plan))
+    assert target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]

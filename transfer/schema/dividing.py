@@ -15,6 +15,7 @@ from .entry import Ends, Entry
 from .partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, levels, members
 
 _MIDNIGHT = time()
+_MOMENTS = ("timestamp", "instant")
 _FLATTEN = "--partitions flatten makes it plain without this warning."
 
 
@@ -119,10 +120,15 @@ def translated(division: Partitioning, columns: Mapping[str, ColumnPlan], ends: 
 
     for column in own if division.by == "range" else ():
         if column.type.padded:
-            raise Undivided(f"{column.source} is compared with its blanks at the end in one engine, without in others")
+            raise Undivided(f"engines do not agree whether blanks at the end of {column.source} count")
+    finer = [column.source for column in own if column.type.kind in _MOMENTS and column.type.digits > division.digits]
+    if finer:
+        raise Undivided(f"its bounds are in the partitions that they end, and {', '.join(finer)} is too fine for that")
     grows = division.grows if same else ""
     made = tuple(map(partition, division.partitions))
-    return Partitioning(division.by, tuple(column.target for column in own), made, division.nulls, grows)
+    return Partitioning(
+        division.by, tuple(column.target for column in own), made, division.nulls, grows, division.digits
+    )
 
 
 def _fitted(bound: Bound, column: ColumnPlan) -> Bound:

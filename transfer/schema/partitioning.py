@@ -40,7 +40,8 @@ class Partitioning:
     """How a table, or a partition of it, is partitioned. Ranges are in order, that of texts by code points.
 
     `nulls` says in which partition of ranges a NULL is: the first, or the last if that has no end; '' in none. `grows`
-    are the engine's words by which it makes further partitions itself.
+    are the engine's words by which it makes further partitions itself. The ends of ranges hold for moments of so many
+    `digits`: of finer ones some just behind an end would be before it.
     """
 
     by: Literal["range", "list", "hash"]
@@ -48,6 +49,7 @@ class Partitioning:
     partitions: tuple[Partition, ...]
     nulls: Literal["first", "last", ""] = ""
     grows: str = ""
+    digits: int = 9
 
     def __str__(self) -> str:
         inner = next((one.within for one in self.partitions if one.within), None)

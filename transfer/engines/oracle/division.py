@@ -115,6 +115,8 @@ def _division(found: _Found, table: Table) -> Partitioning:
     if "YES" in found.head[5:8:2]:
         raise Undivided("its lists grow by themselves (AUTOMATIC), by a partition for each value")
     _check_columns(table, found.keys, kind)
+    if not found.partitions:
+        raise Undivided("this account is not shown its partitions")
     within = _inner(found, table, inner_kind) if inner_kind != "NONE" else lambda _: None
     made = tuple(
         _partition(str(row[2]), kind, str(row[3] or ""), len(found.keys), within(str(row[2])))
