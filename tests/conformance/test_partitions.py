@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -276,11 +277,13 @@ BOUNDED = (
 )  # fmt: skip
 
 
-def spread(place: Spot, native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...]) -> Rows:
+def spread(
+    place: Spot, native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...], null: str = "NULL"
+) -> Rows:
     """A table partitioned so, and the keys of the rows of each partition."""
     place.ask(f"CREATE PARTITION FUNCTION [by it] ({native}) AS RANGE {side} FOR VALUES ({', '.join(bounds)})")
     place.ask("CREATE PARTITION SCHEME [its places] AS PARTITION [by it] ALL TO ([PRIMARY])")
-    place.ask(f"CREATE TABLE t (id int NOT NULL, v {native}) ON [its places] (v)")
+    place.ask(f"CREATE TABLE t (id int NOT NULL, v {native} {null}) ON [its places] (v)")
     place.ask("CREATE UNIQUE INDEX once ON t (id, v)")
     keyed = [(number, value) for number, values in enumerate(rows) for value in values]
     for key, (_, value) in enumerate(keyed):
@@ -326,3 +329,52 @@ def test_what_sql_server_has_and_others_do_not(
     outcome = moved(source, target)
     assert why in "".join(said(outcome.plan))
     assert target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]
+
+
+# To Oracle
+
+
+def test_oracle_to_oracle(tmp_path: Path, servers: Servers) -> None:
+    """Also what PostgreSQL has not: keys of the whole table, NULLs in ranges, and partitions that make themselves."""
+    source, target = spot("oracle", tmp_path, servers), spot("oracle", tmp_path, servers)
+    source.ask(
+        "CREATE TABLE t (id NUMBER(9) PRIMARY KEY, day DATE) PARTITION BY RANGE (day) "
+        "INTERVAL (NUMTODSINTERVAL(7, 'DAY')) (PARTITION first VALUES LESS THAN (DATE '2024-01-01'))"
+    )
+    for key, day in ((1, "2023-01-01"), (2, "2024-01-08"), (3, "2024-01-01")):
+        source.ask(f"INSERT INTO t VALUES ({key}, DATE '{day}')")
+    for sql in (*COMPOSITE, *SALE):
+        source.ask(re.sub(r"\bt\b", "u", sql))
+    outcome = moved(source, target)
+    assert said(outcome.plan) == said(outcome.plan, "partitions-fixed") == []
+    for place in (source, target):
+        assert list(in_oracle(place, "t", parts_of(source, "t")).values()) == [[1], [3], [2]]
+        assert in_oracle(place, "u", list(ALL_IN), word="SUBPARTITION") == ALL_IN
+        assert in_oracle(place, "sale", parts_of(source, "sale")) == {"P2022": [1, 2], "P2023": [3], "REST": [4, 5]}
+    target.ask("INSERT INTO t VALUES (9, DATE '2024-01-15')")  # the target goes on as the source would
+    assert len(parts_of(target, "t")) == 4
+
+
+@pytest.mark.parametrize(("native", "bounds", "side", "rows"), BOUNDED, ids=[f"{o[0]} {o[2]}" for o in BOUNDED])
+def test_sql_server_to_oracle(
+    native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...], tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("oracle", tmp_path, servers)
+    rows = tuple(tuple(value for value in values if value != "NULL") for values in rows)
+    made = spread(source, native, bounds, side, rows, null="NOT NULL")
+    outcome = moved(source, target)
+    if "offset" in native:
+        assert "Oracle partitions by none" in said(outcome.plan)[0]
+        return
+    assert said(outcome.plan) == []
+    assert in_oracle(target, "t", [name.upper() for name in made]) == {
+        name.upper(): keys for name, keys in made.items()
+    }
+
+
+def test_nulls_at_another_end_make_the_table_plain(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("oracle", tmp_path, servers)
+    spread(source, "int", ("1",), "RIGHT", (("NULL",),))
+    outcome = moved(source, target)
+    assert "V may be NULL, which the source has in its first partition" in said(outcome.plan)[0]
+    assert parts_of(target, "t") == []

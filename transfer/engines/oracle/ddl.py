@@ -31,8 +31,8 @@ _LOCK = "exclusive on {} while it is built"
 
 def create(engine: OracleTarget, table: Table, into: Relation, *, bare: bool) -> str:
     """A table without its keys, which are built faster once the rows are in."""
-    del bare
-    return create_table(engine, into, [column_clause(column) for column in table.columns])
+    suffix = f" {table.partitioned}" if table.partitioned and not bare else ""
+    return create_table(engine, into, [column_clause(column) for column in table.columns], suffix)
 
 
 def column_clause(column: Column) -> str:
