@@ -11,6 +11,7 @@ import pytest
 
 from moves import moved, planned, requested
 from ropeway.cli import wire
+from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan
 from spots import Servers, Spot, spot
@@ -378,3 +379,109 @@ def test_nulls_at_another_end_make_the_table_plain(tmp_path: Path, servers: Serv
     outcome = moved(source, target)
     assert "V may be NULL, which the source has in its first partition" in said(outcome.plan)[0]
     assert parts_of(target, "t") == []
+
+
+# To SQL Server
+
+PLACED = "SELECT (SELECT count(*) FROM sys.partition_functions) + (SELECT count(*) FROM sys.partition_schemes)"
+
+
+def in_sql_server(place: Spot, table: str, column: str) -> Rows:
+    found: Rows = {}
+    for number, key in place.ask(f"SELECT $PARTITION.[{table} by {column}]({column}), id FROM {table} ORDER BY id"):
+        found.setdefault(f"p{number}", []).append(key)
+    return found
+
+
+@pytest.mark.parametrize(("native", "bounds", "side", "rows"), BOUNDED, ids=[f"{o[0]} {o[2]}" for o in BOUNDED])
+def test_sql_server_to_sql_server(
+    native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...], tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("sqlserver", tmp_path, servers)
+    made = spread(source, native, bounds, side, rows)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    assert in_sql_server(target, "t", "v") == made
+    assert target.ask("SELECT partition_number, rows FROM sys.partitions WHERE object_id = OBJECT_ID('t')") == [
+        (number, len(keys)) for number, keys in enumerate(made.values(), start=1)
+    ]
+    wire.clean(outcome.plan.run, target.url, undo=True)
+    assert target.ask(PLACED) == [(0,)]
+
+
+def keyed_in_oracle(source: Spot) -> None:
+    source.ask("CREATE TABLE t (id NUMBER(9) CONSTRAINT t_pk PRIMARY KEY, v DATE NOT NULL, "
+               "CONSTRAINT t_own UNIQUE (v, id)) PARTITION BY RANGE (v) ("
+               "PARTITION a VALUES LESS THAN (DATE '2024-01-01'), PARTITION b VALUES LESS THAN (DATE '2025-01-01'))"
+               )  # fmt: skip
+    for key, day in ((1, "2023-12-31"), (2, "2024-01-01"), (3, "2024-12-31")):
+        source.ask(f"INSERT INTO t VALUES ({key}, DATE '{day}')")
+
+
+def test_keys_without_the_column_lie_apart_in_sql_server(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("sqlserver", tmp_path, servers)
+    keyed_in_oracle(source)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    assert in_sql_server(target, "t", "v") == {"p1": [1], "p2": [2, 3]}
+    query = "SELECT name, type_desc, is_primary_key FROM sys.indexes WHERE object_id = OBJECT_ID('t') AND index_id > 0"
+    assert target.ask(f"{query} ORDER BY name") == [
+        ("t_own", "NONCLUSTERED", False), ("t_pkey", "NONCLUSTERED", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["PARTITION FUNCTION", "PARTITION SCHEME", "TABLE [dbo].[t]"])
+def test_a_create_that_was_killed_is_taken_up_again_or_undone(
+    word: str, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("sqlserver", tmp_path, servers)
+    keyed_in_oracle(source)
+    request, secrets = requested(source, target)
+    right = SqlServerLoader.execute
+
+    def killed(self: SqlServerLoader, sql: str) -> int:
+        made = right(self, sql)
+        if f"CREATE {word}" in sql:
+            raise KeyboardInterrupt
+        return made
+
+    for resume in (True, False):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(SqlServerLoader, "execute", killed)
+            wire.run(request, secrets)
+        outcome = wire.run(request, secrets, resume=resume, fresh=not resume)
+        assert outcome.report
+        assert outcome.report.equal
+        assert in_sql_server(target, "t", "v") == {"p1": [1], "p2": [2, 3]}
+        wire.clean(outcome.plan.run, target.url, undo=True)
+        assert target.ask(PLACED) == [(0,)]
+
+
+def test_names_of_functions_are_free_in_sql_server(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("sqlserver", tmp_path, servers)
+    keyed_in_oracle(source)
+    target.ask("CREATE PARTITION FUNCTION [T by V] (int) AS RANGE RIGHT FOR VALUES (1)")
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    assert target.ask("SELECT name FROM sys.partition_schemes") == [("t by v 2",)]
+
+
+NOT_IN_SQL_SERVER = (
+    ("PARTITION BY LIST (id) (PARTITION a VALUES (1))", "no partitions by list"),
+    ("PARTITION BY HASH (id) PARTITIONS 2", "no partitions by hash"),
+    ("PARTITION BY RANGE (id, w) (PARTITION a VALUES LESS THAN (9, 9))", "ranges of one column only"),
+    ("PARTITION BY RANGE (word) (PARTITION a VALUES LESS THAN ('n'))", "their order is that of a collation"),
+    ("PARTITION BY RANGE (id) SUBPARTITION BY HASH (w) SUBPARTITIONS 2 (PARTITION a VALUES LESS THAN (9))",
+     "no partitions in partitions"),
+    ("PARTITION BY RANGE (w) (PARTITION a VALUES LESS THAN (MAXVALUE))", "w may be NULL"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("clause", "why"), NOT_IN_SQL_SERVER, ids=[o[1][:20] for o in NOT_IN_SQL_SERVER])
+def test_what_sql_server_has_no_partitions_for(clause: str, why: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("sqlserver", tmp_path, servers)
+    source.ask(f"CREATE TABLE t (id NUMBER(9) NOT NULL, w NUMBER(9), word VARCHAR2(9)) {clause}")
+    source.ask("INSERT INTO t VALUES (1, 1, 'a')")
+    outcome = moved(source, target)
+    assert why in "".join(said(outcome.plan))
+    assert target.ask(PLACED) == [(0,)]

@@ -12,7 +12,7 @@ from ..request import Request
 from ..types import INTEGERS, Type
 from .catalogue import Relation, Table
 from .entry import Ends, Entry
-from .partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, levels, members
+from .partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, is_open, levels, members
 
 _MIDNIGHT = time()
 _MOMENTS = ("timestamp", "instant")
@@ -192,5 +192,6 @@ def check_nulls(table: Table, division: Partitioning, end: str) -> None:
     """Undivided if NULLs would be in another partition: `end` says where the engine has those of ranges."""
     for level in levels(division):
         null = [name for name in level.columns if table.column(name).nullable]
-        if level.by == "range" and null and level.nulls not in ("", end):
+        held = level.nulls == "first" or any(is_open(one) for one in level.partitions)
+        if level.by == "range" and null and held and level.nulls not in ("", end):
             raise Undivided(f"{', '.join(null)} may be NULL, which the source has in its {level.nulls} partition")

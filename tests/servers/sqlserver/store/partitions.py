@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..spoken import Kind, Refused
-from . import types, values
+from . import logins, types, values
 from .words import Words
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class Partitioning:
 
 def create(session: Session, words: Words) -> None:
     """FUNCTION f (type) AS RANGE RIGHT FOR VALUES (...), or SCHEME s AS PARTITION f ALL TO (...)."""
+    if not logins.may(session, "ALTER ANY DATASPACE"):
+        raise Refused(262, f"CREATE PARTITION {words.peek()} permission denied in database '{session.kept.name}'.",
+                      severity=14)  # fmt: skip
     known, kind, name = session.catalogue.partitionings, words.next().upper(), words.name()
     schemes = {scheme.lower() for one in known.values() for scheme in one.schemes}
     if name.lower() in (known if kind == "FUNCTION" else schemes):
