@@ -14,7 +14,7 @@ from ropeway.cli import wire
 from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan
-from spots import Servers, Spot, spot
+from spots import MYSQL_FAMILY, Servers, Spot, spot
 
 Rows = dict[str, list[Any]]
 
@@ -485,3 +485,86 @@ def test_what_sql_server_has_no_partitions_for(clause: str, why: str, tmp_path: 
     outcome = moved(source, target)
     assert why in "".join(said(outcome.plan))
     assert target.ask(PLACED) == [(0,)]
+
+
+# To MariaDB and MySQL
+
+
+def in_mysql(place: Spot, table: str) -> Rows:
+    names = place.ask(
+        "SELECT DISTINCT PARTITION_NAME, PARTITION_ORDINAL_POSITION FROM information_schema.PARTITIONS "
+        f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{table}' AND PARTITION_NAME IS NOT NULL ORDER BY 2"
+    )
+    return {
+        str(name): [row[0] for row in place.ask(f"SELECT id FROM {table} PARTITION (`{name}`) ORDER BY id")]
+        for name, _ in names
+    }
+
+
+@pytest.mark.parametrize(("native", "bounds", "side", "rows"), BOUNDED, ids=[f"{o[0]} {o[2]}" for o in BOUNDED])
+def test_sql_server_to_mariadb(
+    native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...], tmp_path: Path, servers: Servers
+) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    made = spread(source, native, bounds, side, rows)
+    outcome = moved(source, target)
+    if native.startswith(("decimal", "money")):
+        assert "partitions there go by integers" in said(outcome.plan)[0]
+        assert in_mysql(target, "t") == {}
+        return
+    assert said(outcome.plan) == []
+    assert in_mysql(target, "t") == made
+
+
+@pytest.mark.parametrize("there", MYSQL_FAMILY)
+def test_oracle_to_mariadb_and_mysql(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot(there, tmp_path, servers)
+    keyed = "CREATE TABLE {} (id NUMBER(9), region VARCHAR2(9), day DATE NOT NULL, PRIMARY KEY (id, day)) PARTITION BY "
+    source.ask(f"{keyed.format('r')} RANGE (day, id) (PARTITION a VALUES LESS THAN (DATE '2024-01-01', 5), "
+               "PARTITION b VALUES LESS THAN (MAXVALUE, MAXVALUE))")  # fmt: skip
+    source.ask(f"{keyed.format('h')} HASH (id) PARTITIONS 3")
+    source.ask(f"{keyed.format('s')} RANGE (day) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 "
+               "(PARTITION a VALUES LESS THAN (DATE '2024-01-01'), "
+               "PARTITION b VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    source.ask("CREATE TABLE l (id NUMBER(9), region VARCHAR2(9)) PARTITION BY LIST (region) "
+               "(PARTITION a VALUES ('x', NULL), PARTITION b VALUES (DEFAULT))")  # fmt: skip
+    for table in "rhs":
+        for key, day in ((4, "2024-01-01"), (5, "2024-01-01"), (6, "2023-01-01")):
+            source.ask(f"INSERT INTO {table} VALUES ({key}, 'x', DATE '{day}')")
+    for key, region in ((1, "'x'"), (2, "NULL"), (3, "'y'")):
+        source.ask(f"INSERT INTO l VALUES ({key}, {region})")
+    outcome = moved(source, target)
+    assert in_mysql(target, "r") == {"a": [4, 6], "b": [5]}
+    assert in_mysql(target, "s") == {"a": [6], "b": [4, 5]}
+    assert sorted(key for keys in in_mysql(target, "h").values() for key in keys) == [4, 5, 6]
+    assert len(in_mysql(target, "h")) == 3
+    assert in_mysql(target, "l") == ({"a": [1, 2], "b": [3]} if there == "mariadb" else {})
+    assert [message[-30:] for message in said(outcome.plan)] == (
+        [] if there == "mariadb" else ["notice of blanks at their ends"]
+    )
+
+
+NOT_IN_MARIADB = (
+    ("PARTITION BY RANGE (day) (PARTITION a VALUES LESS THAN (MAXVALUE))", "day may be NULL"),
+    ("PARTITION BY LIST (id) SUBPARTITION BY LIST (w) SUBPARTITION TEMPLATE (SUBPARTITION s VALUES (1)) "
+     "(PARTITION a VALUES (1))", "divided further only by hashes"),
+    ("PARTITION BY RANGE (up) (PARTITION a VALUES LESS THAN (9))", "foreign keys lead to it or out of it (UPPER)"),
+    ("PARTITION BY RANGE (price) (PARTITION a VALUES LESS THAN (9))", "price is a decimal(9,2)"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("clause", "why"), NOT_IN_MARIADB, ids=[o[1][:20] for o in NOT_IN_MARIADB])
+def test_what_mariadb_has_no_partitions_for(clause: str, why: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    key = "up NUMBER(9)"
+    if "(up)" in clause:
+        source.ask("CREATE TABLE parent (id NUMBER(9) PRIMARY KEY)")
+        source.ask("INSERT INTO parent VALUES (1)")
+        key += " NOT NULL CONSTRAINT upper REFERENCES parent"
+    source.ask(
+        f"CREATE TABLE t (id NUMBER(9) NOT NULL, w NUMBER(9), day DATE, price NUMBER(9,2) NOT NULL, {key}) {clause}"
+    )
+    source.ask("INSERT INTO t VALUES (1, 1, NULL, 1, 1)")
+    outcome = moved(source, target)
+    assert why.lower() in "".join(said(outcome.plan)).lower()
+    assert in_mysql(target, "t") == {}
