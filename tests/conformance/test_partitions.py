@@ -11,6 +11,9 @@ import pytest
 
 from moves import moved, planned, requested
 from ropeway.cli import wire
+from ropeway.transfer.engines.mysql.session import MySqlLoader
+from ropeway.transfer.engines.oracle.loader import OracleLoader
+from ropeway.transfer.engines.postgresql.session import PostgreSqlLoader
 from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan
@@ -409,8 +412,8 @@ def test_sql_server_to_sql_server(
     assert target.ask(PLACED) == [(0,)]
 
 
-def keyed_in_oracle(source: Spot) -> None:
-    source.ask("CREATE TABLE t (id NUMBER(9) CONSTRAINT t_pk PRIMARY KEY, v DATE NOT NULL, "
+def keyed_in_oracle(source: Spot, by: str = "id") -> None:
+    source.ask(f"CREATE TABLE t (id NUMBER(9), v DATE NOT NULL, CONSTRAINT t_pk PRIMARY KEY ({by}), "
                "CONSTRAINT t_own UNIQUE (v, id)) PARTITION BY RANGE (v) ("
                "PARTITION a VALUES LESS THAN (DATE '2024-01-01'), PARTITION b VALUES LESS THAN (DATE '2025-01-01'))"
                )  # fmt: skip
@@ -430,31 +433,44 @@ def test_keys_without_the_column_lie_apart_in_sql_server(tmp_path: Path, servers
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("word", ["PARTITION FUNCTION", "PARTITION SCHEME", "TABLE [dbo].[t]"])
-def test_a_create_that_was_killed_is_taken_up_again_or_undone(
-    word: str, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, target = spot("oracle", tmp_path, servers), spot("sqlserver", tmp_path, servers)
-    keyed_in_oracle(source)
-    request, secrets = requested(source, target)
-    right = SqlServerLoader.execute
+KILLED = (
+    ("sqlserver", SqlServerLoader, "CREATE PARTITION FUNCTION"),
+    ("sqlserver", SqlServerLoader, "CREATE PARTITION SCHEME"),
+    ("sqlserver", SqlServerLoader, "CREATE TABLE [dbo].[t]"), ("oracle", OracleLoader, 'CREATE TABLE "T"'),
+    ("mariadb", MySqlLoader, "CREATE TABLE `t`"), ("postgresql", PostgreSqlLoader, "PARTITION OF"),
+)  # fmt: skip
 
-    def killed(self: SqlServerLoader, sql: str) -> int:
-        made = right(self, sql)
-        if f"CREATE {word}" in sql:
+
+@pytest.mark.parametrize(("there", "loader", "word"), KILLED, ids=[f"{one[0]} {one[2]}" for one in KILLED])
+def test_a_create_that_was_killed_is_taken_up_again_or_undone(
+    there: str, loader: Any, word: str, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot(there, tmp_path, servers)
+    keyed_in_oracle(source, by="id, v")
+    request, secrets = requested(source, target)
+    right = loader.execute
+
+    def killed(self: Any, sql: str, *more: Any) -> int:
+        made: int = right(self, sql, *more)
+        if word in sql:
             raise KeyboardInterrupt
         return made
 
     for resume in (True, False):
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr(SqlServerLoader, "execute", killed)
+            patched.setattr(loader, "execute", killed)
             wire.run(request, secrets)
         outcome = wire.run(request, secrets, resume=resume, fresh=not resume)
         assert outcome.report
         assert outcome.report.equal
-        assert in_sql_server(target, "t", "v") == {"p1": [1], "p2": [2, 3]}
+        rows = {
+            "sqlserver": lambda: in_sql_server(target, "t", "v"), "mariadb": lambda: in_mysql(target, "t"),
+            "oracle": lambda: in_oracle(target, "t", ["A", "B"]), "postgresql": lambda: in_postgresql(target, "t"),
+        }[there]()  # fmt: skip
+        assert list(rows.values()) == [[1], [2, 3]]
         wire.clean(outcome.plan.run, target.url, undo=True)
-        assert target.ask(PLACED) == [(0,)]
+        if there == "sqlserver":
+            assert target.ask(PLACED) == [(0,)]
 
 
 def test_names_of_functions_are_free_in_sql_server(tmp_path: Path, servers: Servers) -> None:
@@ -568,3 +584,152 @@ def test_what_mariadb_has_no_partitions_for(clause: str, why: str, tmp_path: Pat
     outcome = moved(source, target)
     assert why.lower() in "".join(said(outcome.plan)).lower()
     assert in_mysql(target, "t") == {}
+
+
+# From PostgreSQL
+
+PARTED = (
+    "CREATE TABLE r (id integer NOT NULL, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+    "CREATE TABLE r_old PARTITION OF r FOR VALUES FROM (MINVALUE) TO ('2024-01-01')",
+    "CREATE TABLE r_new PARTITION OF r FOR VALUES FROM ('2024-01-01') TO ('2025-01-01') WITH (fillfactor=70)",
+    "CREATE TABLE r_rest PARTITION OF r DEFAULT",
+    "CREATE TABLE h (id bigint NOT NULL PRIMARY KEY) PARTITION BY HASH (id)",
+    *(f"CREATE TABLE h_{n} PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER {n})" for n in (0, 1)),
+    "CREATE TABLE l (id integer NOT NULL, region varchar(9)) PARTITION BY LIST (region)",
+    "CREATE TABLE l_a PARTITION OF l FOR VALUES IN ('x''y', NULL)",
+    "CREATE TABLE l_b PARTITION OF l DEFAULT",
+    "CREATE TABLE g (id integer NOT NULL, at timestamp(3) NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at, id)",
+    "CREATE TABLE g_b PARTITION OF g FOR VALUES FROM ('2024-03-01', 5) TO ('2024-04-01', MAXVALUE)",
+    "CREATE TABLE g_a PARTITION OF g FOR VALUES FROM ('2024-01-01', 0) TO ('2024-02-01 12:00', 7)",
+    "INSERT INTO r VALUES (1, '2023-12-31'), (2, '2024-01-01'), (3, '2025-01-01')",
+    "INSERT INTO h SELECT generate_series(1, 20)",
+    "INSERT INTO l VALUES (1, 'x''y'), (2, NULL), (3, 'z')",
+    "INSERT INTO g VALUES (4, '2024-02-01 12:00'), (5, '2024-03-01'), (9, '2024-04-01')",
+)
+IN_PARTED = {"r": {"r_old": [1], "r_new": [2], "r_rest": [3]}, "l": {"l_a": [1, 2], "l_b": [3]}}
+
+
+@pytest.mark.parametrize("there", ["oracle", "mariadb"])
+def test_postgresql_to_others(there: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
+    for sql in PARTED:
+        source.ask(sql)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+
+    def rows(table: str) -> Rows:
+        if there == "mariadb":
+            return in_mysql(target, table)
+        return lower(in_oracle(target, table, parts_of(target, table)))
+
+    assert {table: rows(table) for table in "rl"} == IN_PARTED
+    assert rows("g") == {"g_a": [4], "g_b": [5, 9]}
+    assert sorted(key for keys in rows("h").values() for key in keys) == list(range(1, 21))
+    assert set(rows("h")) == {"h_0", "h_1"}
+
+
+NOT_ELSEWHERE = (
+    ("RANGE (day)", ("FROM ('2024-01-01') TO ('2025-01-01')", "DEFAULT"), "not just what is behind all others"),
+    ("RANGE (lower(word))", ("FROM ('a') TO ('b')",), "partitioned by an expression (lower(word))"),
+    ("RANGE (word)", ("FROM ('a') TO ('b')",), "ranges of word are in the order of a collation"),
+    ("RANGE (id, day)", ("FROM (MINVALUE, MINVALUE) TO (5, '2024-01-01')",), "begins at the least of a further column"),
+    ("RANGE (at)", ("FROM ('-infinity') TO ('2024-01-01')",), "is no bound elsewhere"),
+    ("HASH (id)", ("WITH (MODULUS 2, REMAINDER 0)", "WITH (MODULUS 4, REMAINDER 1)",
+                   "WITH (MODULUS 4, REMAINDER 3)"), "not all of one modulus"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "parts", "why"), NOT_ELSEWHERE, ids=[o[2][:20] for o in NOT_ELSEWHERE])
+def test_what_only_postgresql_has(key: str, parts: tuple[str, ...], why: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("oracle", tmp_path, servers)
+    source.ask(f"CREATE TABLE t (id integer, day date, at timestamp, word text) PARTITION BY {key}")
+    for number, values in enumerate(parts):
+        source.ask(f"CREATE TABLE t_{number} PARTITION OF t {'' if values == 'DEFAULT' else 'FOR VALUES '}{values}")
+    outcome = moved(source, target)
+    assert why in "".join(said(outcome.plan))
+    assert parts_of(target, "t") == []
+
+
+# From MariaDB and MySQL
+
+IN_FAMILY = (
+    "CREATE TABLE y (id int NOT NULL, day date) PARTITION BY RANGE (YEAR(day)) "
+    "(PARTITION a VALUES LESS THAN (2024), PARTITION b VALUES LESS THAN MAXVALUE)",
+    "CREATE TABLE d (id int NOT NULL, at datetime(3) NOT NULL) PARTITION BY RANGE (TO_DAYS(AT)) "
+    "(PARTITION a VALUES LESS THAN (TO_DAYS('2024-01-01')), PARTITION b VALUES LESS THAN (TO_DAYS('2025-01-01')))",
+    "CREATE TABLE s (id int NOT NULL, at datetime NOT NULL) PARTITION BY RANGE (TO_SECONDS(at)) "
+    "(PARTITION a VALUES LESS THAN (TO_SECONDS('2024-01-01 00:00:01')), PARTITION b VALUES LESS THAN MAXVALUE)",
+    "CREATE TABLE u (id int NOT NULL, at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP) "
+    "PARTITION BY RANGE (UNIX_TIMESTAMP(at)) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 "
+    "(PARTITION a VALUES LESS THAN (UNIX_TIMESTAMP('2024-01-01')), PARTITION b VALUES LESS THAN MAXVALUE)",
+    "CREATE TABLE c (id int NOT NULL, at datetime(3) NOT NULL) PARTITION BY RANGE COLUMNS (id, at) "
+    "(PARTITION a VALUES LESS THAN (5, '2024-01-01 00:00:00.5'), PARTITION b VALUES LESS THAN (5, MAXVALUE))",
+    "CREATE TABLE l (id int) PARTITION BY LIST (id) (PARTITION a VALUES IN (NULL, -1), PARTITION b VALUES IN (2, 3))",
+    "CREATE TABLE k (id int NOT NULL PRIMARY KEY) PARTITION BY KEY () PARTITIONS 3",
+    "INSERT INTO y VALUES (1, NULL), (2, '2023-12-31'), (3, '2024-01-01')",
+    "INSERT INTO d VALUES (1, '2023-12-31 23:59:59.999'), (2, '2024-01-01')",
+    "INSERT INTO s VALUES (1, '2024-01-01'), (2, '2024-01-01 00:00:01')",
+    "INSERT INTO u VALUES (1, '2023-12-31 23:59:59'), (2, '2024-01-01')",
+    "INSERT INTO c VALUES (4, '2025-01-01'), (5, '2024-01-01 00:00:00.499'), (5, '2024-01-01 00:00:00.5')",
+    "INSERT INTO l VALUES (NULL), (-1), (3)",
+    "INSERT INTO k VALUES (1), (2), (3), (4)",
+)
+ROWS_THERE: dict[str, Rows] = {
+    "y": {"a": [1, 2], "b": [3]}, "d": {"a": [1], "b": [2]}, "s": {"a": [1], "b": [2]},
+    "c": {"a": [4, 5], "b": [5]}, "l": {"a": [-1, None], "b": [3]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_mysql_to_postgresql(here: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot("postgresql", tmp_path, servers)
+    for sql in IN_FAMILY:
+        source.ask(sql)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    for table, rows in ROWS_THERE.items():
+        assert in_postgresql(target, table) == rows
+        assert {name: sorted(keys, key=str) for name, keys in in_mysql(source, table).items()} == {
+            name: sorted(keys, key=str) for name, keys in rows.items()
+        }
+    assert target.ask("SELECT tableoid::regclass::text ~ '^u_ap?0?sp[01]$', id FROM u ORDER BY id") == [
+        (True, 1), (False, 2),
+    ]  # fmt: skip
+    assert len(in_postgresql(target, "k")) == 3
+
+
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+def test_mysql_to_sql_server(here: str, tmp_path: Path, servers: Servers) -> None:
+    """Both have NULLs in the first partition."""
+    source, target = spot(here, tmp_path, servers), spot("sqlserver", tmp_path, servers)
+    for sql in IN_FAMILY:
+        if " y " in sql or " d " in sql:
+            source.ask(sql)
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    assert in_sql_server(target, "y", "day") == {"p1": [1, 2], "p2": [3]}
+    assert in_sql_server(target, "d", "at") == {"p1": [1], "p2": [2]}
+
+
+NOT_FROM_FAMILY = (
+    ("HASH (id + 1) PARTITIONS 2", "partitioned by an expression"),
+    ("RANGE (MONTH(day)) (PARTITION a VALUES LESS THAN (13))", "partitioned by an expression"),
+    ("LIST (YEAR(day)) (PARTITION a VALUES IN (2024))", "partitioned by lists of"),
+    ("LIST COLUMNS (id, day) (PARTITION a VALUES IN ((1, '2024-01-01')))", "lists of one column only"),
+    ("RANGE COLUMNS (word) (PARTITION a VALUES LESS THAN ('n'))", "in the order of its collation"),
+    ("LIST COLUMNS (word) (PARTITION a VALUES IN ('n'))", "takes no notice of|take no notice of|ignores case"),
+    ("RANGE COLUMNS (day) (PARTITION a VALUES LESS THAN ('2025-01-01'), "
+     "PARTITION b VALUES LESS THAN ('2026-01-01'))", "no partition can take NULLs and nothing else"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("here", MYSQL_FAMILY)
+@pytest.mark.parametrize(("clause", "why"), NOT_FROM_FAMILY, ids=[o[0][:20] for o in NOT_FROM_FAMILY])
+def test_what_only_mysql_has(clause: str, why: str, here: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot(here, tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask(f"CREATE TABLE t (id int NOT NULL, day date, word varchar(9)) PARTITION BY {clause}")
+    source.ask("INSERT INTO t VALUES (1, '2024-01-01', 'n')" if "LESS THAN ('n')" not in clause else
+               "INSERT INTO t VALUES (1, '2024-01-01', 'a')")  # fmt: skip
+    outcome = moved(source, target)
+    assert re.search(why, "".join(said(outcome.plan)))
+    assert target.ask("SELECT relkind::text FROM pg_class WHERE relname = 't'") == [("r",)]

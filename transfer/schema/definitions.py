@@ -61,7 +61,7 @@ def _parts(table: Table, names: set[str], *, whole: bool, divided: bool) -> Iter
     if divided:
         yield "its partitioning", _hash(table.partitioned, *_head(table.division))
         yield from ((f"partition {part.name}", _hash(part.owner, part.clause)) for part in table.parts)
-        made = table.division.partitions if table.division else ()
+        made = table.division.partitions if table.division and not table.parts else ()
         yield from ((f"partition {part.name}", _hash(part)) for part in made)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
+from ..engine import Session
 from ..plan import ColumnPlan, Finding
 from ..request import Request
 from ..types import INTEGERS, Type
@@ -14,6 +15,7 @@ from .catalogue import Relation, Table
 from .entry import Ends, Entry
 from .partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, is_open, levels, members
 
+Asked = Callable[[Session | None, Table, Partitioning, Collection[str], Sequence[str]], Table]
 _MIDNIGHT = time()
 _MOMENTS = ("timestamp", "instant")
 _FLATTEN = "--partitions flatten makes it plain without this warning."
@@ -33,7 +35,7 @@ def divided(entries: Sequence[Entry], ends: Ends, request: Request, there: Seque
 
 
 def _names(table: Table) -> list[str]:
-    return [table.name.table, f"{table.name.table}_pkey", *(index.name for index in table.indexes)]
+    return [table.name.table, f"{table.name.table}_pkey", table.key_name, *(index.name for index in table.indexes)]
 
 
 def _divided(entry: Entry, ends: Ends, request: Request, ours: Sequence[Table], taken: set[tuple[str, str]]) -> Entry:
@@ -41,13 +43,17 @@ def _divided(entry: Entry, ends: Ends, request: Request, ours: Sequence[Table], 
     if division is None and not source.undivided:
         return entry
     where = str(source.name)
-    plain = f"it is partitioned in the source{f' ({division})' if division else ''} and becomes a plain table"
-    if request.partitions == "flatten":
+    how = source.partitioned or str(division or "")
+    plain = f"it is partitioned in the source{f' ({how})' if how else ''} and becomes a plain table"
+    ask: Asked | None = getattr(ends.target, "divided", None)
+    if request.partitions == "flatten" or ask is None:
         return _told(entry, Finding("note", where, plain, "partitions-lost"))
     try:
         if division is None:
             raise Undivided(source.undivided)
-        table = _made(entry, division, ends, request, ours, {name for schema, name in taken if _at(entry, schema)})
+        there = _there(entry, division, ends, request)
+        names = {name for schema, name in taken if schema == entry.table.name.schema}
+        table = ask(ends.target_session, entry.table, there, names, _referring(entry.table.name, ours))
     except Undivided as lost:
         remedy = f"{lost.remedy} {_FLATTEN}".lstrip()
         return _told(entry, Finding("warning", where, f"{plain}: {lost.reason}", "partitions-lost", remedy))
@@ -60,21 +66,12 @@ def _divided(entry: Entry, ends: Ends, request: Request, ours: Sequence[Table], 
     return entry
 
 
-def _at(entry: Entry, schema: str) -> bool:
-    return schema == entry.table.name.schema
-
-
 def _told(entry: Entry, finding: Finding) -> Entry:
     return replace(entry, findings=(*entry.findings, finding))
 
 
-def _made(
-    entry: Entry, division: Partitioning, ends: Ends, request: Request, ours: Sequence[Table], taken: Collection[str]
-) -> Table:
-    """The table as the target's engine partitions it. Undivided if it cannot."""
-    ask = getattr(ends.target, "divided", None)
-    if ask is None:
-        raise Undivided(f"{ends.target.name} has no partitions")
+def _there(entry: Entry, division: Partitioning, ends: Ends, request: Request) -> Partitioning:
+    """The partitioning as the target's table is to have it. Undivided if that would not be the same."""
     if entry.mode == "replace":
         raise Undivided("mode replace makes a table beside the old one, whose partitions have their names")
     if request.limit:
@@ -86,11 +83,11 @@ def _made(
     zoned = [name for name in members(division) if name in dict(entry.choice.zones)]
     if zoned:
         raise Undivided(f"its bounds are in the wall time that {', '.join(zoned)} no longer is")
-    for name in members(division):
-        _check_lossless(entry, columns[name])
-    there = translated(division, columns, ends, same=ends.source.family == ends.target.family)
-    made: Table = ask(ends.target_session, entry.table, there, taken, _referring(entry.table.name, ours))
-    return made
+    for level in levels(division):
+        for name in level.columns if level.by != "hash" else ():
+            _check_lossless(entry, columns[name])
+    same = ends.source.family == ends.target.family
+    return _named(translated(division, columns, ends, same=same), set(), ends)
 
 
 def _check_lossless(entry: Entry, column: ColumnPlan) -> None:
@@ -104,6 +101,18 @@ def _check_lossless(entry: Entry, column: ColumnPlan) -> None:
 def _referring(name: Relation, ours: Sequence[Table]) -> list[str]:
     """Foreign keys that lead to the table, or out of it."""
     return [fk.name for table in ours for fk in table.foreign_keys if name in (table.name, fk.references)]
+
+
+def _named(division: Partitioning, taken: set[str], ends: Ends) -> Partitioning:
+    """With names that are one partition's each, whatever their case."""
+    made = []
+    for one in division.partitions:
+        name, number = one.name, 2
+        while name.lower() in taken:
+            name, number = ends.target.name_of(f"{one.name}_{number}"), number + 1
+        taken.add(name.lower())
+        made.append(replace(one, name=name, within=_named(one.within, taken, ends) if one.within else None))
+    return replace(division, partitions=tuple(made))
 
 
 def translated(division: Partitioning, columns: Mapping[str, ColumnPlan], ends: Ends, *, same: bool) -> Partitioning:
