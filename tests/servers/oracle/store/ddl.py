@@ -81,6 +81,7 @@ def _create_table(session: Session, words: Words, *, temporary: bool = False) ->
         words.next()
     if words.take("PARTITION", "BY"):
         table.division = partitions.read(session, table, words)
+        table.division.moves = words.take("ENABLE", "ROW", "MOVEMENT")
     query = words.rest().partition("AS ")[2] if " AS SELECT" in f" {words.rest().upper()}" else ""
     if query:
         described = session.describe(query)
@@ -400,6 +401,9 @@ def _change(session: Session, table: Table, words: Words) -> None:
         _modify(session, table, words)
     elif words.take("DROP"):
         _drop_part(session, table, words)
+    elif table.division and words.peek(1) == "ROW":
+        table.division.moves = words.next() == "ENABLE"
+        words.expect("ROW", "MOVEMENT")
     elif words.peek() in ("ENABLE", "DISABLE"):
         _switch(session, table, words)
     else:  # storage and the like: LOGGING, NOPARALLEL, MOVE

@@ -60,6 +60,7 @@ class Division:
     level: Level
     inner: Level | None = None
     pieces: list[Piece] = field(default_factory=list)
+    moves: bool = False  # ROW MOVEMENT: a row may be changed into another partition
 
 
 def read(session: Session, table: Table, words: Words) -> Division:
@@ -254,6 +255,23 @@ def hold(session: Session, table: Table) -> None:
         if not division.level.interval or row[0] is None:
             raise Refused(14400, "inserted partition key does not map to any partition")
         _grow(session, table, division, row[0])
+
+
+def places(session: Session, table: Table) -> dict[int, int]:
+    """Of each row the number of the partition that it is in, where it may not get into another."""
+    division = table.division
+    if division is None or division.moves:
+        return {}
+    found = [where for _, where in _conditions(division.level, division.pieces)]
+    numbered = " ".join(f"WHEN {where} THEN {number}" for number, where in enumerate(found))
+    return dict(session.connection.execute(f"SELECT rowid, CASE {numbered} END FROM {table.held}").fetchall())
+
+
+def check_stays(session: Session, table: Table, before: dict[int, int]) -> None:
+    """After an UPDATE."""
+    now = places(session, table) if before else {}
+    if any(now.get(row, place) != place for row, place in before.items()):
+        raise Refused(14402, "updating partition key column would cause a partition change")
 
 
 def _strays(table: Table, division: Division) -> str:

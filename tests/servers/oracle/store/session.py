@@ -243,9 +243,12 @@ class Session:
         for name in writing.seen:
             self._database.dictionary.fill(self, name)
         with self.all_or_nothing(table):
+            changing = isinstance(parsed.tree, exp.Update | exp.Merge)
+            before = partitions.places(self, table) if changing else {}
             count = sum(max(self._many(text, given), 0) for text in statements)
             if not isinstance(parsed.tree, exp.Delete):
                 partitions.hold(self, table)
+            partitions.check_stays(self, table, before)
             if not isinstance(parsed.tree, exp.Delete):
                 indexes.hold(self, table)
             if not isinstance(parsed.tree, exp.Insert):
