@@ -789,3 +789,16 @@ def test_a_plan_with_partitions_is_sealed_and_run(tmp_path: Path, servers: Serve
     shell("plan", "--seal", "plan")
     shell("run", "plan", "--source", source.url, "--target", target.url)
     assert in_sql_server(target, "t", "v") == {"p2": [1, 2, 3]}
+
+
+def test_what_changes_values_makes_the_table_plain(ends: tuple[Spot, Spot]) -> None:
+    """By policy a value may become NULL, which is in another partition."""
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9), word VARCHAR2(9)) PARTITION BY LIST (word) "
+               "(PARTITION a VALUES (NULL), PARTITION b VALUES (DEFAULT))")  # fmt: skip
+    source.ask("INSERT INTO t VALUES (1, 'x' || CHR(0))")
+    outcome = moved(source, target, policies=(("nul", "null"),))
+    assert (
+        "values of WORD are others in the target (policy nul: texts with U+0000 become NULL)" in said(outcome.plan)[0]
+    )
+    assert target.ask("SELECT * FROM t") == [(1, None)]

@@ -10,7 +10,7 @@ from decimal import Decimal
 from ..engine import Session
 from ..plan import ColumnPlan, Finding
 from ..request import Request
-from ..types import INTEGERS, Type
+from ..types import INTEGERS, Fidelity, Type
 from .catalogue import Relation, Table
 from .entry import Ends, Entry
 from .partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, is_open, levels, members
@@ -91,7 +91,9 @@ def _there(entry: Entry, division: Partitioning, ends: Ends, request: Request) -
 
 
 def _check_lossless(entry: Entry, column: ColumnPlan) -> None:
-    """A text whose equality overlooks something in the source may be in another partition where it does not."""
+    """Undivided for a value that may be another one in the target, and so in another partition."""
+    if column.fidelity is Fidelity.LOSSY:
+        raise Undivided(f"values of {column.source} are others in the target ({column.why})")
     own = entry.source.column(column.source)
     there = entry.table.column(column.target)
     if own.folds and there.folds != own.folds and not (own.collation and own.collation == there.collation):
