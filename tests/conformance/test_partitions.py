@@ -360,6 +360,36 @@ def test_oracle_to_oracle(tmp_path: Path, servers: Servers) -> None:
     assert len(parts_of(target, "t")) == 4
 
 
+LOCAL = "SELECT index_name FROM user_part_indexes WHERE locality = 'LOCAL' ORDER BY index_name"
+
+
+def test_indexes_of_partitions_stay_so_in_oracle(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("oracle", tmp_path, servers)
+    source.ask("CREATE TABLE t (id NUMBER(9) NOT NULL, a NUMBER(9), b NUMBER(9), CONSTRAINT t_pk PRIMARY KEY (id), "
+               "CONSTRAINT t_own UNIQUE (a, id) USING INDEX LOCAL) PARTITION BY RANGE (a) "
+               "(PARTITION p VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    source.ask("CREATE INDEX t_local ON t (b) LOCAL")
+    source.ask("CREATE INDEX t_global ON t (b, a)")
+    source.ask("CREATE UNIQUE INDEX t_down ON t (a DESC, b)")
+    assert source.ask(LOCAL) == [("T_LOCAL",), ("T_OWN",)]
+    moved(source, target)
+    assert target.ask(LOCAL) == source.ask(LOCAL)
+
+
+def test_indexes_from_elsewhere_are_local_in_oracle(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("oracle", tmp_path, servers)
+    source.ask("CREATE PARTITION FUNCTION f (int) AS RANGE RIGHT FOR VALUES (1)")
+    source.ask("CREATE PARTITION SCHEME s AS PARTITION f ALL TO ([PRIMARY])")
+    source.ask("CREATE TABLE t (id int NOT NULL, w int NOT NULL, CONSTRAINT t_pk PRIMARY KEY (id, w), CONSTRAINT "
+               "t_apart UNIQUE (id) ON [PRIMARY]) ON s (w)")  # fmt: skip
+    source.ask("CREATE INDEX t_by_id ON t (id, w)")
+    source.ask("CREATE INDEX t_by_w ON t (w)")
+    moved(source, target)
+    assert target.ask("SELECT COUNT(*) FROM user_indexes WHERE table_name = 'T'") == [(3,)]
+    keys = target.ask("SELECT index_name FROM user_constraints WHERE table_name = 'T' AND constraint_type = 'P'")
+    assert sorted(target.ask(LOCAL)) == sorted([*keys, ("T_BY_W",)])
+
+
 @pytest.mark.parametrize(("native", "bounds", "side", "rows"), BOUNDED, ids=[f"{o[0]} {o[2]}" for o in BOUNDED])
 def test_sql_server_to_oracle(
     native: str, bounds: tuple[str, ...], side: str, rows: tuple[tuple[str, ...], ...], tmp_path: Path, servers: Servers

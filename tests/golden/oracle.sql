@@ -38,6 +38,9 @@ SELECT t.table_owner, t.table_name, t.partition_name, t.high_value FROM all_tab_
 SELECT t.table_owner, t.table_name, t.partition_name, t.high_value, t.subpartition_name FROM all_tab_subpartitions t WHERE t.table_owner = 'APP' ORDER BY t.table_owner, t.table_name, t.partition_name, t.subpartition_position;
 
 -- catalogue
+SELECT i.owner, i.table_name, i.index_name FROM all_part_indexes i WHERE i.owner = 'APP' AND i.locality = 'LOCAL';
+
+-- catalogue
 SELECT table_owner, table_name, trigger_name, trigger_type, triggering_event, trigger_body FROM all_triggers WHERE table_owner = 'APP' AND status = 'ENABLED' ORDER BY 1, 2, 3;
 
 -- catalogue

@@ -73,7 +73,8 @@ class Index:
 
     An index over an expression has no columns, and `keys` in SQL. `native` says all in its engine's own words, for
     another place of the same kind; `method` is how it searches, '' for the usual tree; `needs` are what extensions
-    must have brought. `strict` is a word by which it forbids more, as NULLS NOT DISTINCT.
+    must have brought. `strict` is a word by which it forbids more, as NULLS NOT DISTINCT. One that is `whole` has no
+    partitions where its table has some.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Index:
     method: str = ""
     needs: tuple[str, ...] = ()
     strict: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True)

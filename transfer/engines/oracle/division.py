@@ -45,6 +45,7 @@ class _Found:
     inner_keys: Sequence[str]
     partitions: Sequence[Row]
     inner: Sequence[Row]
+    local: frozenset[str]  # indexes that have the table's partitions
 
 
 def with_divisions(session: Session, where: str, tables: Sequence[Table], names: dict[Name, int]) -> list[Table]:
@@ -55,7 +56,8 @@ def with_divisions(session: Session, where: str, tables: Sequence[Table], names:
             continue
         table = made[names[name]]
         try:
-            table = replace(table, division=_division(found, table))
+            indexes = tuple(replace(one, whole=one.name not in found.local) for one in table.indexes)
+            table = replace(table, division=_division(found, table), indexes=indexes)
         except Undivided as lost:
             table = replace(table, undivided=lost.reason)
         made[names[name]] = table
@@ -85,8 +87,12 @@ def _found(session: Session, where: str) -> dict[Name, _Found]:
         f"FROM all_tab_subpartitions t WHERE t.table_owner {where} "
         "ORDER BY t.table_owner, t.table_name, t.partition_name, t.subpartition_position"
     ))  # fmt: skip
+    local = _columns(session.ask(
+        "SELECT i.owner, i.table_name, i.index_name FROM all_part_indexes i "
+        f"WHERE i.owner {where} AND i.locality = 'LOCAL'"
+    ))  # fmt: skip
     return {
-        name: _Found(row, keys[name], inner_keys[name], partitions[name], inner[name])
+        name: _Found(row, keys[name], inner_keys[name], partitions[name], inner[name], frozenset(local[name]))
         for row in heads
         for name in [(str(row[0]), str(row[1]))]
     }

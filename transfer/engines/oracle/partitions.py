@@ -7,9 +7,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from ...rules import split
-from ...schema.catalogue import Column, Table
+from ...schema.catalogue import Column, Index, Table
 from ...schema.dividing import check_nulls
-from ...schema.partitioning import Bound, Edge, Partition, Partitioning, Undivided, levels, takes_others
+from ...schema.partitioning import Bound, Edge, Partition, Partitioning, Undivided, levels, members, takes_others
 from ...schema.sql import double_quoted, text_literal
 
 _NUMBERS, _TEXTS = ("number", "float"), ("varchar2", "nvarchar2", "char", "nchar")
@@ -86,3 +86,11 @@ def _moment(bound: date, native: str) -> str:
     moment = bound if isinstance(bound, datetime) else datetime(bound.year, bound.month, bound.day)
     text = moment.isoformat(" ")
     return f"TO_DATE('{text}', 'YYYY-MM-DD HH24:MI:SS')" if native == "date" else f"TIMESTAMP '{text}'"
+
+
+def local(table: Table, index: Index) -> str:
+    """LOCAL behind an index that can have the table's partitions: what is unique has to have their columns."""
+    if table.division is None or index.whole:
+        return ""
+    plain = {*index.columns} - {*index.descending}  # a column that goes down is an expression
+    return " LOCAL" if not index.unique or plain >= {*members(table.division)} else ""

@@ -63,9 +63,9 @@ class OracleTarget:
     def divided(
         self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
     ) -> Table:
-        """The table partitioned as the source has it. Its keys are of the whole table, whatever columns they have."""
+        """The table partitioned as the source has it; keys that lack the columns are of the whole table."""
         del session, taken, linked
-        return replace(table, partitioned=partitions.clause(table, there))
+        return replace(table, partitioned=partitions.clause(table, there), division=there)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

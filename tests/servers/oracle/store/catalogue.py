@@ -56,6 +56,7 @@ class Constraint:
     deferrable: bool = False
     deferred: bool = False
     index: str = ""  # that serves it, if it has another name
+    local: bool = False  # the index that is made for it
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Index:
     unique: bool
     expressions: tuple[bool, ...] = ()
     bitmap: bool = False
+    local: bool = False  # it has its table's partitions
 
 
 @dataclass

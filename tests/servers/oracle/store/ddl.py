@@ -193,6 +193,8 @@ def constraint(session: Session, table: Table, words: Words, own: str = "") -> C
     if words.take("USING", "INDEX"):
         if words.peek() == "(":
             words.inside()
+        elif words.take("LOCAL"):
+            made.local = True
         elif words.peek() not in (",", ")", "", "ENABLE"):
             made.index = words.qualified("")[1]
         _state(made, words)

@@ -80,6 +80,7 @@ _VIEWS: dict[str, str] = {
         "OWNER T, TABLE_NAME T, PARTITIONING_TYPE T, SUBPARTITIONING_TYPE T, PARTITION_COUNT N, INTERVAL T, "
         "AUTOLIST T, INTERVAL_SUBPARTITION T, AUTOLIST_SUBPARTITION T"
     ),
+    "PART_INDEXES": "OWNER T, INDEX_NAME T, TABLE_NAME T, LOCALITY T",
     "PART_KEY_COLUMNS": "OWNER T, NAME T, OBJECT_TYPE T, COLUMN_NAME T, COLUMN_POSITION N",
     "SUBPART_KEY_COLUMNS": "OWNER T, NAME T, OBJECT_TYPE T, COLUMN_NAME T, COLUMN_POSITION N",
     "TAB_PARTITIONS": (
@@ -440,6 +441,13 @@ def _key_columns(database: Database, *, inner: bool) -> Iterator[tuple[Cell, ...
             yield one.owner, one.name, "TABLE", column, place
 
 
+def _part_indexes(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for table, one in _indexes(database):
+        if one.local:
+            yield table.owner, one.name, table.name, "LOCAL"
+
+
 def _tab_partitions(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     del session
     for one, division in _divided(database):
@@ -512,6 +520,7 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "DEPENDENCIES": _dependencies,
     "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _mviews, "SYNONYMS": _synonyms,
     "TRIGGERS": _triggers, "SOURCE": _source, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments,
+    "PART_INDEXES": _part_indexes,
     "PART_TABLES": _part_tables, "TAB_PARTITIONS": _tab_partitions, "TAB_SUBPARTITIONS": _tab_subpartitions,
     "PART_KEY_COLUMNS": lambda database, _: _key_columns(database, inner=False),
     "SUBPART_KEY_COLUMNS": lambda database, _: _key_columns(database, inner=True),
