@@ -832,3 +832,15 @@ def test_what_changes_values_makes_the_table_plain(ends: tuple[Spot, Spot]) -> N
         "values of WORD are others in the target (policy nul: texts with U+0000 become NULL)" in said(outcome.plan)[0]
     )
     assert target.ask("SELECT * FROM t") == [(1, None)]
+
+
+def test_replacing(ends: tuple[Spot, Spot]) -> None:
+    """A table that is not there is made; one that is there is replaced by one beside it."""
+    source, target = ends
+    for sql in SALE:
+        source.ask(sql)
+    assert said(moved(source, target, mode="replace").plan) == []
+    assert in_postgresql(target, "sale") == {"p2022": [1, 2], "p2023": [3], "rest": [4, 5]}
+    outcome = moved(source, target, mode="replace")
+    assert "it is made beside the table that it replaces" in said(outcome.plan)[0]
+    assert target.ask("SELECT count(*), min(tableoid::regclass::text) FROM sale") == [(5, "sale")]

@@ -28,7 +28,8 @@ def divided(entries: Sequence[Entry], ends: Ends, request: Request, there: Seque
     made = []
     for entry in entries:
         if entry.mode in ("create", "replace") and not entry.table.partitioned:
-            entry = _divided(entry, ends, request, ours, taken)  # noqa: PLW2901
+            beside = entry.mode == "replace" and any(one.name == entry.table.name for one in there)
+            entry = _divided(entry, ends, request, ours, taken, beside=beside)  # noqa: PLW2901
             taken |= {(part.name.schema, part.name.table) for part in entry.table.parts}
         made.append(entry)
     return made
@@ -38,7 +39,10 @@ def _names(table: Table) -> list[str]:
     return [table.name.table, f"{table.name.table}_pkey", table.key_name, *(index.name for index in table.indexes)]
 
 
-def _divided(entry: Entry, ends: Ends, request: Request, ours: Sequence[Table], taken: set[tuple[str, str]]) -> Entry:
+def _divided(
+    entry: Entry, ends: Ends, request: Request, ours: Sequence[Table], taken: set[tuple[str, str]], *, beside: bool
+) -> Entry:
+    """`beside` says that the table is made beside one that it replaces."""
     source, division = entry.source, entry.source.division
     if division is None and not source.undivided:
         return entry
@@ -51,6 +55,8 @@ def _divided(entry: Entry, ends: Ends, request: Request, ours: Sequence[Table], 
     try:
         if division is None:
             raise Undivided(source.undivided)
+        if beside:
+            raise Undivided("it is made beside the table that it replaces", "Drop that one before, and have it made.")
         there = _there(entry, division, ends, request)
         names = {name for schema, name in taken if schema == entry.table.name.schema}
         table = ask(ends.target_session, entry.table, there, names, _referring(entry.table.name, ours))
@@ -72,8 +78,6 @@ def _told(entry: Entry, finding: Finding) -> Entry:
 
 def _there(entry: Entry, division: Partitioning, ends: Ends, request: Request) -> Partitioning:
     """The partitioning as the target's table is to have it. Undivided if that would not be the same."""
-    if entry.mode == "replace":
-        raise Undivided("mode replace makes a table beside the old one, whose partitions have their names")
     if request.limit:
         raise Undivided("a rehearsal moves a part of the rows")
     columns = {column.source: column for column in entry.columns}
