@@ -231,7 +231,7 @@ class JobKeys(_Keys):
     target_schema: str = Field(default="", description="The target's schema for all tables that `to` gives none.")
     target_owner: str = Field(default="", description="The role that is to own what is made in the target.")
     partitions: Partitions = Field(
-        default="keep", description="Whether partitioned tables stay so in a target of the same kind, or become flat."
+        default="keep", description="Whether partitioned tables stay so where the target has the like, or become flat."
     )
     names: Style = Field(default="keep", description="How names are spelled in the target.")
     policies: Policies = Field(

@@ -95,7 +95,7 @@ class Asked:
     partitions: Annotated[
         str,
         _option("--partitions", metavar="WORD", callback=one_of(PARTITIONS),
-                help="Partitioned tables in a target of the same kind: keep or flatten. Default: keep."),
+                help="Partitioned tables where the target has the like: keep or flatten. Default: keep."),
     ] = ""  # fmt: skip
     target_owner: Annotated[
         str, _option("--target-owner", metavar="ROLE", help="The role that is to own what is made.")

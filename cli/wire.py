@@ -143,7 +143,7 @@ def run(
     frozen = replace(frozen, level=level)
     source = resolve(frozen.source, secrets.source)
     if not resume or _is_moving(frozen, target):
-        frozen, new = _checked(frozen, source, anew=isinstance(what, Plan) and not resume)
+        frozen, new = _checked(frozen, source, anew=isinstance(what, Plan) and not resume, grown=resume)
         if resume:  # its rows are as good as before
             for one in new:
                 progress.said(f"{one}.")
@@ -175,14 +175,14 @@ def _is_moving(plan: Plan, target: Address) -> bool:
     return any(known.run == plan.run and known.state == "running" for known in _known(target))
 
 
-def _checked(plan: Plan, source: Address, *, anew: bool) -> tuple[Plan, list[str]]:
+def _checked(plan: Plan, source: Address, *, anew: bool, grown: bool) -> tuple[Plan, list[str]]:
     """The plan, whose source is defined as it was, and what is new there and not in it.
 
-    It is cut `anew` where it was made some time before its run.
+    It is cut `anew` where it was made some time before its run. Partitions may have `grown` since rows were read.
     """
     engine = engine_of(plan.source.scheme)
     with closing(engine.connect(source)) as session:
-        new = check_unmoved(plan, engine, session)
+        new = check_unmoved(plan, engine, session, grown=grown)
         return (cut_anew(plan, engine, session) if anew else plan), new
 
 

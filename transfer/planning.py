@@ -25,6 +25,7 @@ from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
 from .schema.definitions import defined, renames, scope_of, shape
 from .schema.distinct import distinct
+from .schema.dividing import divided
 from .schema.doubts import carried_as, doubts
 from .schema.entry import Ends, Entry
 from .schema.fitting import fitted, numbered, ordered
@@ -118,6 +119,7 @@ def _placed(
         carried_as(replace(e, table=table, columns=made), ends)
         for e, (table, made) in zip(planned, fitting, strict=True)
     ]
+    planned = divided(planned, ends, request, there)
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     return [
         _with_hop(readable.asked(entry.source), ends, entry, number, existing)

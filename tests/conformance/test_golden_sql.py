@@ -28,7 +28,8 @@ TABLES = {
     "oracle": (
         "CREATE TABLE every_type (id NUMBER(9) PRIMARY KEY, whole NUMBER(38), price NUMBER(12,2), free NUMBER, "
         "f BINARY_FLOAT, d BINARY_DOUBLE, t VARCHAR2(40 CHAR), n NVARCHAR2(40), c CHAR(4), l CLOB, r RAW(16), b BLOB, "
-        "da DATE, m TIMESTAMP(6), z TIMESTAMP(3) WITH TIME ZONE, v INTERVAL DAY(9) TO SECOND(6))",
+        "da DATE, m TIMESTAMP(6), z TIMESTAMP(3) WITH TIME ZONE, v INTERVAL DAY(9) TO SECOND(6)) "
+        "PARTITION BY RANGE (da) (PARTITION p VALUES LESS THAN (MAXVALUE))",
         "CREATE SEQUENCE numbers",
         "CREATE TRIGGER numbering BEFORE INSERT ON every_type FOR EACH ROW BEGIN :NEW.id := numbers.NEXTVAL; END;",
     ),

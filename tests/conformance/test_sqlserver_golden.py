@@ -57,7 +57,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, source: str, *, act: Any) -> list[str
 def test_all_sql_of_a_run(tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = spot("sqlserver", tmp_path, servers), spot("duckdb", tmp_path, servers)
     listed = ", ".join(f"[{native.partition('(')[0]}{at}] {native}" for at, native in enumerate(NATIVES))
-    source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {listed})")
+    source.ask("CREATE PARTITION FUNCTION f (int) AS RANGE LEFT FOR VALUES (2)")
+    source.ask("CREATE PARTITION SCHEME s AS PARTITION f ALL TO ([PRIMARY])")
+    source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {listed}) ON s (id)")
     source.ask("INSERT INTO t (id) VALUES (1), (2), (3)")
 
     def act() -> None:

@@ -23,6 +23,24 @@ SELECT t.owner, t.table_name, 'table', t.num_rows, m.comments, t.temporary, t.pa
 SELECT COUNT(*) FROM "APP"."EVERY_TYPE";
 
 -- catalogue
+SELECT p.owner, p.table_name, p.partitioning_type, p.subpartitioning_type, p.interval, p.autolist, p.interval_subpartition, p.autolist_subpartition FROM all_part_tables p WHERE p.owner = 'APP';
+
+-- catalogue
+SELECT k.owner, k.name, k.column_name FROM all_part_key_columns k WHERE k.owner = 'APP' AND k.object_type LIKE 'TABLE%' ORDER BY k.owner, k.name, k.column_position;
+
+-- catalogue
+SELECT k.owner, k.name, k.column_name FROM all_subpart_key_columns k WHERE k.owner = 'APP' AND k.object_type LIKE 'TABLE%' ORDER BY k.owner, k.name, k.column_position;
+
+-- catalogue
+SELECT t.table_owner, t.table_name, t.partition_name, t.high_value FROM all_tab_partitions t WHERE t.table_owner = 'APP' ORDER BY t.table_owner, t.table_name, t.partition_position;
+
+-- catalogue
+SELECT t.table_owner, t.table_name, t.partition_name, t.high_value, t.subpartition_name FROM all_tab_subpartitions t WHERE t.table_owner = 'APP' ORDER BY t.table_owner, t.table_name, t.partition_name, t.subpartition_position;
+
+-- catalogue
+SELECT i.owner, i.table_name, i.index_name FROM all_part_indexes i WHERE i.owner = 'APP' AND i.locality = 'LOCAL';
+
+-- catalogue
 SELECT table_owner, table_name, trigger_name, trigger_type, triggering_event, trigger_body FROM all_triggers WHERE table_owner = 'APP' AND status = 'ENABLED' ORDER BY 1, 2, 3;
 
 -- catalogue

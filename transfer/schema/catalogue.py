@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .partitioning import Partitioning
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -71,7 +73,8 @@ class Index:
 
     An index over an expression has no columns, and `keys` in SQL. `native` says all in its engine's own words, for
     another place of the same kind; `method` is how it searches, '' for the usual tree; `needs` are what extensions
-    must have brought. `strict` is a word by which it forbids more, as NULLS NOT DISTINCT.
+    must have brought. `strict` is a word by which it forbids more, as NULLS NOT DISTINCT. One that is `whole` has no
+    partitions where its table has some.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Index:
     method: str = ""
     needs: tuple[str, ...] = ()
     strict: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,13 +205,26 @@ class Trait:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What a table stands on, made before it and gone after it, as a partition function; `check` sees that it is."""
+
+    what: str
+    forward: str
+    check: str
+    back: str
+
+
+@dataclass(frozen=True)
 class Table:
     """A table (or view) of one place. `rows` and `bytes` are the engine's estimates, -1 if unknown.
 
     `types` are those that its columns need, each after those it is made of.
 
     `partitioned` is the clause behind its columns that says how it is, `parts` are its partitions where these are made
-    one by one, each after its owner. `space` is a tablespace that is not the usual one, `storage` are its parameters.
+    one by one, each after its owner, and `grounds` what has to be made before. `division` says the same of a source for
+    other kinds of engines, or `undivided` why that cannot be said.
+
+    `space` is a tablespace that is not the usual one, `storage` are its parameters.
     `own` are constraints in the engine's own words, for another place of the same kind; `needs` what has to be known
     there for them. `keyed` are further clauses of the key, in those words, and `key_name` is its name where a user
     gave it. `versioned` is the clause by which the engine keeps rows that are gone, or were otherwise.
@@ -232,6 +249,9 @@ class Table:
     left_out: tuple[str, ...] = ()
     partitioned: str = ""
     parts: tuple[Part, ...] = ()
+    grounds: tuple[Ground, ...] = ()
+    division: Partitioning | None = None
+    undivided: str = ""
     space: str = ""
     storage: str = ""
     own: tuple[Check, ...] = ()

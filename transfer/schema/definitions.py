@@ -17,6 +17,7 @@ from ..plan import ColumnPlan, Definition, Hop, Plan, Rename, Scope
 from ..request import Request
 from .bookkeeping import keeper
 from .catalogue import Column, Further, Relation, Table
+from .partitioning import Partitioning
 from .selection import is_glob, matches
 
 _MADE = ("create", "replace")
@@ -58,8 +59,15 @@ def _parts(table: Table, names: set[str], *, whole: bool, divided: bool) -> Iter
     for check in (*table.checks, *table.own) if whole else ():
         yield f"constraint {check.name}", _hash(check)
     if divided:
-        yield "its partitioning", _hash(table.partitioned)
+        yield "its partitioning", _hash(table.partitioned, *_head(table.division))
         yield from ((f"partition {part.name}", _hash(part.owner, part.clause)) for part in table.parts)
+        made = table.division.partitions if table.division and not table.parts else ()
+        yield from ((f"partition {part.name}", _hash(part)) for part in made)
+
+
+def _head(division: Partitioning | None) -> tuple[object, ...]:
+    """What a partitioning says beside its partitions."""
+    return (division.by, division.columns, division.nulls, division.grows) if division else ()
 
 
 def _of(column: Column) -> tuple[tuple[str, tuple[object, ...]], ...]:
@@ -96,10 +104,11 @@ def _worded(column: Column) -> str:
     return (column.native or "without a type") + ("" if column.nullable else " NOT NULL")
 
 
-def check_unmoved(plan: Plan, engine: Engine, session: Session) -> list[str]:
+def check_unmoved(plan: Plan, engine: Engine, session: Session, *, grown: bool = False) -> list[str]:
     """RequestError if a table, view or sequence is defined otherwise than when the plan was made.
 
-    The tables that the job's globs mean now, and that the plan does not have, in words.
+    The tables that the job's globs mean now, and that the plan does not have, in words. Where the source makes
+    partitions by itself, further ones are no other definition if they may have `grown`.
     """
     known = {definition.hop: definition for definition in plan.definitions}
     tables = {table.name: table for table in engine.tables(session)}
@@ -107,7 +116,7 @@ def check_unmoved(plan: Plan, engine: Engine, session: Session) -> list[str]:
     for hop in plan.hops:
         if hop.name in known:
             table = engine.describe(session, hop.query) if hop.query else tables.get(hop.reads)
-            _check(hop, known[hop.name], table, divided=hop.writes in divided)
+            _check(hop, known[hop.name], table, divided=hop.writes in divided, grown=grown)
     _check_objects(plan, engine, session)
     return [
         f"{name} in the source is new since the plan was made, and not in it, though {pattern!r} means it"
@@ -147,7 +156,7 @@ def _check_objects(plan: Plan, engine: Engine, session: Session) -> None:
         )  # fmt: skip
 
 
-def _check(hop: Hop, planned: Definition, table: Table | None, *, divided: bool) -> None:
+def _check(hop: Hop, planned: Definition, table: Table | None, *, divided: bool, grown: bool) -> None:
     if table is None:
         raise _moved(hop, ["it is gone"], "")
     chosen = () if planned.whole else [name for name, _ in planned.columns]
@@ -158,6 +167,8 @@ def _check(hop: Hop, planned: Definition, table: Table | None, *, divided: bool)
     said += [f"{key} is gone" for key in planned.keys if key not in found.keys]
     said += [f"{key} is new" for key in found.keys if key not in planned.keys]
     old, new = dict(planned.parts), dict(found.parts)
+    if grown and table.division and table.division.grows:
+        new = {name: said for name, said in new.items() if name in old or not name.startswith("partition ")}
     of_new = tuple(f" of column {name}" for name in columns)  # which is said already
     said += [
         _told(name, old.get(name, ""), new.get(name, ""))
@@ -188,7 +199,7 @@ def _moved(hop: Hop, said: Sequence[str], column: str) -> RequestError:
 
 def shape(table: Table, name: Relation) -> Table:
     """A target's table without what only planning needs."""
-    return replace(table, name=name, types=(), left_out=(), physical={}, rows=-1, bytes=-1)
+    return replace(table, name=name, types=(), left_out=(), physical={}, rows=-1, bytes=-1, division=None)
 
 
 def renames(source: Table, target: Table, columns: Sequence[ColumnPlan], homes: tuple[str, str]) -> list[Rename]:

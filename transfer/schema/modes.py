@@ -82,7 +82,16 @@ def _create(move: Move) -> Made:
     if not move.engine.create(move.table, move.hop.writes, bare=False):
         return move.hop, [], []
     closing = move.engine.finish(Build(move.hop.name, move.table, move.hop.writes))
-    return move.hop, [_create_statement(move, move.hop.writes)], closing
+    return move.hop, [*_grounds(move), _create_statement(move, move.hop.writes)], closing
+
+
+def _grounds(move: Move) -> list[Statement]:
+    """What the table stands on, which goes after it."""
+    atomic = move.engine.atomic_ddl
+    return [
+        Statement(one.what, "before", one.forward, hop=move.hop.name, check=one.check, back=one.back, atomic=atomic)
+        for one in move.table.grounds
+    ]
 
 
 def _append(move: Move) -> Made:

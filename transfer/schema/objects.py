@@ -310,12 +310,12 @@ def _plainer(index: Index, source: Table, there: Wording, findings: list[Finding
 
 
 def told(table: Table, source: Table) -> list[Finding]:
-    """What becomes of partitions, of a tablespace, and of options of the table."""
+    """What becomes of partitions that only their own words tell, of a tablespace, and of options of the table."""
     findings = []
     if source.storage and not table.storage:
         said = f"not carried: its options, which mean something to its own kind of engine only: {source.storage}"
         findings.append(Finding("note", str(source.name), said, "object-lost"))
-    if source.partitioned and not table.partitioned:
+    if source.partitioned and not table.partitioned and not (source.division or source.undivided):
         said = f"it is partitioned in the source ({source.partitioned}) and becomes a plain table"
         findings.append(Finding("note", str(source.name), said, "partitions-lost"))
     if source.space and not table.space:

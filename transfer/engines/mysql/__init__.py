@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
@@ -18,11 +18,12 @@ from ...rights import Right
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
+from ...schema.partitioning import Partitioning
 from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, cuts, ddl, further, periods, rights, room
+from . import aside, catalogue, cuts, ddl, further, partitions, periods, rights, room
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
@@ -207,6 +208,15 @@ class MySql:
     def overlooks(self, column: Column) -> tuple[str, ...]:
         """In what values of a column may differ that equality takes for one."""
         return catalogue.overlooks(column, self._collation)
+
+    def divided(
+        self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
+    ) -> Table:
+        """The table partitioned as another kind of engine has it. MariaDB alone has DEFAULT in lists."""
+        del taken
+        defaults = session is not None and "mariadb" in catalogue.version(session).lower()
+        clause = partitions.clause(table, there, linked, self._collation, defaults=defaults)
+        return replace(table, partitioned=clause)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

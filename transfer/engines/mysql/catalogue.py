@@ -10,6 +10,7 @@ from dataclasses import replace
 from ...engine import Row, Session
 from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
+from .divided import partitions, with_division
 from .periods import with_periods
 from .session import literal as quoted_text
 from .session import qualified, quoted
@@ -51,7 +52,8 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         "FROM information_schema.TABLES "
         f"WHERE {where} AND TABLE_TYPE <> 'SEQUENCE' ORDER BY TABLE_NAME"
     )
-    divided = {name: _division(session, schema, name) for name in _divided(session, literal)}
+    parts = partitions(session, literal)
+    divided = {name: _division(session, schema, name) for name in parts}
     made = []
     for row in found:
         name = str(row[0])
@@ -73,7 +75,9 @@ def tables(session: Session, schema: str, literal: str) -> list[Table]:
         kept_checks = tuple(Check(str(n), str(c), str(state)) for _, n, c, state in kept)
         table = replace(table, columns=fields, checks=kept_checks, partitioned=divided.get(name, ""))
         table = with_unlisted(session, table, mariadb=mariadb)
-        made.append(_versioned(with_periods(session, table) if mariadb else table, str(row[1]), rows))
+        table = _versioned(with_periods(session, table) if mariadb else table, str(row[1]), rows)
+        padded = {str(r[1]) for r in rows if r[8] and "padding" in ways(str(r[8]))}
+        made.append(with_division(table, parts.get(name, ()), padded))
     return made
 
 
@@ -97,14 +101,6 @@ def _versioned(table: Table, kind: str, rows: list[Row]) -> Table:
         indexes=tuple(replace(i, columns=without(i.columns)) if i.unique else i for i in table.indexes),
         left_out=(*table.left_out, *(f"that {name} is {word}" for name, word in moments.items())),
     )  # fmt: skip
-
-
-def _divided(session: Session, literal: str) -> list[str]:
-    rows = session.ask(
-        "SELECT DISTINCT TABLE_NAME FROM information_schema.PARTITIONS "
-        f"WHERE TABLE_SCHEMA = {literal} AND PARTITION_NAME IS NOT NULL"
-    )
-    return [str(row[0]) for row in rows]
 
 
 def _division(session: Session, schema: str, table: str) -> str:

@@ -13,6 +13,7 @@ from ...engine import Asked, Row, Session
 from ...errors import RequestError
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
+from .division import with_divisions
 from .session import OracleSession, qualified, said
 
 OWN = "SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA')"
@@ -55,13 +56,16 @@ def tables(session: Session, schema: str) -> list[Table]:
         f"AND s.sequence_name = i.sequence_name WHERE i.owner {where}"
     )}  # fmt: skip
     keys = Keys("" if schema else home, _keyed(session, where))
-    made = []
-    for row in _relations(session, where):
+    made: list[Table] = []
+    names: dict[Name, int] = {}
+    relations = _relations(session, where)
+    for row in relations:
         owner, name = str(row[0]), str(row[1])
         fields = tuple(_column(one, identities.get((owner, name, str(one[2])))) for one in columns[owner, name])
         table = _table(keys, row, fields, constraints[owner, name], indexes[owner, name])
+        names[owner, name] = len(made)
         made.append(_counted(session, table))
-    return made
+    return with_divisions(session, where, made, names) if any(row[6] == "YES" for row in relations) else made
 
 
 def _relations(session: Session, where: str) -> list[Row]:
@@ -207,8 +211,8 @@ def _is_firm(row: Row) -> bool:
 
 
 def _traits(row: Row) -> list[str]:
-    said = ("that it is temporary, with rows of each session's own", "that it is partitioned", "that it is external")
-    return [word for word, has in zip(said, row[5:8], strict=True) if has in ("Y", "YES")]
+    said = {5: "that it is temporary, with rows of each session's own", 7: "that it is external"}
+    return [word for place, word in said.items() if row[place] in ("Y", "YES")]
 
 
 def _loose(constraints: Sequence[Row]) -> list[str]:

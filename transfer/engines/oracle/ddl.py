@@ -21,6 +21,7 @@ from ...schema.sql import (
 from ...schema.violations import check as checked
 from ...schema.violations import reference, unique
 from .catalogue import OWN
+from .partitions import local
 from .session import qualified
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ _LOCK = "exclusive on {} while it is built"
 
 def create(engine: OracleTarget, table: Table, into: Relation, *, bare: bool) -> str:
     """A table without its keys, which are built faster once the rows are in."""
-    del bare
-    return create_table(engine, into, [column_clause(column) for column in table.columns])
+    suffix = f" {table.partitioned}" if table.partitioned and not bare else ""
+    return create_table(engine, into, [column_clause(column) for column in table.columns], suffix)
 
 
 def column_clause(column: Column) -> str:
@@ -96,6 +97,7 @@ def keys(engine: OracleTarget, build: Build) -> list[Statement]:
             f"AND table_name = {text_literal(build.into.table)}"
         )
         (clause,) = key_clause(engine, table)
+        clause += _using(table, Index("", table.key, unique=True))
         made.append(_unique(engine, build, "primary key", Index("", table.key), Statement(
             f"add the primary key of {build.into}", "after", f"ALTER TABLE {on} ADD {clause}", hop=build.hop,
             check=check, back=f"ALTER TABLE {on} DROP PRIMARY KEY", after=(build.hop,),
@@ -142,18 +144,26 @@ def reference_of(key: ForeignKey) -> tuple[ForeignKey, str]:
     return replace(key, on_update="", on_delete=action, options=options), "; ".join(lost)
 
 
+def _using(table: Table, index: Index) -> str:
+    """The index of a constraint, where it is to have the table's partitions."""
+    word = local(table, index)
+    return f" USING INDEX{word}" if word else ""
+
+
 def _index(engine: OracleTarget, build: Build, index: Index) -> Statement:
     on, name = qualified(build.into), engine.name_of(index.name + build.suffix)
     if index.constraint:
         return _unique(engine, build, "unique constraint", index, Statement(
             f"add unique constraint {index.name}", "after",
-            f"ALTER TABLE {on} ADD {unique_clause(engine, replace(index, name=name))}", hop=build.hop,
+            f"ALTER TABLE {on} ADD {unique_clause(engine, replace(index, name=name))}{_using(build.table, index)}",
+            hop=build.hop,
             check=_constraint(build.into, name), back=f"ALTER TABLE {on} DROP CONSTRAINT {double_quoted(name)}",
             after=(build.hop,), lock=_LOCK.format(build.into),
         ))  # fmt: skip
     spelt = qualified(Relation(build.into.schema, name))
     made = Statement(
-        f"create index {index.name}", "after", create_index(engine, index, build.into, spelt), hop=build.hop,
+        f"create index {index.name}", "after",
+        create_index(engine, index, build.into, spelt) + local(build.table, index), hop=build.hop,
         check=f"SELECT 1 FROM all_indexes WHERE owner = {owner(build.into)} AND index_name = {text_literal(name)}",
         back=f"DROP INDEX {spelt}", after=(build.hop,), lock=_LOCK.format(build.into),
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from ...engine import Build, Loader, Session
 from ...place import Address
@@ -12,8 +13,9 @@ from ...rules import Write
 from ...schema.aside import Aside
 from ...schema.catalogue import ForeignKey, Relation, Table
 from ...schema.correction import Correction
+from ...schema.partitioning import Partitioning
 from ...schema.sql import double_quoted, shortened, text_literal
-from . import allowed, aside, ddl, merging
+from . import allowed, aside, ddl, merging, partitions
 from .loader import OracleLoader
 from .session import qualified
 from .writes import WRITES
@@ -57,6 +59,13 @@ class OracleTarget:
 
     def loader(self, address: Address) -> Loader:
         return OracleLoader(address)
+
+    def divided(
+        self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
+    ) -> Table:
+        """The table partitioned as the source has it; keys that lack the columns are of the whole table."""
+        del session, taken, linked
+        return replace(table, partitioned=partitions.clause(table, there), division=there)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

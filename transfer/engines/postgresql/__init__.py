@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -19,12 +19,13 @@ from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
+from ...schema.partitioning import Partitioning
 from ...schema.sql import MergeWords, double_quoted, merge, range_condition, shortened, text_literal
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
 from ...types import Fidelity
-from . import aside, catalogue, ddl, further, rights, traits
+from . import aside, catalogue, ddl, division, further, rights, traits
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, alone, qualified
@@ -262,6 +263,13 @@ class PostgreSql:
     def unnumbered(self, table: Table) -> dict[str, str]:
         """Identity columns that give no numbers here, and why."""
         return ddl.unnumbered(table)
+
+    def divided(
+        self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
+    ) -> Table:
+        """The table partitioned as another kind of engine has it; `linked` are foreign keys, which may be here."""
+        del linked
+        return division.divided(self, session, table, there, taken)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         del bare  # tables are always made bare here

@@ -12,6 +12,7 @@ from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
 from . import partitions, traits, usertypes
+from .divided import with_division
 from .session import USERS
 
 _TABLES = f"""
@@ -180,17 +181,21 @@ def tables(session: Session) -> list[Table]:
     checks, types = _grouped(session.ask(_CHECKS)), usertypes.known(session)
     having = _grouped(session.ask(traits.TRAITS))
     return [
-        replace(
-            _table(row, [types.based(c) for c in columns[number]], indexes[number], foreign[number], others[number]),
-            types=types.needed([_number(c[9]) for c in columns[number]]),
-            parts=parts.get(number, ()),
-            own=tuple(Check(str(name), str(text)) for _, name, text, _ in own[number]),
-            needs=tuple(need for _, _, _, needs in own[number] for need in needs),  # type: ignore[attr-defined]
-            checks=tuple(
-                Check(str(name), str(condition), str(state), inherited=not alone)
-                for _, name, condition, state, alone in checks[number]
-            ),
-            traits=tuple(traits.trait(found) for found in having[number]),
+        with_division(
+            replace(
+                _table(
+                    row, [types.based(c) for c in columns[number]], indexes[number], foreign[number], others[number]
+                ),
+                types=types.needed([_number(c[9]) for c in columns[number]]),
+                parts=parts.get(number, ()),
+                own=tuple(Check(str(name), str(text)) for _, name, text, _ in own[number]),
+                needs=tuple(need for _, _, _, needs in own[number] for need in needs),  # type: ignore[attr-defined]
+                checks=tuple(
+                    Check(str(name), str(condition), str(state), inherited=not alone)
+                    for _, name, condition, state, alone in checks[number]
+                ),
+                traits=tuple(traits.trait(found) for found in having[number]),
+            )
         )
         for row in session.ask(_TABLES)
         for number in [_number(row[0])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -18,11 +18,12 @@ from ...rules import split
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
+from ...schema.partitioning import Partitioning
 from ...schema.sql import MergeWords, merge, shortened
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, ddl, further, rights
+from . import aside, catalogue, ddl, further, partitions, rights
 from .canon import SPECIMENS, checksum_sql
 from .cuts import condition, cuts
 from .loader import SqlServerLoader, inserting
@@ -225,6 +226,13 @@ class SqlServer:
     def loader(self, address: Address) -> Loader:
         return SqlServerLoader(address)
 
+    def divided(
+        self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
+    ) -> Table:
+        """The table on a partition scheme of its own."""
+        del taken, linked
+        return partitions.divided(session, table, there)
+
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)
 
@@ -265,8 +273,8 @@ class SqlServer:
         self, session: Session | None, address: Address, hops: Sequence[Hop], statements: Sequence[Statement],
         there: Sequence[Relation],
     ) -> list[Right]:  # fmt: skip
-        del address, statements
-        return rights.to_write(session, hops, there) if session else []
+        del address
+        return rights.to_write(session, hops, statements, there) if session else []
 
     def free(self, session: Session | None, address: Address) -> int | None:
         del session, address

@@ -12,6 +12,7 @@ from ...engine import Row, Session
 from ...errors import RequestError
 from ...rules import Native, split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
+from .division import with_divisions
 from .session import literal, said
 
 KEPT = "o.is_ms_shipped = 0 AND o.name NOT LIKE N'ropeway[_]%'"
@@ -39,15 +40,15 @@ def tables(session: Session, schema: str = "") -> list[Table]:
     names = {_number(row): Relation(str(row[1]), str(row[2])) for row in rows}
     columns, counted = _columns(session, where), _counted(session)
     (indexes, left), keys, checks, foreign = _indexes(session), _keys(session), _checks(session), _foreign(session)
-    spread = _spread(session)
-    return [
+    made = [
         _table(
             row, names[_number(row)], columns[_number(row)], indexes[_number(row)], keys.get(_number(row), {}),
             checks[_number(row)], foreign[_number(row)], counted.get(_number(row), (-1, -1)),
-            (*_traits(row), *spread[_number(row)], *left[_number(row)]),
+            (*_traits(row), *left[_number(row)]),
         )
         for row in rows
     ]  # fmt: skip
+    return with_divisions(session, made, {_number(row): place for place, row in enumerate(rows)})
 
 
 def _number(row: Row) -> Number:
@@ -195,23 +196,6 @@ def _traits(row: Row) -> list[str]:
     if row[5] in (1, 2):
         said.append("that it is the history of another" if row[5] == 1 else "that it keeps a history of its rows")
     return said + (["that it is in memory"] if row[6] else []) + (["that it is external"] if row[7] else [])
-
-
-def _spread(session: Session) -> defaultdict[Number, list[str]]:
-    """How tables are partitioned, in words."""
-    rows = session.ask(
-        "SELECT i.object_id, d.name, f.name, c.name FROM sys.indexes i "
-        "JOIN sys.partition_schemes d ON d.data_space_id = i.data_space_id "
-        "JOIN sys.partition_functions f ON f.function_id = d.function_id "
-        "LEFT JOIN sys.index_columns x ON x.object_id = i.object_id AND x.index_id = i.index_id "
-        "AND x.partition_ordinal = 1 "
-        "LEFT JOIN sys.columns c ON c.object_id = x.object_id AND c.column_id = x.column_id "
-        "WHERE i.index_id IN (0, 1)"
-    )
-    found: defaultdict[Number, list[str]] = defaultdict(list)
-    for row in rows:
-        found[_number(row)].append(f"that it is partitioned by {row[3]} (scheme {row[1]}, function {row[2]})")
-    return found
 
 
 def _indexes(session: Session) -> tuple[defaultdict[Number, list[Index]], defaultdict[Number, list[str]]]:

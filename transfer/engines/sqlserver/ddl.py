@@ -12,6 +12,7 @@ from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import create_table, foreign_key_clauses, index_columns, names
 from ...schema.violations import check as checked
 from ...schema.violations import reference, unique
+from .partitions import apart
 from .session import literal, qualified, quoted
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def first(query: str, count: int) -> str:
 def create(engine: SqlServer, table: Table, into: Relation, *, bare: bool) -> str:
     """A heap, into which several sessions may load, and which is sorted once, by its key, when the rows are in."""
     filled = [replace(one, nullable=one.nullable and one.name not in table.key) for one in table.columns]
-    return create_table(engine, into, [_column(column, bare=bare) for column in filled])
+    suffix = f" {table.partitioned}" if table.partitioned and not bare else ""
+    return create_table(engine, into, [_column(column, bare=bare) for column in filled], suffix)
 
 
 def _column(column: Column, *, bare: bool) -> str:
@@ -107,7 +109,9 @@ def keys(engine: SqlServer, build: Build) -> list[Statement]:
     if table.key:
         name = table.key_name or f"{table.name.table}_pkey"
         word = quoted(engine.name_of(name + build.suffix))
-        forward = f"ALTER TABLE {on} ADD CONSTRAINT {word} PRIMARY KEY ({names(engine, table.key)})"
+        where = apart(table, table.key)
+        kind = "PRIMARY KEY NONCLUSTERED" if where else "PRIMARY KEY"
+        forward = f"ALTER TABLE {on} ADD CONSTRAINT {word} {kind} ({names(engine, table.key)}){where}"
         add = _after(build, f"add the primary key of {build.into}", forward, _dropped(on, word), lock)
         rule = unique(engine, build.into, "primary key", Index(name, table.key))
         made.append(replace(add, constraint=replace(rule, later=forward)))
@@ -119,10 +123,11 @@ def _index(engine: SqlServer, build: Build, index: Index) -> Statement:
     on, table = qualified(build.into), build.table
     name = quoted(engine.name_of(index.name + build.suffix))
     lock = f"S on {build.into} while it is built"
+    away = apart(table, index.columns) if index.unique else ""
     empty = [c for c in index.columns if index.unique and index.strict != _STRICT and table.column(c).nullable]
     if index.constraint and not empty:
         forward, back = (
-            f"ALTER TABLE {on} ADD CONSTRAINT {name} UNIQUE ({names(engine, index.columns)})",
+            f"ALTER TABLE {on} ADD CONSTRAINT {name} UNIQUE ({names(engine, index.columns)}){away}",
             _dropped(on, name),
         )
         made = _after(build, f"add unique constraint {index.name}", forward, back, lock)
@@ -131,7 +136,7 @@ def _index(engine: SqlServer, build: Build, index: Index) -> Statement:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         include = f" INCLUDE ({names(engine, index.include)})" if index.include else ""
         word = "UNIQUE " if index.unique else ""
-        forward = f"CREATE {word}INDEX {name} ON {on} ({index_columns(engine, index)}){include}{where}"
+        forward = f"CREATE {word}INDEX {name} ON {on} ({index_columns(engine, index)}){include}{where}{away}"
         made = _after(build, f"create index {index.name}", forward, f"DROP INDEX IF EXISTS {name} ON {on}", lock)
     if not index.unique:
         return made

@@ -98,7 +98,10 @@ def _partition_functions(session: Session) -> Iterator[Listed]:
     for number, name, right, native in session.ask(
         "SELECT f.function_id, f.name, f.boundary_value_on_right, t.name FROM sys.partition_functions f "
         "JOIN sys.partition_parameters p ON p.function_id = f.function_id "
-        "JOIN sys.types t ON t.user_type_id = p.system_type_id ORDER BY f.name"
+        "JOIN sys.types t ON t.user_type_id = p.system_type_id "
+        "WHERE NOT EXISTS (SELECT 1 FROM sys.partition_schemes d "
+        "JOIN sys.indexes i ON i.data_space_id = d.data_space_id WHERE d.function_id = f.function_id) "
+        "ORDER BY f.name"  # what tables use is said of them
     ):
         side = "RIGHT" if right else "LEFT"
         text = f"({native}) AS RANGE {side} FOR VALUES ({', '.join(bounds[int(str(number))])})"

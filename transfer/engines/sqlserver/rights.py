@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...engine import Session
 from ...place import Address
-from ...plan import Finding, Hop
+from ...plan import Finding, Hop, Statement
 from ...rights import Right
 from ...schema.catalogue import Relation
 from . import snapshots
@@ -41,12 +41,15 @@ def to_read(session: Session, address: Address, tables: Sequence[Relation], cons
     return rights
 
 
-def to_write(session: Session, hops: Sequence[Hop], there: Sequence[Relation]) -> list[Right]:
+def to_write(
+    session: Session, hops: Sequence[Hop], statements: Sequence[Statement], there: Sequence[Relation]
+) -> list[Right]:
     """Making tables and the ledger's schema, changing the schemas they are in, and writing what is there."""
     ((user,),) = session.ask("SELECT USER_NAME()")
     to = f"TO {quoted(str(user))};"
     made = []
-    for word in ("CREATE TABLE", "CREATE SCHEMA"):
+    spread = any(one.forward.startswith("CREATE PARTITION ") for one in statements)
+    for word in ("CREATE TABLE", "CREATE SCHEMA", *(["ALTER ANY DATASPACE"] if spread else [])):
         ((held,),) = session.ask(f"SELECT HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{word}')")
         made.append(Right("target", word, f"GRANT {word} {to}", held == 1))
     for schema in dict.fromkeys(hop.writes.schema or "dbo" for hop in hops):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from ..spoken import Column, Kind, Refused
+
+if TYPE_CHECKING:
+    from .partitions import Division
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Constraint:
     deferrable: bool = False
     deferred: bool = False
     index: str = ""  # that serves it, if it has another name
+    local: bool = False  # the index that is made for it
 
 
 @dataclass
@@ -62,6 +67,7 @@ class Index:
     unique: bool
     expressions: tuple[bool, ...] = ()
     bitmap: bool = False
+    local: bool = False  # it has its table's partitions
 
 
 @dataclass
@@ -76,7 +82,7 @@ class Table:
     changed: int = 0  # the SCN of its last DDL
     temporary: bool = False
     statistics: int | None = None  # rows, when they were last counted
-    partitioned: str = ""
+    division: Division | None = None
     external: bool = False
     organized: bool = False  # by its key's index, so that its rows have no place of their own
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused
-from . import indexes, types, values
+from . import indexes, partitions, types, values
 from .catalogue import Constraint, Sequence, Shape, Source, Table, View, quoted
 from .parse import expression
 from .words import Words
@@ -77,9 +77,12 @@ def _create_table(session: Session, words: Words, *, temporary: bool = False) ->
     table.external = "ORGANIZATION EXTERNAL" in words.rest().upper()  # its files are ours: CREATE TABLE AS fills them
     if words.peek() == "(":
         _body(session, table, Words(words.inside()))
+    while not words.done and words.peek() not in ("PARTITION", "AS"):
+        words.next()
+    if words.take("PARTITION", "BY"):
+        table.division = partitions.read(session, table, words)
+        table.division.moves = words.take("ENABLE", "ROW", "MOVEMENT")
     query = words.rest().partition("AS ")[2] if " AS SELECT" in f" {words.rest().upper()}" else ""
-    if words.peek() == "PARTITION" or "PARTITION BY" in words.rest().upper():
-        table.partitioned = words.rest()
     if query:
         described = session.describe(query)
         table.columns = [
@@ -190,6 +193,8 @@ def constraint(session: Session, table: Table, words: Words, own: str = "") -> C
     if words.take("USING", "INDEX"):
         if words.peek() == "(":
             words.inside()
+        elif words.take("LOCAL"):
+            made.local = True
         elif words.peek() not in (",", ")", "", "ENABLE"):
             made.index = words.qualified("")[1]
         _state(made, words)
@@ -398,6 +403,9 @@ def _change(session: Session, table: Table, words: Words) -> None:
         _modify(session, table, words)
     elif words.take("DROP"):
         _drop_part(session, table, words)
+    elif table.division and words.peek(1) == "ROW":
+        table.division.moves = words.next() == "ENABLE"
+        words.expect("ROW", "MOVEMENT")
     elif words.peek() in ("ENABLE", "DISABLE"):
         _switch(session, table, words)
     else:  # storage and the like: LOGGING, NOPARALLEL, MOVE

@@ -20,6 +20,7 @@ from .render import Typed
 
 if TYPE_CHECKING:
     from .database import Database
+    from .partitions import Division
     from .session import Session
 
 Cell = str | int | bytes | None
@@ -75,6 +76,20 @@ _VIEWS: dict[str, str] = {
     ),
     "SOURCE": "OWNER T, NAME T, TYPE T, LINE N, TEXT V",
     "TAB_PRIVS": "GRANTEE T, TABLE_SCHEMA T, TABLE_NAME T, PRIVILEGE T, GRANTABLE T",
+    "PART_TABLES": (
+        "OWNER T, TABLE_NAME T, PARTITIONING_TYPE T, SUBPARTITIONING_TYPE T, PARTITION_COUNT N, INTERVAL T, "
+        "AUTOLIST T, INTERVAL_SUBPARTITION T, AUTOLIST_SUBPARTITION T"
+    ),
+    "PART_INDEXES": "OWNER T, INDEX_NAME T, TABLE_NAME T, LOCALITY T",
+    "PART_KEY_COLUMNS": "OWNER T, NAME T, OBJECT_TYPE T, COLUMN_NAME T, COLUMN_POSITION N",
+    "SUBPART_KEY_COLUMNS": "OWNER T, NAME T, OBJECT_TYPE T, COLUMN_NAME T, COLUMN_POSITION N",
+    "TAB_PARTITIONS": (
+        "TABLE_OWNER T, TABLE_NAME T, COMPOSITE T, PARTITION_NAME T, SUBPARTITION_COUNT N, HIGH_VALUE L, "
+        "PARTITION_POSITION N, INTERVAL T"
+    ),
+    "TAB_SUBPARTITIONS": (
+        "TABLE_OWNER T, TABLE_NAME T, PARTITION_NAME T, SUBPARTITION_NAME T, HIGH_VALUE L, SUBPARTITION_POSITION N"
+    ),
     "EXTENTS": (
         "OWNER T, SEGMENT_NAME T, PARTITION_NAME T, SEGMENT_TYPE T, RELATIVE_FNO N, BLOCK_ID N, BLOCKS N, BYTES N"
     ),
@@ -143,7 +158,7 @@ def _tables(database: Database) -> list[Table]:
 def _all_tables(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     for one in _tables(database):
         blocks = _rows_in(session, one) // values.ROWS_A_BLOCK + 1
-        yield (one.owner, one.name, one.statistics, "Y" if one.temporary else "N", "YES" if one.partitioned else "NO",
+        yield (one.owner, one.name, one.statistics, "Y" if one.temporary else "N", "YES" if one.division else "NO",
                "IOT" if one.organized else None, "NO", blocks, "NO", "YES" if one.external else "NO", "N")  # fmt: skip
 
 
@@ -404,6 +419,51 @@ def _redacted(database: Database, session: Session) -> Iterator[tuple[Cell, ...]
         yield owner, table, column, "FULL REDACTION"
 
 
+def _divided(database: Database) -> Iterator[tuple[Table, Division]]:
+    for one in _tables(database):
+        if one.division:
+            yield one, one.division
+
+
+def _part_tables(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one, division in _divided(database):
+        count = 1048575 if division.level.interval else len(division.pieces)
+        yield (one.owner, one.name, division.level.kind, division.inner.kind if division.inner else "NONE", count,
+               division.level.interval, "YES" if division.level.automatic else "NO",
+               division.inner.interval if division.inner else None, "NO")  # fmt: skip
+
+
+def _key_columns(database: Database, *, inner: bool) -> Iterator[tuple[Cell, ...]]:
+    for one, division in _divided(database):
+        level = division.inner if inner else division.level
+        for place, column in enumerate(level.columns if level and level.kind != "REFERENCE" else (), 1):
+            yield one.owner, one.name, "TABLE", column, place
+
+
+def _part_indexes(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for table, one in _indexes(database):
+        if one.local:
+            yield table.owner, one.name, table.name, "LOCAL"
+
+
+def _tab_partitions(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one, division in _divided(database):
+        for place, piece in enumerate(division.pieces, 1):
+            yield (one.owner, one.name, "YES" if division.inner else "NO", piece.name, len(piece.inner), piece.high,
+                   place, "YES" if piece.made else "NO")  # fmt: skip
+
+
+def _tab_subpartitions(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    for one, division in _divided(database):
+        for piece in division.pieces:
+            for place, inner in enumerate(piece.inner, 1):
+                yield one.owner, one.name, piece.name, inner.name, inner.high, place
+
+
 def _extents(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     for one in _tables(database):
         blocks = _rows_in(session, one) // values.ROWS_A_BLOCK + 1
@@ -460,6 +520,10 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "DEPENDENCIES": _dependencies,
     "SEQUENCES": _sequences, "OBJECTS": _objects, "USERS": _users, "MVIEWS": _mviews, "SYNONYMS": _synonyms,
     "TRIGGERS": _triggers, "SOURCE": _source, "TAB_PRIVS": _tab_privs, "EXTENTS": _extents, "SEGMENTS": _segments,
+    "PART_INDEXES": _part_indexes,
+    "PART_TABLES": _part_tables, "TAB_PARTITIONS": _tab_partitions, "TAB_SUBPARTITIONS": _tab_subpartitions,
+    "PART_KEY_COLUMNS": lambda database, _: _key_columns(database, inner=False),
+    "SUBPART_KEY_COLUMNS": lambda database, _: _key_columns(database, inner=True),
     "V$DATABASE": _database,
     "V$INSTANCE": _instance, "PRODUCT_COMPONENT_VERSION": _version, "V$PARAMETER": _parameters,
     "POLICIES": _policies, "REDACTION_POLICIES": _redactions, "REDACTION_COLUMNS": _redacted,

@@ -30,7 +30,8 @@ def create(session: Session, words: Words, *, unique: bool, bitmap: bool) -> Non
         descending.append(inside.take("DESC"))
         inside.take("ASC")
         inside.take(",")
-    made = Index(name, tuple(columns), tuple(descending), unique, tuple(expressions), bitmap)
+    made = Index(name, tuple(columns), tuple(descending), unique, tuple(expressions), bitmap, words.take("LOCAL"))
+    _check_local(table, made)
     if any((one.columns, one.descending) == (made.columns, made.descending) for one in table.indexes):
         raise Refused(1408, "such column list already indexed")
     if any(
@@ -39,6 +40,16 @@ def create(session: Session, words: Words, *, unique: bool, bitmap: bool) -> Non
         raise Refused(2327, "cannot create index on expression with datatype LOB")
     _held(session, table, made)
     table.indexes.append(made)
+
+
+def _check_local(table: Table, index: Index) -> None:
+    if not index.local:
+        return
+    if table.division is None:
+        raise Refused(14016, "underlying table of a LOCAL partitioned index must be partitioned")
+    inner = table.division.inner.columns if table.division.inner else ()
+    if index.unique and not {*table.division.level.columns, *inner} <= {*index.columns}:
+        raise Refused(14039, "partitioning columns must form a subset of key columns of a UNIQUE index")
 
 
 def _held(session: Session, table: Table, index: Index) -> None:
@@ -108,7 +119,8 @@ def support(session: Session, table: Table, made: Constraint) -> None:
             raise Refused(2270, "no matching unique or primary key for this column-list")
     elif made.type in "PU" and made.enabled and not made.index:
         none = (False,) * len(made.columns)
-        index = Index(made.name, made.columns, none, not made.deferrable, none)
+        index = Index(made.name, made.columns, none, not made.deferrable, none, local=made.local)
+        _check_local(table, index)
         if any(one.unique and one.columns == made.columns for one in table.indexes):
             return
         try:

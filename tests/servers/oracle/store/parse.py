@@ -34,6 +34,7 @@ class Plain(Oracle):
     """sqlglot knows what many functions mean elsewhere, and would change their arguments."""
 
     class Parser(OracleParser):
+        SUPPORTS_PARTITION_SELECTION = True
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: OracleParser.FUNCTION_PARSERS[name] for name in ("CAST", "EXTRACT", "LISTAGG", "TRIM")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from ..spoken import CHAR, DATE, NUMBER, ROWID, TIMESTAMP, VARCHAR, Kind, Refused
-from . import expressions
+from . import expressions, partitions
 from .catalogue import Catalogue, Table, View, quoted
 from .parse import parse
 from .values import ROWS_A_BLOCK
@@ -197,8 +197,19 @@ def _relation(item: exp.Expression, writing: Writing) -> tuple[str, Source]:
         text, source = _named(schema, name, alias, writing)
     finally:
         writing.past = before
+    if part := item.args.get("partition"):
+        text = _part(text, part, writing.read[-1])
     sample = item.args.get("sample")
     return (_sampled(text, sample), source) if sample else (text, source)
+
+
+def _part(text: str, part: exp.Expression, table: Table) -> str:
+    """The rows of one partition."""
+    held, _, inner = text.rpartition(" AS ")
+    if table.division is None:
+        raise Refused(14501, "object is not partitioned")
+    where = partitions.condition(table.division, _folded(part.expressions[0].this), sub=bool(part.args["subpartition"]))
+    return f"(SELECT rowid, * FROM {held} WHERE {where}) AS {inner}"
 
 
 def _sampled(text: str, sample: exp.Expression) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from ..spoken import Column, Encoded, Kind, Refused, Result, Row
-from . import ddl, dml, expressions, formats, functions, indexes, plsql, render
+from . import ddl, dml, expressions, formats, functions, indexes, partitions, plsql, render
 from .catalogue import Constraint, Shape, Table, quoted
 from .catalogue import Sequence as Numbers
 from .convert import converted
@@ -243,7 +243,12 @@ class Session:
         for name in writing.seen:
             self._database.dictionary.fill(self, name)
         with self.all_or_nothing(table):
+            changing = isinstance(parsed.tree, exp.Update | exp.Merge)
+            before = partitions.places(self, table) if changing else {}
             count = sum(max(self._many(text, given), 0) for text in statements)
+            if not isinstance(parsed.tree, exp.Delete):
+                partitions.hold(self, table)
+            partitions.check_stays(self, table, before)
             if not isinstance(parsed.tree, exp.Delete):
                 indexes.hold(self, table)
             if not isinstance(parsed.tree, exp.Insert):
@@ -337,6 +342,7 @@ class Session:
         given = [tuple(stored(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
         with self.all_or_nothing(table):
             self.connection.executemany(f"INSERT INTO {table.held} ({listed}) VALUES ({kept})", given)
+            partitions.hold(self, table)
 
     def finish(self, *, keep: bool) -> None:
         self._loading = None
@@ -378,6 +384,9 @@ class Session:
 
     def system_name(self) -> str:
         return f"SYS_C{self.catalogue.number():07}"
+
+    def partition_name(self, *, sub: bool = False) -> str:
+        return f"SYS_{'SUBP' if sub else 'P'}{self.catalogue.number()}"
 
     def breaking(self, table: Table, made: Constraint) -> bool:
         """Whether a row breaks a check."""

@@ -6,7 +6,8 @@ import itertools
 from dataclasses import dataclass, field
 
 from ..spoken import Kind, Refused
-from .modules import Module, Partitioning, Policy, stands_for
+from .modules import Module, Policy, stands_for
+from .partitions import Partitioning
 
 Named = tuple[str, str]  # schema and name in small letters
 
@@ -62,6 +63,7 @@ class Index:
     filter: str | None = None
     number: int = 0
     enabled: bool = True
+    apart: bool = False  # not where its partitioned table is
 
 
 @dataclass

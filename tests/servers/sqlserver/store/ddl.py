@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind, Refused
-from . import alter, dml, logins, modules, render, types, values
+from . import alter, dml, logins, modules, partitions, render, types, values
 from .catalogue import Alias, Constraint, Index, Numbers, Shape, Table, View, numbered, quoted
 from .parse import expression, parse
 from .words import Words
@@ -106,7 +106,9 @@ def _create(session: Session, what: str, words: Words, *, replacing: bool) -> No
         _create_type(session, words)
     elif what == "SECURITY":
         modules.create_policy(session, words)
-    elif what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM", "PARTITION"):
+    elif what == "PARTITION":
+        partitions.create(session, words)
+    elif what in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER", "SYNONYM"):
         modules.create(session, what, words)
     else:
         _create_index(session, what, words)
@@ -176,10 +178,7 @@ def _create_table(session: Session, words: Words) -> None:
         if not words.take(","):
             break
     words.expect(")")
-    if words.take("ON"):
-        table.space = modules.space(session.catalogue, words.name())
-        if words.peek() == "(":
-            table.spread = words.names()[0]
+    partitions.place(session, table, words)
     numbered(table.columns)
     listed = ", ".join(declared(one) for one in table.columns if one.computed is None)
     session.run(f"CREATE TABLE {table.held} ({listed})")
@@ -268,12 +267,13 @@ def constraint(session: Session, table: Table, words: Words, columns: tuple[str,
         listed = words.ordered_names() if words.peek() == "(" else tuple((one, False) for one in columns)
         if words.take("WITH"):
             words.inside()
+        apart = _apart(words)
         listed = tuple((table.column(one).name, down) for one, down in listed)
         made = Constraint(name("PK" if primary else "UQ"), "PK" if primary else "UQ", tuple(one for one, _ in listed))
         for one in made.columns if primary else ():
             table.column(one).nullable = False
         table.indexes.append(Index(made.name, listed, unique=True, primary=primary, constraint=not primary,
-                                   clustered=clustered, number=len(table.indexes) + (1 if clustered
+                                   clustered=clustered, apart=apart, number=len(table.indexes) + (1 if clustered
                                        else 2)))  # fmt: skip
     elif words.take("CHECK"):
         made = Constraint(name("CK"), "C", columns, f"({words.inside()})")
@@ -285,6 +285,17 @@ def constraint(session: Session, table: Table, words: Words, columns: tuple[str,
     made.number, made.system_named = number, not named
     table.constraints.append(made)
     return made
+
+
+def _apart(words: Words) -> bool:
+    """ON a file group, or on a partition scheme, which here is always the table's."""
+    if not words.take("ON"):
+        return False
+    words.name()
+    if words.peek() != "(":
+        return True
+    words.names()
+    return False
 
 
 def _foreign(session: Session, table: Table, words: Words, columns: tuple[str, ...], name: str) -> Constraint:
@@ -318,9 +329,14 @@ def _create_index(session: Session, what: str, words: Words) -> None:
     table = session.catalogue.table(*words.qualified())
     columns = tuple((table.column(one).name, down) for one, down in words.ordered_names())
     included = words.names() if words.take("INCLUDE") else ()
-    where = words.until("WITH") if words.take("WHERE") else None
-    made = Index(name, columns, unique=unique, clustered=clustered, included=included, filter=where,
-                 number=1 if clustered else len(table.indexes) + 2)  # fmt: skip
+    where = words.until("WITH", "ON") if words.take("WHERE") else None
+    if words.take("WITH"):
+        words.inside()
+    number = 1 if clustered else len(table.indexes) + 2
+    made = Index(
+        name, columns, unique=unique, clustered=clustered, included=included, filter=where, number=number,
+        apart=_apart(words),
+    )  # fmt: skip
     if any(one.name.lower() == name.lower() for one in table.indexes):
         raise Refused(1913, f"The operation failed because an index or statistics with name '{name}' already exists on "
                             f"table "
@@ -331,6 +347,7 @@ def _create_index(session: Session, what: str, words: Words) -> None:
 
 def build(session: Session, table: Table, index: Index) -> None:
     """SQLite's own for what is unique. A NULL is one value there: two of them are duplicates."""
+    partitions.check_aligned(table, index)
     if index.unique and (key := dml.doubled(session, table, index)):
         raise Refused(1505, f"The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the "
                             f"object name '{table.schema}.{table.name}' and the index name '{index.name}'. The "
@@ -354,6 +371,9 @@ def _held(table: Table, index: Index) -> str:
 
 
 def _drop(session: Session, what: str, words: Words) -> None:
+    if what == "PARTITION":
+        partitions.drop(session, words)
+        return
     exists = words.take("IF", "EXISTS")
     catalogue = session.catalogue
     if what == "INDEX":

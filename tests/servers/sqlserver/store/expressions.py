@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from ..spoken import Kind, Refused
 from ..wire.types import COLLATION
-from . import render, special, types, values
+from . import partitions, render, special, types, values
 from .arithmetic import Reached, like, negative
 from .functions import FUNCTIONS, UNITED, VARIABLES, OfUnit, average_kind, reached, sum_kind, unit
 from .sites import Conversion, Site, called, conversion, site
@@ -155,11 +155,24 @@ def _column(tree: exp.Column, writing: Writing) -> Typed:
 def _dot(tree: exp.Dot, writing: Writing) -> Typed:
     """A method of a value: [column].AsTextZM()."""
     inner = tree.this
+    if isinstance(inner, exp.Identifier) and str(inner.this).upper() == "$PARTITION":
+        return _partition(tree.expression, writing)
     if isinstance(inner, exp.Identifier):
         inner = exp.column(inner)
     elif isinstance(inner, exp.Dot):
         inner = exp.column(inner.expression, inner.this)
     return _member(inner, str(tree.expression.this), writing)
+
+
+def _partition(tree: exp.Expression, writing: Writing) -> Typed:
+    """$PARTITION.f(value): the number of the partition that it is in."""
+    name = str(tree.this.this if isinstance(tree.this, exp.Identifier) else tree.this)
+    function = writing.catalogue.partitionings.get(name.lower())
+    if function is None:
+        raise Refused(7701, f"Invalid partition function name '{name}' specified.")
+    value = write(tree.expressions[0], writing)
+    sql = conversion(value.sql, value.kind, function.kind)
+    return render.Typed(f"({partitions.number_of(writing.session, function, sql)})", INT, nullable=False)
 
 
 def _member(tree: exp.Expression, name: str, writing: Writing) -> Typed:

@@ -1,16 +1,15 @@
-"""What is kept by its text alone: procedures, functions, triggers, synonyms; and how tables are partitioned."""
+"""What is kept by its text alone: procedures, functions, triggers, synonyms."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..spoken import Refused
 from .words import Words, split_name
 
 if TYPE_CHECKING:
-    from .catalogue import Catalogue
     from .session import Session
 
 # CREATE ... makes an object of this type, as sys.objects says it.
@@ -29,18 +28,6 @@ class Module:
     text: str  # its definition; of a synonym what it stands for
     parent: int = 0  # of a trigger its table
     enabled: bool = True
-
-
-@dataclass
-class Partitioning:
-    """A partition function and the schemes that use it."""
-
-    name: str
-    number: int
-    native: str
-    right: bool
-    bounds: tuple[str, ...]
-    schemes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,9 +57,6 @@ def create_policy(session: Session, words: Words) -> None:
 
 def create(session: Session, what: str, words: Words) -> None:
     catalogue = session.catalogue
-    if what == "PARTITION":
-        _partition(catalogue, words)
-        return
     schema, name = words.qualified()
     schema = schema or "dbo"
     if (schema.lower(), name.lower()) in catalogue.modules:
@@ -99,29 +83,6 @@ def _function(text: str) -> str:
     return "TF" if returns[1] else "IF" if returns[2] else "FN"
 
 
-def _partition(catalogue: Catalogue, words: Words) -> None:
-    """PARTITION FUNCTION f (type) AS RANGE RIGHT FOR VALUES (...); PARTITION SCHEME s AS PARTITION f ALL TO (...)."""
-    kind = words.next().upper()
-    name = words.name()
-    if kind == "FUNCTION":
-        native = words.inside()
-        words.expect("AS", "RANGE")
-        right = words.take("RIGHT")
-        words.take("LEFT")
-        words.expect("FOR", "VALUES")
-        bounds = tuple(one.strip() for one in words.inside().split(","))
-        number = 65_536 + len(catalogue.partitionings)
-        catalogue.partitionings[name.lower()] = Partitioning(name, number, native, right, bounds)
-        return
-    words.expect("AS", "PARTITION")
-    used = words.name()
-    if used.lower() not in catalogue.partitionings:
-        raise Refused(7707, f"The associated partition function '{used}' does not exist.")
-    catalogue.partitionings[used.lower()].schemes[name] = 65_601 + sum(
-        len(one.schemes) for one in catalogue.partitionings.values()
-    )
-
-
 def drop(session: Session, words: Words, what: str, *, exists: bool) -> None:
     schema, name = words.qualified()
     if session.catalogue.modules.pop(((schema or "dbo").lower(), name.lower()), None) is None and not exists:
@@ -133,12 +94,3 @@ def stands_for(known: dict[tuple[str, str], Module], schema: str, name: str) -> 
     """What a synonym stands for."""
     found = known.get((schema, name))
     return split_name(found.text) if found and found.type == "SN" else None
-
-
-def space(catalogue: Catalogue, scheme: str) -> int:
-    """The number of a partition scheme, by its name; 1 is the file group PRIMARY."""
-    for one in catalogue.partitionings.values():
-        for name, number in one.schemes.items():
-            if name.lower() == scheme.lower():
-                return number
-    return 1

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import modules, types
+from . import modules
 
 if TYPE_CHECKING:
     from .catalogue import Catalogue
@@ -69,15 +69,14 @@ def _parameters(session: Session) -> Cells:
     from .sysviews import described_kind
 
     for one in session.catalogue.partitionings.values():
-        number, length, precision, scale = described_kind(types.of_text(one.native))
+        number, length, precision, scale = described_kind(one.kind)
         yield one.number, 1, number, length, precision, scale
 
 
 def _bounds(session: Session) -> Cells:
     for one in session.catalogue.partitionings.values():
-        kind = types.of_text(one.native)
         for place, text in enumerate(one.bounds, 1):
-            yield one.number, place, 1, (kind, session.value(text, kind))
+            yield one.number, place, 1, (one.kind, session.value(text, one.kind))
 
 
 def _schemes(session: Session) -> Cells:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spoken import Kind
 from ..wire.types import SHAPES, size_of
-from . import logins, modules, special, sysmodules, values
+from . import logins, modules, partitions, special, sysmodules, values
 from .catalogue import Constraint, Numbers, Table, View, quoted
 from .render import Typed
 from .types import BIGINT, BIT, INT, LONG_TEXT, NAME, chars, collation_name
@@ -112,7 +112,7 @@ def fill(session: Session, schema: str, name: str) -> None:
 
 def _cell(value: Any, kind: Kind | None) -> Any:
     if kind and kind.name == special.VARIANT and value is not None:
-        return special.put(value[1], value[0])
+        return None if value[1] is None else special.put(value[1], value[0])
     return int(value) if kind in (BIT, INT, BIGINT) and value is not None else value
 
 
@@ -349,10 +349,10 @@ def _comments(session: Session) -> Cells:
 
 def _partitions(session: Session) -> Cells:
     for table in _tables_of(session):
-        found = session.one(f"SELECT count(*) FROM {table.held}")
-        for number in {1 if any(one.clustered for one in table.indexes) else 0}:
-            unit = _UNIT + table.number
-            yield table.number, number, 1, found[0] if found else 0, unit, unit
+        number = 1 if any(one.clustered for one in table.indexes) else 0
+        for place, rows in enumerate(partitions.counts(session, table), 1):
+            unit = _UNIT + (table.number << 16) + place
+            yield table.number, number, place, rows, unit, unit
 
 
 _UNIT, _ON_A_PAGE = 1 << 56, 100  # rows, as if all were alike
@@ -361,7 +361,7 @@ _UNIT, _ON_A_PAGE = 1 << 56, 100  # rows, as if all were alike
 def _allocation_units(session: Session) -> Cells:
     for _, _, _, rows, unit, _ in _partitions(session):
         pages = rows // _ON_A_PAGE + 1
-        yield unit + 1, 1, "IN_ROW_DATA", unit, pages + 1, pages
+        yield unit + (1 << 60), 1, "IN_ROW_DATA", unit, pages + 1, pages
 
 
 def _schema_tables(session: Session) -> Cells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 from functools import reduce
@@ -168,3 +169,12 @@ class _Mean(_Sum):
 
 
 AGGREGATES["sum"], AGGREGATES["avg"] = _Sum, _Mean
+
+
+def _bucket(count: int, *given: Stored) -> int:
+    """In which of so many hash partitions a row is. How Oracle tells is its own affair."""
+    octets = b"".join(one if isinstance(one, bytes) else repr(one).encode() for one in given)
+    return int.from_bytes(hashlib.sha256(octets).digest()[:8], "big") % count
+
+
+FUNCTIONS["BUCKET"] = _bucket
