@@ -235,6 +235,12 @@ def foreign_keys(engine: OracleTarget, build: Build) -> list[Statement]:
     return made
 
 
+def analyze(relation: Relation) -> str:
+    """DBMS_STATS takes names as SQL does: without quotes they become capitals."""
+    schema = text_literal(double_quoted(relation.schema)) if relation.schema else "USER"
+    return f"BEGIN DBMS_STATS.GATHER_TABLE_STATS({schema}, {text_literal(double_quoted(relation.table))}); END;"
+
+
 def referenced(relation: Relation) -> str:
     """Foreign keys of other tables that refer to this one, and views over it."""
     where = f"{owner(relation)}", text_literal(relation.table)

@@ -76,6 +76,10 @@ class OracleTarget:
         """Columns that need another native type for the sake of an index, and why."""
         return ddl.fitted(table)
 
+    def analyze(self, relation: Relation) -> str:
+        """The server gathers none by itself before its next window of maintenance."""
+        return ddl.analyze(relation)
+
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)
 

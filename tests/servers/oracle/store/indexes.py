@@ -48,12 +48,17 @@ def _held(session: Session, table: Table, index: Index) -> None:
     for name in index.columns:
         table.column(name)
     word = "UNIQUE " if index.unique else ""
-    name = quoted(f"{table.owner}.{index.name}")
+    name = _kept(table, index.name)
     columns = ", ".join(map(quoted, index.columns))
     try:
         session.run(f"CREATE {word}INDEX {name} ON {table.held} ({columns})")
     except sqlite3.IntegrityError:
         raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found") from None
+
+
+def _kept(table: Table, name: str) -> str:
+    """The name of an index in SQLite, quoted, which tells no capitals apart."""
+    return quoted(f"{table.owner}.{name} {table.number}")
 
 
 def drop(session: Session, owner: str, name: str) -> None:
@@ -64,7 +69,7 @@ def drop(session: Session, owner: str, name: str) -> None:
     if any(one.name == name and one.type in "PU" for one in table.constraints):
         raise Refused(2429, "cannot drop index used for enforcement of unique/primary key")
     table.indexes.remove(index)
-    session.run(f"DROP INDEX IF EXISTS {quoted(f'{owner}.{name}')}")
+    session.run(f"DROP INDEX IF EXISTS {_kept(table, name)}")
 
 
 def _index(session: Session, owner: str, name: str) -> tuple[Table, Index] | None:
@@ -125,7 +130,7 @@ def drop_constraint(session: Session, table: Table, found: Constraint) -> None:
     if found.type in "PU":
         for index in [one for one in table.indexes if one.name == found.name]:
             table.indexes.remove(index)
-            session.run(f"DROP INDEX IF EXISTS {quoted(f'{table.owner}.{index.name}')}")
+            session.run(f"DROP INDEX IF EXISTS {_kept(table, index.name)}")
     elif found.text.endswith("IS NOT NULL") and found.condition is None:
         table.column(found.columns[0]).nullable = True
 

@@ -16,6 +16,7 @@ from .values import Stored, sent
 from .words import Words
 
 if TYPE_CHECKING:
+    from .catalogue import Table
     from .session import Session
 
 
@@ -156,14 +157,20 @@ def _sleep(session: Session, seconds: Stored) -> Answer:
     return None, {}
 
 
+def _named(session: Session, owner: Stored, table: Stored) -> Table:
+    """DBMS_STATS reads names as SQL does: what is not in quotes becomes capitals."""
+    schema, name = (Words(str(one)).name() for one in (owner, table))
+    return session.table(session.user if schema == "USER" else schema, name)
+
+
 def _gather(session: Session, owner: Stored, table: Stored, *_: Stored) -> Answer:
-    found = session.table(str(owner), str(table))
+    found = _named(session, owner, table)
     found.statistics = int((session.one(f"SELECT count(*) FROM {found.held}") or (0,))[0])
     return None, {}
 
 
 def _set_statistics(session: Session, owner: Stored, table: Stored, rows: Stored, *_: Stored) -> Answer:
-    session.table(session.user if owner == "USER" else str(owner), str(table)).statistics = int(decimal_of(rows))
+    _named(session, owner, table).statistics = int(decimal_of(rows))
     return None, {}
 
 

@@ -395,7 +395,7 @@ def sent_row(row: Sequence[Stored], kinds: Sequence[Kind]) -> Row:
 
 
 def _duplicate(error: sqlite3.IntegrityError, table: Table) -> Refused:
-    held = f"{table.owner}.{table.name}."
+    held = f"{table.held[1:-1]}."
     columns = tuple(part.removeprefix(held) for part in str(error).partition(": ")[2].split(", "))
     names = [one.name for one in table.indexes if one.columns == columns]
     return Refused(1, f"unique constraint ({table.owner}.{names[0] if names else '?'}) violated")
