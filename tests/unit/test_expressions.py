@@ -50,6 +50,8 @@ DEFAULTS = [
     ("'x'", "sqlite", INT, {"postgresql": "no plain int32"}),
     ("'x'", "postgresql", TEXT, {"parquet": "nothing there has defaults"}),
     ("((", "postgresql", TEXT, {"duckdb": "cannot be read"}),
+    ("''", "oracle", TEXT, {"postgresql": "", "oracle": "''"}),
+    ("''", "postgresql", TEXT, {"oracle": "a text of no length is NULL there", "duckdb": "''"}),
 ]  # fmt: skip
 
 
@@ -97,6 +99,19 @@ CHECKS = [
     ("mine(status)", "postgresql", {"postgresql": "not known"}),
     ("other > 1", "postgresql", {"duckdb": "not moved"}),
     ("qty > (SELECT 1)", "postgresql", {"postgresql": "not known"}),
+    # In Oracle '' is NULL, and NULL joined to a text is that text.
+    ("status || 'x' = 'ax'", "oracle", {"postgresql": "COALESCE(\"status\", '') || 'x' = 'ax'"}),
+    (
+        "STATUS || status IS NOT NULL",
+        "oracle",
+        {
+            "sqlite": "NOT NULLIF(COALESCE(\"status\", '') || COALESCE(\"status\", ''), '') IS NULL",
+            "oracle": 'NOT "status" || "status" IS NULL',
+        },
+    ),
+    ("status <> ''", "oracle", {"duckdb": '"status" <> NULL'}),
+    ("status || 'x' = 'ax'", "postgresql", {"oracle": "not known", "duckdb": "\"status\" || 'x' = 'ax'"}),
+    ("status <> ''", "postgresql", {"oracle": "not known"}),
 ]
 
 

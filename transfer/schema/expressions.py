@@ -6,6 +6,7 @@ something else is worse than one that is missing and said to be.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +33,7 @@ _PLAIN: tuple[type[exp.Expr], ...] = (
     exp.Paren, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In,
     exp.Is, exp.Null, exp.Boolean, exp.Literal, exp.Neg, exp.Column, exp.Identifier, exp.Add, exp.Sub, exp.Mul,
     exp.Mod, exp.Lower, exp.Upper, exp.Length, exp.Coalesce, exp.Abs, exp.Tuple, exp.Case, exp.If, exp.DPipe,
+    exp.Nullif,
 )  # fmt: skip
 _SUMS = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
 _JOINED = (exp.DPipe, exp.Concat)
@@ -171,6 +173,32 @@ def _spelt(node: exp.Expr, source: Wording, known: Known) -> exp.Expr:
     return node
 
 
+def _filled(node: exp.Expr) -> exp.Expr:
+    """What a hollow dialect spells, in others: '' is NULL, and a NULL that is joined to a text is no text."""
+    if isinstance(node, exp.Literal) and node.is_string and not node.name:
+        return exp.Null()
+    if not isinstance(node, _JOINED) or isinstance(node.parent, _JOINED):
+        return node
+    parts = [one for one in _parts(node) if not (isinstance(one, exp.Literal) and not one.name)]
+    solid = any(isinstance(one, exp.Literal) for one in parts)
+    empty = exp.Literal.string("")
+    made: list[exp.Expr] = [
+        one.copy() if isinstance(one, exp.Literal) else exp.Coalesce(this=one.copy(), expressions=[empty.copy()])
+        for one in parts
+    ]
+    joined = functools.reduce(lambda one, other: exp.DPipe(this=one, expression=other), made)
+    return joined if solid else exp.Nullif(this=joined, expression=empty)
+
+
+def _parts(node: exp.Expr) -> list[exp.Expr]:
+    """What is joined, one behind the other."""
+    if isinstance(node, exp.Paren) and isinstance(node.this, _JOINED):
+        return _parts(node.this)
+    if isinstance(node, exp.DPipe):
+        return [*_parts(node.this), *_parts(node.expression)]
+    return [part for one in node.expressions for part in _parts(one)] if isinstance(node, exp.Concat) else [node]
+
+
 def _is_text(node: exp.Expr, known: Known) -> bool:
     inside = _unwrapped(node)
     place = _place(inside, known)
@@ -222,6 +250,10 @@ def _literal(value: str, source: Wording, target: Wording, meaning: Type) -> str
             if meaning.kind in FLOATS and {source.dialect, target.dialect} <= set(_HAVE_NAN):
                 return exp.Literal.string(value).sql(dialect=target.dialect)  # bare, it would be a column's name
     pattern = _ISO.get(meaning.kind)
+    if meaning.kind in _TEXTS and not value and target.hollow != source.hollow:
+        if source.hollow:
+            return ""
+        raise Untranslatable("a text of no length is NULL there")
     if meaning.kind in _TEXTS:
         return target.texts.format(exp.Literal.string(value).sql(dialect=target.dialect))
     if pattern and re.fullmatch(pattern, value):
@@ -255,6 +287,8 @@ def translated(
     known = {**{name.lower(): there for name, there in columns.items()}, **columns}
     if source.dialect != target.dialect:
         tree = _as_elsewhere(tree.copy(), source, known)
+    if source.hollow and not target.hollow:
+        tree = tree.transform(_filled)
     tree = tree.transform(_without_arrays)
     tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
     same = source.dialect == target.dialect
@@ -300,8 +334,17 @@ def _allow(node: exp.Expr, source: Wording, target: Wording, *, same: bool) -> N
         plain = False
     if isinstance(node, exp.Lower | exp.Upper):
         plain = source.folds == target.folds
+    if target.hollow and not source.hollow:
+        plain = plain and not _is_hollow(node)
     if not plain:
         raise Untranslatable(f"{_named(node)} is not known to mean the same there")
+
+
+def _is_hollow(node: exp.Expr) -> bool:
+    """Whether a node is or makes a text that may have no length, or joins what may be NULL."""
+    return isinstance(node, (*_JOINED, exp.Trim)) or (
+        isinstance(node, exp.Literal) and node.is_string and not node.name
+    )
 
 
 def _compare_kinds(node: exp.Expr, source: Wording, target: Wording, known: Known) -> None:

@@ -115,6 +115,13 @@ def _apart(table: Table) -> list[Index]:
     return [index for index in table.indexes if index in kept.values()]
 
 
+def unnumbered(table: Table) -> dict[str, str]:
+    """All identities but one (ORA-30669): that of the key, or else the first."""
+    counted = [column.name for column in table.columns if column.identity]
+    kept = next((name for name in counted if name in table.key[:1]), counted[0] if counted else "")
+    return {name: f"a table has one identity, and {kept} is it" for name in counted if name != kept}
+
+
 def fitted(table: Table) -> dict[str, tuple[str, str]]:
     """Texts and binaries without a length that an index is over: there is none over LOBs."""
     lobs = {column.name: column.native for column in table.columns if column.native in ("clob", "blob")}

@@ -49,19 +49,17 @@ def _column(column: Column, *, bare: bool) -> str:
 
 
 def unnumbered(table: Table) -> dict[str, str]:
-    """Identities that a table does not take: of another type, or a second one."""
-    lost, kept = {}, ""
-    for column in table.columns:
-        if not column.identity:
-            continue
-        native = (column.base or column.native).lower()
-        if native not in _COUNTED and not re.fullmatch(r"(decimal|numeric)\(\d+,0\)", native):
-            lost[column.name] = f"an identity is a whole number, and this is a {column.native}"
-        elif kept:
-            lost[column.name] = f"a table has one identity, and {kept} is it"
-        else:
-            kept = column.name
-    return lost
+    """Identities of another type, and all others but one: that of the key, or else the first."""
+    counted = {column.name: (column.base or column.native).lower() for column in table.columns if column.identity}
+    odd = [name for name, native in counted.items() if not _counts(native)]
+    able = [name for name in counted if name not in odd]
+    kept = next((name for name in able if name in table.key[:1]), able[0] if able else "")
+    lost = {name: f"an identity is a whole number, and this is a {table.column(name).native}" for name in odd}
+    return lost | {name: f"a table has one identity, and {kept} is it" for name in able if name != kept}
+
+
+def _counts(native: str) -> bool:
+    return native in _COUNTED or re.fullmatch(r"(decimal|numeric)\(\d+,0\)", native) is not None
 
 
 def exists(relation: Relation) -> str:

@@ -164,6 +164,8 @@ def _not_null(session: Session, table: Table, shape: Shape, name: str) -> None:
 
 
 def _identity(session: Session, table: Table, shape: Shape, words: Words, *, always: bool) -> None:
+    if any(one.identity and one is not shape for one in table.columns):
+        raise Refused(30669, "table can have only one identity column")
     sequence = Sequence(table.owner, f"ISEQ$$_{table.number}", session.catalogue.number())
     if words.peek() == "(":
         _sequence_options(sequence, Words(words.inside()))

@@ -42,8 +42,10 @@ def create(session: Session, words: Words, *, unique: bool, bitmap: bool) -> Non
 
 
 def _held(session: Session, table: Table, index: Index) -> None:
-    """SQLite's index; of expressions none is made, for they need our functions."""
+    """SQLite's index; of expressions none is made, for they need our functions: what is unique is looked at."""
     if any(index.expressions):
+        if index.unique and session.doubled(table, index):
+            raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found")
         return
     for name in index.columns:
         table.column(name)
@@ -149,7 +151,10 @@ def validate(session: Session, table: Table, made: Constraint) -> None:
 
 
 def hold(session: Session, table: Table) -> None:
-    """Refused if, after a statement, a row of the table breaks a foreign key or a check."""
+    """Refused if, after a statement, a row of the table breaks a foreign key, a check or a unique expression."""
+    for index in table.indexes:
+        if index.unique and any(index.expressions) and session.doubled(table, index):
+            raise Refused(1, f"unique constraint ({table.owner}.{index.name}) violated")
     for made in table.constraints:
         if made.enabled and made.type == "R" and _orphans(session, table, made):
             raise Refused(2291, f"integrity constraint ({table.owner}.{made.name}) violated - parent key not found")

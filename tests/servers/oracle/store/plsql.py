@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..spoken import Kind, Refused, Result
@@ -64,7 +65,13 @@ def _select(session: Session, words: Words, variables: dict[str, str | None]) ->
     if len(rows) != 1:
         raise Refused(*(1422, "exact fetch returns more than requested number of rows") if rows else (1403, "no data"))
     value = rows[0][0]
-    variables[name] = value if value is None or isinstance(value, str) else f"{decimal_of(value):f}"
+    variables[name] = value if value is None or isinstance(value, str) else _number(decimal_of(value))
+
+
+def _number(value: Decimal) -> str:
+    """A NUMBER as a text, whatever the query gave: a BINARY_DOUBLE of 6.0 is 6."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _equal(words: Words, variables: dict[str, str | None]) -> bool:

@@ -15,10 +15,10 @@ from sqlglot import exp
 
 from ..spoken import Column, Encoded, Kind, Refused, Result, Row
 from . import ddl, dml, expressions, formats, functions, indexes, plsql, render
-from .catalogue import Constraint, Shape, Table, quoted
+from .catalogue import Constraint, Index, Shape, Table, quoted
 from .catalogue import Sequence as Numbers
 from .convert import converted
-from .parse import Parsed, parse
+from .parse import Parsed, expression, parse
 from .render import Typed, Writing
 from .values import Stored, kind_of, sent, stored
 from .words import Words
@@ -382,12 +382,25 @@ class Session:
     def breaking(self, table: Table, made: Constraint) -> bool:
         """Whether a row breaks a check."""
         assert made.condition is not None
+        writing, inner = self._over(table)
+        condition = expressions.condition(made.condition, writing)
+        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
+
+    def doubled(self, table: Table, index: Index) -> bool:
+        """Whether two rows have the same keys in an index over expressions; keys that are all NULL are in none."""
+        writing, inner = self._over(table)
+        keys = [expressions.write(expression(one), writing).sql for one in index.columns]
+        filled = " OR ".join(f"{key} IS NOT NULL" for key in keys)
+        grouped = f"GROUP BY {', '.join(keys)} HAVING count(*) > 1"
+        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE {filled} {grouped}") is not None
+
+    def _over(self, table: Table) -> tuple[Writing, str]:
+        """How expressions over a table's columns are written, and its alias."""
         writing = self.writing(())
         inner = writing.alias()
         columns = tuple(Typed(f"{inner}.{quoted(one.name)}", one.kind, one.name) for one in table.columns)
         writing.sources.append([render.Source(table.name, columns)])
-        condition = expressions.condition(made.condition, writing)
-        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
+        return writing, inner
 
 
 def sent_row(row: Sequence[Stored], kinds: Sequence[Kind]) -> Row:
