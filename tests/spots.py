@@ -36,6 +36,11 @@ class Spot:
         """A name as the engine keeps it where nobody quoted it."""
         return name.upper() if self.engine == "oracle" else name
 
+    def give(self, table: str, columns: str, values: str) -> None:
+        """A row with the number of its identity, which SQL Server takes where it is told to only."""
+        word = f"SET IDENTITY_INSERT {table} ON; " if self.engine == "sqlserver" else ""
+        self.ask(f"{word}INSERT INTO {table} ({columns}) VALUES {values}")
+
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")

@@ -257,7 +257,7 @@ def test_indexes_over_expressions(tmp_path: Path, servers: Servers) -> None:
     assert "index j is not carried: SOUNDEX" in findings(source, target)
     moved(source, target)
     listed = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 't' AND indexname IN ('i', 'k') ORDER BY 1"
-    made = dict(target.ask(listed))
+    made: dict[str, str] = dict(target.ask(listed))
     assert made["i"].endswith("(abs(id), name)")
     assert made["i"].startswith("CREATE UNIQUE")
     assert "NULLIF" in made["k"]  # as NULL joined to a text is no text there

@@ -68,7 +68,7 @@ class SqlServer:
     atomic_ddl = True
     loose = False
     default_schema = "dbo"
-    parents_first = True
+    parents_first = False
     proves_references = True
     index_names: Literal["table"] = "table"
     key_names: Literal["schema"] = "schema"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _COUNTED = ("tinyint", "smallint", "int", "bigint")
 _STRICT = "NULLS NOT DISTINCT"
+_UNTRUSTED = "it is there and not trusted: it holds for new rows"
 _SELECT = re.compile(r"SELECT (DISTINCT )?")
 
 
@@ -175,8 +176,8 @@ def checks(engine: SqlServer, build: Build) -> list[Statement]:
                 f"ALTER TABLE {on} WITH NOCHECK {add}",
                 f"ALTER TABLE {on} WITH CHECK CHECK CONSTRAINT {name}",
             )
-            kept = "it is there and not trusted: it holds for new rows"
-            statement = replace(statement, constraint=replace(rule, instead=instead, later=later, kept=kept))
+            held = replace(rule, instead=instead, later=later, kept=_UNTRUSTED)
+            statement = replace(statement, constraint=held)
         made.append(statement)
     return made
 
@@ -204,14 +205,15 @@ def foreign_keys(engine: SqlServer, build: Build) -> list[Statement]:
         forward = f"ALTER TABLE {on} WITH {'NOCHECK' if fk.state else 'CHECK'} ADD {clause}"
         if fk.state == "NOT ENFORCED":
             forward += f";\nALTER TABLE {on} NOCHECK CONSTRAINT {quoted(fk.name)}"
+        statement = _after(
+            build, f"add foreign key {fk.name}", forward, _dropped(on, quoted(fk.name)),
+            f"Sch-M on {build.into} and {fk.references} while it reads the rows", last=True,
+        )  # fmt: skip
         rule = reference(engine, build.into, fk)
-        made.append(replace(
-            _after(
-                build, f"add foreign key {fk.name}", forward, _dropped(on, quoted(fk.name)),
-                f"Sch-M on {build.into} and {fk.references} while it reads the rows", last=True,
-            ),
-            constraint=replace(rule, later=forward),
-        ))  # fmt: skip
+        made.append(replace(statement, constraint=replace(
+            rule, instead=f"ALTER TABLE {on} WITH NOCHECK ADD {clause}", kept=_UNTRUSTED,
+            later=f"ALTER TABLE {on} WITH CHECK CHECK CONSTRAINT {quoted(fk.name)}",
+        )))  # fmt: skip
     return made
 
 

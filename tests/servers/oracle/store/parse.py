@@ -28,6 +28,7 @@ _REWRITTEN = (
     (re.compile(r"\s+RETURNING\s+CLOB\s*\)", re.IGNORECASE), ")"),
 )
 _HINT = re.compile(r"/\*\+.*?\*/", re.DOTALL)
+_FIRST = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)", re.DOTALL)  # the first word, behind comments
 
 
 class Plain(Oracle):
@@ -50,7 +51,7 @@ class Parsed:
 
     @property
     def word(self) -> str:
-        return (re.match(r"\s*(\w+)", self.text) or [""])[0].strip().upper()
+        return (_FIRST.match(self.text) or ["", ""])[1].upper()
 
     @property
     def is_query(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from ..spoken import CHAR, DATE, NUMBER, ROWID, TIMESTAMP, VARCHAR, Kind, Refused
+from ..spoken import BLOB, CHAR, CLOB, DATE, NUMBER, ROWID, TIMESTAMP, VARCHAR, Kind, Refused
 from . import expressions
 from .catalogue import Catalogue, Table, View, quoted
 from .parse import parse
@@ -120,7 +120,10 @@ def _select(tree: exp.Select, writing: Writing) -> tuple[str, tuple[Typed, ...]]
     group = tree.args.get("group")
     grouped = ""
     if group and group.expressions:
-        grouped = " GROUP BY " + ", ".join(expressions.write(one, writing).sql for one in group.expressions)
+        keys = [expressions.write(one, writing) for one in group.expressions]
+        if any(one.kind and one.kind.code in (CLOB, BLOB) for one in keys):
+            raise Refused(932, "inconsistent datatypes: expected - got CLOB or BLOB")
+        grouped = " GROUP BY " + ", ".join(one.sql for one in keys)
     having = tree.args.get("having")
     kept = f" HAVING {expressions.condition(having.this, writing)}" if having else ""
     distinct = "DISTINCT " if tree.args.get("distinct") else ""
