@@ -252,7 +252,8 @@ def referenced(relation: Relation) -> str:
     """Foreign keys of other tables that refer to this one, and views over it."""
     where = f"{owner(relation)}", text_literal(relation.table)
     return (
-        "SELECT 'foreign key ' || f.owner || '.' || f.constraint_name FROM all_constraints f JOIN all_constraints k "
+        f"SELECT 'foreign key ' || CASE WHEN f.owner <> {where[0]} THEN f.owner || '.' END || f.constraint_name "
+        "FROM all_constraints f JOIN all_constraints k "
         "ON k.owner = f.r_owner AND k.constraint_name = f.r_constraint_name "
         f"WHERE f.constraint_type = 'R' AND k.owner = {where[0]} AND k.table_name = {where[1]} "
         f"AND NOT (f.owner = {where[0]} AND f.table_name = {where[1]}) "

@@ -113,7 +113,7 @@ def _union(tree: exp.SetOperation, writing: Writing) -> tuple[str, tuple[Typed, 
 
 def _select(tree: exp.Select, writing: Writing) -> tuple[str, tuple[Typed, ...]]:
     sources = _from(tree, writing)
-    where, most = _where(tree, writing)
+    kept_rows, most = where(tree, writing)
     outputs = [one for item in tree.expressions for one in _outputs(item, writing)]
     if not outputs:
         raise Refused(936, "missing expression")
@@ -131,7 +131,7 @@ def _select(tree: exp.Select, writing: Writing) -> tuple[str, tuple[Typed, ...]]
     columns = tuple(replace(one, sql=quoted(one.name)) for one in outputs)
     order = _order(tree, tuple(outputs), writing)
     limit = _limit(tree, writing) or most
-    return f"SELECT {distinct}{listed} FROM {sources}{where}{grouped}{kept}{order}{limit}", columns
+    return f"SELECT {distinct}{listed} FROM {sources}{kept_rows}{grouped}{kept}{order}{limit}", columns
 
 
 def _outputs(item: exp.Expression, writing: Writing) -> Iterator[Typed]:
@@ -283,7 +283,7 @@ def _view(view: View, name: str, writing: Writing) -> tuple[str, Source]:
 # WHERE, ORDER BY, FETCH FIRST
 
 
-def _where(tree: exp.Select, writing: Writing) -> tuple[str, str]:
+def where(tree: exp.Select | exp.Delete, writing: Writing) -> tuple[str, str]:
     """The condition, and ROWNUM in it as a limit."""
     clause = tree.args.get("where")
     kept, most = [], ""
