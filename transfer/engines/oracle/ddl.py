@@ -76,8 +76,12 @@ def unless(query: str, forward: str) -> str:
 
 def drop(kind: str, relation: Relation) -> str:
     """Before version 23 there is no IF EXISTS."""
-    missing = f"SELECT 1 FROM dual WHERE NOT EXISTS ({exists(relation)})"
-    return unless(missing, f"DROP {kind} {qualified(relation)}")
+    return _where(exists(relation), f"DROP {kind} {qualified(relation)}")
+
+
+def _where(query: str, forward: str) -> str:
+    """A block that carries out a statement where a query finds something."""
+    return unless(f"SELECT 1 FROM dual WHERE NOT EXISTS ({query})", forward)
 
 
 def _constraint(on: Relation, name: str) -> str:
@@ -168,8 +172,9 @@ def _index(engine: OracleTarget, build: Build, index: Index) -> Statement:
 
 
 def _unique(engine: OracleTarget, build: Build, what: str, index: Index, statement: Statement) -> Statement:
-    rule = unique(engine, build.into, what, index)
-    return replace(statement, constraint=replace(rule, later=statement.forward))
+    """Left out, it is not there for the way back."""
+    rule, back = unique(engine, build.into, what, index), _where(statement.check, statement.back)
+    return replace(statement, back=back, constraint=replace(rule, later=statement.forward))
 
 
 def checks(engine: OracleTarget, build: Build) -> list[Statement]:
