@@ -456,7 +456,8 @@ def _drop_part(session: Session, table: Table, words: Words) -> None:
         words.expect("COLUMN")
         shape = table.column(words.name())
         table.columns.remove(shape)
-        session.run(f"ALTER TABLE {table.held} DROP COLUMN {quoted(shape.name)}")
+        if shape.virtual is None:
+            session.run(f"ALTER TABLE {table.held} DROP COLUMN {quoted(shape.name)}")
     words.until()
 
 
