@@ -49,20 +49,24 @@ def constraints(target: Spot, table: str) -> set[tuple[str, ...]]:
     return {tuple(map(str.lower, columns)) for columns in keys}
 
 
-def twice(source: Spot) -> None:
+TWIN = {"oracle": 6}  # beside a NULL, where two of them beside one value are the same key
+
+
+def twice(source: Spot, there: str = "") -> None:
     """One moment in two spellings: two texts of a unique column in SQLite, one timestamp elsewhere."""
+    twin = TWIN.get(there, 1)
     source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP, n INTEGER, word VARCHAR(20))")
     source.ask("CREATE UNIQUE INDEX t_once ON t (at, n)")
     source.ask(
         "INSERT INTO t VALUES (1, '2024-01-01 10:00:00', 1, 'ä'), (2, '2024-01-01 10:00:00.000', 1, NULL), "
-        "(3, NULL, 1, ''), (4, NULL, 1, 'x'), (5, '2024-01-01 10:00:00', 2, 'y')"
+        f"(3, NULL, 1, ''), (4, NULL, {twin}, 'x'), (5, '2024-01-01 10:00:00', 2, 'y')"
     )
 
 
 @pytest.mark.parametrize("there", LATER)
 def test_all_rows_of_a_key_that_stands_twice(there: str, tmp_path: Path, servers: Servers) -> None:
     source, target = spot("sqlite", tmp_path, servers), spot(there, tmp_path, servers)
-    twice(source)
+    twice(source, there)
     shape = quarantined(source, target)
     (found,) = shape["quarantined"]
     assert (found["constraint"], found["rows"]) == (f"unique index {target.kept('t_once')}", 2)

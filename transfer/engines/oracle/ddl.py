@@ -201,7 +201,7 @@ def identities(build: Build) -> list[Statement]:
     """Let identities go on after the highest value, and after what the source gave to rows that are gone."""
     return [
         Statement(
-            f"set the identity of {build.into}.{column.name}", "after", _going_on(build.into, column), hop=build.hop,
+            f"set the identity of {build.into}.{column.name}", "after", going_on(build.into, column), hop=build.hop,
             after=(build.hop,), lock=f"exclusive on {build.into}, for a moment",
         )
         for column in build.table.columns
@@ -209,7 +209,7 @@ def identities(build: Build) -> list[Statement]:
     ]  # fmt: skip
 
 
-def _going_on(into: Relation, column: Column) -> str:
+def going_on(into: Relation, column: Column) -> str:
     """DDL takes no value of a query, so a block makes its text."""
     on, name = qualified(into), double_quoted(column.name)
     farthest, beyond = ("MAX", "GREATEST") if column.step > 0 else ("MIN", "LEAST")

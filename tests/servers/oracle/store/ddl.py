@@ -173,7 +173,8 @@ def _identity(session: Session, table: Table, shape: Shape, words: Words, *, alw
     shape.identity, shape.always = sequence.name, always
     shape.default_text = f'"{table.owner}"."{sequence.name}".nextval'
     shape.default = expression(shape.default_text)
-    _not_null(session, table, shape, "")
+    if shape.nullable:
+        _not_null(session, table, shape, "")
 
 
 def constraint(session: Session, table: Table, words: Words, own: str = "") -> Constraint:

@@ -49,6 +49,8 @@ def _held(session: Session, table: Table, index: Index) -> None:
         return
     for name in index.columns:
         table.column(name)
+    if index.unique and _beyond(table, index) and session.doubled(table, index):
+        raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found")
     word = "UNIQUE " if index.unique else ""
     name = _kept(table, index.name)
     columns = ", ".join(map(quoted, index.columns))
@@ -56,6 +58,13 @@ def _held(session: Session, table: Table, index: Index) -> None:
         session.run(f"CREATE {word}INDEX {name} ON {table.held} ({columns})")
     except sqlite3.IntegrityError:
         raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found") from None
+
+
+def _beyond(table: Table, index: Index) -> bool:
+    """Whether a unique index forbids what SQLite's does not: the same expressions, and NULLs beside the same values."""
+    if any(index.expressions):
+        return True
+    return len(index.columns) > 1 and any(table.column(one).nullable for one in index.columns)
 
 
 def _kept(table: Table, name: str) -> str:
@@ -153,7 +162,7 @@ def validate(session: Session, table: Table, made: Constraint) -> None:
 def hold(session: Session, table: Table) -> None:
     """Refused if, after a statement, a row of the table breaks a foreign key, a check or a unique expression."""
     for index in table.indexes:
-        if index.unique and any(index.expressions) and session.doubled(table, index):
+        if index.unique and _beyond(table, index) and session.doubled(table, index):
             raise Refused(1, f"unique constraint ({table.owner}.{index.name}) violated")
     for made in table.constraints:
         if made.enabled and made.type == "R" and _orphans(session, table, made):

@@ -387,9 +387,11 @@ class Session:
         return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
 
     def doubled(self, table: Table, index: Index) -> bool:
-        """Whether two rows have the same keys in an index over expressions; keys that are all NULL are in none."""
+        """Whether two rows have the same keys in an index: a NULL is one value, and what is all NULL is in none."""
         writing, inner = self._over(table)
-        keys = [expressions.write(expression(one), writing).sql for one in index.columns]
+        over = index.expressions or (False,) * len(index.columns)
+        texts = [one if is_ else quoted(one) for one, is_ in zip(index.columns, over, strict=True)]
+        keys = [expressions.write(expression(one), writing).sql for one in texts]
         filled = " OR ".join(f"{key} IS NOT NULL" for key in keys)
         grouped = f"GROUP BY {', '.join(keys)} HAVING count(*) > 1"
         return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE {filled} {grouped}") is not None
