@@ -37,8 +37,9 @@ class Spot:
         return name.upper() if self.engine == "oracle" else name
 
     def give(self, table: str, columns: str, values: str) -> None:
-        """A row with the number of its identity, which SQL Server takes where it is told to only."""
-        word = f"SET IDENTITY_INSERT {table} ON; " if self.engine == "sqlserver" else ""
+        """A row with the number of its identity, if it has one, which SQL Server takes where it is told to only."""
+        numbered = f"SELECT 1 FROM sys.identity_columns WHERE object_id = OBJECT_ID('{table}')"
+        word = f"SET IDENTITY_INSERT {table} ON; " if self.engine == "sqlserver" and self.ask(numbered) else ""
         self.ask(f"{word}INSERT INTO {table} ({columns}) VALUES {values}")
 
 

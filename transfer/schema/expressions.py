@@ -35,6 +35,7 @@ _PLAIN: tuple[type[exp.Expr], ...] = (
     exp.Mod, exp.Lower, exp.Upper, exp.Length, exp.Coalesce, exp.Abs, exp.Tuple, exp.Case, exp.If, exp.DPipe,
     exp.Nullif,
 )  # fmt: skip
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _SUMS = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
 _JOINED = (exp.DPipe, exp.Concat)
 # What may not be there even where the dialect is the same: functions of users, other tables.
@@ -42,6 +43,7 @@ _FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, 
 _COUNTING = {"nextval", "currval", "lastval", "setval"}  # whose sequence has another name, or is none of the target's
 _LIKE_MINDS_CASE = ("postgres", "duckdb")
 _HAVE_NAN = ("postgres", "duckdb")
+_MOMENT = "%Y-%m-%d %H:%M:%S.%f"
 _BITS = re.compile(r"bit\((\d+)\)")
 
 
@@ -138,7 +140,7 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
 
 
 def _unwrapped(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.Paren | exp.Cast) or _is_cast(node):
+    while isinstance(node, exp.Paren | exp.Cast) or _is_cast(node) or _is_moment(node):
         node = node.expression if isinstance(node, exp.Convert) else node.this
     return node
 
@@ -146,6 +148,12 @@ def _unwrapped(node: exp.Expr) -> exp.Expr:
 def _is_cast(node: exp.Expr) -> bool:
     """CONVERT(type, value), as SQL Server prints casts; with a style it says how a value is spelt."""
     return isinstance(node, exp.Convert) and not node.args.get("style")
+
+
+def _is_moment(node: exp.Expr) -> bool:
+    """DATE '...' and TIMESTAMP '...', as sqlglot reads Oracle's; a format of one's own is none of theirs."""
+    plain = isinstance(node, exp.StrToTime) and node.args["format"].name == _MOMENT
+    return (isinstance(node, exp.DateStrToDate) or plain) and isinstance(node.this, exp.Literal)
 
 
 def _as_elsewhere(tree: exp.Expr, source: Wording, known: Known) -> exp.Expr:
@@ -164,6 +172,8 @@ def _spelt(node: exp.Expr, source: Wording, known: Known) -> exp.Expr:
         return exp.Literal.string(node.name)
     if isinstance(node, exp.Paren) and isinstance(node.this, exp.Literal | exp.Neg):
         return node.this.copy()
+    if _is_moment(node):
+        return exp.Literal.string(node.this.name)
     if _is_cast(node):
         return exp.Cast(this=node.expression.copy(), to=node.this.copy())
     if isinstance(node, exp.Add) and source.joins and (_is_text(node.this, known) or _is_text(node.expression, known)):
@@ -256,9 +266,20 @@ def _literal(value: str, source: Wording, target: Wording, meaning: Type) -> str
         raise Untranslatable("a text of no length is NULL there")
     if meaning.kind in _TEXTS:
         return target.texts.format(exp.Literal.string(value).sql(dialect=target.dialect))
+    if pattern and re.fullmatch(pattern, value) and meaning.kind in target.moments:
+        return _moment(value, meaning.kind, target)
     if pattern and re.fullmatch(pattern, value):
         return exp.Literal.string(value).sql(dialect=target.dialect)
     raise Untranslatable(f"{value!r} is no plain {meaning.kind}")
+
+
+def _moment(value: str, kind: str, target: Wording) -> str:
+    """A date or timestamp as a literal of its own, with a time of day where it has one."""
+    date, _, time = value.replace("T", " ").partition(" ")
+    if kind == "date":
+        return target.moments[kind].format(date)
+    time = f"{time or '00:00'}:00" if time.count(":") < 2 else time
+    return target.moments[kind].format(f"{date} {time}")
 
 
 Known = Mapping[str, tuple[str, Type]]
@@ -292,6 +313,8 @@ def translated(
     tree = tree.transform(_without_arrays)
     tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
     same = source.dialect == target.dialect
+    if target.moments and not same:
+        tree = tree.transform(lambda node: _dated(node, target, known))
     for node in tree.walk():
         if not isinstance(node, more):
             _allow(node, source, target, same=same)
@@ -400,6 +423,48 @@ def _truth(node: exp.Expr, known: Known) -> exp.Expr:
         if isinstance(one, exp.Literal) and one.name in ("0", "1"):
             one.replace(exp.Boolean(this=one.name == "1"))
     return node
+
+
+def _dated(node: exp.Expr, target: Wording, known: Known) -> exp.Expr:
+    """Texts that a date or timestamp is compared with, as the literals that the target has for them."""
+    if not isinstance(node, (*_COMPARISONS, exp.In, exp.Between)):
+        return node
+    sides = [node.this, *node.expressions, *(node.args.get(name) for name in ("expression", "low", "high"))]
+    kinds = {place[1].kind for one in sides if one is not None and (place := _place(one, known))}
+    if len(kinds) != 1 or not kinds <= set(target.moments):
+        return node
+    kind = kinds.pop()
+    for one in sides:
+        if isinstance(one, exp.Literal) and one.is_string:
+            if not re.fullmatch(_ISO[kind], one.name):
+                raise Untranslatable(f"{one.name!r} is no plain {kind}")
+            one.replace(exp.Identifier(this=_moment(one.name, kind, target), quoted=False))  # printed as it is
+    return node
+
+
+def compared(condition: str, target: Wording) -> str:
+    """A condition of columns beside constants, joined by AND. Untranslatable for any other."""
+    return " AND ".join(_beside_constants(one, target) for one in _conjuncts(_parsed(condition, target.dialect)))
+
+
+def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
+    if isinstance(node, exp.And):
+        return [*_conjuncts(node.this), *_conjuncts(node.expression)]
+    return _conjuncts(node.this) if isinstance(node, exp.Paren) else [node]
+
+
+def _beside_constants(node: exp.Expr, target: Wording) -> str:
+    inside = node.this if isinstance(node, exp.Not) else node
+    while isinstance(inside, exp.Paren):
+        inside = inside.this
+    column = inside.this.sql(dialect=target.dialect) if isinstance(inside.this, exp.Column) else ""
+    others = [*inside.expressions] if isinstance(inside, exp.In) else [inside.args.get("expression")]
+    if column and isinstance(inside, exp.Is) and isinstance(others[0], exp.Null):
+        return f"{column} IS {'NOT ' if isinstance(node, exp.Not) else ''}NULL"
+    constants = all(isinstance(one, exp.Literal | exp.National | exp.Neg) for one in others)
+    if not column or node is not inside or not constants or not isinstance(inside, (*_COMPARISONS, exp.In)):
+        raise Untranslatable(f"conditions of indexes there compare columns with constants only, not {_named(node)}")
+    return inside.sql(dialect=target.dialect)
 
 
 def _named(node: exp.Expr) -> str:

@@ -90,7 +90,7 @@ class SqlServer:
                    "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()",
                    "utc": "CAST(SYSUTCDATETIME() AS datetime2({digits}))"},
             means={"sysutcdatetime": "utc", "getutcdate": "utc", "newsequentialid": "uuid"}, texts="N{}", joins=True,
-            trims=True,
+            trims=True, compared=True,
         )  # fmt: skip
 
     def quote(self, name: str) -> str:

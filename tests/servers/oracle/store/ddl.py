@@ -127,7 +127,7 @@ def _by_chars(text: str) -> bool:
 def _attribute(session: Session, table: Table, shape: Shape, words: Words) -> None:
     if words.take("DEFAULT"):
         on_null = words.take("ON", "NULL")
-        shape.default_text = words.until(*_ENDS)
+        shape.default_text = words.next() if words.peek() == "NULL" else words.until(*_ENDS)
         shape.default = expression(shape.default_text)
         shape.on_null = on_null
         shape.nullable = shape.nullable and not on_null

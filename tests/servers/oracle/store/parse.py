@@ -12,6 +12,7 @@ from sqlglot.dialects.oracle import Oracle
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.oracle import OracleParser
 
+from ...trees import flattened
 from ..spoken import Refused
 
 _PIECES = re.compile(
@@ -91,7 +92,7 @@ def parse(text: str) -> Parsed:
     if isinstance(tree, exp.Command):
         raise Refused(900, f"the test server does not know this statement: {plain[:200]}")
     assert isinstance(tree, exp.Expression)
-    return Parsed(plain, tree, tuple(binds))
+    return Parsed(plain, flattened(tree), tuple(binds))
 
 
 def expression(text: str) -> exp.Expression:
