@@ -47,7 +47,6 @@ MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
 PLACES = (*SQL_ENGINES, "oracle", "sqlserver")
 NULLED = {"oracle": (("empty_string", "null"),)}  # policies of targets in which a text of no length is NULL
-TARGETS = (*SQL_ENGINES, "sqlserver")  # of the tests that take no longer for one more
 # From each to each; of Oracle and SQL Server, whose servers are ours, to and from PostgreSQL, and to themselves.
 PAIRS = (
     *itertools.product(SQL_ENGINES, SQL_ENGINES),
