@@ -65,7 +65,7 @@ class Outcome:
 
 
 def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
-    """The tables of a place whose names match any of the globs."""
+    """The tables of a place whose names match any of the globs; RequestError for one that none does, but for `*`."""
     place, secret = parse(url)
     engine = engine_of(place.scheme)
     session = engine.connect(resolve(place, secret))
@@ -74,7 +74,7 @@ def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
     finally:
         session.close()
     for pattern in tables:
-        if found and not any(matches(table.name, pattern, engine.default_schema) for table in found):
+        if found and pattern != "*" and not any(matches(table.name, pattern, engine.default_schema) for table in found):
             raise RequestError(f"No table of {place} matches {pattern!r}.")
     return [t for t in found if any(matches(t.name, p, engine.default_schema) for p in tables)]
 

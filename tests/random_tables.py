@@ -49,9 +49,13 @@ _NANOSECONDS = (-9_223_286_400_000_000_000, 2**63 - 2)  # whole days at the lowe
 NUL, NAN, NANOSECONDS, WIDE = "nul", "nan", "nanoseconds", "wide"
 DEEP, LONG, ASTRAL = "deep", "long", "astral"
 MINUS, ANY_UUID = "minus", "any uuid"  # a zero below zero; UUIDs that no RFC has, which MariaDB 10.11 does not take
+# Texts and binaries of no length; quotation marks in a name, and small letters that are not those of their capitals;
+# durations.
+EMPTY, QUOTES, SPAN = "empty", "quotes", "span"
 # What a place refuses by name, at planning or at the value.
 _FAMILY = {NAN, NANOSECONDS, DEEP, LONG, ASTRAL, MINUS, ANY_UUID}
-LACKS = {"sqlite": {NAN}, "duckdb": {WIDE}, "postgresql": {NUL, NANOSECONDS}, "mariadb": _FAMILY, "mysql": _FAMILY}
+LACKS = {"sqlite": {NAN}, "duckdb": {WIDE}, "postgresql": {NUL, NANOSECONDS}, "mariadb": _FAMILY, "mysql": _FAMILY,
+         "oracle": {NANOSECONDS, WIDE, MINUS, EMPTY, QUOTES}, "sqlserver": {NAN, NANOSECONDS, WIDE, SPAN}}  # fmt: skip
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 EXAMPLES = int(os.environ.get("ROPEWAY_EXAMPLES", "100"))  # of a pair, in the long run; fewer where time is short
 _LONGEST = 838 * 3600 + 59 * 60 + 59  # seconds of MySQL's time
@@ -110,13 +114,17 @@ def values(lacks: frozenset[str]) -> dict[str, st.SearchStrategy[Any]]:
         "instant": moments.map(lambda moment: moment.replace(tzinfo=dt.UTC)),
         "duration": st.integers(-(2**60), 2**60).map(lambda count: dt.timedelta(microseconds=count // 1000)),
     }  # fmt: skip
+    if EMPTY in lacks:
+        made |= {name: made[name].filter(bool) for name in ("text", "text(30)", "binary")}
+    if SPAN in lacks:
+        del made["duration"]
     if MINUS in lacks:
         made |= {name: made[name].map(lambda number: number + 0.0) for name in ("float32", "float64")}
     if ANY_UUID in lacks:
         made["uuid"] = st.uuids(version=4).map(str) | st.just(str(uuid.UUID(int=0)))
     if DEEP in lacks:
         del made["decimal(38,37)"]
-    if LONG in lacks:
+    if LONG in lacks and SPAN not in lacks:
         seconds = st.integers(-_LONGEST, _LONGEST) | st.sampled_from([-_LONGEST, _LONGEST])
         made["duration"] = seconds.map(lambda count: dt.timedelta(seconds=count))
     if NANOSECONDS not in lacks:
@@ -140,7 +148,7 @@ def finer(lacks: frozenset[str]) -> dict[str, tuple[pa.DataType | str, st.Search
         for kind in ("time", "timestamp", "instant")
         for digits, cut in rounded.items()
     }
-    words |= {"padded text(10)": short, "binary(20)": st.binary(max_size=20)}
+    words |= {"padded text(10)": short, "binary(20)": st.binary(min_size=EMPTY in lacks, max_size=20)}
     pair = st.fixed_dictionaries({"a": st.none() | kinds["int64"], "b b": st.none() | kinds["text"]})
     carried: dict[str, tuple[pa.DataType | str, st.SearchStrategy[Any]]] = {
         "coded": (pa.dictionary(pa.int32(), pa.string()), kinds["text"]),
@@ -170,6 +178,8 @@ def tables(draw: Callable[..., Any], lacks: frozenset[str] = frozenset(), rows: 
     kept = name.filter(_keepable)
     if ASTRAL in lacks:
         kept = kept.filter(lambda text: max(text) <= "\uffff")
+    if QUOTES in lacks:
+        kept = kept.filter(lambda text: '"' not in text and text.upper().lower() == text.lower())
     names = draw(st.lists(kept, unique_by=str.lower, min_size=len(words), max_size=len(words)))
     count = draw(st.integers(0, rows))
     columns: list[pa.Array[Any]] = [pa.array(range(count), pa.int64())]

@@ -32,11 +32,26 @@ class Spot:
     def quote(self, name: str) -> str:
         return f"`{name}`" if self.engine in MYSQL_FAMILY else f'"{name}"'
 
+    def kept(self, name: str) -> str:
+        """A name as the engine keeps it where nobody quoted it."""
+        return name.upper() if self.engine == "oracle" else name
+
+    def give(self, table: str, columns: str, values: str) -> None:
+        """A row with the number of its identity, if it has one, which SQL Server takes where it is told to only."""
+        numbered = f"SELECT 1 FROM sys.identity_columns WHERE object_id = OBJECT_ID('{table}')"
+        word = f"SET IDENTITY_INSERT {table} ON; " if self.engine == "sqlserver" and self.ask(numbered) else ""
+        self.ask(f"{word}INSERT INTO {table} ({columns}) VALUES {values}")
+
 
 MYSQL_FAMILY = ("mariadb", "mysql")
 SQL_ENGINES = ("sqlite", "duckdb", "postgresql", "mariadb", "mysql")
 PLACES = (*SQL_ENGINES, "oracle", "sqlserver")
-TARGETS = (*SQL_ENGINES, "sqlserver")  # of the tests that take no longer for one more
+NULLED = {"oracle": (("empty_string", "null"),)}  # policies of targets in which a text of no length is NULL
+# From each to each; of Oracle and SQL Server, whose servers are ours, to and from PostgreSQL, and to themselves.
+PAIRS = (
+    *itertools.product(SQL_ENGINES, SQL_ENGINES),
+    *(pair for one in ("oracle", "sqlserver") for pair in ((one, "postgresql"), ("postgresql", one), (one, one))),
+)
 
 
 class Servers:
@@ -85,6 +100,10 @@ def database(place: Spot) -> str:
     return place.url.rpartition("/")[2].partition("?")[0]
 
 
+def _user(url: str) -> str:
+    return url.partition("://")[2].partition(":")[0]
+
+
 def _sqlite(file: Path) -> Spot:
     def ask(sql: str) -> Rows:
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
@@ -114,7 +133,7 @@ def _postgresql(server: Postgresql) -> Spot:
 
 def _oracle(server: Accounts) -> Spot:
     url = server.database()
-    user = url.partition("://")[2].partition(":")[0]
+    user = _user(url)
 
     def ask(sql: str) -> Rows:
         with server.connect(user) as connection, connection.cursor() as cursor:
@@ -165,8 +184,14 @@ def plain(target: Spot, servers: Servers) -> Iterator[Any]:
     elif target.engine == "postgresql":
         with psycopg.connect(target.url, autocommit=True) as elephant:
             yield elephant.execute
+    elif target.engine == "oracle":
+        with servers.oracle.connect(_user(target.url)) as connection, connection.cursor() as cursor:
+            yield cursor.execute
+            connection.commit()
+    elif target.engine == "sqlserver":
+        with closing(servers.sqlserver.connect(database(target))) as connection, connection.cursor() as cursor:
+            yield cursor.execute
     else:
-        database = target.url.rpartition("/")[2]
         server = servers.family(target.engine)
-        with server.connect(database=database, autocommit=True) as connection, connection.cursor() as cursor:
+        with server.connect(database=database(target), autocommit=True) as connection, connection.cursor() as cursor:
             yield cursor.execute

@@ -135,6 +135,13 @@ def _merge(loader: Loader, hop: Hop, receipt: Receipt) -> Receipt:
     return replace(receipt, inserted=receipt.loaded - known, updated=differs, unchanged=known - differs)
 
 
+def tried(loader: Loader, hop: Hop, part: Slice, batch: pa.RecordBatch) -> None:
+    """Load a batch, and merge it where the hop does, inside a transaction: what the target refuses of it is raised."""
+    load(loader, hop, part, [batch])
+    for statement in hop.merge[-3:-1]:  # its UPDATE and its INSERT
+        loader.execute(statement)
+
+
 def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
     """Carry out a journaled statement, whatever became of an earlier try of it.
 

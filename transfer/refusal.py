@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from .commit import load
+from .commit import tried
 from .engine import Engine, Loader, Reader
 from .errors import DataError, EngineError, RopewayError
 from .flow import flow
@@ -78,7 +78,7 @@ def _taken(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> bool
     """Whether the target takes these rows; either way it keeps none."""
     loader.begin()
     try:
-        load(loader, hop, part, [batch])
+        tried(loader, hop, part, batch)
     except Exception:  # noqa: BLE001 - any refusal is one
         return False
     finally:

@@ -13,7 +13,7 @@ from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Statement
 from .schema.sql import nothing
-from .violation import made
+from .violation import made, unreferred
 
 TRIES = 4
 
@@ -33,15 +33,25 @@ def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str,
             leave_out(job.plan.run, statement, "", loader)
             job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}: {job.target.name} refuses it: {error}")
             return
-        kind = DataError if job.target.classify(error) == "data" else EngineError
+        ours = job.target.classify(error) == "data"
+        kind = DataError if ours else EngineError
         raise kind(
-            f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}",
+            f"{job.target.name} refused to {statement.name.split(' ', 1)[1]}: {error}"
+            f"{_without_parents(job, statement, loader) if ours else ''}",
             remedy="What is done stays done. Mend the cause and go on with --resume.",
         ) from error
     if now == LEFT_OUT and state != LEFT_OUT:
         job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}")
     elif state not in ("done", LEFT_OUT):
         job.progress.stepped(statement)
+
+
+def _without_parents(job: Job, statement: Statement, loader: Loader) -> str:
+    """The rows that refer to nothing, behind what the server says, which may be the foreign key's name only."""
+    with suppress(Exception):  # of a connection that is gone, say; the server's own words are said in any case
+        found = unreferred(job.plan, statement, loader, job.target)
+        return f". {found[0].upper()}{found[1:]}." if found else ""
+    return ""
 
 
 def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:

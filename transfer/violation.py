@@ -18,6 +18,7 @@ from .refusal import shown
 from .schema.modes import is_reference
 from .schema.quarantine import QUARANTINE
 from .schema.sql import first
+from .schema.violations import orphans
 
 LEAVE_OUT = "leave-out"
 _SHOWN = 5  # keys in a message
@@ -99,6 +100,24 @@ def offending(plan: Plan, rule: Constraint, loader: Loader, engine: Engine) -> O
         return Offending(keys, min(len(rows), _COUNTED), total, len(rows) > _COUNTED)
     missing = _missing(plan, rule, loader)
     return Offending(why=f"the {missing} of {missing.table}, to which it refers, is left out") if missing else None
+
+
+def unreferred(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> str:
+    """Which of a hop's rows refer to nothing, in a sentence, as not each server says so; '' if none does.
+
+    They lie where the hop put them, and the foreign keys are those that the target's table has.
+    """
+    hop = plan.hop(statement.hop) if statement.hop else None
+    if hop is None or hop.into == hop.writes:
+        return ""
+    said = []
+    for table in engine.tables(loader, hop.writes.schema):
+        for fk in table.foreign_keys if table.name == hop.writes else ():
+            listing = orphans(engine, engine.relation(hop.into), fk, engine.relation(fk.references))
+            rule = Constraint("foreign key", fk.name, hop.writes, fk.columns, listing, True, references=fk.references)
+            found = _asked(plan, rule, loader, engine)
+            said += [described(rule, found)] if found else []
+    return "; ".join(said)
 
 
 def _ordered(rule: Constraint) -> str:

@@ -13,7 +13,7 @@ from ropeway.transfer.place import parse
 from ropeway.transfer.plan import Plan
 from ropeway.transfer.request import Choice, Request
 from ropeway.transfer.schema.papers import mapping
-from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+from spots import MYSQL_FAMILY, PAIRS, PLACES, Servers, Spot, spot
 
 TABLES = (
     "CREATE TABLE city (id integer PRIMARY KEY, name varchar(20) NOT NULL, up integer)",
@@ -58,8 +58,7 @@ def rows(place: Spot, view: str) -> list[str]:
     return sorted(str([None if v is None else v if isinstance(v, str) else float(v) for v in row]) for row in found)
 
 
-@pytest.mark.parametrize("there", SQL_ENGINES)
-@pytest.mark.parametrize("here", SQL_ENGINES)
+@pytest.mark.parametrize(("here", "there"), PAIRS)
 def test_views_show_the_same_rows(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
     source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
     made(source, VIEWS)
@@ -108,7 +107,7 @@ def test_views_follow_their_tables(tmp_path: Path, servers: Servers) -> None:
 
 
 @pytest.mark.parametrize("here", ["postgresql", "duckdb", "mariadb"])
-@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("there", PLACES)
 def test_shared_sequences_go_on(here: str, there: str, tmp_path: Path, servers: Servers) -> None:
     source, target = spot(here, tmp_path, servers), spot(there, tmp_path, servers)
     step = "START WITH 10 INCREMENT BY 5"

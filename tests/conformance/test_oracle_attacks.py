@@ -247,12 +247,20 @@ def test_a_foreign_key_is_as_strict_as_it_was(tmp_path: Path, servers: Servers) 
     assert target.ask(asked) == [("later", True, True), ("newer", False, False)]
 
 
-def test_an_index_down_an_expression_is_listed(tmp_path: Path, servers: Servers) -> None:
+def test_indexes_over_expressions(tmp_path: Path, servers: Servers) -> None:
+    """They arrive as such, their direction aside, where their words mean the same."""
     source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
-    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, name VARCHAR2(9 CHAR))")
-    source.ask("CREATE INDEX i ON t (UPPER(name) DESC)")
-    assert "not carried: index I over UPPER" in findings(source, target)
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, name VARCHAR2(9 CHAR), more VARCHAR2(9 CHAR))")
+    source.ask("CREATE UNIQUE INDEX i ON t (ABS(id) DESC, name)")
+    source.ask("CREATE INDEX j ON t (SOUNDEX(name))")
+    source.ask("CREATE INDEX k ON t ((name || more))")
+    assert "index j is not carried: SOUNDEX" in findings(source, target)
     moved(source, target)
+    listed = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 't' AND indexname IN ('i', 'k') ORDER BY 1"
+    made: dict[str, str] = dict(target.ask(listed))
+    assert made["i"].endswith("(abs(id), name)")
+    assert made["i"].startswith("CREATE UNIQUE")
+    assert "NULLIF" in made["k"]  # as NULL joined to a text is no text there
 
 
 def test_a_long_view_is_whole_and_keeps_the_names_of_its_columns(ends: tuple[Spot, Spot]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import DataError, RopewayError
 from ropeway.transfer.request import Choice
-from spots import SQL_ENGINES, Servers, Spot, spot
+from spots import PLACES, Servers, Spot, spot
 
+ORPHAN = r"(?i)of \(9\)|\(9\)=|\(z\)=\(9\)|z: 9|z=9"  # as the run says it, or the server
 OVERLOOK = ("mariadb", "mysql", "sqlite")  # engines that load with their checks off
 # By name the children come first.
 TABLES = (
@@ -38,7 +40,7 @@ def source(tmp_path: Path, servers: Servers) -> Spot:
 
 
 @pytest.mark.parametrize("mode", ["append", "merge"])
-@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("there", PLACES)
 def test_parents_come_first(there: str, mode: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
     target = spot(there, tmp_path, servers)
     family(target, "INSERT INTO z_parent VALUES (9)")  # the parent of one row is there already
@@ -51,7 +53,7 @@ def test_parents_come_first(there: str, mode: str, source: Spot, tmp_path: Path,
     assert target.ask("SELECT id, m FROM a_grandchild ORDER BY id") == [(1, 1), (2, 3)]
 
 
-@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("there", PLACES)
 def test_what_is_added_last_is_taken_out_first(there: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
     target = spot(there, tmp_path, servers)
     family(target, "INSERT INTO z_parent VALUES (9)")
@@ -62,7 +64,7 @@ def test_what_is_added_last_is_taken_out_first(there: str, source: Spot, tmp_pat
 
 
 @pytest.mark.parametrize("mode", ["append", "merge", "truncate"])
-@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("there", PLACES)
 def test_an_orphan_is_not_overlooked(there: str, mode: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
     """Row 4 of the child has no parent in either place."""
     target = spot(there, tmp_path, servers)
@@ -77,7 +79,7 @@ def test_an_orphan_is_not_overlooked(there: str, mode: str, source: Spot, tmp_pa
     with pytest.raises(RopewayError) as caught:
         wire.run(request, secrets)
     assert isinstance(caught.value, DataError)
-    assert "9" in caught.value.message
+    assert re.search(ORPHAN, caught.value.message), caught.value.message
     if there in OVERLOOK:
         assert "1 row breaks it, of (9)." in caught.value.message
     if mode == "append":  # nothing is published, so what was added meanwhile is not of this run
@@ -90,11 +92,11 @@ def test_an_orphan_is_not_overlooked(there: str, mode: str, source: Spot, tmp_pa
     assert target.ask("SELECT count(*) FROM m_child WHERE z = 9") == [(1,)]
 
 
-@pytest.mark.parametrize("there", SQL_ENGINES)
+@pytest.mark.parametrize("there", PLACES)
 def test_one_table_after_the_other(there: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
     """A table that waits for one of an earlier group does not wait for ever."""
     target = spot(there, tmp_path, servers)
     source.ask("UPDATE m_child SET z = 1 WHERE z = 9")
     moved(source, target, consistency="table")
     family_of = {table.name.table: table.foreign_keys for table in wire.inspect(target.url)}
-    assert [fk.references.table for fk in family_of["a_grandchild"]] == ["m_child"]
+    assert [fk.references.table for fk in family_of[target.kept("a_grandchild")]] == [target.kept("m_child")]

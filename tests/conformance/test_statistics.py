@@ -9,7 +9,7 @@ import pytest
 import ropeway
 from ropeway.transfer.clean import in_order
 from shell import write
-from spots import SQL_ENGINES, Servers, Spot, spot
+from spots import PLACES, Servers, Spot, spot
 
 SEEN = {
     "postgresql": "SELECT DISTINCT tablename::text FROM pg_stats WHERE schemaname = 'public' ORDER BY 1",
@@ -18,9 +18,12 @@ SEEN = {
     "AND table_name NOT LIKE 'ropeway%' ORDER BY 1",
 }
 SEEN["mysql"] = SEEN["mariadb"]
+SEEN["oracle"] = "SELECT LOWER(table_name) FROM all_tables WHERE owner = USER AND num_rows = 3 ORDER BY 1"
+WHOLE = {"oracle": "number(19)"}
+SAID = {"oracle": "DBMS_STATS", "sqlserver": "UPDATE STATISTICS"}
 
 
-@pytest.mark.parametrize("engine", SQL_ENGINES)
+@pytest.mark.parametrize("engine", PLACES)
 @pytest.mark.parametrize("mode", ["create", "append", "replace"])
 def test_statistics_come_last(engine: str, mode: str, tmp_path: Path, servers: Servers) -> None:
     write(
@@ -30,13 +33,14 @@ def test_statistics_come_last(engine: str, mode: str, tmp_path: Path, servers: S
     )
     target: Spot = spot(engine, tmp_path, servers)
     if mode == "append":
-        target.ask("CREATE TABLE p (id bigint PRIMARY KEY, n bigint)")
+        whole = WHOLE.get(engine, "bigint")
+        target.ask(f"CREATE TABLE p (id {whole} PRIMARY KEY, n {whole})")
         target.ask("CREATE INDEX p_n ON p (n)")
     job = ropeway.job(source=f"sqlite:///{tmp_path}/in.sqlite", target=target.url, mode=mode)
     plan = ropeway.plan(job.request, job.secrets)
     last = in_order(plan)[-1]
     assert last.name.split(" ", 1)[1] == f"analyze {plan.hops[0].writes}"
-    assert [one for one in plan.statements if "ANALYZE" in one.forward] == [last]
+    assert [one for one in plan.statements if SAID.get(engine, "ANALYZE") in one.forward] == [last]
     outcome = ropeway.run(plan, job.secrets)
     assert outcome.left_out == ()
     assert outcome.report

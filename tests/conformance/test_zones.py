@@ -13,10 +13,12 @@ from ropeway.cli import wire
 from ropeway.transfer.errors import DataError
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice
-from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+from spots import MYSQL_FAMILY, PAIRS, Servers, Spot, spot
 
 PARIS = ZoneInfo("Europe/Paris")
-TARGETS = ("postgresql", "duckdb", "mariadb", "sqlite")
+TARGETS = ("postgresql", "duckdb", "mariadb", "sqlite", "oracle", "sqlserver")
+# Each pair of them once; Oracle and SQL Server with PostgreSQL and with themselves.
+CROSSED = [pair for pair in PAIRS if pair[1] in TARGETS]
 # Before 1911 Paris kept its own time, 9 min 21 s ahead; the listed transitions of the database's files end in 2037.
 WALLS = (
     "1883-06-01 12:00:00", "1911-03-10 12:00:00", "1940-06-14 10:00:00", "2024-03-31 01:59:59", "2024-03-31 03:00:00",
@@ -25,16 +27,21 @@ WALLS = (
 )  # fmt: skip
 ODD = {"2024-03-31 02:30:00": ("2024-03-31 00:30:00", "2024-03-31 01:30:00"),
        "2024-10-27 02:30:00": ("2024-10-27 00:30:00", "2024-10-27 01:30:00")}  # fmt: skip
-TYPES = {"postgresql": "timestamp({}) without time zone", "duckdb": "timestamp", "sqlite": "datetime"}
+TYPES = {"postgresql": "timestamp({}) without time zone", "duckdb": "timestamp", "sqlite": "datetime",
+         "oracle": "timestamp({})", "sqlserver": "datetime2({})"}  # fmt: skip
+LITERALS = {"oracle": "TIMESTAMP '{}'"}
 SHOWN = {"postgresql": "(c{n} AT TIME ZONE 'UTC')::text", "duckdb": "make_timestamp(epoch_us(c{n}))::text",
-         "sqlite": "substr(c{n}, 1, length(c{n}) - 6)"}  # fmt: skip
+         "sqlite": "substr(c{n}, 1, length(c{n}) - 6)", "oracle": "SYS_EXTRACT_UTC(c{n})",
+         "sqlserver": "CAST(SWITCHOFFSET(c{n}, '+00:00') AS datetime2)"}  # fmt: skip
 
 
 def filled(source: Spot, walls: tuple[str, ...]) -> None:
     kinds = ", ".join(f"c{n} {TYPES.get(source.engine, 'datetime({})').format(n)} NULL" for n in (0, 3, 6))
     source.ask(f"CREATE TABLE t (id int PRIMARY KEY, {kinds})")
+    spelt = LITERALS.get(source.engine, "'{}'")
     for number, wall in enumerate(walls):
-        source.ask(f"INSERT INTO t VALUES ({number}, '{wall}', '{wall}.125', '{wall}.000001')")
+        moments = ", ".join(spelt.format(f"{wall}{more}") for more in ("", ".125", ".000001"))
+        source.ask(f"INSERT INTO t VALUES ({number}, {moments})")
     source.ask("INSERT INTO t VALUES (99, NULL, NULL, NULL)")
 
 
@@ -44,8 +51,9 @@ def held(target: Spot, n: int) -> list[dt.datetime | None]:
     return [dt.datetime.fromisoformat(str(row[0])) if row[0] else None for row in rows]
 
 
-def zoned(rule: str = "") -> dict[str, tuple[Choice, ...]]:
-    return {"choices": (Choice("t", zones=tuple((f"c{n}", "Europe/Paris") for n in (0, 3, 6)), zone_rule=rule),)}
+def zoned(source: Spot, rule: str = "") -> dict[str, tuple[Choice, ...]]:
+    zones = tuple((source.kept(f"c{n}"), "Europe/Paris") for n in (0, 3, 6))
+    return {"choices": (Choice(source.kept("t"), zones=zones, zone_rule=rule),)}
 
 
 def meant(walls: tuple[str, ...], n: int) -> list[dt.datetime | None]:
@@ -56,12 +64,11 @@ def meant(walls: tuple[str, ...], n: int) -> list[dt.datetime | None]:
     return [one - (offset or dt.timedelta()) for one, offset in zip(found, offsets, strict=True)] + [None]
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", SQL_ENGINES)
+@pytest.mark.parametrize(("source", "target"), CROSSED)
 def test_a_wall_clock_becomes_instants(source: str, target: str, tmp_path: Path, servers: Servers) -> None:
     here, there = spot(source, tmp_path, servers), spot(target, tmp_path, servers)
     filled(here, WALLS)
-    outcome = moved(here, there, slice_rows=4, **zoned())
+    outcome = moved(here, there, slice_rows=4, **zoned(here))
     for n in (0, 3, 6):
         assert held(there, n) == meant(WALLS, n), n
     (hop,) = outcome.plan.hops
@@ -77,15 +84,15 @@ def test_a_time_that_is_none_or_twice_stops_or_goes_by_the_rule(target: str, tmp
     for number, rule in enumerate(("earlier", "later")):
         source, there = spot("sqlite", tmp_path, servers), spot(target, tmp_path, servers)
         filled(source, tuple(ODD))
-        moved(source, there, **zoned(rule))
+        moved(source, there, **zoned(source, rule))
         assert [str(one) for one in held(there, 0)[:2]] == [instants[number] for instants in ODD.values()]
     for wall in ODD:
         source, there = spot("sqlite", tmp_path, servers), spot(target, tmp_path, servers)
         filled(source, (WALLS[0], wall))
-        request, secrets = requested(source, there, **zoned())
+        request, secrets = requested(source, there, **zoned(source))
         with pytest.raises(DataError, match=f"c0: the wall time {wall} does not exist in Europe/Paris, or") as caught:
             wire.run(request, secrets)
-        assert (caught.value.key, caught.value.column) == ("id=1", "c0")
+        assert (caught.value.key, caught.value.column) == (f"{there.kept('id')}=1", "c0")
 
 
 @pytest.mark.parametrize("rule", ["", "later"])
@@ -102,10 +109,10 @@ def test_a_rule_may_make_one_instant_of_two_times(rule: str, tmp_path: Path, ser
 
 def test_a_zone_between_two_of_a_family(tmp_path: Path, servers: Servers) -> None:
     """Where bytes would pass undecoded and native words are kept."""
-    for engine in ("postgresql", "duckdb", "sqlite", *MYSQL_FAMILY):
+    for engine in ("postgresql", "duckdb", "sqlite", *MYSQL_FAMILY, "oracle", "sqlserver"):
         source, target = spot(engine, tmp_path, servers), spot(engine, tmp_path, servers)
         filled(source, WALLS)
-        moved(source, target, **zoned())
+        moved(source, target, **zoned(source))
         assert held(target, 6) == meant(WALLS, 6)
 
 
@@ -173,7 +180,7 @@ class Stops(Progress):
 def test_an_interrupted_run_is_resumed(target: str, tmp_path: Path, servers: Servers) -> None:
     source, there = spot("sqlite", tmp_path, servers), spot(target, tmp_path, servers)
     filled(source, WALLS)
-    request, secrets = requested(source, there, slice_rows=2, **zoned())
+    request, secrets = requested(source, there, slice_rows=2, **zoned(source))
     with pytest.raises(KeyboardInterrupt):
         wire.run(request, secrets, progress=Stops())
     outcome = wire.run(request, secrets, resume=True)

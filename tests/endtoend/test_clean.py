@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 
 import ropeway
-from spots import MYSQL_FAMILY, SQL_ENGINES, Servers, Spot, spot
+from spots import MYSQL_FAMILY, PLACES, Servers, Spot, spot
 
 OLD, NEW = (1, "old"), (2, "new")
+LISTED = {  # where there is no information_schema
+    "sqlite": "SELECT name FROM sqlite_schema WHERE name LIKE 'ropeway_2%'",
+    "oracle": "SELECT table_name FROM user_tables WHERE LOWER(table_name) LIKE 'ropeway_2%'",
+}
 
 
-@pytest.fixture(params=SQL_ENGINES)
+@pytest.fixture(params=PLACES)
 def target(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Spot:
     return spot(request.param, tmp_path, servers)
 
@@ -46,16 +50,14 @@ def rows(target: Spot) -> list[tuple[Any, ...]]:
 
 
 def tables(target: Spot) -> set[str]:
-    return {table.name.table for table in ropeway.inspect(target.url)}
+    return {table.name.table.lower() for table in ropeway.inspect(target.url)}
 
 
 def left(target: Spot) -> list[str]:
     """The names of tables that a run puts beside others, as far as they are there."""
     here = " AND table_schema = database()" if target.engine in MYSQL_FAMILY else ""
     query = f"SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'ropeway_2%'{here}"
-    if target.engine == "sqlite":
-        query = "SELECT name FROM sqlite_schema WHERE name LIKE 'ropeway_2%'"
-    return [row[0] for row in target.ask(query)]
+    return [row[0] for row in target.ask(LISTED.get(target.engine, query))]
 
 
 def filled(target: Spot) -> None:

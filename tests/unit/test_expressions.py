@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ropeway.transfer.engines import engine_of
-from ropeway.transfer.schema.expressions import Untranslatable, check, default, generated
+from ropeway.transfer.schema.expressions import Untranslatable, check, compared, default, generated
 from ropeway.transfer.types import Type
 
 INT, TEXT, BOOL, DAY = Type("int32"), Type("text"), Type("bool"), Type("date")
@@ -35,6 +35,12 @@ DEFAULTS = [
     ("NULL::text", "postgresql", TEXT, {"mysql": "", "duckdb": ""}),
     ("7", "sqlite", TEXT, {"postgresql": "'7'"}),
     ("'2024-02-29'", "mariadb", DAY, {"postgresql": "'2024-02-29'", "sqlite": "'2024-02-29'"}),
+    ("DATE '2024-02-29'", "oracle", DAY, {"postgresql": "'2024-02-29'", "oracle": "DATE '2024-02-29'"}),
+    ("TIMESTAMP '2024-02-29 10:00:00'", "oracle", NOW, {"sqlite": "'2024-02-29 10:00:00'"}),
+    ("TO_DATE('29.02.2024', 'DD.MM.YYYY')", "oracle", DAY, {"postgresql": "not known to mean the same"}),
+    ("'2024-02-29'", "mariadb", DAY, {"oracle": "DATE '2024-02-29'"}),
+    ("'2024-02-29 10:00'", "sqlite", NOW, {"oracle": "TIMESTAMP '2024-02-29 10:00:00'"}),
+    ("'2024-02-29'", "sqlite", NOW, {"oracle": "TIMESTAMP '2024-02-29 00:00:00'", "duckdb": "'2024-02-29'"}),
     ("'0000-00-00'", "mysql", DAY, {"postgresql": "is no plain date"}),
     ("current_timestamp()", "mariadb", NOW, {"postgresql": "LOCALTIMESTAMP", "mysql": "CURRENT_TIMESTAMP(3)"}),
     ("now()", "postgresql", INSTANT, {"duckdb": "current_timestamp", "mariadb": "(UTC_TIMESTAMP(6))"}),
@@ -50,6 +56,8 @@ DEFAULTS = [
     ("'x'", "sqlite", INT, {"postgresql": "no plain int32"}),
     ("'x'", "postgresql", TEXT, {"parquet": "nothing there has defaults"}),
     ("((", "postgresql", TEXT, {"duckdb": "cannot be read"}),
+    ("''", "oracle", TEXT, {"postgresql": "", "oracle": "''"}),
+    ("''", "postgresql", TEXT, {"oracle": "a text of no length is NULL there", "duckdb": "''"}),
 ]  # fmt: skip
 
 
@@ -97,6 +105,31 @@ CHECKS = [
     ("mine(status)", "postgresql", {"postgresql": "not known"}),
     ("other > 1", "postgresql", {"duckdb": "not moved"}),
     ("qty > (SELECT 1)", "postgresql", {"postgresql": "not known"}),
+    # There a text is read as a date by the session's own settings.
+    ("day >= '2000-01-01'::date", "postgresql", {"oracle": "\"day\" >= DATE '2000-01-01'"}),
+    (
+        "day BETWEEN '2000-01-01' AND '2001-01-01'",
+        "sqlite",
+        {
+            "oracle": "\"day\" BETWEEN DATE '2000-01-01' AND DATE '2001-01-01'",
+            "postgresql": "\"day\" BETWEEN '2000-01-01' AND '2001-01-01'",
+        },
+    ),
+    ("day > DATE '2000-01-01'", "oracle", {"postgresql": "\"day\" > '2000-01-01'"}),
+    ("day <> 'today'", "postgresql", {"oracle": "is no plain date"}),
+    # In Oracle '' is NULL, and NULL joined to a text is that text.
+    ("status || 'x' = 'ax'", "oracle", {"postgresql": "COALESCE(\"status\", '') || 'x' = 'ax'"}),
+    (
+        "STATUS || status IS NOT NULL",
+        "oracle",
+        {
+            "sqlite": "NOT NULLIF(COALESCE(\"status\", '') || COALESCE(\"status\", ''), '') IS NULL",
+            "oracle": 'NOT "status" || "status" IS NULL',
+        },
+    ),
+    ("status <> ''", "oracle", {"duckdb": '"status" <> NULL'}),
+    ("status || 'x' = 'ax'", "postgresql", {"oracle": "not known", "duckdb": "\"status\" || 'x' = 'ax'"}),
+    ("status <> ''", "postgresql", {"oracle": "not known"}),
 ]
 
 
@@ -105,6 +138,21 @@ def test_checks(text: str, engine: str, there: dict[str, str]) -> None:
     for target, expected in there.items():
         made = said(check, text, engine_of(engine).words(None), engine_of(target).words(None), COLUMNS)
         assert made == expected or (made.startswith("no: ") and expected in made), target
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("[a] > 0 AND NOT [b] IS NULL", "[a] > 0 AND [b] IS NOT NULL"),
+        ("([a] IS NULL) AND ([b] IN (1, 2) AND [c] <> 'x')", "[a] IS NULL AND [b] IN (1, 2) AND [c] <> 'x'"),
+        ("[a] > 0 OR [b] > 0", "no: conditions of indexes there compare"),
+        ("NOT [a] > 0", "no: conditions of indexes there compare"),
+        ("[a] > [b]", "no: conditions of indexes there compare"),
+        ("[a] + 1 > 2", "no: conditions of indexes there compare"),
+    ],
+)
+def test_conditions_of_filtered_indexes(text: str, made: str) -> None:
+    assert said(compared, text, engine_of("sqlserver").words(None)).startswith(made)
 
 
 def test_a_function_that_an_older_server_lacks() -> None:

@@ -6,6 +6,7 @@ something else is worse than one that is missing and said to be.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,7 +33,9 @@ _PLAIN: tuple[type[exp.Expr], ...] = (
     exp.Paren, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In,
     exp.Is, exp.Null, exp.Boolean, exp.Literal, exp.Neg, exp.Column, exp.Identifier, exp.Add, exp.Sub, exp.Mul,
     exp.Mod, exp.Lower, exp.Upper, exp.Length, exp.Coalesce, exp.Abs, exp.Tuple, exp.Case, exp.If, exp.DPipe,
+    exp.Nullif,
 )  # fmt: skip
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _SUMS = (exp.Add, exp.Sub, exp.Mul, exp.Mod)
 _JOINED = (exp.DPipe, exp.Concat)
 # What may not be there even where the dialect is the same: functions of users, other tables.
@@ -40,6 +43,7 @@ _FOREIGN: tuple[type[exp.Expr], ...] = (exp.Anonymous, exp.Query, exp.Subquery, 
 _COUNTING = {"nextval", "currval", "lastval", "setval"}  # whose sequence has another name, or is none of the target's
 _LIKE_MINDS_CASE = ("postgres", "duckdb")
 _HAVE_NAN = ("postgres", "duckdb")
+_MOMENT = "%Y-%m-%d %H:%M:%S.%f"
 _BITS = re.compile(r"bit\((\d+)\)")
 
 
@@ -136,7 +140,7 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
 
 
 def _unwrapped(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.Paren | exp.Cast) or _is_cast(node):
+    while isinstance(node, exp.Paren | exp.Cast) or _is_cast(node) or _is_moment(node):
         node = node.expression if isinstance(node, exp.Convert) else node.this
     return node
 
@@ -144,6 +148,12 @@ def _unwrapped(node: exp.Expr) -> exp.Expr:
 def _is_cast(node: exp.Expr) -> bool:
     """CONVERT(type, value), as SQL Server prints casts; with a style it says how a value is spelt."""
     return isinstance(node, exp.Convert) and not node.args.get("style")
+
+
+def _is_moment(node: exp.Expr) -> bool:
+    """DATE '...' and TIMESTAMP '...', as sqlglot reads Oracle's; a format of one's own is none of theirs."""
+    plain = isinstance(node, exp.StrToTime) and node.args["format"].name == _MOMENT
+    return (isinstance(node, exp.DateStrToDate) or plain) and isinstance(node.this, exp.Literal)
 
 
 def _as_elsewhere(tree: exp.Expr, source: Wording, known: Known) -> exp.Expr:
@@ -162,6 +172,8 @@ def _spelt(node: exp.Expr, source: Wording, known: Known) -> exp.Expr:
         return exp.Literal.string(node.name)
     if isinstance(node, exp.Paren) and isinstance(node.this, exp.Literal | exp.Neg):
         return node.this.copy()
+    if _is_moment(node):
+        return exp.Literal.string(node.this.name)
     if _is_cast(node):
         return exp.Cast(this=node.expression.copy(), to=node.this.copy())
     if isinstance(node, exp.Add) and source.joins and (_is_text(node.this, known) or _is_text(node.expression, known)):
@@ -169,6 +181,32 @@ def _spelt(node: exp.Expr, source: Wording, known: Known) -> exp.Expr:
     if isinstance(node, exp.Length) and source.trims:
         return exp.Length(this=exp.Trim(this=node.this.copy(), position="TRAILING"))
     return node
+
+
+def _filled(node: exp.Expr) -> exp.Expr:
+    """What a hollow dialect spells, in others: '' is NULL, and a NULL that is joined to a text is no text."""
+    if isinstance(node, exp.Literal) and node.is_string and not node.name:
+        return exp.Null()
+    if not isinstance(node, _JOINED) or isinstance(node.parent, _JOINED):
+        return node
+    parts = [one for one in _parts(node) if not (isinstance(one, exp.Literal) and not one.name)]
+    solid = any(isinstance(one, exp.Literal) for one in parts)
+    empty = exp.Literal.string("")
+    made: list[exp.Expr] = [
+        one.copy() if isinstance(one, exp.Literal) else exp.Coalesce(this=one.copy(), expressions=[empty.copy()])
+        for one in parts
+    ]
+    joined = functools.reduce(lambda one, other: exp.DPipe(this=one, expression=other), made)
+    return joined if solid else exp.Nullif(this=joined, expression=empty)
+
+
+def _parts(node: exp.Expr) -> list[exp.Expr]:
+    """What is joined, one behind the other."""
+    if isinstance(node, exp.Paren) and isinstance(node.this, _JOINED):
+        return _parts(node.this)
+    if isinstance(node, exp.DPipe):
+        return [*_parts(node.this), *_parts(node.expression)]
+    return [part for one in node.expressions for part in _parts(one)] if isinstance(node, exp.Concat) else [node]
 
 
 def _is_text(node: exp.Expr, known: Known) -> bool:
@@ -222,11 +260,26 @@ def _literal(value: str, source: Wording, target: Wording, meaning: Type) -> str
             if meaning.kind in FLOATS and {source.dialect, target.dialect} <= set(_HAVE_NAN):
                 return exp.Literal.string(value).sql(dialect=target.dialect)  # bare, it would be a column's name
     pattern = _ISO.get(meaning.kind)
+    if meaning.kind in _TEXTS and not value and target.hollow != source.hollow:
+        if source.hollow:
+            return ""
+        raise Untranslatable("a text of no length is NULL there")
     if meaning.kind in _TEXTS:
         return target.texts.format(exp.Literal.string(value).sql(dialect=target.dialect))
+    if pattern and re.fullmatch(pattern, value) and meaning.kind in target.moments:
+        return _moment(value, meaning.kind, target)
     if pattern and re.fullmatch(pattern, value):
         return exp.Literal.string(value).sql(dialect=target.dialect)
     raise Untranslatable(f"{value!r} is no plain {meaning.kind}")
+
+
+def _moment(value: str, kind: str, target: Wording) -> str:
+    """A date or timestamp as a literal of its own, with a time of day where it has one."""
+    date, _, time = value.replace("T", " ").partition(" ")
+    if kind == "date":
+        return target.moments[kind].format(date)
+    time = f"{time or '00:00'}:00" if time.count(":") < 2 else time
+    return target.moments[kind].format(f"{date} {time}")
 
 
 Known = Mapping[str, tuple[str, Type]]
@@ -255,9 +308,13 @@ def translated(
     known = {**{name.lower(): there for name, there in columns.items()}, **columns}
     if source.dialect != target.dialect:
         tree = _as_elsewhere(tree.copy(), source, known)
+    if source.hollow and not target.hollow:
+        tree = tree.transform(_filled)
     tree = tree.transform(_without_arrays)
     tree = tree.transform(lambda node: _without_cast(node, known)).transform(lambda node: _truth(node, known))
     same = source.dialect == target.dialect
+    if target.moments and not same:
+        tree = tree.transform(lambda node: _dated(node, target, known))
     for node in tree.walk():
         if not isinstance(node, more):
             _allow(node, source, target, same=same)
@@ -300,8 +357,17 @@ def _allow(node: exp.Expr, source: Wording, target: Wording, *, same: bool) -> N
         plain = False
     if isinstance(node, exp.Lower | exp.Upper):
         plain = source.folds == target.folds
+    if target.hollow and not source.hollow:
+        plain = plain and not _is_hollow(node)
     if not plain:
         raise Untranslatable(f"{_named(node)} is not known to mean the same there")
+
+
+def _is_hollow(node: exp.Expr) -> bool:
+    """Whether a node is or makes a text that may have no length, or joins what may be NULL."""
+    return isinstance(node, (*_JOINED, exp.Trim)) or (
+        isinstance(node, exp.Literal) and node.is_string and not node.name
+    )
 
 
 def _compare_kinds(node: exp.Expr, source: Wording, target: Wording, known: Known) -> None:
@@ -357,6 +423,48 @@ def _truth(node: exp.Expr, known: Known) -> exp.Expr:
         if isinstance(one, exp.Literal) and one.name in ("0", "1"):
             one.replace(exp.Boolean(this=one.name == "1"))
     return node
+
+
+def _dated(node: exp.Expr, target: Wording, known: Known) -> exp.Expr:
+    """Texts that a date or timestamp is compared with, as the literals that the target has for them."""
+    if not isinstance(node, (*_COMPARISONS, exp.In, exp.Between)):
+        return node
+    sides = [node.this, *node.expressions, *(node.args.get(name) for name in ("expression", "low", "high"))]
+    kinds = {place[1].kind for one in sides if one is not None and (place := _place(one, known))}
+    if len(kinds) != 1 or not kinds <= set(target.moments):
+        return node
+    kind = kinds.pop()
+    for one in sides:
+        if isinstance(one, exp.Literal) and one.is_string:
+            if not re.fullmatch(_ISO[kind], one.name):
+                raise Untranslatable(f"{one.name!r} is no plain {kind}")
+            one.replace(exp.Identifier(this=_moment(one.name, kind, target), quoted=False))  # printed as it is
+    return node
+
+
+def compared(condition: str, target: Wording) -> str:
+    """A condition of columns beside constants, joined by AND. Untranslatable for any other."""
+    return " AND ".join(_beside_constants(one, target) for one in _conjuncts(_parsed(condition, target.dialect)))
+
+
+def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
+    if isinstance(node, exp.And):
+        return [*_conjuncts(node.this), *_conjuncts(node.expression)]
+    return _conjuncts(node.this) if isinstance(node, exp.Paren) else [node]
+
+
+def _beside_constants(node: exp.Expr, target: Wording) -> str:
+    inside = node.this if isinstance(node, exp.Not) else node
+    while isinstance(inside, exp.Paren):
+        inside = inside.this
+    column = inside.this.sql(dialect=target.dialect) if isinstance(inside.this, exp.Column) else ""
+    others = [*inside.expressions] if isinstance(inside, exp.In) else [inside.args.get("expression")]
+    if column and isinstance(inside, exp.Is) and isinstance(others[0], exp.Null):
+        return f"{column} IS {'NOT ' if isinstance(node, exp.Not) else ''}NULL"
+    constants = all(isinstance(one, exp.Literal | exp.National | exp.Neg) for one in others)
+    if not column or node is not inside or not constants or not isinstance(inside, (*_COMPARISONS, exp.In)):
+        raise Untranslatable(f"conditions of indexes there compare columns with constants only, not {_named(node)}")
+    return inside.sql(dialect=target.dialect)
 
 
 def _named(node: exp.Expr) -> str:

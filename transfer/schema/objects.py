@@ -271,7 +271,7 @@ def _index(
 
 def _worded(index: Index, columns: Sequence[ColumnPlan], here: Wording, there: Wording) -> Index:
     """The index in the target's words: its own ones where they hold there, else key by key."""
-    from .expressions import Untranslatable, check, generated
+    from .expressions import Untranslatable, check, compared, generated
 
     known = {column.source: (column.target, column.type) for column in columns}
     same = here.dialect == there.dialect and all(column.source == column.target for column in columns)
@@ -286,6 +286,8 @@ def _worded(index: Index, columns: Sequence[ColumnPlan], here: Wording, there: W
         raise Untranslatable("indexes there have no condition")
     keys = tuple(generated(key, here, there, known) for key in index.keys)
     where = check(index.where, here, there, known) if index.where else ""
+    if where and there.compared:
+        where = compared(where, there)
     return replace(index, keys=keys, where=where, native=index.native if same else "")
 
 

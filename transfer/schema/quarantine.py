@@ -18,7 +18,7 @@ from .sql import dropping, names
 
 QUARANTINE = "quarantine"
 BROKE = "ropeway_broke"  # the column that names the constraint
-_WORD = Type("text")
+_WORD = Type("text", length=300)  # of a length, as it is grouped by
 
 
 def quarantine(hop: Hop, run: str) -> Relation:

@@ -94,12 +94,18 @@ def _breaking(engine: Quoting, foreign: ForeignKey, missing: str) -> str:
     return f"(({filled} AND {missing}) OR NOT ({filled}) AND NOT ({empty}))"
 
 
-def _among(keys: Sequence[str], listed: str) -> str:
-    """That a row's keys are among those of a query.
+def _among(keys: Sequence[str], listed: Sequence[str], of: str) -> str:
+    """That a row's keys are among those that a query lists of a source, the FROM clause and what follows.
 
-    As a table of its own, or MySQL would refuse to delete from the table that the query reads.
+    As a table of its own, or MySQL would refuse to delete from the table that the query reads. Several keys are
+    compared one by one, for SQL Server knows no rows of values.
     """
-    return f"({', '.join(keys)}) IN (SELECT * FROM ({listed}) found)"
+    if len(keys) == 1:
+        return f"{keys[0]} IN (SELECT * FROM (SELECT DISTINCT {listed[0]} {of}) found)"
+    named = [f"ropeway_{number}" for number, _ in enumerate(keys, 1)]
+    columns = ", ".join(f"{one} AS {name}" for one, name in zip(listed, named, strict=True))
+    same = " AND ".join(f"found.{name} = {key}" for name, key in zip(named, keys, strict=True))
+    return f"EXISTS (SELECT 1 FROM (SELECT DISTINCT {columns} {of}) found WHERE {same})"
 
 
 def nulls(engine: Quoting, on: str, columns: Sequence[str]) -> str:
@@ -115,7 +121,7 @@ def breaking(on: str, condition: str, columns: str = "*") -> str:
 def unique(engine: Quoting, into: Relation, what: str, index: Index, *, nulls: bool = False) -> Constraint:
     """A primary key, a unique constraint or a unique index, which is made once the rows are in."""
     on, keys = engine.relation(into), keys_of(engine, index)
-    broken = _among(keys, f"SELECT {', '.join(keys)} {_shared(on, keys, index.where, nulls=nulls)}")
+    broken = _among(keys, keys, _shared(on, keys, index.where, nulls=nulls))
     return Constraint(
         what, index.name, into, index.columns or index.keys, duplicates(on, keys, index.where, nulls=nulls),
         counted=True, broken=f"({index.where}) AND {broken}" if index.where else broken,
@@ -125,10 +131,11 @@ def unique(engine: Quoting, into: Relation, what: str, index: Index, *, nulls: b
 def reference(engine: Quoting, into: Relation, foreign: ForeignKey) -> Constraint:
     """A foreign key; its rows and those that they refer to are both in."""
     on, parent = engine.relation(into), engine.relation(foreign.references)
-    lost = f"SELECT DISTINCT {_referring(engine, foreign)} {_lost(engine, on, foreign, parent)}"
+    keys = [engine.quote(name) for name in foreign.columns]
+    broken = _among(keys, [f"c.{key}" for key in keys], _lost(engine, on, foreign, parent))
     return Constraint(
         "foreign key", foreign.name, into, foreign.columns, orphans(engine, on, foreign, parent), counted=True,
-        references=foreign.references, broken=_among([engine.quote(name) for name in foreign.columns], lost),
+        references=foreign.references, broken=broken,
     )  # fmt: skip
 
 

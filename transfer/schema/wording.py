@@ -37,7 +37,10 @@ class Wording:
     overlooks ('' where it overlooks none), `alike` what it is without that in which texts differ that others take for
     equal. `means` has functions of its own, in lower case, with the word of `calls` that says the same. `texts` is how
     a text stands as a literal, of what it is elsewhere. One that `joins` texts does so by +; one that `trims` tells the
-    length of a text without the blanks at its end.
+    length of a text without the blanks at its end. In a `hollow` one a text of no length is NULL, and a NULL adds
+    nothing to the text that it is joined to. `moments` says how a date or a timestamp stands as a literal where a text
+    is read as the session pleases. Where conditions of indexes are `compared`, they compare columns with constants,
+    joined by AND, and nothing else.
     """
 
     dialect: str = ""
@@ -83,3 +86,6 @@ class Wording:
     texts: str = "{}"
     joins: bool = False
     trims: bool = False
+    hollow: bool = False
+    moments: Mapping[str, str] = field(default_factory=dict)
+    compared: bool = False

@@ -82,8 +82,8 @@ class Oracle(OracleTarget):
         del session
         return Wording(
             _DIALECT, comments=True, view_comments=True, generated=("VIRTUAL",), deferrable=True, steps=True,
-            always=True, expressions=True, numbers=NUMBERS, next="{name}.NEXTVAL", true="1", false="0",
-            unproven=("NOVALIDATE",),
+            always=True, expressions=True, hollow=True, numbers=NUMBERS, next="{name}.NEXTVAL", true="1", false="0",
+            unproven=("NOVALIDATE",), moments={"date": "DATE '{}'", "timestamp": "TIMESTAMP '{}'"},
             calls={"today": "TRUNC(SYSDATE)", "timestamp": "LOCALTIMESTAMP({digits})", "instant": "SYSTIMESTAMP",
                    "uuid": "SYS_GUID()"},
         )  # fmt: skip

@@ -15,7 +15,7 @@ from ...schema.catalogue import ForeignKey, Relation
 from ...schema.sql import double_quoted, text_literal
 from ...schema.violations import reference
 from . import catalogue
-from .ddl import owner
+from .ddl import going_on, owner
 from .session import qualified
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def aside(engine: OracleTarget, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
-    """Triggers that fire for rows that come or go, then foreign keys, as far as they are enabled."""
+    """Triggers that fire for rows that come or go, then foreign keys, as far as they are enabled; and numbers go on."""
     triggers = [one for hop in hops for one in _triggers(session, hop)]
     tables = {
         table.name: table
@@ -34,7 +34,15 @@ def aside(engine: OracleTarget, session: Session, hops: Sequence[Hop]) -> tuple[
         _foreign_key(engine, hop, key)
         for hop in hops if hop.writes in tables for key in tables[hop.writes].foreign_keys
     ]  # fmt: skip
-    return [*triggers, *keys], []
+    numbers = [
+        Statement(
+            f"set the identity of {hop.writes}.{column.name} behind its values", "after", going_on(hop.writes, column),
+            hop=hop.name, after=(hop.name,), lock=f"exclusive on {hop.writes}, for a moment",
+        )
+        for hop in hops if hop.writes in tables for column in tables[hop.writes].columns
+        if column.identity and column.name in {one.target for one in hop.columns}
+    ]  # fmt: skip
+    return [*triggers, *keys], numbers
 
 
 def _triggers(session: Session, hop: Hop) -> list[Aside]:

@@ -12,7 +12,7 @@ import oracledb
 from ...engine import Asked, Row, Session
 from ...errors import RequestError
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
-from ...schema.sql import text_literal
+from ...schema.sql import double_quoted, text_literal
 from .division import with_divisions
 from .session import OracleSession, qualified, said
 
@@ -259,11 +259,12 @@ def _indexes(rows: Sequence[Row], served: set[tuple[str, tuple[str, ...]]]) -> t
             left.append(f"index {name} ({kind.lower()})")
             continue
         down = tuple(_plain(str(part[7] or part[5])) for part in parts if part[6] == "DESC")
-        if any(part[7] is not None and not _A_NAME.fullmatch(str(part[7])) for part in parts):
-            left.append(f"index {name} over {', '.join(str(part[7] or part[5]) for part in parts)}")
-            continue
         if "BITMAP" in kind:
             left.append(f"that index {name} is a bitmap")
+        if any(part[7] is not None and not _A_NAME.fullmatch(str(part[7])) for part in parts):
+            over = tuple(str(part[7] or double_quoted(str(part[5]))) for part in parts)
+            found.append(Index(name, (), str(parts[0][3]) == "UNIQUE", keys=over))
+            continue
         columns = tuple(_plain(str(part[7])) if part[7] is not None else str(part[5]) for part in parts)
         found.append(Index(name, columns, str(parts[0][3]) == "UNIQUE", descending=down))
     return tuple(found), left

@@ -77,8 +77,12 @@ def unless(query: str, forward: str) -> str:
 
 def drop(kind: str, relation: Relation) -> str:
     """Before version 23 there is no IF EXISTS."""
-    missing = f"SELECT 1 FROM dual WHERE NOT EXISTS ({exists(relation)})"
-    return unless(missing, f"DROP {kind} {qualified(relation)}")
+    return _where(exists(relation), f"DROP {kind} {qualified(relation)}")
+
+
+def _where(query: str, forward: str) -> str:
+    """A block that carries out a statement where a query finds something."""
+    return unless(f"SELECT 1 FROM dual WHERE NOT EXISTS ({query})", forward)
 
 
 def _constraint(on: Relation, name: str) -> str:
@@ -115,6 +119,13 @@ def _apart(table: Table) -> list[Index]:
         if index.columns != table.key or index.descending:
             kept.setdefault(order, index)
     return [index for index in table.indexes if index in kept.values()]
+
+
+def unnumbered(table: Table) -> dict[str, str]:
+    """All identities but one (ORA-30669): that of the key, or else the first."""
+    counted = [column.name for column in table.columns if column.identity]
+    kept = next((name for name in counted if name in table.key[:1]), counted[0] if counted else "")
+    return {name: f"a table has one identity, and {kept} is it" for name in counted if name != kept}
 
 
 def fitted(table: Table) -> dict[str, tuple[str, str]]:
@@ -171,8 +182,9 @@ def _index(engine: OracleTarget, build: Build, index: Index) -> Statement:
 
 
 def _unique(engine: OracleTarget, build: Build, what: str, index: Index, statement: Statement) -> Statement:
-    rule = unique(engine, build.into, what, index)
-    return replace(statement, constraint=replace(rule, later=statement.forward))
+    """Left out, it is not there for the way back."""
+    rule, back = unique(engine, build.into, what, index), _where(statement.check, statement.back)
+    return replace(statement, back=back, constraint=replace(rule, later=statement.forward))
 
 
 def checks(engine: OracleTarget, build: Build) -> list[Statement]:
@@ -199,7 +211,7 @@ def identities(build: Build) -> list[Statement]:
     """Let identities go on after the highest value, and after what the source gave to rows that are gone."""
     return [
         Statement(
-            f"set the identity of {build.into}.{column.name}", "after", _going_on(build.into, column), hop=build.hop,
+            f"set the identity of {build.into}.{column.name}", "after", going_on(build.into, column), hop=build.hop,
             after=(build.hop,), lock=f"exclusive on {build.into}, for a moment",
         )
         for column in build.table.columns
@@ -207,7 +219,7 @@ def identities(build: Build) -> list[Statement]:
     ]  # fmt: skip
 
 
-def _going_on(into: Relation, column: Column) -> str:
+def going_on(into: Relation, column: Column) -> str:
     """DDL takes no value of a query, so a block makes its text."""
     on, name = qualified(into), double_quoted(column.name)
     farthest, beyond = ("MAX", "GREATEST") if column.step > 0 else ("MIN", "LEAST")
@@ -245,11 +257,18 @@ def foreign_keys(engine: OracleTarget, build: Build) -> list[Statement]:
     return made
 
 
+def analyze(relation: Relation) -> str:
+    """DBMS_STATS takes names as SQL does: without quotes they become capitals."""
+    schema = text_literal(double_quoted(relation.schema)) if relation.schema else "USER"
+    return f"BEGIN DBMS_STATS.GATHER_TABLE_STATS({schema}, {text_literal(double_quoted(relation.table))}); END;"
+
+
 def referenced(relation: Relation) -> str:
     """Foreign keys of other tables that refer to this one, and views over it."""
     where = f"{owner(relation)}", text_literal(relation.table)
     return (
-        "SELECT 'foreign key ' || f.owner || '.' || f.constraint_name FROM all_constraints f JOIN all_constraints k "
+        f"SELECT 'foreign key ' || CASE WHEN f.owner <> {where[0]} THEN f.owner || '.' END || f.constraint_name "
+        "FROM all_constraints f JOIN all_constraints k "
         "ON k.owner = f.r_owner AND k.constraint_name = f.r_constraint_name "
         f"WHERE f.constraint_type = 'R' AND k.owner = {where[0]} AND k.table_name = {where[1]} "
         f"AND NOT (f.owner = {where[0]} AND f.table_name = {where[1]}) "

@@ -62,7 +62,7 @@ def _listed(session: Session, owner: str) -> Iterator[Listed]:
         "SELECT trigger_name, table_name, triggering_event, trigger_body FROM all_triggers "
         f"WHERE owner = {owner} ORDER BY 1"
     ):
-        yield Listed("trigger", Relation("", str(name)), f"{event} ON {table}: {body}")
+        yield Listed("trigger", Relation("", f"{table}.{name}"), f"{event} ON {table}: {body}")
     texts: defaultdict[tuple[str, str], str] = defaultdict(str)
     kinds = ", ".join(map(text_literal, _ROUTINES))
     for kind, name, text in session.ask(

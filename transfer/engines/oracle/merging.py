@@ -54,6 +54,13 @@ def _differs(column: ColumnPlan, on: str = "t") -> str:
     return f"{differ} OR ({one} IS NULL AND {other} IS NOT NULL) OR ({one} IS NOT NULL AND {other} IS NULL)"
 
 
+def _alike(column: ColumnPlan) -> str:
+    """Equal, or both NULL; what NOT makes of _differs is unknown where both are."""
+    one, other = (f"{side}.{double_quoted(column.target)}" for side in ("t", "s"))
+    same = f"DBMS_LOB.COMPARE({one}, {other}) = 0" if _is_lob(column) else f"{one} = {other}"
+    return f"{same} OR ({one} IS NULL AND {other} IS NULL)"
+
+
 def _is_lob(column: ColumnPlan) -> bool:
     return split(column.stored).name in _LOBS
 
@@ -64,7 +71,7 @@ def correct(hop: Hop, staging: Relation, columns: Sequence[str]) -> Correction:
     sets = ", ".join(f"t.{double_quoted(name)} = s.{double_quoted(name)}" for name in columns)
     update = f"MERGE INTO {target} t USING {stage} s ON ({join}) WHEN MATCHED THEN UPDATE SET {sets}"
     delete = f"DELETE FROM {target} t WHERE EXISTS (SELECT 1 FROM {stage} s WHERE {join})"
-    same = " AND ".join(f"NOT ({_differs(column)})" for column in hop.sent.columns)
+    same = " AND ".join(f"({_alike(column)})" for column in hop.sent.columns)
     surplus = f"DELETE FROM {target} t WHERE EXISTS (SELECT 1 FROM {stage} s WHERE {same}) AND ROWNUM <= "
     return Correction(
         "", f"SELECT COUNT(*) FROM {target} t JOIN {stage} s ON {join}", update, delete,

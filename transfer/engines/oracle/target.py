@@ -81,9 +81,17 @@ class OracleTarget:
         del child, parent, replaced
         return ddl.reference_of(key)
 
+    def unnumbered(self, table: Table) -> dict[str, str]:
+        """Identity columns that give no numbers here, and why."""
+        return ddl.unnumbered(table)
+
     def fitted(self, table: Table) -> dict[str, tuple[str, str]]:
         """Columns that need another native type for the sake of an index, and why."""
         return ddl.fitted(table)
+
+    def analyze(self, relation: Relation) -> str:
+        """The server gathers none by itself before its next window of maintenance."""
+        return ddl.analyze(relation)
 
     def aside(self, session: Session, hops: Sequence[Hop]) -> tuple[list[Aside], list[Statement]]:
         return aside.aside(self, session, hops)

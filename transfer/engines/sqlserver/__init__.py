@@ -69,7 +69,7 @@ class SqlServer:
     atomic_ddl = True
     loose = False
     default_schema = "dbo"
-    parents_first = True
+    parents_first = False
     proves_references = True
     index_names: Literal["table"] = "table"
     key_names: Literal["schema"] = "schema"
@@ -91,7 +91,7 @@ class SqlServer:
                    "instant": "CAST(SYSDATETIMEOFFSET() AS datetimeoffset({digits}))", "uuid": "NEWID()",
                    "utc": "CAST(SYSUTCDATETIME() AS datetime2({digits}))"},
             means={"sysutcdatetime": "utc", "getutcdate": "utc", "newsequentialid": "uuid"}, texts="N{}", joins=True,
-            trims=True,
+            trims=True, compared=True,
         )  # fmt: skip
 
     def quote(self, name: str) -> str:

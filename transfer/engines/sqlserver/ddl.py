@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COUNTED = ("tinyint", "smallint", "int", "bigint")
 _STRICT = "NULLS NOT DISTINCT"
+_UNTRUSTED = "it is there and not trusted: it holds for new rows"
 _SELECT = re.compile(r"SELECT (DISTINCT )?")
 
 
@@ -51,19 +52,17 @@ def _column(column: Column, *, bare: bool) -> str:
 
 
 def unnumbered(table: Table) -> dict[str, str]:
-    """Identities that a table does not take: of another type, or a second one."""
-    lost, kept = {}, ""
-    for column in table.columns:
-        if not column.identity:
-            continue
-        native = (column.base or column.native).lower()
-        if native not in _COUNTED and not re.fullmatch(r"(decimal|numeric)\(\d+,0\)", native):
-            lost[column.name] = f"an identity is a whole number, and this is a {column.native}"
-        elif kept:
-            lost[column.name] = f"a table has one identity, and {kept} is it"
-        else:
-            kept = column.name
-    return lost
+    """Identities of another type, and all others but one: that of the key, or else the first."""
+    counted = {column.name: (column.base or column.native).lower() for column in table.columns if column.identity}
+    odd = [name for name, native in counted.items() if not _counts(native)]
+    able = [name for name in counted if name not in odd]
+    kept = next((name for name in able if name in table.key[:1]), able[0] if able else "")
+    lost = {name: f"an identity is a whole number, and this is a {table.column(name).native}" for name in odd}
+    return lost | {name: f"a table has one identity, and {kept} is it" for name in able if name != kept}
+
+
+def _counts(native: str) -> bool:
+    return native in _COUNTED or re.fullmatch(r"(decimal|numeric)\(\d+,0\)", native) is not None
 
 
 def exists(relation: Relation) -> str:
@@ -182,8 +181,8 @@ def checks(engine: SqlServer, build: Build) -> list[Statement]:
                 f"ALTER TABLE {on} WITH NOCHECK {add}",
                 f"ALTER TABLE {on} WITH CHECK CHECK CONSTRAINT {name}",
             )
-            kept = "it is there and not trusted: it holds for new rows"
-            statement = replace(statement, constraint=replace(rule, instead=instead, later=later, kept=kept))
+            held = replace(rule, instead=instead, later=later, kept=_UNTRUSTED)
+            statement = replace(statement, constraint=held)
         made.append(statement)
     return made
 
@@ -211,14 +210,15 @@ def foreign_keys(engine: SqlServer, build: Build) -> list[Statement]:
         forward = f"ALTER TABLE {on} WITH {'NOCHECK' if fk.state else 'CHECK'} ADD {clause}"
         if fk.state == "NOT ENFORCED":
             forward += f";\nALTER TABLE {on} NOCHECK CONSTRAINT {quoted(fk.name)}"
+        statement = _after(
+            build, f"add foreign key {fk.name}", forward, _dropped(on, quoted(fk.name)),
+            f"Sch-M on {build.into} and {fk.references} while it reads the rows", last=True,
+        )  # fmt: skip
         rule = reference(engine, build.into, fk)
-        made.append(replace(
-            _after(
-                build, f"add foreign key {fk.name}", forward, _dropped(on, quoted(fk.name)),
-                f"Sch-M on {build.into} and {fk.references} while it reads the rows", last=True,
-            ),
-            constraint=replace(rule, later=forward),
-        ))  # fmt: skip
+        made.append(replace(statement, constraint=replace(
+            rule, instead=f"ALTER TABLE {on} WITH NOCHECK ADD {clause}", kept=_UNTRUSTED,
+            later=f"ALTER TABLE {on} WITH CHECK CHECK CONSTRAINT {quoted(fk.name)}",
+        )))  # fmt: skip
     return made
 
 

@@ -88,8 +88,8 @@ class Table:
 
     @property
     def held(self) -> str:
-        """The name of the table in SQLite, quoted."""
-        return quoted(f"{self.owner}.{self.name}")
+        """The name of the table in SQLite, quoted: its number tells it from one that differs in case only."""
+        return quoted(f"{self.owner}.{self.name} {self.number}")
 
     def column(self, name: str) -> Shape:
         for shape in self.columns:

@@ -130,7 +130,7 @@ def _by_chars(text: str) -> bool:
 def _attribute(session: Session, table: Table, shape: Shape, words: Words) -> None:
     if words.take("DEFAULT"):
         on_null = words.take("ON", "NULL")
-        shape.default_text = words.until(*_ENDS)
+        shape.default_text = words.next() if words.peek() == "NULL" else words.until(*_ENDS)
         shape.default = expression(shape.default_text)
         shape.on_null = on_null
         shape.nullable = shape.nullable and not on_null
@@ -167,6 +167,8 @@ def _not_null(session: Session, table: Table, shape: Shape, name: str) -> None:
 
 
 def _identity(session: Session, table: Table, shape: Shape, words: Words, *, always: bool) -> None:
+    if any(one.identity and one is not shape for one in table.columns):
+        raise Refused(30669, "table can have only one identity column")
     sequence = Sequence(table.owner, f"ISEQ$$_{table.number}", session.catalogue.number())
     if words.peek() == "(":
         _sequence_options(sequence, Words(words.inside()))
@@ -174,7 +176,8 @@ def _identity(session: Session, table: Table, shape: Shape, words: Words, *, alw
     shape.identity, shape.always = sequence.name, always
     shape.default_text = f'"{table.owner}"."{sequence.name}".nextval'
     shape.default = expression(shape.default_text)
-    _not_null(session, table, shape, "")
+    if shape.nullable:
+        _not_null(session, table, shape, "")
 
 
 def constraint(session: Session, table: Table, words: Words, own: str = "") -> Constraint:
@@ -462,7 +465,8 @@ def _drop_part(session: Session, table: Table, words: Words) -> None:
         words.expect("COLUMN")
         shape = table.column(words.name())
         table.columns.remove(shape)
-        session.run(f"ALTER TABLE {table.held} DROP COLUMN {quoted(shape.name)}")
+        if shape.virtual is None:
+            session.run(f"ALTER TABLE {table.held} DROP COLUMN {quoted(shape.name)}")
     words.until()
 
 

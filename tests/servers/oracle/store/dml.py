@@ -120,10 +120,12 @@ def _update(session: Session, tree: exp.Update, writing: Writing) -> tuple[Table
 
 def _delete(session: Session, tree: exp.Delete, writing: Writing) -> tuple[Table, list[str]]:
     table, held = _opened(session, tree.this, writing)
-    where = tree.args.get("where")
-    condition = f" WHERE {expressions.condition(where.this, writing)}" if where else ""
+    where, most = render.where(tree, writing)
     writing.sources.pop()
-    return table, [f"DELETE FROM {held}{condition}"]
+    if most:  # ROWNUM, for which SQLite has no word here
+        inner = held.rpartition(" ")[2]
+        return table, [f"DELETE FROM {table.held} WHERE rowid IN (SELECT {inner}.rowid FROM {held}{where}{most})"]
+    return table, [f"DELETE FROM {held}{where}"]
 
 
 def _merge(session: Session, tree: exp.Merge, writing: Writing) -> tuple[Table, list[str]]:

@@ -369,6 +369,8 @@ def _dotted(tree: exp.Dot, writing: Writing) -> Typed:
 
 def _function(tree: exp.Anonymous, writing: Writing) -> Typed:
     name = str(tree.this).upper()
+    if name in ("LOCALTIMESTAMP", "CURRENT_TIMESTAMP") and (moment := named(name)):
+        return moment  # how many digits it is asked for, what takes it decides here
     if name in _NUMBERED:
         return _counted(name, tree, writing)
     if name in _GATHERED:
@@ -448,5 +450,5 @@ _WRITERS: dict[type[exp.Expression], Callable[..., Typed]] = {
     exp.StrToTime: _moment, exp.Interval: _interval, exp.AtTimeZone: _zone, exp.Trim: _trim, exp.Subquery: _scalar,
     exp.GroupConcat: _listed, exp.Dot: _dotted, exp.Window: _windowed, exp.Anonymous: _function,
     exp.Systimestamp: _now("Z", _ZONED), exp.CurrentTimestamp: _now("D", Kind(DATE, 7)),
-    exp.CurrentDate: _now("D", Kind(DATE, 7)),
+    exp.CurrentDate: _now("D", Kind(DATE, 7)), exp.Localtimestamp: _now("T", Kind(TIMESTAMP, 11, scale=6)),
 }  # fmt: skip

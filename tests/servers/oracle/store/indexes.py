@@ -53,18 +53,34 @@ def _check_local(table: Table, index: Index) -> None:
 
 
 def _held(session: Session, table: Table, index: Index) -> None:
-    """SQLite's index; of expressions none is made, for they need our functions."""
+    """SQLite's index; of expressions none is made, for they need our functions: what is unique is looked at."""
     if any(index.expressions):
+        if index.unique and session.doubled(table, index):
+            raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found")
         return
     for name in index.columns:
         table.column(name)
+    if index.unique and _beyond(table, index) and session.doubled(table, index):
+        raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found")
     word = "UNIQUE " if index.unique else ""
-    name = quoted(f"{table.owner}.{index.name}")
+    name = _kept(table, index.name)
     columns = ", ".join(map(quoted, index.columns))
     try:
         session.run(f"CREATE {word}INDEX {name} ON {table.held} ({columns})")
     except sqlite3.IntegrityError:
         raise Refused(1452, "cannot CREATE UNIQUE INDEX; duplicate keys found") from None
+
+
+def _beyond(table: Table, index: Index) -> bool:
+    """Whether a unique index forbids what SQLite's does not: the same expressions, and NULLs beside the same values."""
+    if any(index.expressions):
+        return True
+    return len(index.columns) > 1 and any(table.column(one).nullable for one in index.columns)
+
+
+def _kept(table: Table, name: str) -> str:
+    """The name of an index in SQLite, quoted, which tells no capitals apart."""
+    return quoted(f"{table.owner}.{name} {table.number}")
 
 
 def drop(session: Session, owner: str, name: str) -> None:
@@ -75,7 +91,7 @@ def drop(session: Session, owner: str, name: str) -> None:
     if any(one.name == name and one.type in "PU" for one in table.constraints):
         raise Refused(2429, "cannot drop index used for enforcement of unique/primary key")
     table.indexes.remove(index)
-    session.run(f"DROP INDEX IF EXISTS {quoted(f'{owner}.{name}')}")
+    session.run(f"DROP INDEX IF EXISTS {_kept(table, name)}")
 
 
 def _index(session: Session, owner: str, name: str) -> tuple[Table, Index] | None:
@@ -137,7 +153,7 @@ def drop_constraint(session: Session, table: Table, found: Constraint) -> None:
     if found.type in "PU":
         for index in [one for one in table.indexes if one.name == found.name]:
             table.indexes.remove(index)
-            session.run(f"DROP INDEX IF EXISTS {quoted(f'{table.owner}.{index.name}')}")
+            session.run(f"DROP INDEX IF EXISTS {_kept(table, index.name)}")
     elif found.text.endswith("IS NOT NULL") and found.condition is None:
         table.column(found.columns[0]).nullable = True
 
@@ -156,7 +172,10 @@ def validate(session: Session, table: Table, made: Constraint) -> None:
 
 
 def hold(session: Session, table: Table) -> None:
-    """Refused if, after a statement, a row of the table breaks a foreign key or a check."""
+    """Refused if, after a statement, a row of the table breaks a foreign key, a check or a unique expression."""
+    for index in table.indexes:
+        if index.unique and _beyond(table, index) and session.doubled(table, index):
+            raise Refused(1, f"unique constraint ({table.owner}.{index.name}) violated")
     for made in table.constraints:
         if made.enabled and made.type == "R" and _orphans(session, table, made):
             raise Refused(2291, f"integrity constraint ({table.owner}.{made.name}) violated - parent key not found")

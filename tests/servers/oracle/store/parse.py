@@ -12,6 +12,7 @@ from sqlglot.dialects.oracle import Oracle
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.oracle import OracleParser
 
+from ...trees import flattened
 from ..spoken import Refused
 
 _PIECES = re.compile(
@@ -28,6 +29,7 @@ _REWRITTEN = (
     (re.compile(r"\s+RETURNING\s+CLOB\s*\)", re.IGNORECASE), ")"),
 )
 _HINT = re.compile(r"/\*\+.*?\*/", re.DOTALL)
+_FIRST = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)", re.DOTALL)  # the first word, behind comments
 
 
 class Plain(Oracle):
@@ -51,7 +53,7 @@ class Parsed:
 
     @property
     def word(self) -> str:
-        return (re.match(r"\s*(\w+)", self.text) or [""])[0].strip().upper()
+        return (_FIRST.match(self.text) or ["", ""])[1].upper()
 
     @property
     def is_query(self) -> bool:
@@ -91,7 +93,7 @@ def parse(text: str) -> Parsed:
     if isinstance(tree, exp.Command):
         raise Refused(900, f"the test server does not know this statement: {plain[:200]}")
     assert isinstance(tree, exp.Expression)
-    return Parsed(plain, tree, tuple(binds))
+    return Parsed(plain, flattened(tree), tuple(binds))
 
 
 def expression(text: str) -> exp.Expression:

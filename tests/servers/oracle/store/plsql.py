@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..spoken import Kind, Refused, Result
@@ -16,6 +17,7 @@ from .values import Stored, sent
 from .words import Words
 
 if TYPE_CHECKING:
+    from .catalogue import Table
     from .session import Session
 
 
@@ -63,7 +65,13 @@ def _select(session: Session, words: Words, variables: dict[str, str | None]) ->
     if len(rows) != 1:
         raise Refused(*(1422, "exact fetch returns more than requested number of rows") if rows else (1403, "no data"))
     value = rows[0][0]
-    variables[name] = value if value is None or isinstance(value, str) else f"{decimal_of(value):f}"
+    variables[name] = value if value is None or isinstance(value, str) else _number(decimal_of(value))
+
+
+def _number(value: Decimal) -> str:
+    """A NUMBER as a text, whatever the query gave: a BINARY_DOUBLE of 6.0 is 6."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _equal(words: Words, variables: dict[str, str | None]) -> bool:
@@ -156,14 +164,20 @@ def _sleep(session: Session, seconds: Stored) -> Answer:
     return None, {}
 
 
+def _named(session: Session, owner: Stored, table: Stored) -> Table:
+    """DBMS_STATS reads names as SQL does: what is not in quotes becomes capitals."""
+    schema, name = (Words(str(one)).name() for one in (owner, table))
+    return session.table(session.user if schema == "USER" else schema, name)
+
+
 def _gather(session: Session, owner: Stored, table: Stored, *_: Stored) -> Answer:
-    found = session.table(str(owner), str(table))
+    found = _named(session, owner, table)
     found.statistics = int((session.one(f"SELECT count(*) FROM {found.held}") or (0,))[0])
     return None, {}
 
 
 def _set_statistics(session: Session, owner: Stored, table: Stored, rows: Stored, *_: Stored) -> Answer:
-    session.table(session.user if owner == "USER" else str(owner), str(table)).statistics = int(decimal_of(rows))
+    _named(session, owner, table).statistics = int(decimal_of(rows))
     return None, {}
 
 

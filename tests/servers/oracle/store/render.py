@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from ..spoken import CHAR, DATE, NUMBER, ROWID, TIMESTAMP, VARCHAR, Kind, Refused
+from ..spoken import BLOB, CHAR, CLOB, DATE, NUMBER, ROWID, TIMESTAMP, VARCHAR, Kind, Refused
 from . import expressions, partitions
 from .catalogue import Catalogue, Table, View, quoted
 from .parse import parse
@@ -113,14 +113,17 @@ def _union(tree: exp.SetOperation, writing: Writing) -> tuple[str, tuple[Typed, 
 
 def _select(tree: exp.Select, writing: Writing) -> tuple[str, tuple[Typed, ...]]:
     sources = _from(tree, writing)
-    where, most = _where(tree, writing)
+    kept_rows, most = where(tree, writing)
     outputs = [one for item in tree.expressions for one in _outputs(item, writing)]
     if not outputs:
         raise Refused(936, "missing expression")
     group = tree.args.get("group")
     grouped = ""
     if group and group.expressions:
-        grouped = " GROUP BY " + ", ".join(expressions.write(one, writing).sql for one in group.expressions)
+        keys = [expressions.write(one, writing) for one in group.expressions]
+        if any(one.kind and one.kind.code in (CLOB, BLOB) for one in keys):
+            raise Refused(932, "inconsistent datatypes: expected - got CLOB or BLOB")
+        grouped = " GROUP BY " + ", ".join(one.sql for one in keys)
     having = tree.args.get("having")
     kept = f" HAVING {expressions.condition(having.this, writing)}" if having else ""
     distinct = "DISTINCT " if tree.args.get("distinct") else ""
@@ -128,7 +131,7 @@ def _select(tree: exp.Select, writing: Writing) -> tuple[str, tuple[Typed, ...]]
     columns = tuple(replace(one, sql=quoted(one.name)) for one in outputs)
     order = _order(tree, tuple(outputs), writing)
     limit = _limit(tree, writing) or most
-    return f"SELECT {distinct}{listed} FROM {sources}{where}{grouped}{kept}{order}{limit}", columns
+    return f"SELECT {distinct}{listed} FROM {sources}{kept_rows}{grouped}{kept}{order}{limit}", columns
 
 
 def _outputs(item: exp.Expression, writing: Writing) -> Iterator[Typed]:
@@ -291,7 +294,7 @@ def _view(view: View, name: str, writing: Writing) -> tuple[str, Source]:
 # WHERE, ORDER BY, FETCH FIRST
 
 
-def _where(tree: exp.Select, writing: Writing) -> tuple[str, str]:
+def where(tree: exp.Select | exp.Delete, writing: Writing) -> tuple[str, str]:
     """The condition, and ROWNUM in it as a limit."""
     clause = tree.args.get("where")
     kept, most = [], ""

@@ -15,10 +15,10 @@ from sqlglot import exp
 
 from ..spoken import Column, Encoded, Kind, Refused, Result, Row
 from . import ddl, dml, expressions, formats, functions, indexes, partitions, plsql, render
-from .catalogue import Constraint, Shape, Table, quoted
+from .catalogue import Constraint, Index, Shape, Table, quoted
 from .catalogue import Sequence as Numbers
 from .convert import converted
-from .parse import Parsed, parse
+from .parse import Parsed, expression, parse
 from .render import Typed, Writing
 from .values import Stored, kind_of, sent, stored
 from .words import Words
@@ -391,12 +391,27 @@ class Session:
     def breaking(self, table: Table, made: Constraint) -> bool:
         """Whether a row breaks a check."""
         assert made.condition is not None
+        writing, inner = self._over(table)
+        condition = expressions.condition(made.condition, writing)
+        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
+
+    def doubled(self, table: Table, index: Index) -> bool:
+        """Whether two rows have the same keys in an index: a NULL is one value, and what is all NULL is in none."""
+        writing, inner = self._over(table)
+        over = index.expressions or (False,) * len(index.columns)
+        texts = [one if is_ else quoted(one) for one, is_ in zip(index.columns, over, strict=True)]
+        keys = [expressions.write(expression(one), writing).sql for one in texts]
+        filled = " OR ".join(f"{key} IS NOT NULL" for key in keys)
+        grouped = f"GROUP BY {', '.join(keys)} HAVING count(*) > 1"
+        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE {filled} {grouped}") is not None
+
+    def _over(self, table: Table) -> tuple[Writing, str]:
+        """How expressions over a table's columns are written, and its alias."""
         writing = self.writing(())
         inner = writing.alias()
         columns = tuple(Typed(f"{inner}.{quoted(one.name)}", one.kind, one.name) for one in table.columns)
         writing.sources.append([render.Source(table.name, columns)])
-        condition = expressions.condition(made.condition, writing)
-        return self.one(f"SELECT 1 FROM {table.held} AS {inner} WHERE NOT {condition}") is not None
+        return writing, inner
 
 
 def sent_row(row: Sequence[Stored], kinds: Sequence[Kind]) -> Row:
@@ -404,7 +419,7 @@ def sent_row(row: Sequence[Stored], kinds: Sequence[Kind]) -> Row:
 
 
 def _duplicate(error: sqlite3.IntegrityError, table: Table) -> Refused:
-    held = f"{table.owner}.{table.name}."
+    held = f"{table.held[1:-1]}."
     columns = tuple(part.removeprefix(held) for part in str(error).partition(": ")[2].split(", "))
     names = [one.name for one in table.indexes if one.columns == columns]
     return Refused(1, f"unique constraint ({table.owner}.{names[0] if names else '?'}) violated")

@@ -18,6 +18,9 @@ _ENDS = ("NOT", "NULL", "IDENTITY", "DEFAULT", "CONSTRAINT", "PRIMARY", "UNIQUE"
     "FOREIGN",
          "ROWGUIDCOL", "SPARSE", "PERSISTED", "WITH", "INDEX", "MASKED")  # fmt: skip
 
+# A filter compares columns with constants, joined by AND.
+_UNFIT = re.compile(r"\bNOT\b(?!\s+NULL)|\b(?:OR|LIKE|BETWEEN)\b", re.IGNORECASE)
+
 
 def carry_out(session: Session, text: str) -> None:
     words = Words(text)
@@ -330,6 +333,10 @@ def _create_index(session: Session, what: str, words: Words) -> None:
     columns = tuple((table.column(one).name, down) for one, down in words.ordered_names())
     included = words.names() if words.take("INCLUDE") else ()
     where = words.until("WITH", "ON") if words.take("WHERE") else None
+    if where and _UNFIT.search(where):
+        raise Refused(
+            10735, f"Incorrect WHERE clause for filtered index '{name}' on table '{table.name}'.", severity=15
+        )
     if words.take("WITH"):
         words.inside()
     number = 1 if clustered else len(table.indexes) + 2

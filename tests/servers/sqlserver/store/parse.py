@@ -12,6 +12,7 @@ from sqlglot.dialects.tsql import TSQL
 from sqlglot.errors import SqlglotError
 from sqlglot.parsers.tsql import TSQLParser
 
+from ...trees import flattened
 from ..spoken import Refused
 
 WORD = re.compile(
@@ -117,7 +118,7 @@ def parse(text: str) -> exp.Expression:
     assert isinstance(tree, exp.Expression)
     if some:
         tree.set("limit", exp.Limit(expression=exp.Literal.number(some[2])))
-    return tree
+    return flattened(tree)
 
 
 def expression(text: str) -> exp.Expression:

@@ -187,7 +187,7 @@ def _receive_moment(octets: bytes, kind: Kind) -> Moment:
 
 def _receive_decimal(octets: bytes, kind: Kind) -> Decimal:
     digits = Decimal(int.from_bytes(octets[1:], "little"))
-    return EXACT.scaleb(digits if octets[0] else -digits, -kind.scale)
+    return EXACT.scaleb(digits if octets[0] else digits.copy_negate(), -kind.scale)  # minus would round
 
 
 def _receive_money(octets: bytes, kind: Kind) -> Decimal:
