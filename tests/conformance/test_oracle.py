@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -390,6 +392,19 @@ def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Accounts) -> N
         with pytest.raises(RopewayError, match=said) as caught:
             wire.inspect(url)
         assert "wrong" not in str(caught.value)
+
+
+def test_client_libraries_that_are_not_there(oracle: Accounts) -> None:
+    """In a process of its own: this one is in thin mode already."""
+    url = oracle.database()
+    for options, said in (("?client=/no/such/folder", "DPI-1047"), ("?client=yes&load=direct", "only the thin driver")):
+        text = (
+            "from ropeway.transfer.engines.oracle import session\nfrom ropeway.transfer.place import parse, resolve\n"
+        )
+        text += f"place = resolve(*parse({url + options!r}))\nsession.loads_directly(place)\nsession.connect(place)"
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+        assert "RequestError" in done.stderr
+        assert said in done.stderr
 
 
 def test_undo_that_is_kept_too_shortly(ends: tuple[Spot, Spot], oracle: Accounts) -> None:

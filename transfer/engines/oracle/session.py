@@ -32,6 +32,7 @@ _UNIT = 65_535  # bytes of a packet: the default of 8,192 costs a transfer 8 tim
 _CONNECT_S = 10
 _CLOSE_MS = 5_000
 _LOAD = "load"  # an option of ours, which says how rows are loaded
+_CLIENT = "client"  # and one that says where Oracle's own client libraries lie
 # Options of a URL, and what the driver calls them.
 _OPTIONS = {
     "wallet": "wallet_location", "wallet_password": "wallet_password", "tns_admin": "config_dir",
@@ -53,6 +54,7 @@ def connect(address: Address) -> oracledb.Connection:
     `match_dn` reach the driver.
     """
     given = _arguments(address)
+    _thick(address)
     try:
         connection = oracledb.connect(**given)
         with connection.cursor() as cursor:
@@ -68,7 +70,10 @@ def connect(address: Address) -> oracledb.Connection:
 def _arguments(address: Address) -> dict[str, Any]:
     options = dict(address.options)
     options.pop(_LOAD, None)
+    options.pop(_CLIENT, None)
     given: dict[str, Any] = {"user": address.username or None, "password": address.password or None}
+    if _CLIENT in dict(address.options) and not address.username:
+        given["externalauth"] = True
     sid = options.pop("sid", "")
     if not address.database and not sid:
         raise RequestError(f"{address} names no service.", remedy="oracle://user@host:1521/SERVICE")
@@ -78,7 +83,7 @@ def _arguments(address: Address) -> dict[str, Any]:
     if "ssl_server_dn_match" in given:
         given["ssl_server_dn_match"] = given["ssl_server_dn_match"].lower() not in ("no", "false", "0", "off")
     if options:
-        known = ", ".join(["sid", _LOAD, *_OPTIONS])
+        known = ", ".join(["sid", _LOAD, _CLIENT, *_OPTIONS])
         raise RequestError(f"{address}: unknown options {', '.join(sorted(options))}.", remedy=f"Known: {known}.")
     if not address.host:
         return {**given, "dsn": address.database}
@@ -87,11 +92,30 @@ def _arguments(address: Address) -> dict[str, Any]:
     return {**given, **service, **more}
 
 
+def _thick(address: Address) -> None:
+    """Load Oracle's client libraries where the URL asks for them; from then on they are the whole process's.
+
+    They know ways to log in and to encrypt that thin mode does not. RequestError where they are not there.
+    """
+    folder = dict(address.options).get(_CLIENT, "")
+    if not folder or not oracledb.is_thin_mode():
+        return
+    try:
+        oracledb.init_oracle_client(lib_dir=None if folder == "yes" else folder)
+    except oracledb.Error as error:
+        raise RequestError(
+            f"{address}: Oracle's client libraries cannot be loaded: {said(error)}",
+            remedy="Name the folder of an Instant Client: client=/opt/oracle/instantclient; or leave client= out.",
+        ) from error
+
+
 def loads_directly(address: Address) -> bool:
     """Whether rows shall be loaded by direct path. RequestError for another word than direct or bind."""
     word = dict(address.options).get(_LOAD, "bind")
     if word not in ("bind", "direct"):
         raise RequestError(f"{address}: there is no load={word}.", remedy="Known: bind, direct.")
+    if word == "direct" and _CLIENT in dict(address.options):
+        raise RequestError(f"{address}: load=direct goes without client=: only the thin driver has it.")
     return word == "direct"
 
 
