@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ..transfer.job import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.place import WITHHELD, Place, parse
 from ..transfer.plan import Call
 from ..transfer.policies import checked
-from ..transfer.request import Choice, Request
+from ..transfer.request import Choice, Request, Rule
 from ..transfer.rules import Use, read_rule, split, write_rule
 from ..transfer.types import KINDS, Type
 from . import say
@@ -118,7 +119,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
-        _transforms(entry), _over(entry),
+        _transforms(entry), _over(entry), _rules(entry),
     )  # fmt: skip
 
 
@@ -136,6 +137,14 @@ def _over(entry: TableKeys) -> tuple[Call, ...]:
     from ..transforms.steps import over_of
 
     return over_of(entry.dedup.model_dump(exclude_unset=True))
+
+
+def _rules(entry: TableKeys) -> tuple[Rule, ...]:
+    made = []
+    for number, one in enumerate(entry.rules, start=1):
+        ((kind, given),) = one.words.items()
+        made.append(Rule(one.name or f"{kind} {number}", kind, json.dumps(given), one.on_fail))
+    return tuple(made)
 
 
 def native_of(engine: Engine, word: str) -> str:

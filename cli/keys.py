@@ -55,7 +55,6 @@ Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
-    "rules": "quality rules",
     "partition": "partitioning of the target",
     "provenance": "a provenance column",
 }
@@ -158,6 +157,60 @@ class StepKeys(_Keys):
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
+class BoundsKeys(_Keys):
+    """Between which values a column lies, both included."""
+
+    min: str | int | float | None = Field(default=None, description="The least value.")
+    max: str | int | float | None = Field(default=None, description="The greatest value.")
+
+
+class AggregateKeys(_Keys):
+    """An aggregate in the target's SQL, and what it is to be."""
+
+    sql: str = Field(description="As `sum(amount)`.")
+    equals: int | float | None = Field(default=None, description="What it is, within `tolerance`.")
+    tolerance: int | float = Field(default=0, description="By how much it may differ from `equals`.")
+    min: int | float | None = Field(default=None, description="The least that it may be.")
+    max: int | float | None = Field(default=None, description="The most that it may be.")
+
+
+class RuleKeys(_Keys):
+    """What is asked of a table's rows once they are there: exactly one word beside `name` and `on_fail`."""
+
+    name: str = Field(default="", description="What messages call it.")
+    on_fail: Literal["fail", "warn", "quarantine"] = Field(
+        default="fail", description="Whether the run stops, goes on and says so, or moves the rows aside."
+    )
+    check: str | None = Field(default=None, description="An SQL condition of the target; NULL does not break it.")
+    not_null: Texts | None = Field(default=None, description="Columns that hold no NULL.")
+    unique: Texts | None = Field(default=None, description="Columns of which no two rows have the same values.")
+    accepted: dict[str, list[str | int | float]] | None = Field(
+        default=None, description="Column to the values that it may have."
+    )
+    range: dict[str, BoundsKeys] | None = Field(default=None, description="Column to its least and greatest value.")
+    matches: dict[str, str] | None = Field(
+        default=None, description="Column to a regular expression of the target, of which a part of the text is one."
+    )
+    refers: dict[str, str] | None = Field(
+        default=None, description="Column to `table.column`, which has a row with its value."
+    )
+    fresh: dict[str, str] | None = Field(
+        default=None, description="Column to an age, as `7d`: its newest moment is not older, counted from planning."
+    )
+    aggregate: AggregateKeys | None = Field(default=None, description="An aggregate, and what it is to be.")
+
+    @model_validator(mode="after")
+    def _one(self) -> RuleKeys:
+        if len(self.words) != 1:
+            raise ValueError(f"a rule is one word beside name and on_fail, and here are {len(self.words)}")
+        return self
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What is asked."""
+        return self.model_dump(exclude={"name", "on_fail"}, exclude_unset=True)
+
+
 Normal = Literal["case", "spaces", "accents", "email", "phone"]
 
 
@@ -212,6 +265,7 @@ class TableKeys(_Keys):
     dedup: DedupKeys | None = Field(
         default=None, description="Which of several rows with one key stays, decided over the whole table."
     )
+    rules: list[RuleKeys] = Field(default=[], description="What is asked of the rows once they are there.")
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 

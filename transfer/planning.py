@@ -33,10 +33,11 @@ from .schema.following import following
 from .schema.further import Around
 from .schema.groups import unify
 from .schema.meaning import chosen, meant
-from .schema.modes import Move, is_reference, statements_of, statistics
+from .schema.modes import Made, Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
+from .schema.quality import rules_of
 from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
@@ -409,23 +410,23 @@ def _assemble(
 ) -> tuple[list[Hop], list[Statement]]:
     """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
     request, ends = around.request, around.ends
-    hops, before, after = [], [], []
+    hops: list[Hop] = []
+    before, after = [], []
     added = []
     for schema in sorted({entry.table.name.schema for entry in entries}):
         forward = ends.target.create_schema(schema)
         if forward and not (ends.target_session and ends.target.has_schema(ends.target_session, schema)):
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
     before += [*_types(ends, entries), *beyond.sequences.statements, *_own("before", request.before, "")]
-    for entry in entries:
-        assert entry.hop  # noqa: S101 - made above
+    moves = [_aimed(ends, entry, run, existing) for entry in entries]
+    aimed = {hop.writes: hop for hop, _, _ in moves}
+    for entry, (hop, making, finishing) in zip(entries, moves, strict=True):
         there = existing.get(entry.table.name)
-        move = Move(ends.target, ends.target_session, entry.hop, entry.table, there, run)
-        hop, opening, closing = statements_of(move)
         otherwise = entry.choice.on_violation or request.on_violation
         check_choice(entry.mode, otherwise, entry.table.name)
-        closing = deciding(closing, otherwise)
-        if otherwise == QUARANTINE and any(statement.constraint for statement in closing):
-            opening = [undoing(ends.target, hop, run, statement) for statement in opening]
+        closing = [*rules_of(ends, entry, hop, aimed), *deciding(finishing, otherwise)]
+        aside = any(one.constraint and one.constraint.otherwise == QUARANTINE for one in closing)
+        opening = [undoing(ends.target, hop, run, statement) for statement in making] if aside else making
         hops.append(hop)
         if there and entry.mode in ("append", "truncate", "merge"):
             added.append(Added(hop, there, "stop" if otherwise == QUARANTINE else otherwise))
@@ -440,6 +441,12 @@ def _assemble(
     owned = belongings.owned(around, [*before, *after]).statements
     after += [*beyond.grants.statements, *owned, *statistics(ends.target, hops)]
     return hops, _numbered([*before, *after, *_own("after", request.after, "")])
+
+
+def _aimed(ends: Ends, entry: Entry, run: str, existing: dict[Relation, Table]) -> Made:
+    assert entry.hop  # noqa: S101 - made above
+    there = existing.get(entry.table.name)
+    return statements_of(Move(ends.target, ends.target_session, entry.hop, entry.table, there, run))
 
 
 def _types(ends: Ends, entries: Sequence[Entry]) -> list[Statement]:

@@ -7,6 +7,8 @@ back, of the failing one as much as is taken. No savepoints: ADBC refuses them a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -109,5 +111,5 @@ def _described(hop: Hop, row: pa.RecordBatch, column: str) -> Offender:
 
 def shown(value: object) -> str:
     """A value for a message: its kind and its beginning."""
-    text = repr(value)
+    text = str(value) if isinstance(value, date | time | timedelta | Decimal) else repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"

@@ -21,6 +21,16 @@ PARTITIONS = ("keep", "flatten")
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What is asked of a table's rows, as JSON, and what becomes of a run whose rows break it."""
+
+    name: str
+    kind: str
+    spec: str
+    on_fail: str = "fail"
+
+
+@dataclass(frozen=True)
 class Choice:
     """A selection of source tables and what to do with them; empty fields mean the job's own."""
 
@@ -41,6 +51,7 @@ class Choice:
     zone_rule: str = ""
     transforms: tuple[Call, ...] = ()
     over: tuple[Call, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)

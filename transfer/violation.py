@@ -18,7 +18,7 @@ from .refusal import shown
 from .schema.modes import is_reference
 from .schema.quarantine import QUARANTINE
 from .schema.sql import first
-from .schema.violations import orphans
+from .schema.violations import RULE, orphans
 
 LEAVE_OUT = "leave-out"
 _SHOWN = 5  # keys in a message
@@ -145,6 +145,13 @@ def first_half(plan: Plan, statement: Statement) -> Statement | None:
 
 
 def _stopped(plan: Plan, rule: Constraint, found: Offending) -> DataError:
+    if rule.kind == RULE:
+        listed = f" The query that says so: {rule.offenders}"
+        return DataError(
+            f"{rule.table}: {described(rule, found)}.{listed}", table=str(rule.table), column=", ".join(rule.columns),
+            remedy="All rows are kept. Mend them in the target and go on with --resume, which asks again; "
+            f"'ropeway clean {plan.run}' undoes the run.",
+        )  # fmt: skip
     query = f" They are listed by: {rule.offenders}" if found.keys else ""
     return DataError(
         f"{rule.table}: {described(rule, found)}.{query}",
@@ -159,6 +166,8 @@ def described(rule: Constraint, found: Offending) -> str:
     """Who breaks a constraint, in a sentence without its end."""
     if found.why:
         return f"{rule} cannot be made, as {found.why}"
+    if rule.kind == RULE and not rule.broken:
+        return f"{rule} on {', '.join(rule.columns)} is broken: it gives {', '.join(found.keys[0])}"
     most = "more than " if found.more else ""
     several = found.count > 1
     if rule.counted and rule.references is None:

@@ -204,6 +204,9 @@ def show(shape: dict[str, Any]) -> None:
     for seal in shape["sealed"]:
         say.out(f"The plan was edited by hand and sealed {Seal(**seal)}")
     for one in shape["left_out_constraints"]:
+        if one["kind"] == "rule":
+            say.warn(f"{one['table']}: {one['message']}.")
+            continue
         say.warn(f"left out: {one['message']}." + (f" {one['kept'].capitalize()}." if one["kept"] else ""))
         say.out(f"Left out of {one['table']}: {one['kind']} {one['constraint']}")
         if one["later"]:

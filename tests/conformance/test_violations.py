@@ -71,7 +71,7 @@ def test_a_unique_index_waits_for_mended_rows(there: str, tmp_path: Path, server
     said = "1 key breaks the unique key on at, n of t, to which values are one that the source spells otherwise, as "
     assert re.sub(r"\b(public|dbo)\.", "", found.message).lower() == f"{said}('2024-01-01 10:00:00', 1, 2)"
     error = stopped(source, target, waive=("duplicates",))
-    assert "unique index t_once on (at, n): 1 key stands in 2 rows, of (datetime.datetime(2024, 1, 1, 10, 0), 1)." in (
+    assert "unique index t_once on (at, n): 1 key stands in 2 rows, of (2024-01-01 10:00:00, 1)." in (
         error.message.lower()
     )
     assert "HAVING count(*) > 1" in error.message
@@ -96,7 +96,7 @@ def test_a_unique_index_is_left_out(there: str, tmp_path: Path, servers: Servers
     (found,) = run_shape(outcome, {})["left_out_constraints"]
     named = (found["kind"], found["constraint"], found["columns"])
     assert named == ("unique index", target.kept("t_once"), [target.kept("at"), target.kept("n")])
-    assert (found["rows"], found["keys"]) == (2, [["datetime.datetime(2024, 1, 1, 10, 0)", "1"]])
+    assert (found["rows"], found["keys"]) == (2, [["2024-01-01 10:00:00", "1"]])
     assert keys(target, "t") == set()
     assert len(target.ask(found["query"])) == 1
     target.ask("DELETE FROM t WHERE id = 2")

@@ -10,6 +10,8 @@ from ..plan import Constraint, Statement
 from .catalogue import ForeignKey, Index, Relation
 from .sql import Quoting, names
 
+RULE = "rule"  # the kind of a constraint that is only asked of the rows: quality.py
+
 
 @dataclass(frozen=True)
 class Apart:
@@ -146,9 +148,11 @@ def check(engine: Quoting, into: Relation, name: str, condition: str, shown: Seq
 
 
 def deciding(statements: Sequence[Statement], otherwise: str) -> list[Statement]:
-    """The statements with what was chosen for rows that break their constraints."""
+    """The statements with what was chosen for rows that break their constraints; a rule has a choice of its own."""
     return [
-        replace(one, constraint=replace(one.constraint, otherwise=otherwise)) if one.constraint else one
+        replace(one, constraint=replace(one.constraint, otherwise=otherwise))
+        if one.constraint and one.constraint.kind != RULE
+        else one
         for one in statements
     ]
 

@@ -40,7 +40,7 @@ class Wording:
     length of a text without the blanks at its end. In a `hollow` one a text of no length is NULL, and a NULL adds
     nothing to the text that it is joined to. `moments` says how a date or a timestamp stands as a literal where a text
     is read as the session pleases. Where conditions of indexes are `compared`, they compare columns with constants,
-    joined by AND, and nothing else.
+    joined by AND, and nothing else. `matches` says that a {value} has a part of which a {pattern} is true.
     """
 
     dialect: str = ""
@@ -89,3 +89,4 @@ class Wording:
     hollow: bool = False
     moments: Mapping[str, str] = field(default_factory=dict)
     compared: bool = False
+    matches: str = ""

@@ -45,7 +45,8 @@ _FAILURES: tuple[tuple[type[duckdb.Error], Failure], ...] = (
 
 
 _WORDS = Wording(
-    "duckdb", comments=True, view_comments=True, descending=False, generated=("VIRTUAL",), constrained=False,
+    "duckdb", matches="regexp_matches({value}, {pattern})",
+    comments=True, view_comments=True, descending=False, generated=("VIRTUAL",), constrained=False,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     next="nextval({text})", expressions=True, keys_fold=False, steps=True,
     calls={"today": "current_date", "timestamp": "current_localtimestamp()", "instant": "current_timestamp",

@@ -51,7 +51,8 @@ _CORRECT = CorrectWords(
 )  # fmt: skip
 _ACCENTS = "regexp_replace(normalize({}, NFD), '[\u0300-\u036f]', '', 'g')"  # in UTF8 only
 _WORDS = Wording(
-    "postgres", comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
+    "postgres", matches="{value} ~ {pattern}",
+    comments=True, partial=True, include=True, generated=("STORED", "VIRTUAL"), stored_views=True,
     view_comments=True, keys_named=True,
     numbers="CREATE SEQUENCE {name} INCREMENT BY {step} MINVALUE {low} MAXVALUE {high} START WITH {first} {cycle}",
     exactly='(({})::text COLLATE "C")',
