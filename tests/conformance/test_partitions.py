@@ -17,6 +17,7 @@ from ropeway.transfer.engines.postgresql.session import PostgreSqlLoader
 from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan
+from servers.oracle.process import Accounts
 from shell import Shell
 from spots import MYSQL_FAMILY, Servers, Spot, spot
 
@@ -358,6 +359,23 @@ def test_oracle_to_oracle(tmp_path: Path, servers: Servers) -> None:
         assert in_oracle(place, "sale", parts_of(source, "sale")) == {"P2022": [1, 2], "P2023": [3], "REST": [4, 5]}
     target.ask("INSERT INTO t VALUES (9, DATE '2024-01-15')")  # the target goes on as the source would
     assert len(parts_of(target, "t")) == 4
+
+
+def test_partitions_are_licensed_in_oracle(oracle: Accounts, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("oracle", tmp_path, servers)
+    for name in "tu":
+        source.ask(f"CREATE TABLE {name} (id integer) PARTITION BY HASH (id)")
+        source.ask(f"CREATE TABLE {name}_p PARTITION OF {name} FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
+    (one,) = (finding for finding in planned(source, target).findings if finding.name == "partitions-licensed")
+    assert (one.grade, one.where, one.remedy) == ("warning", "target", "--partitions flatten makes none.")
+    assert said(planned(source, target, partitions="flatten"), "partitions-licensed") == []
+    oracle.tell("option", False)
+    try:
+        outcome = moved(source, target)
+    finally:
+        oracle.tell("option", True)
+    assert "no Partitioning option" in said(outcome.plan)[0]
+    assert said(outcome.plan, "partitions-licensed") == []
 
 
 LOCAL = "SELECT index_name FROM user_part_indexes WHERE locality = 'LOCAL' ORDER BY index_name"
