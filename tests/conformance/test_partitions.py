@@ -19,7 +19,7 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan
 from servers.oracle.process import Accounts
 from shell import Shell
-from spots import MYSQL_FAMILY, Servers, Spot, spot
+from spots import MYSQL_FAMILY, Servers, Spot, database, spot
 
 Rows = dict[str, list[Any]]
 
@@ -34,6 +34,17 @@ def in_oracle(place: Spot, table: str, parts: list[str], *, word: str = "PARTITI
         part: [row[0] for row in place.ask(f"SELECT {key} FROM {table} {word} ({part}) ORDER BY {key}")]
         for part in parts
     }
+
+
+def postgresql_spot(url: str) -> Spot:
+    """A database that a test has made itself."""
+
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    return Spot("postgresql", url, ask)
 
 
 def parts_of(place: Spot, table: str) -> list[str]:
@@ -150,6 +161,35 @@ def test_hashes(ends: tuple[Spot, Spot]) -> None:
     found = in_postgresql(target, "t")
     assert len(found) == 4
     assert sorted(key for keys in found.values() for key in keys) == list(range(12))
+
+
+WORDS = ("a", "A", "B", "b", "ä", "Z", "zz", "~")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("keyed", [False, True])
+def test_ranges_of_texts_are_by_code_points(locale: str, keyed: bool, ends: tuple[Spot, Spot]) -> None:
+    """As Oracle has them, whatever the order of the target's texts is; but a key would be in that order."""
+    source, target = ends
+    if locale != "C":
+        name = f"{database(target)}_other"
+        target.ask(f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE '{locale}' LC_CTYPE '{locale}'")
+        target = postgresql_spot(target.url.replace(database(target), name))
+    key = ", PRIMARY KEY (word)" if keyed else ""
+    source.ask(f"CREATE TABLE t (id NUMBER(9), word VARCHAR2(9 CHAR) NOT NULL{key}) PARTITION BY RANGE (word) "
+               "(PARTITION a VALUES LESS THAN ('a'), PARTITION b VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    for number, word in enumerate(WORDS):
+        source.ask(f"INSERT INTO t VALUES ({number}, '{word}')")
+    outcome = moved(source, target)
+    if locale != "C" and keyed:
+        assert "its keys are not there" in said(outcome.plan)[0]
+        return
+    assert said(outcome.plan) == []
+    rows = {"A": [1, 2, 5], "B": [0, 3, 4, 6, 7]}
+    assert in_oracle(source, "t", ["A", "B"]) == rows
+    assert in_postgresql(target, "t") == lower(rows)
+    (table,) = outcome.plan.tables
+    assert ("COLLATE" in table.partitioned) == (locale != "C")
 
 
 COMPOSITE = (
@@ -607,6 +647,24 @@ def test_oracle_to_mariadb_and_mysql(there: str, tmp_path: Path, servers: Server
     assert [message[-30:] for message in said(outcome.plan)] == (
         [] if there == "mariadb" else ["notice of blanks at their ends"]
     )
+
+
+def test_ranges_and_lists_of_texts_in_mariadb(tmp_path: Path, servers: Servers) -> None:
+    """Its tables' texts go by code points, blanks at the end included."""
+    source, target = spot("oracle", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE r (id NUMBER(9), word VARCHAR2(9 CHAR) NOT NULL) PARTITION BY RANGE (word) "
+               "(PARTITION a VALUES LESS THAN ('a'), PARTITION b VALUES LESS THAN ('a '), "
+               "PARTITION c VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    source.ask("CREATE TABLE l (id NUMBER(9), word VARCHAR2(9 CHAR) NOT NULL) PARTITION BY LIST (word) "
+               "(PARTITION a VALUES ('a'), PARTITION b VALUES ('A', 'a '), PARTITION c VALUES (DEFAULT))")  # fmt: skip
+    for number, word in enumerate((*WORDS, "a ")):
+        for table in "rl":
+            source.ask(f"INSERT INTO {table} VALUES ({number}, '{word}')")
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    for table in "rl":
+        assert in_mysql(target, table) == lower(in_oracle(source, table, ["A", "B", "C"]))
+    assert in_mysql(target, "l")["a"] == [0]
 
 
 NOT_IN_MARIADB = (

@@ -47,8 +47,11 @@ def _by_code_points(session: Session | None) -> bool:
     """Whether texts without a collation are in the order of their code points."""
     if session is None:
         return False
-    query = "SELECT datcollate FROM pg_database WHERE datname = current_database()"
-    return session.ask(query)[0][0] in ("C", "POSIX")
+    # From version 15 on a locale may be ICU's, whatever datcollate says; PostgreSQL's own go by code points.
+    ((collation, provider),) = session.ask(
+        "SELECT d.datcollate, to_jsonb(d) ->> 'datlocprovider' FROM pg_database d WHERE d.datname = current_database()"
+    )
+    return provider == "b" or (provider in (None, "c") and collation in ("C", "POSIX"))
 
 
 def _check(table: Table, level: Partitioning) -> None:
