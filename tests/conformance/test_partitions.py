@@ -17,8 +17,9 @@ from ropeway.transfer.engines.postgresql.session import PostgreSqlLoader
 from ropeway.transfer.engines.sqlserver.loader import SqlServerLoader
 from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Plan
+from servers.oracle.process import Accounts
 from shell import Shell
-from spots import MYSQL_FAMILY, Servers, Spot, spot
+from spots import MYSQL_FAMILY, Servers, Spot, database, spot
 
 Rows = dict[str, list[Any]]
 
@@ -33,6 +34,17 @@ def in_oracle(place: Spot, table: str, parts: list[str], *, word: str = "PARTITI
         part: [row[0] for row in place.ask(f"SELECT {key} FROM {table} {word} ({part}) ORDER BY {key}")]
         for part in parts
     }
+
+
+def postgresql_spot(url: str) -> Spot:
+    """A database that a test has made itself."""
+
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            cursor = connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    return Spot("postgresql", url, ask)
 
 
 def parts_of(place: Spot, table: str) -> list[str]:
@@ -149,6 +161,35 @@ def test_hashes(ends: tuple[Spot, Spot]) -> None:
     found = in_postgresql(target, "t")
     assert len(found) == 4
     assert sorted(key for keys in found.values() for key in keys) == list(range(12))
+
+
+WORDS = ("a", "A", "B", "b", "ä", "Z", "zz", "~")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("keyed", [False, True])
+def test_ranges_of_texts_are_by_code_points(locale: str, keyed: bool, ends: tuple[Spot, Spot]) -> None:
+    """As Oracle has them, whatever the order of the target's texts is; but a key would be in that order."""
+    source, target = ends
+    if locale != "C":
+        name = f"{database(target)}_other"
+        target.ask(f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE '{locale}' LC_CTYPE '{locale}'")
+        target = postgresql_spot(target.url.replace(database(target), name))
+    key = ", PRIMARY KEY (word)" if keyed else ""
+    source.ask(f"CREATE TABLE t (id NUMBER(9), word VARCHAR2(9 CHAR) NOT NULL{key}) PARTITION BY RANGE (word) "
+               "(PARTITION a VALUES LESS THAN ('a'), PARTITION b VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    for number, word in enumerate(WORDS):
+        source.ask(f"INSERT INTO t VALUES ({number}, '{word}')")
+    outcome = moved(source, target)
+    if locale != "C" and keyed:
+        assert "its keys are not there" in said(outcome.plan)[0]
+        return
+    assert said(outcome.plan) == []
+    rows = {"A": [1, 2, 5], "B": [0, 3, 4, 6, 7]}
+    assert in_oracle(source, "t", ["A", "B"]) == rows
+    assert in_postgresql(target, "t") == lower(rows)
+    (table,) = outcome.plan.tables
+    assert ("COLLATE" in table.partitioned) == (locale != "C")
 
 
 COMPOSITE = (
@@ -358,6 +399,23 @@ def test_oracle_to_oracle(tmp_path: Path, servers: Servers) -> None:
         assert in_oracle(place, "sale", parts_of(source, "sale")) == {"P2022": [1, 2], "P2023": [3], "REST": [4, 5]}
     target.ask("INSERT INTO t VALUES (9, DATE '2024-01-15')")  # the target goes on as the source would
     assert len(parts_of(target, "t")) == 4
+
+
+def test_partitions_are_licensed_in_oracle(oracle: Accounts, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("oracle", tmp_path, servers)
+    for name in "tu":
+        source.ask(f"CREATE TABLE {name} (id integer) PARTITION BY HASH (id)")
+        source.ask(f"CREATE TABLE {name}_p PARTITION OF {name} FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
+    (one,) = (finding for finding in planned(source, target).findings if finding.name == "partitions-licensed")
+    assert (one.grade, one.where, one.remedy) == ("warning", "target", "--partitions flatten makes none.")
+    assert said(planned(source, target, partitions="flatten"), "partitions-licensed") == []
+    oracle.tell("option", False)
+    try:
+        outcome = moved(source, target)
+    finally:
+        oracle.tell("option", True)
+    assert "no Partitioning option" in said(outcome.plan)[0]
+    assert said(outcome.plan, "partitions-licensed") == []
 
 
 LOCAL = "SELECT index_name FROM user_part_indexes WHERE locality = 'LOCAL' ORDER BY index_name"
@@ -589,6 +647,24 @@ def test_oracle_to_mariadb_and_mysql(there: str, tmp_path: Path, servers: Server
     assert [message[-30:] for message in said(outcome.plan)] == (
         [] if there == "mariadb" else ["notice of blanks at their ends"]
     )
+
+
+def test_ranges_and_lists_of_texts_in_mariadb(tmp_path: Path, servers: Servers) -> None:
+    """Its tables' texts go by code points, blanks at the end included."""
+    source, target = spot("oracle", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE r (id NUMBER(9), word VARCHAR2(9 CHAR) NOT NULL) PARTITION BY RANGE (word) "
+               "(PARTITION a VALUES LESS THAN ('a'), PARTITION b VALUES LESS THAN ('a '), "
+               "PARTITION c VALUES LESS THAN (MAXVALUE))")  # fmt: skip
+    source.ask("CREATE TABLE l (id NUMBER(9), word VARCHAR2(9 CHAR) NOT NULL) PARTITION BY LIST (word) "
+               "(PARTITION a VALUES ('a'), PARTITION b VALUES ('A', 'a '), PARTITION c VALUES (DEFAULT))")  # fmt: skip
+    for number, word in enumerate((*WORDS, "a ")):
+        for table in "rl":
+            source.ask(f"INSERT INTO {table} VALUES ({number}, '{word}')")
+    outcome = moved(source, target)
+    assert said(outcome.plan) == []
+    for table in "rl":
+        assert in_mysql(target, table) == lower(in_oracle(source, table, ["A", "B", "C"]))
+    assert in_mysql(target, "l")["a"] == [0]
 
 
 NOT_IN_MARIADB = (

@@ -66,6 +66,16 @@ def test_refusals_of_oracle(made: str, sql: str, number: int, oracle: Session) -
     assert caught.value.number == number
 
 
+def test_without_the_option_there_are_none(tmp_path: Path) -> None:
+    database = Database(tmp_path, {"APP": "secret"})
+    database.option(False)
+    session = database.session("APP")
+    with pytest.raises(Refused) as caught:
+        ask(session, RANGES)
+    assert caught.value.number == 439
+    session.close()
+
+
 def test_rows_move_where_they_may(oracle: Session) -> None:
     ask(oracle, f"{RANGES} ENABLE ROW MOVEMENT")
     ask(oracle, "INSERT INTO t VALUES (5, 1)")

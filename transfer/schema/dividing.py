@@ -32,6 +32,17 @@ def divided(entries: Sequence[Entry], ends: Ends, request: Request, there: Seque
             entry = _divided(entry, ends, request, ours, taken, beside=beside)  # noqa: PLW2901
             taken |= {(part.name.schema, part.name.table) for part in entry.table.parts}
         made.append(entry)
+    return _licensed(made, ends)
+
+
+def _licensed(entries: Sequence[Entry], ends: Ends) -> list[Entry]:
+    """What partitions take there, said once: they are made unasked."""
+    takes, made = str(getattr(ends.target, "partitions_take", "")), list(entries)
+    for at, entry in enumerate(made):
+        if takes and entry.table.partitioned:
+            finding = Finding("warning", "target", takes, "partitions-licensed", "--partitions flatten makes none.")
+            made[at] = _told(entry, finding)
+            break
     return made
 
 

@@ -23,7 +23,7 @@ from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, cuts, ddl, further, partitions, periods, rights, room
+from . import aside, catalogue, cuts, ddl, further, parting, periods, rights, room
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
@@ -215,7 +215,7 @@ class MySql:
         """The table partitioned as another kind of engine has it. MariaDB alone has DEFAULT in lists."""
         del taken
         defaults = session is not None and "mariadb" in catalogue.version(session).lower()
-        clause = partitions.clause(table, there, linked, self._collation, defaults=defaults)
+        clause = parting.clause(table, there, linked, self._collation, defaults=defaults)
         return replace(table, partitioned=clause)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ...engine import Row, Session
 from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
-from .divided import partitions, with_division
+from .division import partitions, with_division
 from .periods import with_periods
 from .session import literal as quoted_text
 from .session import qualified, quoted

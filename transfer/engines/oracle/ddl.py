@@ -21,7 +21,7 @@ from ...schema.sql import (
 from ...schema.violations import check as checked
 from ...schema.violations import reference, unique
 from .catalogue import OWN
-from .partitions import local
+from .parting import local
 from .session import qualified
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ...schema.catalogue import ForeignKey, Relation, Table
 from ...schema.correction import Correction
 from ...schema.partitioning import Partitioning
 from ...schema.sql import double_quoted, shortened, text_literal
-from . import allowed, aside, ddl, merging, partitions
+from . import allowed, aside, ddl, merging, parting
 from .loader import OracleLoader
 from .session import qualified
 from .writes import WRITES
@@ -31,6 +31,9 @@ class OracleTarget:
     lacks: tuple[str, ...] = ("empty",)
     atomic_ddl = False
     nothing = "SELECT 1 FROM dual"
+    partitions_take = (
+        "tables are partitioned, and Oracle licenses its Partitioning option apart from the Enterprise Edition"
+    )
     writes: Sequence[Write] = WRITES
 
     def quote(self, name: str) -> str:
@@ -64,8 +67,9 @@ class OracleTarget:
         self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
     ) -> Table:
         """The table partitioned as the source has it; keys that lack the columns are of the whole table."""
-        del session, taken, linked
-        return replace(table, partitioned=partitions.clause(table, there), division=there)
+        del taken, linked
+        parting.check_option(session)
+        return replace(table, partitioned=parting.clause(table, there), division=there)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

@@ -12,7 +12,7 @@ from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import text_literal
 from . import partitions, traits, usertypes
-from .divided import with_division
+from .division import with_division
 from .session import USERS
 
 _TABLES = f"""

@@ -1,159 +1,181 @@
-"""Partitions that came from another kind of engine, as PostgreSQL's: each a table, called after the whole."""
+"""How PostgreSQL's tables are partitioned, from its own clauses into no engine's words."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Literal
 
-from ...engine import Session
 from ...rules import split
 from ...schema.catalogue import Column, Part, Relation, Table
-from ...schema.dividing import check_keys
-from ...schema.partitioning import (
-    Bound,
-    Bounds,
-    Edge,
-    Partition,
-    Partitioning,
-    Undivided,
-    is_open,
-    levels,
-    takes_others,
-)
-from ...schema.sql import text_literal
+from ...schema.partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided
 
-if TYPE_CHECKING:
-    from . import PostgreSql
-
-_TEXTS = ("text", "character varying", "character")
-_BYTES = '"C"'  # the collation whose order is that of the octets, and so of the code points
+_QUOTED = r'"(?:[^"]|"")*"'
+_HEAD = re.compile(r"PARTITION BY (RANGE|LIST|HASH) \((.*)\)", re.DOTALL)
+# A column; its collation, and perhaps an operator class.
+_KEY = re.compile(rf"({_QUOTED}|[a-z_][\w$]*)(?: COLLATE ((?:{_QUOTED}|[\w$]+)(?:\.(?:{_QUOTED}|[\w$]+))?))?")
+_OPTIONS = r"(?: WITH \(.*\))?$"
+_RANGE = re.compile(rf"FOR VALUES FROM \((.*?)\) TO \((.*?)\){_OPTIONS}", re.DOTALL)
+_LIST = re.compile(rf"FOR VALUES IN \((.*?)\){_OPTIONS}", re.DOTALL)
+_HASH = re.compile(r"FOR VALUES WITH \(modulus (\d+), remainder (\d+)\)", re.IGNORECASE)
+_ITEM = re.compile(r"\s*(MINVALUE|MAXVALUE|NULL|'(?:[^']|'')*'|[^\s,']+)\s*(?:,|$)")
+_BYTES = ('"C"', 'pg_catalog."C"', '"POSIX"', 'pg_catalog."POSIX"', '"ucs_basic"')
+_LEAST = "MINVALUE"
+_BY: dict[str, Literal["range", "list", "hash"]] = {"RANGE": "range", "LIST": "list", "HASH": "hash"}
 
 
-def divided(
-    engine: PostgreSql, session: Session | None, table: Table, division: Partitioning, taken: Collection[str]
-) -> Table:
-    """The table with its partitions, each after its owner; Undivided for what there is none of."""
-    check_keys(table, division)
-    for level in levels(division):
-        _check(table, level)
-    making = _Making(engine, table, not _by_code_points(session), {*taken})
-    return replace(table, partitioned=making.clause(division), parts=tuple(making.parts(division, table.name)))
+@dataclass(frozen=True)
+class _Values:
+    """What one partition is for, as read; `first` and `last` of ranges, None for the least or the most."""
+
+    part: Part
+    default: bool = False
+    first: Bounds | None = None
+    last: Bounds | None = None
+    listed: tuple[Bound, ...] = ()
+    remainder: tuple[int, int] = (0, 0)
 
 
-def _by_code_points(session: Session | None) -> bool:
-    """Whether texts without a collation are in the order of their code points."""
-    if session is None:
-        return False
-    query = "SELECT datcollate FROM pg_database WHERE datname = current_database()"
-    return session.ask(query)[0][0] in ("C", "POSIX")
+def with_division(table: Table) -> Table:
+    """The table with its partitioning, or the reason why that has no other words."""
+    if not table.partitioned:
+        return table
+    try:
+        return replace(table, division=_level(table, table.partitioned, table.name))
+    except Undivided as lost:
+        return replace(table, undivided=lost.reason)
 
 
-def _check(table: Table, level: Partitioning) -> None:
-    columns = [table.column(name) for name in level.columns]
-    computed = [column.name for column in columns if column.generated]
-    if computed:
-        raise Undivided(f"{', '.join(computed)} is generated, and PostgreSQL partitions by no such column")
-    if level.by == "list" and len(columns) > 1:
-        raise Undivided("PostgreSQL has lists of one column only")
-    if level.by == "range":
-        _check_nulls(level, columns)
+def _level(table: Table, clause: str, owner: Relation) -> Partitioning:
+    found = _HEAD.match(clause)
+    if not found:
+        raise Undivided(f"its clause is not understood: {clause}")
+    by, columns = _BY[found[1]], tuple(_columns(table, found[2], found[1]))
+    values = [_values(table, part, by, columns) for part in table.parts if part.owner == owner]
+    return _KINDS[by](table, columns, values)
 
 
-def _check_nulls(level: Partitioning, columns: Sequence[Column]) -> None:
-    """No range takes a NULL, so what may hold some has to be the partition that takes all others."""
-    later = [column.name for column in columns[1:] if column.nullable]
-    if later:
-        raise Undivided(f"{', '.join(later)} may be NULL, which PostgreSQL has in no range")
-    open_ = [one for one in level.partitions if is_open(one)]
-    ends = [one for one in open_ if one.upper[1:] != (Edge.MOST,) * (len(columns) - 1)]
-    first = columns[0].nullable and level.nulls == "first" and len(level.partitions) > 1 and not open_
-    if first or (ends and columns[0].nullable):
-        raise Undivided(f"{columns[0].name} may be NULL, and no partition can take NULLs and nothing else")
+def _columns(table: Table, text: str, kind: str) -> Iterator[str]:
+    """The key's columns; expressions are none."""
+    at = 0
+    while at < len(text):
+        found = _KEY.match(text, at)
+        if not found or text[found.end() : found.end() + 2] not in ("", ", "):
+            raise Undivided(f"it is partitioned by an expression ({text})")
+        column = table.column(_plain(found[1]))
+        texts = split(column.base or column.native).name in ("text", "character varying", "character", "citext")
+        if kind == "RANGE" and texts and found[2] not in _BYTES:
+            raise Undivided(f"ranges of {column.name} are in the order of a collation")
+        if column.generated:
+            raise Undivided(f"it is partitioned by the generated column {column.name}")
+        yield column.name
+        at = found.end() + 2
 
 
-class _Making:
-    """The clauses of one table's partitions, whose names have to be others than all relations there have."""
-
-    def __init__(self, engine: PostgreSql, table: Table, collated: bool, taken: set[str]) -> None:
-        self._engine, self._table, self._collated, self._taken = engine, table, collated, taken
-
-    def clause(self, division: Partitioning) -> str:
-        keys = [self._key(name, by=division.by) for name in division.columns]
-        return f"PARTITION BY {division.by.upper()} ({', '.join(keys)})"
-
-    def _key(self, name: str, *, by: str) -> str:
-        column, quoted = self._table.column(name), self._engine.quote(name)
-        if by != "range" or not self._collated or split(column.base or column.native).name not in _TEXTS:
-            return quoted
-        if any(index.unique for index in self._table.indexes) or self._table.key:
-            raise Undivided(f"ranges of {name} are in the order of code points, and its keys are not there")
-        return f"{quoted} COLLATE {_BYTES}"
-
-    def parts(self, division: Partitioning, owner: Relation) -> Iterator[Part]:
-        """Partitions before those inside them."""
-        lower: Bounds = ()
-        for number, one in enumerate(division.partitions):
-            name = Relation(self._table.name.schema, self._named(one))
-            clause = self._values(division, number, lower)
-            lower = one.upper
-            inner = f" {self.clause(one.within)}" if one.within else ""
-            yield Part(name, owner, f"{clause}{inner}")
-            if one.within:
-                yield from self.parts(one.within, name)
-
-    def _named(self, one: Partition) -> str:
-        """`orders_p2024`: partitions are relations among others."""
-        table = self._table.name.table
-        plain = one.name if one.name.startswith(f"{table}_") else f"{table}_{one.name}"
-        name, number = self._engine.name_of(plain), 2
-        while name in self._taken:
-            name, number = self._engine.name_of(f"{plain}_{number}"), number + 1
-        self._taken.add(name)
-        return name
-
-    def _values(self, division: Partitioning, number: int, lower: Bounds) -> str:
-        one = division.partitions[number]
-        columns = [self._table.column(name) for name in division.columns]
-        if division.by == "hash":
-            return f"FOR VALUES WITH (MODULUS {len(division.partitions)}, REMAINDER {number})"
-        if division.by == "list":
-            if takes_others(one):
-                return "DEFAULT"
-            return f"FOR VALUES IN ({', '.join(_literal(values[0], columns[0]) for values in one.values)})"
-        if columns[0].nullable and self._takes_nulls(division, number):
-            return "DEFAULT"
-        least = ", ".join(["MINVALUE"] * len(columns))
-        first = _tuple(lower, columns) if lower else least
-        return f"FOR VALUES FROM ({first}) TO ({_tuple(one.upper, columns)})"
-
-    def _takes_nulls(self, division: Partitioning, number: int) -> bool:
-        """Whether NULLs are in this partition of ranges: all values but its own are in others, so it takes the rest."""
-        if division.nulls == "first":
-            return number == 0
-        return division.nulls == "last" and is_open(division.partitions[number])
+def _plain(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
-def _tuple(bounds: Bounds, columns: Sequence[Column]) -> str:
-    """Behind MAXVALUE stand others only: what comes there decides nothing."""
-    made: list[str] = []
-    for bound, column in zip(bounds, columns, strict=True):
-        made.append("MAXVALUE" if "MAXVALUE" in (bound, *made[-1:]) else _literal(bound, column))
-    return ", ".join(made)
+def _values(table: Table, part: Part, by: str, columns: Sequence[str]) -> _Values:
+    clause = part.clause.partition(" PARTITION BY ")[0]
+    own = [table.column(name) for name in columns]
+    if clause.startswith("DEFAULT"):
+        return _Values(part, default=True)
+    if by == "range" and (found := _RANGE.match(clause)):
+        return _Values(part, first=_ends(found[1], own), last=_ends(found[2], own))
+    if by == "hash" and (found := _HASH.match(clause)):
+        return _Values(part, remainder=(int(found[1]), int(found[2])))
+    if by == "list" and (found := _LIST.match(clause)):
+        return _Values(part, listed=tuple(_bound(text, own[0]) for text in _items(found[1])))
+    raise Undivided(f"the values of its partition {part.name.table} are not understood: {clause}")
 
 
-def _literal(bound: Bound, column: Column) -> str:
+def _items(text: str) -> Iterator[str]:
+    at = 0
+    while at < len(text):
+        found = _ITEM.match(text, at)
+        if not found:
+            raise Undivided(f"its bounds are not understood: {text}")
+        yield found[1]
+        at = found.end()
+
+
+def _ends(text: str, columns: Sequence[Column]) -> Bounds | None:
+    """Behind the least and the most of one column nothing counts; None for that of the first."""
+    items = list(_items(text))
+    if _LEAST in items[1:]:
+        raise Undivided(f"a partition of it begins at the least of a further column ({text})")
+    if items[0] == _LEAST:
+        return None
+    return tuple(_bound(item, column) for item, column in zip(items, columns, strict=True))
+
+
+def _bound(text: str, column: Column) -> Bound:
+    if text in ("MAXVALUE", "NULL"):
+        return Edge.MOST if text == "MAXVALUE" else None
+    plain = text[1:-1].replace("''", "'") if text.startswith("'") else text
     native = split(column.base or column.native).name
-    if bound is None:
-        return "NULL"
-    if isinstance(bound, int | Decimal):
-        if native not in ("smallint", "integer", "bigint", "numeric"):
-            raise Undivided(f"{column.name} is a {column.native} in the target, which has no value {bound}")
-        return f"{bound:f}" if isinstance(bound, Decimal) else str(bound)
-    if isinstance(bound, datetime):
-        return text_literal(bound.isoformat(" "))
-    if isinstance(bound, str) and native not in _TEXTS:
-        raise Undivided(f"{column.name} is a {column.native} in the target, which has no value {bound!r}")
-    return text_literal(bound)
+    try:
+        return _READ[native](plain)
+    except (KeyError, ValueError, InvalidOperation):
+        raise Undivided(f"{text} of {column.name}, a {column.native}, is no bound elsewhere") from None
+
+
+def _instant(text: str) -> Bound:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+_READ: dict[str, Callable[[str], Bound]] = {
+    **dict.fromkeys(("smallint", "integer", "bigint"), int), "numeric": Decimal, "date": date.fromisoformat,
+    "timestamp without time zone": datetime.fromisoformat, "timestamp with time zone": _instant,
+    **dict.fromkeys(("text", "character varying", "character"), str),
+}  # fmt: skip
+
+
+def _inside(table: Table, part: Part) -> Partitioning | None:
+    _, word, clause = part.clause.partition(" PARTITION BY ")
+    return _level(table, f"PARTITION BY {clause}", part.name) if word else None
+
+
+def _ranges(table: Table, columns: tuple[str, ...], values: Sequence[_Values]) -> Partitioning:
+    """In order. Gaps belong to what follows, for no row is in one; where a DEFAULT one takes them there may be none."""
+    default = [one for one in values if one.default]
+    plain = sorted((one for one in values if not one.default), key=_place)
+    made = [Partition(one.part.name.table, one.last or (), within=_inside(table, one.part)) for one in plain]
+    if default:
+        gaps = [b for a, b in zip([None, *plain], plain, strict=False) if b.first != (a.last if a else None)]
+        if gaps or (plain and plain[-1].last and plain[-1].last[0] is Edge.MOST):
+            raise Undivided(f"its DEFAULT partition {default[0].part.name.table} is not just what is behind all others")
+        inner = _inside(table, default[0].part)
+        made.append(Partition(default[0].part.name.table, (Edge.MOST,) * len(columns), within=inner))
+    return Partitioning("range", columns, tuple(made), "last" if default else "")
+
+
+def _place(one: _Values) -> list[tuple[bool, Bound]]:
+    return [(bound is Edge.MOST, "" if bound is Edge.MOST else bound) for bound in one.last or ()]
+
+
+def _lists(table: Table, columns: tuple[str, ...], values: Sequence[_Values]) -> Partitioning:
+    made = [
+        Partition(
+            one.part.name.table, values=((Edge.OTHERS,),) if one.default else tuple((each,) for each in one.listed),
+            within=_inside(table, one.part),
+        )
+        for one in values
+    ]  # fmt: skip
+    return Partitioning("list", columns, tuple(made))
+
+
+def _hashes(table: Table, columns: tuple[str, ...], values: Sequence[_Values]) -> Partitioning:
+    ordered = sorted(values, key=lambda one: one.remainder)
+    if [one.remainder for one in ordered] != [(len(ordered), number) for number in range(len(ordered))]:
+        raise Undivided("its hash partitions are not all of one modulus")
+    made = [Partition(one.part.name.table, within=_inside(table, one.part)) for one in ordered]
+    return Partitioning("hash", columns, tuple(made))
+
+
+_KINDS = {"range": _ranges, "list": _lists, "hash": _hashes}

@@ -23,7 +23,7 @@ from ...schema.sql import MergeWords, merge, shortened
 from ...schema.wording import Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, ddl, further, partitions, rights
+from . import aside, catalogue, ddl, further, parting, rights
 from .canon import SPECIMENS, checksum_sql
 from .cuts import condition, cuts
 from .loader import SqlServerLoader, inserting
@@ -231,7 +231,7 @@ class SqlServer:
     ) -> Table:
         """The table on a partition scheme of its own."""
         del taken, linked
-        return partitions.divided(session, table, there)
+        return parting.divided(session, table, there)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

@@ -12,7 +12,7 @@ from ...schema.catalogue import Column, ForeignKey, Index, Relation, Table
 from ...schema.sql import create_table, foreign_key_clauses, index_columns, names
 from ...schema.violations import check as checked
 from ...schema.violations import reference, unique
-from .partitions import apart
+from .parting import apart
 from .session import literal, qualified, quoted
 
 if TYPE_CHECKING:

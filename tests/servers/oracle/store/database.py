@@ -56,6 +56,7 @@ class Database:
         self.dictionary = Dictionary(self)
         self.troubles: list[Trouble] = []
         self.undo_retention = 900
+        self.partitioning = True  # the option
         self.charset = "AL32UTF8"  # as it is called; texts are whole
         self.encode: Callable[[Sequence[Column], Sequence[Row]], Encoded] | None = None
         self.replayed: dict[tuple[str, int], list[Row | Encoded]] | None = None
@@ -70,6 +71,10 @@ class Database:
         with self.connect() as first:
             first.execute("PRAGMA journal_mode = WAL")
         first.close()
+
+    def option(self, has: bool) -> None:
+        """Have the Partitioning option, or not."""
+        self.partitioning = has
 
     def password(self, user: str) -> str | None:
         return self.catalogue.users.get(user)

@@ -80,6 +80,7 @@ def _create_table(session: Session, words: Words, *, temporary: bool = False) ->
     while not words.done and words.peek() not in ("PARTITION", "AS"):
         words.next()
     if words.take("PARTITION", "BY"):
+        session.check_partitioning()
         table.division = partitions.read(session, table, words)
         table.division.moves = words.take("ENABLE", "ROW", "MOVEMENT")
     query = words.rest().partition("AS ")[2] if " AS SELECT" in f" {words.rest().upper()}" else ""

@@ -100,6 +100,7 @@ _SINGLE: dict[str, str] = {
     "V$INSTANCE": "INSTANCE_NAME T, HOST_NAME T, VERSION T, VERSION_FULL T",
     "PRODUCT_COMPONENT_VERSION": "PRODUCT T, VERSION T, VERSION_FULL T, STATUS T",
     "V$PARAMETER": "NAME T, VALUE T",
+    "V$OPTION": "PARAMETER T, VALUE T",
     "REDACTION_POLICIES": "OBJECT_OWNER T, OBJECT_NAME T, POLICY_NAME T, EXPRESSION V, ENABLE T",
     "REDACTION_COLUMNS": "OBJECT_OWNER T, OBJECT_NAME T, COLUMN_NAME T, FUNCTION_TYPE T",
     "SESSION_PRIVS": "PRIVILEGE T",
@@ -135,7 +136,7 @@ class Dictionary:
         granted = ("SELECT", "SYS", name.replace("V$", "V_$")) in self._database.catalogue.grants.get(
             session.user, set()
         )
-        closed = scope == "DBA" or (name.startswith(("V$", "REDACTION_")) and not granted)
+        closed = scope == "DBA" or (name.startswith(("V$", "REDACTION_")) and name != "V$OPTION" and not granted)
         if closed and not held_privileges & {"ALL", "DBA", "SELECT ANY DICTIONARY"}:
             raise Refused(942, "table or view does not exist")
         rows = _ROWS[name](self._database, session) if name in _ROWS else _ROWS[view](self._database, session)
@@ -499,6 +500,11 @@ def _parameters(database: Database, session: Session) -> Iterator[tuple[Cell, ..
     yield "compatible", "19.0.0"
 
 
+def _options(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
+    del session
+    yield "Partitioning", "TRUE" if database.partitioning else "FALSE"
+
+
 def _privileges(database: Database, session: Session) -> Iterator[tuple[Cell, ...]]:
     held = database.catalogue.privileges.get(session.user, set())
     everything = {"CREATE SESSION", "CREATE TABLE", "CREATE VIEW", "CREATE SEQUENCE", "SELECT ANY TABLE",
@@ -526,6 +532,7 @@ _ROWS: dict[str, Callable[[Database, Session], Iterator[tuple[Cell, ...]]]] = {
     "SUBPART_KEY_COLUMNS": lambda database, _: _key_columns(database, inner=True),
     "V$DATABASE": _database,
     "V$INSTANCE": _instance, "PRODUCT_COMPONENT_VERSION": _version, "V$PARAMETER": _parameters,
+    "V$OPTION": _options,
     "POLICIES": _policies, "REDACTION_POLICIES": _redactions, "REDACTION_COLUMNS": _redacted,
     "SESSION_ROLES": _roles, "SESSION_PRIVS": _privileges, "NLS_DATABASE_PARAMETERS": _nls,
 }  # fmt: skip

@@ -176,11 +176,16 @@ def _check_order(level: Level, pieces: Sequence[Piece]) -> None:
     names = [one.name for one in pieces]
     if len(set(names)) < len(names):
         raise Refused(14013, "duplicate partition name")
-    if level.kind == "RANGE" and any(a.bound >= b.bound for a, b in pairwise(pieces)):
+    if level.kind == "RANGE" and any(_sorted(a) >= _sorted(b) for a, b in pairwise(pieces)):
         raise Refused(14037, "partition bound of partition is too high")
     listed = [one for piece in pieces for one in piece.listed]
     if level.kind == "LIST" and len(set(listed)) < len(listed):
         raise Refused(14312, "Value already exists in partition")
+
+
+def _sorted(piece: Piece) -> list[tuple[bool, Stored]]:
+    """As SQLite sorts: texts before octets, of which MAXVALUE is some."""
+    return [(isinstance(one, bytes), one) for one in piece.bound]
 
 
 def printed(value: Stored) -> str:

@@ -385,6 +385,10 @@ class Session:
     def system_name(self) -> str:
         return f"SYS_C{self.catalogue.number():07}"
 
+    def check_partitioning(self) -> None:
+        if not self._database.partitioning:
+            raise Refused(439, "feature not enabled: Partitioning")
+
     def partition_name(self, *, sub: bool = False) -> str:
         return f"SYS_{'SUBP' if sub else 'P'}{self.catalogue.number()}"
 

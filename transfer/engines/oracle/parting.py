@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+import oracledb
+
+from ...engine import Session
 from ...rules import split
 from ...schema.catalogue import Column, Index, Table
 from ...schema.dividing import check_nulls
@@ -14,6 +17,18 @@ from ...schema.sql import double_quoted, text_literal
 
 _NUMBERS, _TEXTS = ("number", "float"), ("varchar2", "nvarchar2", "char", "nchar")
 _MOMENTS = ("date", "timestamp")
+
+
+def check_option(session: Session | None) -> None:
+    """Undivided where the server has no partitions; one that does not show its options is taken to have them."""
+    if session is None:
+        return
+    try:
+        rows = session.ask("SELECT value FROM v$option WHERE parameter = 'Partitioning'")
+    except oracledb.Error:
+        return
+    if rows and rows[0][0] == "FALSE":
+        raise Undivided("this server has no Partitioning option (V$OPTION)")
 
 
 def clause(table: Table, division: Partitioning) -> str:
