@@ -394,6 +394,14 @@ def test_refusals_say_what_to_do(ends: tuple[Spot, Spot], oracle: Accounts) -> N
         assert "wrong" not in str(caught.value)
 
 
+def test_an_offset_is_carried_as_a_text(ends: tuple[Spot, Spot]) -> None:
+    source, target = ends
+    source.ask("CREATE TABLE t (id NUMBER(9) PRIMARY KEY, at TIMESTAMP WITH TIME ZONE)")
+    source.ask("INSERT INTO t VALUES (1, TIMESTAMP '2024-02-29 12:00:00.5 +02:00')")
+    moved(source, target, choices=(Choice("T", types=(("AT", "text"),)),))
+    assert target.ask("SELECT at FROM t") == [("2024-02-29 12:00:00.500000000 +02:00",)]
+
+
 def test_client_libraries_that_are_not_there(oracle: Accounts) -> None:
     """In a process of its own: this one is in thin mode already."""
     url = oracle.database()
