@@ -51,7 +51,7 @@ def test_orphans_are_found_where_the_order_changes(tmp_path: Path, servers: Serv
     assert "1 reference breaks the foreign key on y, x to p, as (1, 2, 1)" in found.message
 
 
-@pytest.mark.parametrize("there", ["sqlite", "duckdb", "mariadb", "mysql"])
+@pytest.mark.parametrize("there", [one for one in PLACES if one != "postgresql"])
 def test_decimals_of_a_group_have_the_same_digits(there: str, tmp_path: Path, servers: Servers) -> None:
     """1.5, 1.50 and 1.500 are one key in PostgreSQL, and three texts in SQLite."""
     source, target = spot("postgresql", tmp_path, servers), spot(there, tmp_path, servers)
@@ -67,7 +67,7 @@ def test_decimals_of_a_group_have_the_same_digits(there: str, tmp_path: Path, se
         target.ask("SELECT d.id FROM d JOIN p ON p.n = d.n ORDER BY 1"),
     )
     assert joined == ([(1,), (2,)], [(1,), (2,)])
-    keys = {table.name.table: table.foreign_keys for table in wire.inspect(target.url)}
+    keys = {table.name.table.lower(): table.foreign_keys for table in wire.inspect(target.url)}
     assert keys["c"]
     assert keys["d"]
 

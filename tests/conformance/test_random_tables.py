@@ -10,21 +10,21 @@ import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, note, seed, settings
 
-import spots
 from random_tables import EXAMPLES, QUIET, lacking, padded, rows_of, tables
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of, memory
 from ropeway.transfer.job import Limits
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
-from spots import SQL_ENGINES, Servers, spot
+from spots import PAIRS as CROSSED
+from spots import PLACES, SQL_ENGINES, Servers, spot
 
 EMBEDDED = ("sqlite", "duckdb", "parquet", "csv", "arrow")
 SERVERS = ("postgresql", "mariadb", "mysql")
 PAIRS = list(itertools.product(EMBEDDED, EMBEDDED))
 _ENDS = (*SQL_ENGINES, "parquet")
 SERVED = [pair for pair in itertools.product(_ENDS, _ENDS) if set(pair) & set(SERVERS)] + [
-    pair for pair in spots.PAIRS if set(pair) & {"oracle", "sqlserver"}
+    pair for pair in CROSSED if set(pair) & {"oracle", "sqlserver"}
 ]
 KEYS = ("", "k", "k, twin")
 _numbers = itertools.count()
@@ -38,7 +38,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     @functools.cache
     def made(engine: str, number: int) -> str:
-        if engine in spots.PLACES:
+        if engine in PLACES:
             return spot(engine, folder, servers).url
         return f"{engine}:///{folder / f'{engine}{number}'}"
 

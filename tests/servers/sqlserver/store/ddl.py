@@ -308,11 +308,28 @@ def _foreign(session: Session, table: Table, words: Words, columns: tuple[str, .
         one.columns for one in parent.constraints if one.type == "PK")  # fmt: skip
     made = Constraint(name, "F", columns, refers=(parent.schema.lower(), parent.name.lower()),
                       referred=tuple(parent.column(one).name for one in referred))  # fmt: skip
+    _may_refer(table, parent, made)
     while words.take("ON"):
         event = words.next().upper()
         action = "_".join(words.next().upper() for _ in range(2 if words.peek() in ("NO", "SET") else 1))
         setattr(made, f"on_{event.lower()}", action)
     return made
+
+
+def _may_refer(table: Table, parent: Table, made: Constraint) -> None:
+    """Refused where the columns are of other types or lengths, or have no key over them that has no condition."""
+    for mine, theirs in zip(made.columns, made.referred, strict=True):
+        one, other = table.column(mine).kind, parent.column(theirs).kind
+        said = (f"Column '{parent.name}.{theirs}' is not the same {{}} as referencing column '{table.name}.{mine}' in "
+                f"foreign key '{made.name}'.")  # fmt: skip
+        if one.name.replace("numeric", "decimal") != other.name.replace("numeric", "decimal"):
+            raise Refused(1778, said.format("data type"))
+        if (one.size, one.precision, one.scale) != (other.size, other.precision, other.scale):
+            raise Refused(1753, said.format("length or scale"))
+    keys = [{name for name, _ in one.columns} for one in parent.indexes if one.unique and not one.filter]
+    if set(made.referred) not in keys:
+        raise Refused(1776, f"There are no primary or candidate keys in the referenced table '{parent.name}' that "
+                            f"match the referencing column list in the foreign key '{made.name}'.")  # fmt: skip
 
 
 # Indexes
