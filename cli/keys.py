@@ -81,7 +81,7 @@ class CastKeys(_Keys):
 class SplitKeys(_Keys):
     """A text that becomes several."""
 
-    into: list[str] = Field(description="The new columns; the last takes the rest.")
+    into: list[str] = Field(min_length=1, description="The new columns; the last takes the rest.")
     by: str = Field(default=" ", description="What stands between the parts.")
     keep: bool = Field(default=False, description="Whether the column itself stays.")
 
@@ -89,7 +89,7 @@ class SplitKeys(_Keys):
 class JoinKeys(_Keys):
     """Texts that become one."""
 
-    columns: list[str] = Field(description="The columns, in order; NULLs are left out.")
+    columns: list[str] = Field(min_length=1, description="The columns, in order; NULLs are left out.")
     by: str = Field(default=" ", description="What stands between the parts.")
 
 
@@ -102,7 +102,7 @@ class MaskKeys(_Keys):
     salt: str | None = Field(default=None, description="The variable with the secret: `${NAME}`; `ROPEWAY_MASK_SALT`.")
     length: int | None = Field(default=None, description="Of hash: how many hexadecimal digits, 64 if left out.")
     text: str | None = Field(default=None, description="Of redact: what is shown, `***` if left out.")
-    keep: int | None = Field(default=None, description="Of partial: how many last characters are shown, 4 if left out.")
+    keep: int | None = Field(default=None, ge=0, description="Of partial: so many last characters show, 4 if left out.")
     kind: Literal["first name", "last name", "name", "email", "phone", "uuid"] | None = Field(
         default=None, description="Of fake: what is invented."
     )

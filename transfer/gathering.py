@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from .calls import function_of
-from .engine import Loader, Reader, Source
+from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError, RequestError
 from .flow import flow
 from .job import Job
@@ -48,8 +48,7 @@ class Staged:
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         del batch_bytes  # the files have batches of their own
-        own = [follow for follow in hop.follows if follow.hop == hop.name]
-        return self._maps.followed(own, self._stage.batches(part))
+        return self._maps.followed(self._maps.late(hop), self._stage.batches(part))
 
     def cancel(self) -> None:
         """Nothing goes on that could be stopped."""
@@ -66,8 +65,9 @@ class Following:
         return getattr(self._reader, name)
 
     def followed(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The batches with references to the rows that stay; what rows of one hop become of each other comes later."""
-        return self._maps.followed([follow for follow in hop.follows if follow.hop != hop.name], batches)
+        """The batches with references to the rows that stay."""
+        late = self._maps.late(hop)
+        return self._maps.followed([follow for follow in hop.follows if follow not in late], batches)
 
 
 class Maps:
@@ -75,8 +75,17 @@ class Maps:
 
     def __init__(self, stages: Mapping[str, Stage]) -> None:
         self._stages = stages
+        self.order = _parents_first([stage.hop for stage in stages.values()])
         self._moved: dict[str, Moved] = {}
         self._lock = threading.Lock()
+
+    def late(self, hop: Hop) -> list[Follow]:
+        """References of staged rows that follow once these are decided: to the table itself, or in a circle."""
+        names = [one.name for one in self.order]
+        if hop.name not in names:
+            return []
+        earlier = names[: names.index(hop.name)]
+        return [follow for follow in hop.follows if follow.hop not in earlier]
 
     def followed(self, follows: Sequence[Follow], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches with columns that refer to the rows that stay."""
@@ -88,6 +97,8 @@ class Maps:
 
     def _of(self, hop: str) -> Moved:
         with self._lock:
+            if not self._stages[hop].removed.exists():
+                raise _gone(self._stages[hop])
             if hop not in self._moved:
                 self._moved[hop] = Moved(self._stages[hop])
             return self._moved[hop]
@@ -123,13 +134,25 @@ class Gathering:
 
     def prepare(self, hops: Sequence[Hop], source: Source, readers: Sequence[Reader], instant: str) -> None:
         """Gather and decide what of these hops is not decided yet, each after those that it refers to."""
-        for hop in _parents_first(hops):
+        names = {hop.name for hop in hops}
+        needed = names | {follow.hop for hop in hops for follow in hop.follows}
+        for hop in self._maps.order:
             stage, state = self._stages[hop.name], self._journal.get(decided(hop), "")
-            if state:
+            if hop.name in needed and state:
                 _check(stage, json.loads(state)["sum"], hop)
-                continue
-            self._gather(stage, source, readers, instant)
-            self._decide(stage)
+            elif hop.name in names:
+                self._gather(stage, source, readers, instant)
+                self._decide(stage)
+
+    def prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
+        """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
+        landed = sum(one.loaded for one in receipts if one.hop == hop.name and one.slice > 0)
+        removed, staged = int(json.loads(self._journal[decided(hop)])["removed"]), self._stages[hop.name].rows
+        if landed != staged - removed:
+            raise EngineError(
+                f"{hop.reads}: {staged} rows were staged, {removed} of them removed, and {landed} have landed.",
+                table=str(hop.writes), remedy="This is a defect of Ropeway: please report it.",
+            )  # fmt: skip
 
     def release(self) -> None:
         """List what was merged, and remove what is needed no more."""
@@ -208,7 +231,7 @@ def _parents_first(hops: Sequence[Hop]) -> list[Hop]:
     """Those with steps over all rows, in an order in which each finds what it refers to decided; of a circle, any."""
     left, made = {hop.name: hop for hop in hops if hop.over}, []
     while left:
-        free = [hop for hop in left.values() if not {one.hop for one in hop.follows} - {hop.name} & left.keys()]
+        free = [hop for hop in left.values() if not ({one.hop for one in hop.follows} - {hop.name}) & left.keys()]
         made += [left.pop(hop.name) for hop in free or list(left.values())[:1]]
     return made
 
@@ -216,10 +239,15 @@ def _parents_first(hops: Sequence[Hop]) -> list[Hop]:
 def _check(stage: Stage, wanted: str, hop: Hop) -> None:
     whole = stage.removed.exists() and all(stage.has(part) for part in hop.slices)
     if not whole or stage.sum() != wanted:
-        raise RequestError(
-            f"What the run had decided of {hop.reads} is not in {stage.folder} any more.", table=str(hop.reads),
-            remedy="Go on in the folder in which the run was begun, or begin it anew with --fresh.",
-        )  # fmt: skip
+        raise _gone(stage)
+
+
+def _gone(stage: Stage) -> RequestError:
+    return RequestError(
+        f"What the run had decided of {stage.hop.reads} is not in {stage.folder} any more.",
+        table=str(stage.hop.reads),
+        remedy="Go on in the folder in which the run was begun, or begin it anew with --fresh.",
+    )  # fmt: skip
 
 
 def decided(hop: Hop) -> str:
@@ -244,10 +272,18 @@ def loaded_fields(hop: Hop) -> tuple[Field, ...]:
     return tuple(Field(one.target, one.type, one.nullable, one.source) for one in hop.columns)
 
 
-def check(hop: Hop) -> None:
-    """RequestError for a step over all rows that does not fit the hop."""
-    for call in hop.over:
-        function_of(call)(loaded_fields(hop), primary=hop.key, **dict(call.arguments))
+def check(hops: Sequence[Hop]) -> None:
+    """RequestError for a step over all rows that does not fit its hop."""
+    maps = Maps({hop.name: Stage(FOLDER, hop) for hop in hops if hop.over})
+    for hop in maps.order:
+        (call,) = hop.over
+        step = function_of(call)(loaded_fields(hop), primary=hop.key, **dict(call.arguments))
+        late = {name for follow in maps.late(hop) for name in follow.columns} & set(step.named)
+        if late:
+            raise RequestError(
+                f"{hop.reads}: {', '.join(sorted(late))} refers to rows that are merged with these, and cannot tell "
+                "which of these are one.", table=str(hop.reads), remedy="Leave it out of the key.",
+            )  # fmt: skip
 
 
 def folder_of(job: Job) -> Path:
@@ -258,3 +294,11 @@ def folder_of(job: Job) -> Path:
 def forget(run: str) -> None:
     """Remove what lies here of a run's stage, the lists of what was merged too."""
     rmtree(FOLDER / run / "stage", ignore_errors=True)
+
+
+def groups_of(plan: Plan) -> list[list[Hop]]:
+    """What is read at one instant; those that are merged, and those that follow, wait for each other anyway."""
+    if plan.consistency != "table":
+        return [list(plan.hops)]
+    linked = [hop for hop in plan.hops if hop.over or hop.follows]
+    return [*([linked] if linked else []), *([hop] for hop in plan.hops if hop not in linked)]

@@ -42,7 +42,7 @@ from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
-from .schema.transformed import Reshaped, behind, left, referring
+from .schema.transformed import Reshaped, behind, check_alike, left, referring
 from .schema.violations import check_choice, deciding
 from .trial import tried
 from .types import Fidelity, Type
@@ -84,8 +84,8 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     findings += [*readable.findings, *(doubts(ends, entries, statements, existing) if request.moves else ())]
+    check(hops)
     for hop in hops:
-        check(hop)
         if hop.transforms and ends.source_address:
             tried(ends.source, ends.source_address, hop)
     if ends.target_session:
@@ -113,6 +113,7 @@ def _placed(
     request: Request, ends: Ends, planned: Sequence[Entry], there: Sequence[Table], readable: Readable
 ) -> tuple[list[Entry], dict[Relation, Table]]:
     """The tables as they fit beside each other and into what is there already, each with its hop."""
+    check_alike(planned)
     planned = ordered(ends.target, distinct(unify(planned, ends), ends, there))
     planned = [numbered(ends.target, entry) for entry in planned]
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
@@ -357,15 +358,10 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     """The form in which bytes may pass undecoded, or ''. Nothing sums in flight then, so the source's engine must."""
-    if (
-        not request.raw
-        or entry.mode == "merge"
-        or request.limit
-        or entry.choice.zones
-        or entry.reshaped
-        or entry.choice.over
-        or (entry.table.foreign_keys and any(choice.over for choice in request.choices))  # they may follow
-    ):
+    linked = entry.table.foreign_keys or entry.source.foreign_keys
+    follows = linked and any(choice.over for choice in request.choices)  # they may follow
+    changed = entry.choice.zones or entry.reshaped or entry.choice.over or follows
+    if not request.raw or entry.mode == "merge" or request.limit or changed:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")

@@ -23,7 +23,7 @@ from .commit import land, record
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
-from .gathering import Gathering
+from .gathering import Gathering, groups_of
 from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
@@ -127,7 +127,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
             if statement.phase == "before":
                 carry_out(job, statement, loader, journal)
         mover = _Mover(job, loader, journal, interrupt or Interrupt())
-        groups = [[hop] for hop in job.plan.hops] if job.plan.consistency == "table" else [list(job.plan.hops)]
+        groups = groups_of(job.plan)
         for group in groups:
             mover.move(group)
         journal = loader.ledger.journaled(job.plan.run)
@@ -447,6 +447,10 @@ class _Mover:
         if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
             self._unwritten(source)
             self._prove(hop, reader, loader)
+        if hop.over:
+            with self._writer or nullcontext():
+                receipts = loader.ledger.receipts(self._job.plan.run)
+            self._gathering.prove(hop, receipts)
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop):
                 with self._writer or nullcontext():

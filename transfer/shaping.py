@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -37,10 +37,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Shaped:
-    """What a transform gives: columns, and what makes a batch of them out of a batch of those before."""
+    """What a transform gives: columns, and what makes a batch of them out of a batch of those before.
+
+    What it `hides` no message may show, of the columns before it.
+    """
 
     fields: tuple[Field, ...]
     apply: Apply
+    hides: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -61,6 +65,7 @@ class Step:
     word: str
     before: tuple[Field, ...]
     shaped: Shaped
+    hidden: frozenset[str] = frozenset()  # columns of the source that a later step, or this one, hides
 
 
 def chain(calls: Sequence[Call], fields: Sequence[Field]) -> list[Step]:
@@ -75,7 +80,8 @@ def chain(calls: Sequence[Call], fields: Sequence[Field]) -> list[Step]:
             raise RequestError(f"{word}: {error.message}", column=error.column, remedy=error.remedy) from error
         steps.append(Step(word, before, made))
         before = made.fields
-    return steps
+    hidden = frozenset(one.origin for step in steps for one in step.before if one.name in step.shaped.hides) - {""}
+    return [replace(step, hidden=hidden) for step in steps]
 
 
 def fields_of(columns: Sequence[ColumnPlan]) -> tuple[Field, ...]:
@@ -118,6 +124,11 @@ def run_through(steps: Sequence[Step], batch: pa.RecordBatch, table: str, key: S
             made = step.shaped.apply(batch)
         except Exception as error:  # whatever a user's function raises
             raise _refusal(step, batch, error, table, key) from error
+        if made.num_rows > batch.num_rows:
+            raise DataError(
+                f"{step.word} made {made.num_rows} rows of {batch.num_rows}, and a transform adds none.",
+                table=table, remedy="Make it a query: of the source.",
+            )  # fmt: skip
         wanted = schema_of(step.shaped.fields)
         if not made.schema.equals(wanted):
             made = _fitted(step, made, wanted, table)
@@ -140,8 +151,8 @@ def _fitted(step: Step, made: pa.RecordBatch, wanted: pa.Schema, table: str) -> 
 def _refusal(step: Step, batch: pa.RecordBatch, error: Exception, table: str, key: Sequence[str]) -> DataError:
     """What a transform of ours or the user's raised, with the first row that it raises for by itself."""
     row, error = _first_refused(step, batch, error)
-    names = batch.schema.names
-    told = [name for name in key if name in names] or names[:3]
+    names, secret = batch.schema.names, {field.name for field in step.before if field.origin in step.hidden}
+    told = [name for name in key if name in names and name not in secret]
     where = "" if row is None else ", ".join(f"{name}={_short(batch.column(name)[row])}" for name in told)
     said = " ".join(str(error).split()) or type(error).__name__
     return DataError(

@@ -25,7 +25,7 @@ from .plan import Hop, Slice
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ROW, KEPT = "ropeway_row", "ropeway_kept"  # of a staged row; of the one that stays in the place of a removed one
+ROW, KEPT = "row_number", "kept_number"  # of a staged row; of the one that stays in the place of a removed one
 MERGED = "merged.parquet"  # each removed row, for people, with the key of the one that stays
 _PART = 32  # bits of a row's number that count within its slice
 _READ, _INSTANT = "ropeway.read", "ropeway.instant"
@@ -38,6 +38,9 @@ class Stage:
     def __init__(self, folder: Path, hop: Hop) -> None:
         self.folder = folder / hop.name.split(" ", 1)[0]
         self._schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+        # Names of a user's may be ours, and DuckDB takes those for one that differ in letters' case only.
+        staged = [(column_of(place), column.type.arrow) for place, column in enumerate(hop.columns)]
+        self._staged = pa.schema([*staged, (ROW, pa.int64())])
         self.hop = hop
 
     @property
@@ -70,13 +73,12 @@ class Stage:
     def put(self, part: Slice, batches: Iterable[pa.RecordBatch], instant: str, read: Callable[[], int]) -> None:
         """Write a slice; `read` says in the end how many rows it had before transforms."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        schema = self._schema.append(pa.field(ROW, pa.int64()))
-        with aside(self.file(part)) as path, pq.ParquetWriter(path, schema, compression="lz4") as writer:
+        with aside(self.file(part)) as path, pq.ParquetWriter(path, self._staged, compression="lz4") as writer:
             rows = part.number << _PART
             for batch in batches:
                 numbers = pa.array(range(rows, rows + batch.num_rows), pa.int64())
                 rows += batch.num_rows
-                writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema))
+                writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=self._staged))
             writer.add_key_value_metadata({_READ: str(read()), _INSTANT: instant})
 
     def read(self, part: Slice) -> int:
@@ -98,7 +100,13 @@ class Stage:
                     if made.num_rows:
                         yield pa.RecordBatch.from_arrays(made.columns[:-1], schema=self._schema)
         if others:
-            yield from others.select(self._schema.names).cast(self._schema).combine_chunks().to_batches()
+            whole = others.select(self._staged.names[:-1]).rename_columns(self._schema.names)
+            yield from whole.cast(self._schema).combine_chunks().to_batches()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in all slices."""
+        return sum(pq.read_metadata(file).num_rows for file in self.files)
 
     def sum(self) -> str:
         """The SHA-256 of what was decided."""
@@ -160,6 +168,11 @@ class Moved:
             at = batch.schema.get_field_index(name)
             batch = batch.set_column(at, batch.schema.field(at), there)
         return batch
+
+
+def column_of(place: int) -> str:
+    """What a hop's column of this place is called in the stage."""
+    return f"c{place}"
 
 
 @contextmanager

@@ -86,9 +86,7 @@ def _made(values: Values, before: Type, after: Type, rounding: str) -> Values:
     if there == "text":
         return _spelled(values)
     if "timestamp" in (here, there) or here == "instant":
-        return (
-            _digits(values, after, rounding) if there == "date" else _digits(values.cast(after.arrow), after, rounding)
-        )
+        return _digits(values if pa.types.is_timestamp(values.type) else values.cast(after.arrow), after, rounding)
     if here == "number" and ROUNDING[rounding] and not pa.types.is_boolean(values.type):
         values = _rounded(values, after, ROUNDING[rounding])
     return exactly(values, after.arrow, "it")

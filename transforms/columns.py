@@ -29,7 +29,7 @@ def drop(fields: tuple[Field, ...], spec: str) -> Shaped:
 
 def order(fields: tuple[Field, ...], spec: str) -> Shaped:
     """`[column, ...]`: these come first, in this order."""
-    first = [found(fields, name) for name in json.loads(spec)]
+    first = list(dict.fromkeys(found(fields, name) for name in json.loads(spec)))
     return kept([*first, *(field for field in fields if field not in first)])
 
 

@@ -13,33 +13,41 @@ from typing import TYPE_CHECKING, Any
 
 from ..transfer.errors import RequestError
 from ..transfer.shaping import Field, found
-from ..transfer.stage import KEPT, MERGED, ROW, Stage, keep
+from ..transfer.stage import KEPT, MERGED, ROW, Stage, column_of, keep
 from .query import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 KEEPS = ("first", "last", "earliest", "latest", "most_complete", "merge")
-# SQL that brings values that mean the same into one form.
+# SQL that brings values that mean the same into one form; of one that says nothing comes NULL, which is nobody's twin.
+_BARE = r"regexp_replace({}, '^\s+|\s+$', '', 'g')"
+_CALLED = r"regexp_replace({}, '^\s*(\+|00)', '+')"
 NORMALS = {
     "case": "lower({})",
     "spaces": r"trim(regexp_replace({}, '\s+', ' ', 'g'))",
     "accents": "strip_accents({})",
-    "email": r"regexp_replace(lower(trim({})), '\+[^@]*@', '@')",
-    "phone": r"regexp_replace(regexp_replace({}, '^\s*(\+|00)', '+'), '[^0-9+]', '', 'g')",
+    "email": rf"nullif(regexp_replace(lower({_BARE}), '\+[^@]*@', '@'), '')",
+    "phone": rf"nullif(nullif(CASE WHEN {_CALLED} LIKE '+%' THEN '+' ELSE '' END || "
+    rf"regexp_replace({_CALLED}, '[^0-9]', '', 'g'), ''), '+')",
 }
 _MOST = 38  # digits of DuckDB's decimals
 
 
 @dataclass(frozen=True)
 class Dedup:
-    """What a job asks for, in SQL: `keys` are compared, `by` orders, `primary` is the table's own key."""
+    """What a job asks for, in SQL: `keys` are compared, `by` orders, `primary` is the table's own key.
+
+    Columns are called as in the stage; `names` are their own, `named` those of the key.
+    """
 
     keys: tuple[str, ...]
     keep: str
     by: str
     primary: tuple[str, ...]
     columns: tuple[str, ...]
+    names: tuple[str, ...]
+    named: tuple[str, ...]
 
     @property
     def ways(self) -> tuple[tuple[str, ...], bool]:
@@ -62,51 +70,72 @@ class Dedup:
     def report(self, stage: Stage, memory: int, threads: int) -> None:
         """List each removed row as it was, with the key of the row that stays, and the values that made them one."""
         same = ", ".join(f"CAST({key} AS VARCHAR)" for key in self.keys)
-        kept = "".join(f', r."new {n}" AS "kept {name[1:]}' for n, name in enumerate(self.primary))
+        kept = [f"kept {self.names[self.columns.index(name)]}" for name in self.primary]
+        taken = [*self.columns, *(f'r."new {number}"' for number in range(len(kept)))]
+        taken += [f"concat_ws(' / ', {same})", literal(self.keep)]
+        heads = _apart([*self.names, *kept, "same", "rule"])
+        listed = ", ".join(f"{sql} AS {quoted(head)}" for sql, head in zip(taken, heads, strict=True))
         with stage.database(memory, threads) as connection:
             query = (
-                f"SELECT {', '.join(self.columns)}{kept}, concat_ws(' / ', {same}) AS {quoted('same')}, "
-                f"{literal(self.keep)} AS {quoted('rule')}, g.{ROW}, r.{KEPT} FROM staged g "
-                f"JOIN read_parquet({literal(str(stage.removed))}) r USING ({ROW}) ORDER BY g.{ROW}"
+                f"SELECT {listed} FROM staged g JOIN read_parquet({literal(str(stage.removed))}) r USING ({ROW}) "
+                f"ORDER BY g.{ROW}"
             )
             keep(connection, query, stage.folder / MERGED)
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind those that DuckDB would take for others of them."""
+    made: list[str] = []
+    for name in names:
+        tries = (name, *(f"{name} ({number})" for number in range(2, len(names) + 2)))
+        made.append(next(one for one in tries if one.casefold() not in {other.casefold() for other in made}))
+    return made
 
 
 def dedup(fields: tuple[Field, ...], spec: str, primary: Sequence[str] = ()) -> Dedup:
     """`{key: [...], normalise: {column: [...]}, keep: ..., by: ...}`. RequestError for what cannot be decided so."""
     given = json.loads(spec)
+    there = {field.name: column_of(place) for place, field in enumerate(fields)}
     normals = {found(fields, name).name: _listed(ways) for name, ways in given.get("normalise", {}).items()}
-    names = [found(fields, name).name for name in _listed(given["key"])]
+    keys = [found(fields, name) for name in _listed(given["key"])]
+    if not keys:
+        raise RequestError("it names no key.", remedy="Name the columns that make rows one: key: [email]")
     for name in normals:
-        if name not in names:
+        if name not in {field.name for field in keys}:
             raise RequestError(f"{name} is normalised, and no part of the key.", column=name)
     wide = next((field.name for field in fields if field.type.precision > _MOST), "")
     if wide:
         raise RequestError(f"decimals of more than {_MOST} digits are not compared.", column=wide, remedy="Cast it.")
     rule, by = given.get("keep", "first"), given.get("by", "")
+    _check_rule(rule, by, primary)
+    return Dedup(
+        tuple(_normal(field, there[field.name], normals.get(field.name, [])) for field in keys), rule,
+        there[found(fields, by).name] if by else "", tuple(there[name] for name in primary if name in there),
+        tuple(there.values()), tuple(there), tuple(field.name for field in keys),
+    )  # fmt: skip
+
+
+def _check_rule(rule: str, by: str, primary: Sequence[str]) -> None:
     if rule not in KEEPS:
         raise RequestError(f"nothing is kept by {rule!r}.", remedy=f"Choose one of {', '.join(KEEPS)}.")
     if rule in ("earliest", "latest") and not by:
         raise RequestError(f"keep: {rule} needs a column.", remedy="Name it: by: updated_at")
     if rule in ("first", "last") and not by and not primary:
         raise RequestError(f"keep: {rule} has no order: the table has no key.", remedy="Name a column: by: created_at")
-    return Dedup(
-        tuple(_normal(name, normals.get(name, [])) for name in names), rule,
-        quoted(found(fields, by).name) if by else "", tuple(quoted(name) for name in primary),
-        tuple(quoted(field.name) for field in fields),
-    )  # fmt: skip
 
 
 def _listed(given: Any) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def _normal(name: str, ways: Sequence[str]) -> str:
-    made = quoted(name)
+def _normal(field: Field, name: str, ways: Sequence[str]) -> str:
+    if ways and field.type.kind != "text":
+        raise RequestError(f"{field.name} is {field.type}, and forms are for texts.", column=field.name)
+    made = name
     for way in ways:
         if way not in NORMALS:
-            raise RequestError(f"there is no form {way!r}.", column=name, remedy=f"Forms: {', '.join(NORMALS)}.")
-        made = NORMALS[way].format(made)
+            raise RequestError(f"there is no form {way!r}.", column=field.name, remedy=f"Forms: {', '.join(NORMALS)}.")
+        made = NORMALS[way].format(*[made] * NORMALS[way].count("{}"))
     return made
 
 

@@ -46,7 +46,7 @@ def mask(fields: tuple[Field, ...], spec: str) -> Shaped:
         if field.type.padded:
             field = replace(field, type=replace(field.type, padded=False))
         changes.append(_MASKS[asked["as"]](field, asked))
-    return each(fields, changes)
+    return replace(each(fields, changes), hides=tuple(field.name for field, _ in changes))
 
 
 def checked(spec: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +117,8 @@ def _redact(field: Field, asked: dict[str, Any]) -> tuple[Field, Callable[[Value
 def _partial(field: Field, asked: dict[str, Any]) -> tuple[Field, Callable[[Values], Values]]:
     """The last characters, behind as many stars as there were others; a text that has no others is all stars."""
     keep = int(asked.get("keep", 4))
+    if keep < 0:
+        raise RequestError("it keeps no less than nothing.", column=field.name, remedy="keep: 4")
 
     def change(values: Values) -> Values:
         length = _pc.utf8_length(values)

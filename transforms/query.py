@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _pc: Any = pyarrow.compute  # pyarrow-stubs know no function of arrays and plain values together
 Node = dict[str, Any]
 _BATCH = "batch"
+_MOST = 38  # digits of DuckDB's decimals
 _SETTINGS = ("SET TimeZone = 'UTC'", "SET enable_external_access = false", "SET lock_configuration = true")
 
 
@@ -41,7 +42,7 @@ def derive(fields: tuple[Field, ...], spec: str) -> Shaped:
 def filter_rows(fields: tuple[Field, ...], spec: str) -> Shaped:
     """A condition; rows of which it is true go on, others and those of which it is NULL do not."""
     condition = json.loads(spec)
-    asked = _asked(fields, f"SELECT CAST(({condition}) AS boolean) AS met FROM {_BATCH}")
+    asked = _asked(fields, f"SELECT CAST(({condition}\n) AS boolean) AS met FROM {_BATCH}")
     return Shaped(fields, lambda batch: batch.filter(_pc.fill_null(asked.answer(batch).column(0), fill_value=False)))
 
 
@@ -88,7 +89,7 @@ def computed(
     fields: tuple[Field, ...], made: Sequence[Field], expressions: Sequence[str], *, typed: bool = True
 ) -> Shaped:  # fmt: skip
     """The columns with others that expressions make; their types are those of `made`, or DuckDB's."""
-    listed = ", ".join(f"({one}) AS {quoted(field.name)}" for one, field in zip(expressions, made, strict=True))
+    listed = ", ".join(f"({one}\n) AS {quoted(field.name)}" for one, field in zip(expressions, made, strict=True))
     asked = _asked(fields, f"SELECT {listed} FROM {_BATCH}")
     kinds = asked.types()
     new = [replace(one, nullable=True, changed=True, type=one.type if typed else kinds[one.name]) for one in made]
@@ -201,6 +202,7 @@ class _Asked:
         query = _ask(connection, "SELECT json_deserialize_sql(?)", text)
         named = {str(name).lower() for name in _named(node)}
         needs = tuple(field.name for field in fields if field.name.lower() in named)
+        _check_needs([field for field in fields if field.name in needs])
         empty = _given(schema_of(fields).empty_table().combine_chunks(), needs)
         try:
             made = connection.register(_BATCH, empty).sql(query).to_arrow_table().schema
@@ -228,6 +230,18 @@ class _Asked:
         given = _given(pa.Table.from_batches([batch]), self.needs)
         made = self.connection.register(_BATCH, given).sql(self.query).to_arrow_table().combine_chunks().to_batches()
         return made[0] if made else pa.RecordBatch.from_pylist([], self.schema)
+
+
+def _check_needs(fields: Sequence[Field]) -> None:
+    """RequestError for columns that DuckDB takes for one, or has no type for."""
+    names = [field.name.lower() for field in fields]
+    twice = next((field.name for field in fields if names.count(field.name.lower()) > 1), "")
+    if twice:
+        said = f"there are several columns {twice!r} that differ in letters' case only, and DuckDB takes them for one."
+        raise RequestError(said, column=twice, remedy="Rename them first.")
+    wide = next((field.name for field in fields if field.type.precision > _MOST), "")
+    if wide:
+        raise RequestError(f"DuckDB has no decimals of more than {_MOST} digits.", column=wide, remedy="Cast it first.")
 
 
 def _given(rows: pa.Table, needs: Sequence[str]) -> pa.Table:

@@ -23,6 +23,7 @@ Values = Any  # an Arrow array, or what Arrow's functions make of it
 Change = Callable[[Values], Values]
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 OTHERS = "*"  # in map: what has no entry
+_TIMES = set("cXHIMSfgnp")  # of a format: what says a time of day
 
 
 def each(fields: tuple[Field, ...], changes: Sequence[tuple[Field, Change]]) -> Shaped:
@@ -42,7 +43,9 @@ def fill(fields: tuple[Field, ...], spec: str) -> Shaped:
     for name, value in json.loads(spec).items():
         field = found(fields, name)
         one = _constant(field, value)
-        changes.append((replace(field, nullable=False), lambda values, one=one: _pc.fill_null(values, one)))
+        length = max(field.type.length, len(str(value))) if field.type.length else 0
+        made = replace(field, nullable=False, type=replace(field.type, length=length, labels=()))
+        changes.append((made, lambda values, one=one: _pc.fill_null(values, one)))
     return each(fields, changes)
 
 
@@ -51,7 +54,7 @@ def map_values(fields: tuple[Field, ...], spec: str) -> Shaped:
     changes = []
     for name, pairs in json.loads(spec).items():
         field = found(fields, name)
-        known = pa.array([str(key) for key in pairs if key != OTHERS], pa.string())
+        known = pa.array([_constant(field, key) for key in pairs if key != OTHERS], field.type.arrow)
         goals = pa.concat_arrays([
             pa.array([None], field.type.arrow) if value is None else pa.array([_constant(field, value)])
             for key, value in pairs.items() if key != OTHERS
@@ -69,7 +72,7 @@ def _may_be_null(field: Field, pairs: dict[str, Any]) -> bool:
 
 def _mapping(known: Values, goals: Values, rest: pa.Scalar[Any] | None, *, others: bool) -> Change:
     def change(values: Values) -> Values:
-        place = _pc.index_in(values.cast(pa.string()), known)
+        place = _pc.index_in(values, known)
         left = _pc.if_else(_pc.is_null(values), pa.scalar(None, values.type), rest) if rest is not None else (
             pa.nulls(len(values), values.type) if others else values
         )  # fmt: skip
@@ -135,16 +138,17 @@ def text(fields: tuple[Field, ...], name: str) -> Field:
 
 
 def parse(fields: tuple[Field, ...], spec: str) -> Shaped:
-    """`{column: format}` as of strptime: a date where it has no time of day, else a timestamp of six decimals."""
+    """`{column: format}` as of strptime: a date where it has no time of day, else a timestamp."""
     made, parts = [], []
     for name, form in json.loads(spec).items():
         field = text(fields, name)
-        moment = "timestamp" if re.search("%[HIMSfgnpXTR]", form) else "date"
-        if "%z" in form or "%Z" in form:
+        words = {word.lstrip("-") for word in re.findall(r"%(-?.)", form)}
+        if words & {"z", "Z"}:
             raise RequestError("a format with a zone is not read here.", column=name, remedy="Use sql: or derive:.")
-        made.append(replace(field, type=Type(moment), changed=True))
-        literal = "'" + form.replace("'", "''") + "'"
-        parts.append(f"CAST(strptime({query.quoted(field.name)}, {literal}) AS {moment})")
+        kind = "TIMESTAMP_NS" if "n" in words else "TIMESTAMP" if words & _TIMES else "DATE"
+        moment = Type("date") if kind == "DATE" else Type("timestamp", digits=9 if "n" in words else 6)
+        made.append(replace(field, type=moment, changed=True))
+        parts.append(f"CAST(strptime({query.quoted(field.name)}, {query.literal(form)}) AS {kind})")
     return query.computed(fields, made, parts)
 
 
@@ -154,6 +158,7 @@ def split(fields: tuple[Field, ...], spec: str) -> Shaped:
     for name, asked in json.loads(spec).items():
         field = text(fields, name)
         into, by = asked["into"], query.literal(asked.get("by", " "))
+        _check_new(fields, into, field.name)
         pieces = f"string_split({query.quoted(field.name)}, {by})"
         for number, one in enumerate(into, start=1):
             last = number == len(into)
@@ -167,10 +172,19 @@ def split(fields: tuple[Field, ...], spec: str) -> Shaped:
     return Shaped(tuple(left), lambda batch: shaped.apply(batch).select(names))
 
 
+def _check_new(fields: tuple[Field, ...], names: Sequence[str], *used: str) -> None:
+    """RequestError for columns that would take the place of others than those that are used."""
+    there = {field.name.casefold() for field in fields} - {name.casefold() for name in used}
+    taken = next((name for name in names if name.casefold() in there), "")
+    if taken:
+        raise RequestError(f"there is a column {taken!r} already.", column=taken, remedy="Give it another name.")
+
+
 def join(fields: tuple[Field, ...], spec: str) -> Shaped:
     """`{new: {columns: [a, b], by: " "}}`: NULLs are left out, and of nothing but NULLs comes NULL."""
     made, parts = [], []
     for name, asked in json.loads(spec).items():
+        _check_new(fields, [name], *(found(fields, one).name for one in asked["columns"]))
         names = [query.quoted(text(fields, one).name) for one in asked["columns"]]
         made.append(Field(name, Type("text")))
         joined = f"concat_ws({query.literal(asked.get('by', ' '))}, {', '.join(names)})"

@@ -201,6 +201,68 @@ def test_references_follow_in_a_resumed_run(point: str, nth: int, tmp_path: Path
     followed(target)
 
 
+def circle(source: Spot) -> None:
+    source.ask("CREATE TABLE a (id integer PRIMARY KEY, mail text, b integer REFERENCES b (id))")
+    source.ask("CREATE TABLE b (id integer PRIMARY KEY, mail text, a integer REFERENCES a (id))")
+    source.ask("INSERT INTO a VALUES (1, 'x', 2), (2, 'x', 1), (3, 'y', 2)")
+    source.ask("INSERT INTO b VALUES (1, 'x', 2), (2, 'x', 1), (3, 'z', 2)")
+
+
+@pytest.mark.parametrize("consistency", ["run", "table"])
+def test_references_follow_in_a_circle(consistency: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    circle(source)
+    both = over_of({"key": "mail"})
+    choices = (Choice("a", over=both), Choice("b", over=both))
+    outcome = wire.run(*requested(source, target, choices=choices, consistency=consistency, slice_rows=2))
+    assert outcome.report
+    assert {one.claim for one in outcome.report.tables} == {EQUALS_READ}
+    assert target.ask("SELECT id, b FROM a ORDER BY id") == [(1, 1), (3, 1)]
+    assert target.ask("SELECT id, a FROM b ORDER BY id") == [(1, 1), (3, 1)]
+    for table in ("a", "b"):
+        target.ask(f"DROP TABLE {table} CASCADE")
+    alone = (Choice("a"), Choice("b", over=both))
+    wire.run(*requested(source, target, choices=alone, consistency=consistency, slice_rows=2))
+    assert target.ask("SELECT id, b FROM a ORDER BY id") == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_a_key_that_waits_for_what_it_tells_apart_is_refused(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    circle(source)
+    choices = (Choice("a", over=over_of({"key": "mail"})), Choice("b", over=over_of({"key": "a"})))
+    assert planned(source, target, choices=choices).hops  # a is decided first
+    choices = (Choice("a", over=over_of({"key": "b"})), Choice("b", over=over_of({"key": "a"})))
+    assert "refers to rows that are merged with these" in refusal(source, target, choices=choices)
+
+
+def test_references_follow_into_tables_without_foreign_keys(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE p (id int PRIMARY KEY, e text)")
+    source.ask("CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p (id))")
+    source.ask("INSERT INTO p VALUES (1, 'x'), (2, 'x')")
+    source.ask("INSERT INTO c VALUES (1, 1), (2, 2)")
+    target.ask("CREATE TABLE p (id int PRIMARY KEY, e text)")
+    target.ask("CREATE TABLE c (id int PRIMARY KEY, p int)")
+    choices = (Choice("p", over=over_of({"key": "e", "keep": "last"})), Choice("c"))
+    wire.run(*requested(source, target, choices=choices, mode="truncate"))
+    assert target.ask("SELECT id, p FROM c ORDER BY id") == [(1, 2), (2, 2)]
+
+
+def test_a_map_that_is_gone_is_told(tmp_path: Path, servers: Servers) -> None:
+    source, target = family("sqlite", "postgresql", tmp_path, servers)
+    settings: dict[str, Any] = {
+        "source": source.url, "target": target.url, "dedup": {"person": FIRST}, "slice_rows": 9, "point": "landed",
+        "nth": 9,
+    }  # fmt: skip
+    assert attack(**settings).returncode == -signal.SIGKILL
+    for stage in tmp_path.glob(".ropeway/*/stage/*/removed.parquet"):
+        stage.unlink()
+    choices = (Choice("*"), Choice("person", over=over_of(FIRST)))
+    request, secrets = requested(source, target, choices=choices, slice_rows=9)
+    with pytest.raises(RequestError, match="What the run had decided of person is not in"):
+        wire.run(request, secrets, resume=True)
+
+
 def test_a_reference_to_what_is_no_key_is_told(tmp_path: Path, servers: Servers) -> None:
     source, target = spot("postgresql", tmp_path, servers), spot("duckdb", tmp_path, servers)
     source.ask("CREATE TABLE p (id int PRIMARY KEY, code int UNIQUE, mail text)")

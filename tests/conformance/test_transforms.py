@@ -225,6 +225,16 @@ def test_a_key_that_is_gone_takes_its_references_along(tmp_path: Path, servers: 
     assert target.ask("SELECT count(*) FROM person") == [(8,)]
 
 
+def test_both_sides_of_a_reference_are_of_one_kind(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("sqlite", "postgresql", tmp_path, servers)
+    assert "person is int64, and refers to id, which is text behind transforms" in refusal(
+        source, target, choices=through({"cast": {"id": "text"}})
+    )
+    child = Choice("item", transforms=calls_of([{"cast": {"person": "text"}}]))
+    moved(source, target, choices=(*through({"cast": {"id": "text"}}), child))
+    assert target.ask("SELECT person FROM item ORDER BY id") == [("1",), ("2",), ("4",)]
+
+
 def test_a_merge_takes_transformed_rows(tmp_path: Path, servers: Servers) -> None:
     source, target = ends("sqlite", "postgresql", tmp_path, servers)
     target.ask("CREATE TABLE person (key bigint PRIMARY KEY, name text)")

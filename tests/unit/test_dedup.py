@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -64,8 +65,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "case": str.lower,
     "spaces": lambda one: re.sub(r"\s+", " ", one, flags=re.ASCII).strip(" "),
     "accents": lambda one: "".join(c for c in unicodedata.normalize("NFD", one) if not unicodedata.combining(c)),
-    "email": lambda one: re.sub(r"\+[^@]*@", "@", one.strip(" ").lower(), count=1),
-    "phone": lambda one: re.sub("[^0-9+]", "", re.sub(r"^\s*(\+|00)", "+", one)),
+    "email": lambda one: re.sub(r"\+[^@]*@", "@", one.strip().lower(), count=1),
+    "phone": lambda one: "+" * bool(re.match(r"\s*(\+|00)", one)) + re.sub("[^0-9]", "", re.sub("^\\s*00", "", one)),
 }
 
 
@@ -78,6 +79,7 @@ def plainly(rows: list[Row], spec: Row) -> list[Row]:
             value = row[name]
             for form in spec.get("normalise", {}).get(name, []):
                 value = None if value is None else FORMS[form](value)
+                value = None if form in ("email", "phone") and value in ("", "+") else value
             key.append(value)
         groups[("alone", row["id"]) if None in key else tuple(key)].append(row)
     return sorted((one(group, spec) for group in groups.values()), key=lambda row: row["id"])
@@ -126,7 +128,7 @@ def test_it_does_what_a_plain_reading_does(number: int) -> None:
             wanted = plainly(rows, spec)
             assert made == wanted
             assert gone == len(rows) - len(wanted) == len(report)
-            assert into == len({row["ropeway_kept"] for row in report})
+            assert into == len({row["kept id"] for row in report})
             there = {row["id"] for row in made}
             assert all(row["kept id"] in there and row["id"] not in there for row in report)
 
@@ -144,6 +146,33 @@ def test_ties_do_not_go_by_arrival(order: list[int], slices: int) -> None:
         again, *_ = after([rows[place] for place in order], spec, Path(folder) / "other", slices)
     assert first == again
     assert len(first) == 1
+
+
+def test_names_of_a_users_are_not_ours(tmp_path: Path) -> None:
+    """Nor does DuckDB take two columns for one that differ in letters' case only."""
+    names = ("id", "k0", "K0", "row_number", "place", "digest", "kept id", "h")
+    hop = hop_of(1)
+    columns = tuple(replace(hop.columns[0], source=name, target=name) for name in names)
+    stage = Stage(tmp_path, replace(hop, columns=columns))
+    rows = [[1, 2], [7, 8], [5, 5], [3, 3], [1, 1], [9, 9], [4, 4], [2, 2]]
+    batch = pa.RecordBatch.from_arrays([pa.array(one, pa.int64()) for one in rows], names=list(names))
+    stage.put(hop.slices[0], [batch], "now", lambda: 2)
+    for spec, stay in (({"key": "k0"}, 2), ({"key": "K0", "keep": "merge", "by": "digest"}, 1)):
+        wanted = dedup(loaded_fields(stage.hop), json.dumps(spec), ("id",))
+        wanted.decide(stage, 256 << 20, 1)
+        wanted.report(stage, 256 << 20, 1)
+        (made,) = list(stage.batches(hop.slices[0]))
+        assert (made.num_rows, made.schema.names) == (stay, list(names))
+    assert pa.parquet.read_table(stage.folder / "merged.parquet").column_names == [
+        "id", "k0", "K0 (2)", "row_number", "place", "digest", "kept id", "h", "kept id (2)", "same", "rule",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "texts"), [("phone", ("n/a", "unknown", "+")), ("email", (" ", "\t"))])
+def test_what_says_nothing_is_nobodys_twin(form: str, texts: tuple[str, ...], tmp_path: Path) -> None:
+    rows = [{"id": number, "mail": text, "name": None, "at": None} for number, text in enumerate(texts)]
+    made, gone, *_ = after(rows, {"key": "mail", "normalise": {"mail": form}}, tmp_path)
+    assert (made, gone) == (rows, 0)
 
 
 def test_the_most_complete_row_stays(tmp_path: Path) -> None:
@@ -171,6 +200,8 @@ def test_rows_are_numbered_apart(tmp_path: Path) -> None:
         ({"key": "mail", "normalise": {"name": "case"}}, "name is normalised, and no part of the key"),
         ({"key": "mail", "normalise": {"mail": "sound"}}, "there is no form 'sound'"),
         ({"key": "mail", "keep": "best"}, "nothing is kept by 'best'"),
+        ({"key": []}, "it names no key"),
+        ({"key": "at", "normalise": {"at": "case"}}, "at is int32, and forms are for texts"),
     ],
 )
 def test_what_cannot_be_decided_is_refused(spec: Row, said: str) -> None:

@@ -51,6 +51,9 @@ def running(frame):
 def ranked(frame):
     return frame.sort("id")
 
+def twice(frame):
+    return pl.concat([frame, frame])
+
 def counted(batch):
     return batch.append_column("rows", pa.array([batch.num_rows] * batch.num_rows))
 
@@ -224,6 +227,70 @@ def compare(made: list[Step], naive: Naive, rows: list[Row], cut: int) -> None:
     assert turned.to_pylist() == wanted[::-1]
 
 
+def one_column(kind: Type, *values: Any) -> tuple[tuple[Field, ...], pa.RecordBatch]:
+    fields = (Field("v", kind, origin="v"),)
+    return fields, pa.RecordBatch.from_arrays([pa.array(values, kind.arrow)], schema=schema_of(fields))
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "value", "wanted"),
+    [
+        (Type("text"), {"parse": {"v": "%Y%m%d %-H"}}, "20240102 3", dt.datetime(2024, 1, 2, 3)),
+        (Type("text"), {"parse": {"v": "%c"}}, "1992-03-02 10:30:20", dt.datetime(1992, 3, 2, 10, 30, 20)),
+        (Type("text"), {"parse": {"v": "%%H %d.%m.%Y"}}, "%H 01.02.2024", dt.date(2024, 2, 1)),
+        (Type("decimal", precision=10, scale=2), {"map": {"v": {"1": 9}}}, Decimal("1.00"), Decimal("9.00")),
+        (Type("float64"), {"map": {"v": {"1.0": 7}}}, 1.0, 7.0),
+        (Type("timestamp"), {"map": {"v": {"2024-01-02 00:00:00": "2025-01-02 00:00:00"}}}, dt.datetime(2024, 1, 2),
+         dt.datetime(2025, 1, 2)),
+        (Type("timestamp", digits=9), {"cast": {"v": {"type": "timestamp", "rounding": "floor"}}},
+         1_700_000_000_123_456_789, dt.datetime(2023, 11, 14, 22, 13, 20, 123_456)),
+    ],
+)  # fmt: skip
+def test_values_of_their_own_type(kind: Type, step: Row, value: Any, wanted: Any) -> None:
+    fields, batch = one_column(kind, value, None)
+    made = run_through(chain(calls_of([step]), fields), batch, "t", [])
+    assert made.column("v").to_pylist() == [wanted, None]
+
+
+def test_nanoseconds_are_parsed_as_such() -> None:
+    fields, batch = one_column(Type("text"), "2024-01-02 03:04:05.123456789")
+    made = run_through(chain(calls_of([{"parse": {"v": "%Y-%m-%d %H:%M:%S.%n"}}]), fields), batch, "t", [])
+    assert made.column("v").cast(pa.int64()).to_pylist() == [1_704_164_645_123_456_789]
+
+
+def test_columns_that_differ_in_case_only_are_not_mixed_up() -> None:
+    fields = (Field("K", Type("text"), origin="K"), Field("k", Type("text"), origin="k"))
+    for step in ({"filter": "k = 'z'"}, {"parse": {"k": "%Y"}}, {"derive": {"x": "upper(K)"}}):
+        with pytest.raises(RequestError, match="differ in letters' case only"):
+            chain(calls_of([step]), fields)
+
+
+def test_wide_decimals_are_refused_in_words() -> None:
+    fields, _ = one_column(Type("decimal", precision=60, scale=2))
+    with pytest.raises(RequestError, match=r"DuckDB has no decimals of more than 38 digits.*\n.*Cast it"):
+        chain(calls_of([{"filter": "v > 0"}]), fields)
+
+
+def test_more_rows_than_came_are_refused() -> None:
+    with pytest.raises(DataError, match=r"transform 1 \(polars\) made 18 rows of 9"):
+        run_through(steps({"polars": "own_steps:twice"}), SAMPLE, "t", ["id"])
+
+
+def test_what_is_masked_stands_in_no_message() -> None:
+    """Not even of a step before; and a table without a key shows no other column in its place."""
+    made = steps({"cast": {"day": "date"}}, {"mask": {"name": "redact"}})
+    for key in (["name"], []):
+        with pytest.raises(DataError) as caught:
+            run_through(made, SAMPLE, "t", key)
+        assert "n4" not in str(caught.value)
+    with pytest.raises(DataError, match="id=4"):
+        run_through(made, SAMPLE, "t", ["id", "name"])
+
+
+def test_a_comment_at_the_end_of_a_condition_hides_nothing() -> None:
+    assert run_through(steps({"filter": "id > 6 -- only those"}), SAMPLE, "t", []).num_rows == 2
+
+
 SAMPLE = batch_of([
     {"id": n, "name": f"n{n}", "amount": Decimal(n), "seen": None, "day": "2024-02-30" if n == 4 else "2024-02-28",
      "flag": True} for n in range(9)
@@ -310,6 +377,9 @@ def test_conditions_of_more_than_a_row_are_refused(condition: str) -> None:
         ({"fill": {"id": "x"}}, "'x' is no int64"),
         ({"cast": {"seen": "int32"}}, "of which no value is a int32"),
         ({"cast": {"id": "wide"}}, "there is no type 'wide'"),
+        ({"split": {"name": {"into": ["ID", "x"]}}}, "there is a column 'ID' already"),
+        ({"join": {"flag": {"columns": ["name", "day"]}}}, "there is a column 'flag' already"),
+        ({"mask": {"name": {"as": "partial", "keep": -1}}}, "it keeps no less than nothing"),
         ({"polars": "own_steps:none"}, "There is no function own_steps:none"),
         ({"polars": "no_such_module:f"}, "There is no function no_such_module:f"),
         ({"mask": {"name": {"as": "hash", "salt": "literal"}}}, "a salt stands in the job itself"),

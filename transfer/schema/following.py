@@ -1,28 +1,26 @@
-"""References to rows that are merged into others: the children follow."""
+"""References to rows that are merged into others: the children follow, by the target's foreign keys or the source's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..plan import Finding, Follow
-from .catalogue import Relation
+from .catalogue import ForeignKey, Relation
 from .entry import Entry
 
 
 def following(entries: Sequence[Entry]) -> list[Entry]:
-    """The tables, each with the foreign keys that follow what becomes of the rows that they refer to."""
+    """The tables, each with the references that follow what becomes of the rows that they name."""
     merging = {entry.table.name: entry for entry in entries if entry.hop and entry.hop.over}
     return [_following(entry, merging) for entry in entries] if merging else list(entries)
 
 
 def _following(entry: Entry, merging: Mapping[Relation, Entry]) -> Entry:
     follows, findings = [], []
-    for fk in entry.table.foreign_keys:
-        parent = merging.get(fk.references)
-        if not parent:
-            continue
-        assert parent.hop  # noqa: S101 - looked at above
+    for fk in {(fk.columns, fk.references, fk.referenced): fk for fk in _keys(entry, merging)}.values():
+        parent = merging[fk.references]
+        assert parent.hop  # noqa: S101 - those that merge have one
         if set(fk.referenced) == set(parent.hop.key):
             columns = dict(zip(fk.referenced, fk.columns, strict=True))
             follows.append(Follow(tuple(columns[name] for name in parent.hop.key), parent.hop.name))
@@ -34,3 +32,16 @@ def _following(entry: Entry, merging: Mapping[Relation, Entry]) -> Entry:
     return replace(
         entry, hop=replace(entry.hop, follows=tuple(follows)), findings=(*entry.findings, *findings)
     )  # fmt: skip
+
+
+def _keys(entry: Entry, merging: Mapping[Relation, Entry]) -> Iterator[ForeignKey]:
+    """Foreign keys to merged tables, in the target's names: a target that is there may have fewer than the source."""
+    yield from (fk for fk in entry.table.foreign_keys if fk.references in merging)
+    own = {column.source: column.target for column in entry.columns}
+    sources = {parent.source.name: parent for parent in merging.values()}
+    for fk in entry.source.foreign_keys:
+        parent = sources.get(fk.references)
+        there = {column.source: column.target for column in parent.columns} if parent else {}
+        if parent and set(fk.columns) <= own.keys() and set(fk.referenced) <= there.keys():
+            columns, referenced = (own[name] for name in fk.columns), (there[name] for name in fk.referenced)
+            yield replace(fk, columns=tuple(columns), references=parent.table.name, referenced=tuple(referenced))

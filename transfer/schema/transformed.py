@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..canonical import canon_of
+from ..engines.exact import family
+from ..errors import RequestError
 from ..plan import ColumnPlan, Finding
 from ..rules import Read
 from ..shaping import Field, chain, fields_of
@@ -17,7 +19,7 @@ from .meaning import chosen, meant
 from .selection import Selected
 
 if TYPE_CHECKING:
-    from .entry import Ends
+    from .entry import Ends, Entry
 
 KIND = "transformed"  # of a table whose rows the source's own SQL does not have
 
@@ -158,3 +160,23 @@ def referring(table: Table, names: Mapping[Relation, Mapping[str, str]]) -> tupl
         else:
             kept.append(replace(fk, referenced=tuple(there[name] for name in fk.referenced)))
     return replace(table, foreign_keys=tuple(kept)), lost
+
+
+def check_alike(entries: Sequence[Entry]) -> None:
+    """RequestError where transforms changed the kind of one side of a foreign key, and not of the other."""
+    by_name = {entry.table.name: entry for entry in entries}
+    for entry in entries:
+        for fk in entry.table.foreign_keys:
+            parent = by_name.get(fk.references)
+            if parent and (entry.reshaped or parent.reshaped):
+                here, there = ({c.target: c.type for c in one.columns} for one in (entry, parent))
+                for name, referenced in zip(fk.columns, fk.referenced, strict=True):
+                    _check_kinds(entry, name, here.get(name), referenced, there.get(referenced))
+
+
+def _check_kinds(entry: Entry, name: str, here: Type | None, referenced: str, there: Type | None) -> None:
+    if here and there and family(here.arrow) != family(there.arrow):
+        raise RequestError(
+            f"{entry.table.name}.{name} is {here}, and refers to {referenced}, which is {there} behind transforms.",
+            table=str(entry.table.name), column=name, remedy="Change both alike, or drop one of them.",
+        )  # fmt: skip
