@@ -118,7 +118,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
-        _transforms(entry), _over(entry),
+        _transforms(entry), _over(entry), _partition(entry),
     )  # fmt: skip
 
 
@@ -136,6 +136,14 @@ def _over(entry: TableKeys) -> tuple[Call, ...]:
     from ..transforms.steps import over_of
 
     return over_of(entry.dedup.model_dump(exclude_unset=True))
+
+
+def _partition(entry: TableKeys) -> Call | None:
+    if entry.partition is None:
+        return None
+    from ..partitioning.declared import call_of
+
+    return call_of(entry.partition.model_dump(exclude_unset=True))
 
 
 def native_of(engine: Engine, word: str) -> str:

@@ -41,6 +41,7 @@ class Choice:
     zone_rule: str = ""
     transforms: tuple[Call, ...] = ()
     over: tuple[Call, ...] = ()
+    partition: Call | None = None
 
 
 @dataclass(frozen=True)
