@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -185,7 +185,7 @@ class PartitionKeys(_Keys):
     every: Literal["day", "week", "month", "quarter", "year"] | int = Field(
         default=0, description="Of ranges: how long each is, as `month`; a step of a whole number."
     )
-    bounds: list[int | float | str | date] = Field(
+    bounds: list[int | float | str | datetime | date] = Field(
         default=[], description="Of ranges: where each ends; the bound itself is in the next one."
     )
     zone: str = Field(default="UTC", description="Of ranges of instants: the zone whose midnights are bounds.")

@@ -192,9 +192,3 @@ def _hashes(given: Spec, look: Look, outside: str) -> Partitioning:
 
 
 _KINDS: dict[str, Callable[[Spec, Look, str], Partitioning]] = {"range": _ranges, "list": _lists, "hash": _hashes}
-
-
-def told(made: Call) -> str:
-    """A declaration as a plan shows it."""
-    given = json.loads(dict(made.arguments)["spec"])
-    return ", ".join(f"{key}: {value}" for key, value in given.items())

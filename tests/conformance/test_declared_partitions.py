@@ -482,3 +482,100 @@ def test_a_column_that_is_none_or_of_another_kind(source: Spot, tmp_path: Path, 
     assert "a step of numbers" in refusal(source, target, choices=choice(**{**BY_MONTH, "every": 5}))
     assert "is for instants" in refusal(source, target, choices=choice(**BY_MONTH, zone="Europe/Paris"))
     assert "is no date" in refusal(source, target, choices=choice(by="range", column="ordered_at", bounds=["x"]))
+
+
+def test_oracles_names_are_in_capitals(tmp_path: Path, servers: Servers) -> None:
+    """So that nobody has to quote them; in PostgreSQL they are small."""
+    source = spot("oracle", tmp_path, servers)
+    source.ask("CREATE TABLE orders (id NUMBER(9), region VARCHAR2(9 CHAR))")
+    source.ask("INSERT INTO orders VALUES (-1, 'DE')")
+    for engine, name in (("oracle", "PM10"), ("postgresql", "orders_pm10")):
+        target = spot(engine, tmp_path, servers)
+        plan = moved(source, target, choices=choice(by="range", column="id", every=10)).plan
+        assert name in f"{plan.tables[0].partitioned} {[part.name.table for part in plan.tables[0].parts]}"
+        assert lying(target) == {"pm10": [-1]}
+
+
+@pytest.mark.parametrize("engine", ["oracle", "sqlserver"])
+def test_keys_of_the_whole_table(engine: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    """Engines whose keys need not have the column are asked for nothing."""
+    target = spot(engine, tmp_path, servers)
+    orders(source)
+    plan = moved(source, target, choices=choice(**BY_MONTH)).plan
+    assert of_grade(plan, "blocker") == []
+    assert lying(target) == OTHERS[engine]
+    with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
+        target.ask("INSERT INTO orders (id) VALUES (1)")
+
+
+@pytest.mark.parametrize("word", ["widen", "drop"])
+def test_numbers_go_on(word: str, tmp_path: Path, servers: Servers) -> None:
+    """An AUTO_INCREMENT has to be the first column of a key, and has an index of its own where that is gone."""
+    source, target = spot("mariadb", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE orders (id integer AUTO_INCREMENT PRIMARY KEY, day date NOT NULL)")
+    source.ask("INSERT INTO orders (day) VALUES ('2024-01-01'), ('2024-02-01')")
+    moved(source, target, choices=choice(by="range", column="day", every="month", key=word))
+    target.ask("INSERT INTO orders (day) VALUES ('2024-01-03')")
+    assert lying(target) == {"p2024_01": [1, 3], "p2024_02": [2]}
+
+
+def test_a_unique_expression_is_not_widened(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot("postgresql", tmp_path, servers)
+    orders(source, KEYLESS)
+    source.ask("CREATE UNIQUE INDEX once ON orders ((id + 1))")
+    (blocker,) = of_grade(planned(source, target, choices=choice(**BY_MONTH, key="widen")), "blocker")
+    assert blocker.name == "partition-key"
+    moved(source, target, choices=choice(**BY_MONTH, key="drop"))
+    assert lying(target) == MONTHS
+
+
+def test_nulls_that_are_refused_stop_the_run(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot("postgresql", tmp_path, servers)
+    orders(source, KEYLESS)
+    request, secrets = requested(source, target, choices=choice(**BY_MONTH, nulls="refuse"))
+    with pytest.raises(Exception, match=r"(?i)null"):
+        wire.run(request, secrets)
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "oracle", "mariadb"])
+def test_ranges_of_hashes(engine: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot(engine, tmp_path, servers)
+    orders(source, KEYLESS)
+    spec = {**BY_MONTH, "within": {"by": "hash", "column": "id", "parts": 3}}
+    moved(source, target, choices=choice(**spec))
+    found: In = {}
+    for name, rows in lying(target).items():
+        month = name if engine != "postgresql" else name.rpartition("_")[0]
+        found[month] = sorted([*found.get(month, []), *rows])
+    assert found == {"postgresql": MONTHS, **OTHERS}[engine]
+    moved(source, target, choices=choice(**spec), mode="append")
+    assert sorted(row for rows in lying(target).values() for row in rows) == sorted([*range(6), *range(6)])
+
+
+def test_what_mysql_lacks(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    """It has no partition for what no list names."""
+    target = spot("mysql", tmp_path, servers)
+    orders(source, KEYLESS)
+    lists = {"by": "list", "column": "id", "values": {"low": [0, 1, 2], "high": [3, 4, 5]}}
+    (blocker,) = of_grade(planned(source, target, choices=choice(**lists)), "blocker")
+    assert (blocker.name, "no partition for all values" in blocker.message) == ("partition-impossible", True)
+    moved(source, target, choices=choice(**lists, outside="refuse"))
+    assert lying(target) == {"low": [0, 1, 2], "high": [3, 4, 5]}
+
+
+def test_constraints_of_the_engines_own_block(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    orders(source, f"{KEYLESS}, EXCLUDE USING btree (id WITH =)")
+    plan = planned(source, spot("postgresql", tmp_path, servers), choices=choice(**BY_MONTH))
+    (blocker,) = of_grade(plan, "blocker")
+    assert (blocker.name, "orders_id_excl" in blocker.message) == ("partition-impossible", True)
+
+
+def test_verified_again_later(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot("postgresql", tmp_path, servers)
+    orders(source, days=DAYS[:-1])
+    outcome = moved(source, target, choices=choice(**BY_MONTH, key="widen", nulls="refuse"))
+    secrets = requested(source, target)[1]
+    assert wire.verify(outcome.plan, outcome.receipts, "full", secrets).equal
+    target.ask("UPDATE orders SET region = 'XX' WHERE id = 3")
+    report = wire.verify(outcome.plan, outcome.receipts, "full", secrets)
+    assert not report.equal

@@ -97,6 +97,9 @@ class _Making:
     def _partitioned(self, entries: list[Entry], division: Partitioning) -> list[Entry]:
         entry = entries[self.number]
         said: list[Finding] = []
+        if entry.table.own:
+            named_ = ", ".join(one.name for one in entry.table.own)
+            raise Undivided(f"constraints of its engine's own ({named_}) hold in a single table")
         division = _bounded(division, self.spec, self.ends, entry, said)
         entry = _keyed(entry, division, self.spec, said)
         entry = replace(entry, table=_without_nulls(entry, division, self.spec, said))
@@ -114,7 +117,8 @@ class _Making:
         """The table as the engine partitions it; without foreign keys that it does not take, where they may go."""
         entry = entries[self.number]
         columns = {column.target: column for column in entry.columns}
-        fitting = named(translated(division, columns, self.ends, same=False), set(), self.ends)
+        spelled = _spelled(division, self.ends)
+        fitting = named(translated(spelled, columns, self.ends, same=False), set(), self.ends)
         ask = partial(asked, self.ends, division=fitting, taken=_taken(entries, self.there))
         links = _links(entry.table.name, entries)
         try:
@@ -151,6 +155,20 @@ def _plain(entry: Entry) -> Entry:
 
 def _told(entry: Entry, *findings: Finding) -> Entry:
     return replace(entry, findings=(*entry.findings, *findings))
+
+
+def _spelled(division: Partitioning, ends: Ends) -> Partitioning:
+    """Its names as the source would have them, for they go the way of names of the source."""
+    if not getattr(ends.source, "capitals", False):
+        return division
+    made = tuple(
+        replace(
+            one, name=one.name.upper() if one.name == one.name.lower() else one.name,
+            within=_spelled(one.within, ends) if one.within else None,
+        )
+        for one in division.partitions
+    )  # fmt: skip
+    return replace(division, partitions=made)
 
 
 def _listed(division: Partitioning) -> str:
@@ -239,11 +257,13 @@ def _keyed(entry: Entry, division: Partitioning, spec: Declared, said: list[Find
         said.append(Finding("warning", where, told, "key-dropped"))
         return replace(entry, table=replace(table, key=key, key_name=table.key_name if key else "", indexes=kept))
     key = _wider(table.key, division) if table.key else ()
-    indexes = tuple(
-        replace(one, columns=_wider(one.columns, division), native="") if one.unique and not names <= {*one.columns}
-        else one for one in table.indexes
+    indexes = tuple(  # one over an expression stays as it is
+        replace(one, columns=_wider(one.columns, division), native="")
+        if one.unique and one.columns and not names <= {*one.columns} else one
+        for one in table.indexes
     )  # fmt: skip
-    told = f"{lacking} gets {missing} too, so it allows more than in the source"
+    wider = _lacking(replace(table, indexes=tuple(one for one in table.indexes if one.columns)), division)
+    told = f"{wider or 'no key'} gets {missing} too, so it allows more than in the source"
     said.append(Finding("warning", where, told, "key-widened"))
     return replace(entry, table=replace(table, key=key, indexes=indexes))
 
