@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from attacks import attack, equal_to_what_was_read, finished
@@ -18,7 +21,7 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import Finding, Plan, from_json, to_json
 from ropeway.transfer.request import Choice
 from ropeway.transforms.steps import calls_of
-from spots import Servers, Spot, spot
+from spots import PLACES, Servers, Spot, spot
 
 In = dict[str, list[Any]]
 
@@ -579,3 +582,60 @@ def test_verified_again_later(source: Spot, tmp_path: Path, servers: Servers) ->
     target.ask("UPDATE orders SET region = 'XX' WHERE id = 3")
     report = wire.verify(outcome.plan, outcome.receipts, "full", secrets)
     assert not report.equal
+
+
+@pytest.mark.parametrize("engine", PLACES)
+def test_each_source_is_asked(engine: str, tmp_path: Path, servers: Servers) -> None:
+    """For the least and the greatest of dates, moments and numbers, of the type that they arrive in."""
+    source, target = spot(engine, tmp_path, servers), spot("postgresql", tmp_path, servers)
+    whole, moment = ("number(9)", "timestamp(3)") if engine == "oracle" else ("integer", "timestamp")
+    moment = {"sqlserver": "datetime2(3)", "mariadb": "datetime(3)", "mysql": "datetime(3)"}.get(engine, moment)
+    kinds = {
+        "a": (f"day date, seen {moment}", "day"),
+        "b": (f"day date, seen {moment}", "seen"),
+        "c": ("n bigint", "n"),
+    }
+    if engine == "oracle":
+        kinds["c"] = ("n number(18)", "n")
+    words = ("DATE ", "TIMESTAMP ") if engine == "oracle" else ("", "")
+    for table, (columns, _) in kinds.items():
+        source.ask(f"CREATE TABLE {table} (id {whole} NOT NULL, {columns})")
+        for number, day in enumerate(("1969-12-31", "1970-02-01")):
+            values = f"{words[0]}'{day}', {words[1]}'{day} 23:59:59.999'"
+            source.ask(f"INSERT INTO {table} VALUES ({number}, {number * 4000 - 1 if table == 'c' else values})")
+        source.ask(f"INSERT INTO {table} (id) VALUES (2)")
+    choices = tuple(
+        Choice(table, partition=call_of({
+            "by": "range", "column": column, "every": 1000 if table == "c" else "month",
+        })) for table, (_, column) in kinds.items()
+    )  # fmt: skip
+    moved(source, target, choices=choices)
+    for table in "ab":
+        assert lying(target, table) == {"p1969_12": [0], "p1970_02": [1], "pdefault": [2]}
+    assert lying(target, "c") == {"pm1000": [0], "p3000": [1], "pdefault": [2]}
+    assert target.ask("SELECT count(*) FROM pg_class WHERE relispartition") == [(4 + 4 + 6,)]
+
+
+def test_rows_of_files_are_read(tmp_path: Path, servers: Servers) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    table = pa.table({"id": [1, 2, 3], "day": [date(2024, 1, 1), None, date(2024, 3, 31)]})
+    pq.write_table(table, folder / "orders.parquet")
+    source, target = Spot("parquet", f"parquet:///{folder}", lambda _: []), spot("postgresql", tmp_path, servers)
+    moved(source, target, choices=choice(by="range", column="day", every="month"))
+    assert lying(target) == {"p2024_01": [1], "p2024_03": [3], "pdefault": [2]}
+    said = refusal(source, Spot("parquet", f"parquet:///{tmp_path / 'there'}", lambda _: []), choices=choice(
+        by="range", column="day", every="month",
+    ))  # fmt: skip
+    assert "parquet targets have no partitions" in said
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "sqlserver"])
+def test_zones_of_a_table_that_is_there(engine: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot(engine, tmp_path, servers)
+    orders(source, KEYLESS.replace("date", "timestamptz"), ("2024-03-15 12:00+00", "2024-04-15 12:00+00"))
+    moved(source, target, choices=choice(**BY_MONTH, zone="Europe/Paris"))
+    source.ask("INSERT INTO orders VALUES (7, '2024-09-15 12:00+00', NULL)")
+    moved(source, target, choices=choice(**BY_MONTH, zone="Europe/Paris"), mode="append")
+    assert 7 in next(rows for name, rows in lying(target).items() if name in ("pdefault", "4"))
+    assert "has the bound 2024-02-29 23:00:00" in refusal(source, target, choices=choice(**BY_MONTH), mode="append")
