@@ -119,7 +119,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
-        _transforms(entry), _over(entry), _rules(entry),
+        _transforms(entry), _over(entry), _rules(entry), _partition(entry),
     )  # fmt: skip
 
 
@@ -145,6 +145,14 @@ def _rules(entry: TableKeys) -> tuple[Rule, ...]:
         ((kind, given),) = one.words.items()
         made.append(Rule(one.name or f"{kind} {number}", kind, json.dumps(given), one.on_fail))
     return tuple(made)
+
+
+def _partition(entry: TableKeys) -> Call | None:
+    if entry.partition is None:
+        return None
+    from ..partitioning.declared import call_of
+
+    return call_of(entry.partition.model_dump(exclude_unset=True))
 
 
 def native_of(engine: Engine, word: str) -> str:

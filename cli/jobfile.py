@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from ..transfer.errors import RequestError
-from .keys import NOT_BUILT, JobKeys, TableKeys
+from .keys import NOT_BUILT, JobKeys
 
 
 def read(path: Path) -> JobKeys:
@@ -52,7 +53,8 @@ def _sentence(path: Path, tree: Node, error: ErrorDetails) -> tuple[int, str]:
 
 
 def _place_of(error: ErrorDetails) -> list[int | str]:
-    return [part for part in error["loc"] if isinstance(part, int) or part not in ("str", "int")]
+    """Without the names of types and models, which stand there where a key may be of several."""
+    return [p for p in error["loc"] if isinstance(p, int) or not (p in ("str", "int") or p.endswith("Keys"))]
 
 
 def wrong(error: ErrorDetails) -> str:
@@ -62,7 +64,7 @@ def wrong(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden" and name in NOT_BUILT:
         return f"'{key}': {NOT_BUILT[name]}: designed and not built yet."
     if error["type"] == "extra_forbidden":
-        known = _keys(TableKeys if "tables" in place[:-1] else JobKeys)
+        known = _keys(_model(place))
         near = get_close_matches(name, known, 1)
         hint = f"Did you mean '{near[0]}'?" if near else f"Keys here: {', '.join(known)}."
         return f"there is no key '{key}'. {hint}"
@@ -71,7 +73,24 @@ def wrong(error: ErrorDetails) -> str:
     return f"'{key}' {error['msg'].removeprefix('Input ').removeprefix('Value error, ')}."
 
 
-def _keys(model: type[JobKeys | TableKeys]) -> list[str]:
+def _model(place: Sequence[int | str]) -> type[BaseModel]:
+    """Whose keys stand at a place."""
+    model: type[BaseModel] = JobKeys
+    for part in place[:-1]:
+        field = next((one for name, one in model.model_fields.items() if (one.validation_alias or name) == part), None)
+        model = next(_within(field.annotation), model) if field else model
+    return model
+
+
+def _within(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _within(part)
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
     return [str(one.validation_alias or name) for name, one in model.model_fields.items()]
 
 

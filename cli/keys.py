@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -55,7 +56,6 @@ Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_
 # Designed and not there yet: named here so that a job which asks for them gets an honest answer.
 NOT_BUILT = {
     "sources": "several sources in one job",
-    "partition": "partitioning of the target",
     "provenance": "a provenance column",
 }
 
@@ -227,6 +227,38 @@ class DedupKeys(_Keys):
     by: str = Field(default="", description="The column that orders them; the table's key if left out.")
 
 
+Listed = Annotated[list[str | int | float | None], BeforeValidator(_listed)]
+
+
+class PartitionKeys(_Keys):
+    """How the target's table is partitioned."""
+
+    by: Literal["range", "list", "hash"] = Field(description="What tells rows apart.")
+    column: str = Field(description="The column that does, by its name in the target.")
+    every: Literal["day", "week", "month", "quarter", "year"] | int = Field(
+        default=0, description="Of ranges: how long each is, as `month`; a step of a whole number."
+    )
+    bounds: list[int | float | str | datetime | date] = Field(
+        default=[], description="Of ranges: where each ends; the bound itself is in the next one."
+    )
+    zone: str = Field(default="UTC", description="Of ranges of instants: the zone whose midnights are bounds.")
+    values: dict[str, Listed] = Field(default={}, description="Of lists: partition to its values.")
+    parts: int = Field(default=0, description="Of hashes: how many partitions.")
+    within: PartitionKeys | None = Field(default=None, description="How each partition is partitioned itself.")
+    outside: Literal["default", "refuse"] = Field(
+        default="default", description="Rows that lie in none: a partition takes them, or the target refuses them."
+    )
+    nulls: Literal["default", "refuse"] = Field(
+        default="default", description="The same of NULL; as `outside` if left out."
+    )
+    key: Literal["widen", "drop"] | None = Field(
+        default=None, description="What becomes of keys that lack the column: they get it, or are not made."
+    )
+    foreign_keys: Literal["drop"] | None = Field(
+        default=None, description="What becomes of foreign keys that cannot be: they are not made."
+    )
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
@@ -266,6 +298,7 @@ class TableKeys(_Keys):
         default=None, description="Which of several rows with one key stays, decided over the whole table."
     )
     rules: list[RuleKeys] = Field(default=[], description="What is asked of the rows once they are there.")
+    partition: PartitionKeys | None = Field(default=None, description="How the target's table is partitioned.")
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 

@@ -23,6 +23,7 @@ from .schema import belongings, filling, further, references, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
+from .schema.declaring import declared
 from .schema.definitions import defined, renames, scope_of, shape
 from .schema.distinct import distinct
 from .schema.dividing import divided
@@ -121,7 +122,7 @@ def _placed(
         carried_as(replace(e, table=table, columns=made), ends)
         for e, (table, made) in zip(planned, fitting, strict=True)
     ]
-    planned = divided(planned, ends, request, there)
+    planned = divided(declared(planned, ends, there, readable.may), ends, request, there)
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     return [
         _with_hop(readable.asked(entry.source), ends, entry, number, existing)

@@ -52,6 +52,7 @@ class Choice:
     transforms: tuple[Call, ...] = ()
     over: tuple[Call, ...] = ()
     rules: tuple[Rule, ...] = ()
+    partition: Call | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
+from ropeway.partitioning.declared import call_of
 from ropeway.transfer import flow, gathering, ledger, quarantine, stage, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
@@ -92,6 +93,7 @@ def main() -> None:
             *(Choice(table) for table in wanted.get("tables", ["*"])),
             *(Choice(table, transforms=calls_of(steps)) for table, steps in wanted.get("transforms", {}).items()),
             *(Choice(table, over=over_of(dedup)) for table, dedup in wanted.get("dedup", {}).items()),
+            *(Choice(table, partition=call_of(spec)) for table, spec in wanted.get("partition", {}).items()),
         ),
         mode=wanted.get("mode", "create"),
         consistency=wanted.get("consistency", "run"),

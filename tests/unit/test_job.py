@@ -121,8 +121,9 @@ def test_it_is_yaml_1_2(write: Write) -> None:
         (ENDS + "tables: [\n", 4, []),
         (ENDS + "sources: {eu: sqlite:///a}\n", 3, ["several sources", "not built yet"]),
         (ENDS + "on_violation: leave\n", 3, ["'stop', 'leave-out' or 'quarantine'"]),
-        (ENDS + "tables:\n  - from: a\n    transforms: []\n", 5, ["transforms", "not built yet"]),
-        (ENDS + "tables:\n  - from: a\n    dedup: {key: [a]}\n", 5, ["deduplication", "not built yet"]),
+        (ENDS + "tables:\n  - from: a\n    provenance: region\n", 5, ["a provenance column", "not built yet"]),
+        (ENDS + "tables:\n  - from: a\n    transforms: [{renme: {a: b}}]\n", 5, ["renme", "rename"]),
+        (ENDS + "tables:\n  - from: a\n    dedup: {keys: [a]}\n", 5, ["dedup.keys", "key"]),
         (ENDS + "tables:\n  - from: [eu:a, us:a]\n", 4, ["consolidates", "not built yet"]),
     ],
 )

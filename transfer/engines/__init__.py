@@ -62,3 +62,16 @@ def engine_of(scheme: str) -> Engine:
         ) from error
     engines = getattr(found, "ENGINES", None)
     return cast("Engine", engines[scheme] if engines else found.ENGINE)
+
+
+def having(verb: str) -> list[str]:
+    """The names of the engines that have an optional verb, by what is installed."""
+    found: dict[str, None] = {}
+    for scheme in SCHEMES:
+        try:
+            engine = engine_of(scheme)
+        except RequestError:
+            continue  # its driver is not installed
+        if hasattr(engine, verb):
+            found[engine.name] = None
+    return list(found)

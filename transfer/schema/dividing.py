@@ -13,7 +13,19 @@ from ..request import Request
 from ..types import INTEGERS, Fidelity, Type
 from .catalogue import Relation, Table
 from .entry import Ends, Entry
-from .partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, is_open, levels, members
+from .partitioning import (
+    Bound,
+    Bounds,
+    Edge,
+    Lacking,
+    Partition,
+    Partitioning,
+    Undivided,
+    is_open,
+    levels,
+    members,
+    takes_others,
+)  # fmt: skip
 
 Asked = Callable[[Session | None, Table, Partitioning, Collection[str], Sequence[str]], Table]
 _MIDNIGHT = time()
@@ -27,7 +39,7 @@ def divided(entries: Sequence[Entry], ends: Ends, request: Request, there: Seque
     taken = {(table.name.schema, name) for table in (*ours, *there) for name in _names(table)}
     made = []
     for entry in entries:
-        if entry.mode in ("create", "replace") and not entry.table.partitioned:
+        if entry.mode in ("create", "replace") and not entry.table.partitioned and not entry.choice.partition:
             beside = entry.mode == "replace" and any(one.name == entry.table.name for one in there)
             entry = _divided(entry, ends, request, ours, taken, beside=beside)  # noqa: PLW2901
             taken |= {(part.name.schema, part.name.table) for part in entry.table.parts}
@@ -60,8 +72,7 @@ def _divided(
     where = str(source.name)
     how = source.partitioned or str(division or "")
     plain = f"it is partitioned in the source{f' ({how})' if how else ''} and becomes a plain table"
-    ask: Asked | None = getattr(ends.target, "divided", None)
-    if request.partitions == "flatten" or ask is None:
+    if request.partitions == "flatten" or not hasattr(ends.target, "divided"):
         return _told(entry, Finding("note", where, plain, "partitions-lost"))
     try:
         if division is None:
@@ -69,8 +80,7 @@ def _divided(
         if beside:
             raise Undivided("it is made beside the table that it replaces", "Drop that one before, and have it made.")
         there = _there(entry, division, ends, request)
-        names = {name for schema, name in taken if schema == entry.table.name.schema}
-        table = ask(ends.target_session, entry.table, there, names, _referring(entry.table.name, ours))
+        table = asked(ends, entry.table, there, taken, _referring(entry.table.name, ours))
     except Undivided as lost:
         remedy = f"{lost.remedy} {_FLATTEN}".lstrip()
         return _told(entry, Finding("warning", where, f"{plain}: {lost.reason}", "partitions-lost", remedy))
@@ -81,6 +91,15 @@ def _divided(
         remedy = "Make them there before rows come that lie in none."
         entry = _told(entry, Finding("warning", where, said, "partitions-fixed", remedy))
     return entry
+
+
+def asked(
+    ends: Ends, table: Table, division: Partitioning, taken: Collection[tuple[str, str]], linked: Sequence[str]
+) -> Table:  # fmt: skip
+    """The table as the target partitions it; Undivided where it has no such partitions."""
+    ask: Asked = ends.target.divided  # type: ignore[attr-defined]  # an optional verb
+    names = {name for schema, name in taken if schema == table.name.schema}
+    return ask(ends.target_session, table, division, names, linked)
 
 
 def _told(entry: Entry, finding: Finding) -> Entry:
@@ -99,10 +118,13 @@ def _there(entry: Entry, division: Partitioning, ends: Ends, request: Request) -
     if zoned:
         raise Undivided(f"its bounds are in the wall time that {', '.join(zoned)} no longer is")
     for level in levels(division):
+        others = [one.name for one in level.partitions if level.by == "range" and takes_others(one)]
+        if others:
+            raise Undivided(f"its DEFAULT partition {others[0]} is not just what is behind all others")
         for name in level.columns if level.by != "hash" else ():
             _check_lossless(entry, columns[name])
     same = ends.source.family == ends.target.family
-    return _named(translated(division, columns, ends, same=same), set(), ends)
+    return named(translated(division, columns, ends, same=same), set(), ends)
 
 
 def _check_lossless(entry: Entry, column: ColumnPlan) -> None:
@@ -120,7 +142,7 @@ def _referring(name: Relation, ours: Sequence[Table]) -> list[str]:
     return [fk.name for table in ours for fk in table.foreign_keys if name in (table.name, fk.references)]
 
 
-def _named(division: Partitioning, taken: set[str], ends: Ends) -> Partitioning:
+def named(division: Partitioning, taken: set[str], ends: Ends) -> Partitioning:
     """With names that are one partition's each, whatever their case."""
     made = []
     for one in division.partitions:
@@ -128,7 +150,7 @@ def _named(division: Partitioning, taken: set[str], ends: Ends) -> Partitioning:
         while name.lower() in taken:
             name, number = ends.target.name_of(f"{one.name}_{number}"), number + 1
         taken.add(name.lower())
-        made.append(replace(one, name=name, within=_named(one.within, taken, ends) if one.within else None))
+        made.append(replace(one, name=name, within=named(one.within, taken, ends) if one.within else None))
     return replace(division, partitions=tuple(made))
 
 
@@ -153,8 +175,9 @@ def translated(division: Partitioning, columns: Mapping[str, ColumnPlan], ends: 
     grows = division.grows if same else ""
     made = tuple(map(partition, division.partitions))
     return Partitioning(
-        division.by, tuple(column.target for column in own), made, division.nulls, grows, division.digits
-    )
+        division.by, tuple(column.target for column in own), made, division.nulls, grows, division.digits,
+        bounds(division.lower),
+    )  # fmt: skip
 
 
 def _fitted(bound: Bound, column: ColumnPlan) -> Bound:
@@ -207,7 +230,7 @@ def check_keys(table: Table, division: Partitioning) -> None:
         if (missing := [name for name in members(division) if name not in columns])
     ]
     if lacking:
-        raise Undivided(
+        raise Lacking(
             f"{'; '.join(lacking)}, and each key of a partitioned table has to have what it is partitioned by",
             "Widen the key by them in the source and plan again; or have the partitions and a wider key in the SQL of "
             "the plan's folder, and seal it.",

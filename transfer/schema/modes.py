@@ -167,7 +167,7 @@ def _replace(move: Move) -> Made:
     )  # fmt: skip
     early = [statement for statement in closing if statement.phase != "swap"]
     late = [statement for statement in closing if statement.phase == "swap"]
-    made = [_create_statement(move, shadow)]
+    made = [*_grounds(move), _create_statement(move, shadow)]
     return replace(move.hop, into=shadow), made, [*early, swap, *late, *_references(move, suffix)]
 
 

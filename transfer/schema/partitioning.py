@@ -25,8 +25,8 @@ Bounds = tuple[Bound, ...]
 class Partition:
     """A partition. Of a range `upper` is where it ends, for each column; it begins where the one before ends.
 
-    Of a list `values` are what it takes, each for all columns; (Edge.OTHERS,) is whatever no other takes. `within` says
-    how it is partitioned itself.
+    Of a list `values` are what it takes, each for all columns; (Edge.OTHERS,) is whatever no other takes, of ranges
+    too: what lies before the first, behind the last, and NULL. `within` says how it is partitioned itself.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Partitioning:
 
     `nulls` says in which partition of ranges a NULL is: the first, or the last if that has no end; '' in none. `grows`
     are the engine's words by which it makes further partitions itself. The ends of ranges hold for moments of so many
-    `digits`: of finer ones some just behind an end would be before it.
+    `digits`: of finer ones some just behind an end would be before it. The first of ranges begins at `lower`, if given.
     """
 
     by: Literal["range", "list", "hash"]
@@ -50,6 +50,7 @@ class Partitioning:
     nulls: Literal["first", "last", ""] = ""
     grows: str = ""
     digits: int = 9
+    lower: Bounds = ()
 
     def __str__(self) -> str:
         inner = next((one.within for one in self.partitions if one.within), None)
@@ -62,6 +63,14 @@ class Undivided(Exception):
     def __init__(self, reason: str, remedy: str = "") -> None:
         super().__init__(reason)
         self.reason, self.remedy = reason, remedy
+
+
+class Lacking(Undivided):
+    """A key of the table lacks a column by which partitions are told apart, and the engine asks for it."""
+
+
+class Linked(Undivided):
+    """The engine has no foreign keys into a partitioned table, or out of it."""
 
 
 def levels(division: Partitioning) -> Iterator[Partitioning]:
@@ -83,5 +92,5 @@ def is_open(partition: Partition) -> bool:
 
 
 def takes_others(partition: Partition) -> bool:
-    """Whether a partition of lists takes what no other does."""
+    """Whether a partition takes what no other does."""
     return (Edge.OTHERS,) in partition.values

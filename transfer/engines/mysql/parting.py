@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from ...rules import split
 from ...schema.catalogue import Column, Table
 from ...schema.dividing import check_keys, check_nulls
-from ...schema.partitioning import Bound, Bounds, Edge, Partition, Partitioning, Undivided, levels, takes_others
+from ...schema.partitioning import Bound, Bounds, Edge, Linked, Partition, Partitioning, Undivided, levels, takes_others
 from .session import literal, quoted
 
 _INTEGERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
@@ -20,7 +20,7 @@ _PARTITIONS = 8192  # and subpartitions of a table
 def clause(table: Table, there: Partitioning, linked: Sequence[str], collation: str, *, defaults: bool) -> str:
     """PARTITION BY and all behind it; `defaults` says that lists may have a partition for all others."""
     if linked:
-        raise Undivided(
+        raise Linked(
             f"foreign keys lead to it or out of it ({', '.join(linked)}), which partitions do not take there",
             "Leave its partitions behind, or the foreign keys in the source.",
         )

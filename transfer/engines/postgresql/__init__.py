@@ -98,6 +98,7 @@ class PostgreSql:
     modes = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
+    bounded = "both"  # see schema/declaring.py
     default_schema = "public"
     parents_first = False
     proves_references = True

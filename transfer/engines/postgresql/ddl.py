@@ -35,7 +35,8 @@ def create(engine: PostgreSql, table: Table, into: Relation) -> str:
     suffix += f" WITH ({table.storage})" if table.storage else ""
     suffix += f" TABLESPACE {table.space}" if table.space else ""
     parts = [
-        f"CREATE TABLE {engine.relation(part.name)} PARTITION OF {engine.relation(part.owner)} {part.clause}"
+        f"CREATE TABLE {engine.relation(part.name)} PARTITION OF "
+        f"{engine.relation(into if part.owner == table.name else part.owner)} {part.clause}"
         for part in table.parts
     ]
     # Partitions are made with the storage and the compression that their parent's columns have.

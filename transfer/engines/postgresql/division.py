@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Literal
 
 from ...rules import split
@@ -146,13 +147,18 @@ def _ranges(table: Table, columns: tuple[str, ...], values: Sequence[_Values]) -
     default = [one for one in values if one.default]
     plain = sorted((one for one in values if not one.default), key=_place)
     made = [Partition(one.part.name.table, one.last or (), within=_inside(table, one.part)) for one in plain]
-    if default:
-        gaps = [b for a, b in zip([None, *plain], plain, strict=False) if b.first != (a.last if a else None)]
-        if gaps or (plain and plain[-1].last and plain[-1].last[0] is Edge.MOST):
-            raise Undivided(f"its DEFAULT partition {default[0].part.name.table} is not just what is behind all others")
-        inner = _inside(table, default[0].part)
-        made.append(Partition(default[0].part.name.table, (Edge.MOST,) * len(columns), within=inner))
-    return Partitioning("range", columns, tuple(made), "last" if default else "")
+    if not default:
+        return Partitioning("range", columns, tuple(made))
+    gaps = [b for a, b in pairwise(plain) if b.first != a.last]
+    if gaps:
+        raise Undivided(f"its DEFAULT partition {default[0].part.name.table} is not just what is around all others")
+    rest = Partition(default[0].part.name.table, within=_inside(table, default[0].part))
+    lower = (plain[0].first or ()) if plain else ()
+    if lower or (plain and plain[-1].last and plain[-1].last[0] is Edge.MOST):
+        rest = replace(rest, values=((Edge.OTHERS,),))
+        return Partitioning("range", columns, (*made, rest), lower=lower)
+    rest = replace(rest, upper=(Edge.MOST,) * len(columns))
+    return Partitioning("range", columns, (*made, rest), "last")
 
 
 def _place(one: _Values) -> list[tuple[bool, Bound]]:

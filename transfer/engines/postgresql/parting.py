@@ -97,7 +97,7 @@ class _Making:
 
     def parts(self, division: Partitioning, owner: Relation) -> Iterator[Part]:
         """Partitions before those inside them."""
-        lower: Bounds = ()
+        lower = division.lower
         for number, one in enumerate(division.partitions):
             name = Relation(self._table.name.schema, self._named(one))
             clause = self._values(division, number, lower)
@@ -122,9 +122,9 @@ class _Making:
         columns = [self._table.column(name) for name in division.columns]
         if division.by == "hash":
             return f"FOR VALUES WITH (MODULUS {len(division.partitions)}, REMAINDER {number})"
+        if takes_others(one):
+            return "DEFAULT"
         if division.by == "list":
-            if takes_others(one):
-                return "DEFAULT"
             return f"FOR VALUES IN ({', '.join(_literal(values[0], columns[0]) for values in one.values)})"
         if columns[0].nullable and self._takes_nulls(division, number):
             return "DEFAULT"

@@ -68,6 +68,7 @@ class SqlServer:
     modes: tuple[str, ...] = ("create", "append", "replace", "truncate", "merge", "fill")
     atomic_ddl = True
     loose = False
+    bounded = "none"  # see schema/declaring.py
     default_schema = "dbo"
     parents_first = False
     proves_references = True
