@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyodbc
 import pytest
 
-from moves import requested
+from moves import planned, requested
 from ropeway.cli import wire
 from ropeway.transfer.canonical import Canon
 from ropeway.transfer.engines.sqlserver import ENGINE
@@ -195,6 +195,15 @@ def test_what_an_account_needs_is_named_and_enough(tmp_path: Path, servers: Serv
     grants = ("CREATE TABLE", "CREATE SCHEMA", "VIEW DEFINITION", "SELECT", *on, *own)
     moved(source, replace(target, url=servers.sqlserver.account(name, *grants)))
     assert target.ask("SELECT word FROM t") == [("x",)]
+
+
+def test_the_recovery_model_is_told(tmp_path: Path, servers: Servers, target: Spot) -> None:
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    assert "recovery-full" not in {one.name for one in planned(source, target).findings}
+    target.ask("ALTER DATABASE CURRENT SET RECOVERY FULL")
+    (found,) = [one for one in planned(source, target).findings if one.name == "recovery-full"]
+    assert "SET RECOVERY BULK_LOGGED" in found.remedy
 
 
 def test_an_identity_is_given_values_of_one_table_at_a_time(target: Spot, loader: SqlServerLoader) -> None:

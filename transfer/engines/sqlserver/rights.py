@@ -86,6 +86,17 @@ def hidden(session: Session, tables: Sequence[Relation]) -> list[Finding]:
     return found
 
 
+def logged(session: Session) -> list[Finding]:
+    """Whether the target logs each row in full, until the log is backed up."""
+    rows = session.ask("SELECT name, recovery_model_desc FROM sys.databases WHERE database_id = DB_ID()")
+    if not rows or rows[0][1] != "FULL":
+        return []
+    name = quoted(str(rows[0][0]))
+    said = "its recovery model is FULL: the log takes every row, until it is backed up"
+    remedy = f"For the load: ALTER DATABASE {name} SET RECOVERY BULK_LOGGED; then back to FULL and a backup of the log."
+    return [Finding("note", "target", said, "recovery-full", remedy)]
+
+
 def _filtered(session: Session, tables: Sequence[Relation]) -> Iterator[Finding]:
     rows = session.ask(
         "SELECT s.name, o.name, p.name FROM sys.security_policies p JOIN sys.security_predicates f "
