@@ -253,7 +253,18 @@ def test_a_written_plan_that_was_changed_is_refused(shell: Shell, source: tuple[
 def test_run_moves_all_and_proves_it(shell: Shell, source: tuple[str, str]) -> None:
     found = shell.json("run", *source, *TARGET, "--slice-rows", "1000")
     assert list(found) == [
-        *("status", "run", "seconds", "rows", "waived", "sealed", "left_out_constraints", "quarantined", "tables")
+        *(
+            "status",
+            "run",
+            "seconds",
+            "rows",
+            "waived",
+            "sealed",
+            "left_out_constraints",
+            "quarantined",
+            "merged",
+            "tables",
+        )
     ]
     assert (found["status"], found["rows"]) == ("done", 15_607)
     assert len(found["tables"]) == 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ class Databases:
     def __init__(self, administrator: str) -> None:
         self._place, self._secret = parse(administrator)
         self._made: list[str] = []
+        self._numbers = itertools.count()
         self._logins: list[str] = []
         self._prefix = f"spot{secrets.token_hex(3)}_"
 
@@ -32,7 +34,7 @@ class Databases:
         return str(replace(self._place, database=database, password=self._secret))
 
     def database(self) -> str:
-        name = f"{self._prefix}{len(self._made)}"
+        name = f"{self._prefix}{next(self._numbers)}"
         connection = self.connect("master")
         connection.execute(f"CREATE DATABASE {name}")
         self._made.append(name)
@@ -65,12 +67,19 @@ class Databases:
     def behave(self, **changes: Any) -> None:
         self.tell(", ".join(changes))
 
-    def close(self) -> None:
-        """Drop what was made."""
+    def sweep(self) -> None:
+        """Drop the databases that were made."""
         connection = self.connect("master")
         for name in self._made:
             connection.execute(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-            connection.execute(f"DROP DATABASE {name}")
+            connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        self._made.clear()
+        connection.close()
+
+    def close(self) -> None:
+        """Drop what was made."""
+        self.sweep()
+        connection = self.connect("master")
         for user in self._logins:
             connection.execute(f"DROP LOGIN {user}")
         connection.close()

@@ -24,6 +24,13 @@ HEADER = 8
 END_OF_FILE = 0x40
 
 
+def _readable(peer: socket.socket, seconds: float) -> bool:
+    """select() knows no descriptor above 1,023, and each database has some."""
+    waiting = select.poll()
+    waiting.register(peer, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
+
+
 class Gone(Exception):
     """The client has left."""
 
@@ -97,7 +104,7 @@ class Line:
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the client wants its call to end before, or leaves. 0 looks whether it has wanted that."""
-        if select.select([self._socket], [], [], seconds)[0]:
+        if _readable(self._socket, seconds):
             kind, payload = self.receive()
             raise Interrupted(payload[2]) if kind == MARKER else Gone
 

@@ -28,6 +28,13 @@ _HEADER = struct.Struct(">BBHHBB")
 _HEADER_SIZE = 8
 
 
+def _readable(peer: socket.socket, seconds: float) -> bool:
+    """select() knows no descriptor above 1,023, and each database has some."""
+    waiting = select.poll()
+    waiting.register(peer, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
+
+
 class Packet(NamedTuple):
     kind: int
     status: int
@@ -88,7 +95,7 @@ class Line:
 
     def pause(self, seconds: float) -> None:
         """Wait, but not past an attention: Cancelled."""
-        if self._buffer or select.select([self._peer], [], [], seconds)[0]:
+        if self._buffer or _readable(self._peer, seconds):
             if self.packet().kind != ATTENTION:
                 raise ValueError("a second request before the first was answered")
             raise Cancelled
