@@ -43,7 +43,7 @@ def filter_rows(fields: tuple[Field, ...], spec: str) -> Shaped:
     """A condition; rows of which it is true go on, others and those of which it is NULL do not."""
     condition = json.loads(spec)
     asked = _asked(fields, f"SELECT CAST(({condition}\n) AS boolean) AS met FROM {_BATCH}")
-    return Shaped(fields, lambda batch: batch.filter(_pc.fill_null(asked.answer(batch).column(0), fill_value=False)))
+    return Shaped(fields, lambda batch: _met(batch, asked.answer(batch).column(0)))
 
 
 def sql(fields: tuple[Field, ...], spec: str) -> Shaped:
@@ -56,7 +56,7 @@ def sql(fields: tuple[Field, ...], spec: str) -> Shaped:
 
     def apply(batch: pa.RecordBatch) -> pa.RecordBatch:
         if met:
-            batch = batch.filter(_pc.fill_null(met.answer(batch).column(0), fill_value=False))
+            batch = _met(batch, met.answer(batch).column(0))
         answer = asked.answer(batch) if asked else batch
         columns = [
             batch.column(one.passes)
@@ -83,6 +83,12 @@ def _made(fields: tuple[Field, ...], node: Node, parts: Sequence[_Part]) -> tupl
         field = one.field if one.passes else Field(names[place], kinds[names[place]], changed=True)
         made.append(replace(one, place=place, field=field))
     return asked, made
+
+
+def _met(batch: pa.RecordBatch, found_: Any) -> pa.RecordBatch:
+    """The rows for which that is true; nothing is copied where all are."""
+    met = _pc.fill_null(found_, fill_value=False)
+    return batch if _pc.all(met).as_py() else batch.filter(met)
 
 
 def computed(
