@@ -105,7 +105,7 @@ def _thick(address: Address) -> None:
     except oracledb.Error as error:
         raise RequestError(
             f"{address}: Oracle's client libraries cannot be loaded: {said(error)}",
-            remedy="Name the folder of an Instant Client: client=/opt/oracle/instantclient; or leave client= out.",
+            remedy="Name the folder of an Instant Client, client=DIR, or leave client= out.",
         ) from error
 
 
