@@ -215,7 +215,7 @@ class Gathering:
             stage, memory_of(self._job.limits.engines), self._job.limits.workers
         )
         self._note(decided(stage.hop), json.dumps({"removed": removed, "into": into, "sum": stage.sum()}))
-        self._job.progress.said(f"{stage.hop.reads}: {removed:,} rows are merged into {into:,} others.")
+        self._job.progress.said(f"{stage.hop.reads}: rows merged into others: {removed:,} into {into:,}.")
 
     def _step(self, hop: Hop) -> Any:
         (call,) = hop.over

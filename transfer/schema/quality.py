@@ -153,6 +153,9 @@ def _fresh(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relat
     del others
     ((column, age),) = given.items()
     (name,) = _columns(entry, [column])
+    kind = next((one.type.kind for one in entry.columns if one.target == name), "")
+    if kind not in ("date", "timestamp", "instant"):
+        raise RequestError(f"{name} is {kind or 'computed'}, and no moment.", column=name)
     oldest = datetime.now(UTC) - _age(age)
     quoted, literal = ends.target.quote(name), ends.target.literal(f"{oldest:%Y-%m-%d %H:%M:%S}")
     old = f"max({quoted}) IS NULL OR max({quoted}) < {literal}"
