@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from .engines.files.durable import ASIDE, sync
 from .errors import EngineError
 from .plan import Hop, Slice
+from .schema.sql import text_literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -127,7 +128,7 @@ class Stage:
             "memory_limit": f"{memory >> 20}MB", "threads": threads, "temp_directory": str(spill),
             "preserve_insertion_order": "false",
         }  # fmt: skip
-        listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in self.files)
+        listed = ", ".join(text_literal(file) for file in self.files)
         with duckdb.connect(":memory:", config=settings) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(f"CREATE VIEW staged AS SELECT * FROM read_parquet([{listed}])")
@@ -144,7 +145,7 @@ class Moved:
         self._places = range(len(stage.hop.key))
         self._database = duckdb.connect(":memory:", config={"threads": 1})
         self._database.execute("SET TimeZone = 'UTC'")
-        path = "'" + str(stage.removed).replace("'", "''") + "'"
+        path = text_literal(stage.removed)
         self._database.execute(f"CREATE TABLE moved AS SELECT * EXCLUDE ({ROW}, {KEPT}) FROM read_parquet({path})")
 
     def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -188,7 +189,7 @@ def aside(path: Path) -> Iterator[Path]:
 def keep(connection: DuckDBPyConnection, query: str, path: Path) -> int:
     """Write what a query gives into a file, whole or not at all; how many rows."""
     with aside(path) as there:
-        target = "'" + str(there).replace("'", "''") + "'"
+        target = text_literal(there)
         ((rows,),) = connection.execute(f"COPY ({query}) TO {target} (FORMAT parquet)").fetchall()
     return int(rows)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..transfer.errors import RequestError
+from ..transfer.schema.sql import double_quoted, text_literal
 from ..transfer.shaping import Field, found
 from ..transfer.stage import KEPT, MERGED, ROW, Stage, column_of, keep
-from .query import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -72,12 +72,12 @@ class Dedup:
         same = ", ".join(f"CAST({key} AS VARCHAR)" for key in self.keys)
         kept = [f"kept {self.names[self.columns.index(name)]}" for name in self.primary]
         taken = [*self.columns, *(f'r."new {number}"' for number in range(len(kept)))]
-        taken += [f"concat_ws(' / ', {same})", literal(self.keep)]
+        taken += [f"concat_ws(' / ', {same})", text_literal(self.keep)]
         heads = _apart([*self.names, *kept, "same", "rule"])
-        listed = ", ".join(f"{sql} AS {quoted(head)}" for sql, head in zip(taken, heads, strict=True))
+        listed = ", ".join(f"{sql} AS {double_quoted(head)}" for sql, head in zip(taken, heads, strict=True))
         with stage.database(memory, threads) as connection:
             query = (
-                f"SELECT {listed} FROM staged g JOIN read_parquet({literal(str(stage.removed))}) r USING ({ROW}) "
+                f"SELECT {listed} FROM staged g JOIN read_parquet({text_literal(str(stage.removed))}) r USING ({ROW}) "
                 f"ORDER BY g.{ROW}"
             )
             keep(connection, query, stage.folder / MERGED)

@@ -16,6 +16,7 @@ import pyarrow.compute
 
 from ..transfer.engines.alphabet import carried, meaning_of, word_of
 from ..transfer.errors import RequestError
+from ..transfer.schema.sql import double_quoted
 from ..transfer.shaping import Field, Shaped, found, schema_of
 from ..transfer.types import Type
 from .columns import put, with_columns
@@ -95,7 +96,8 @@ def computed(
     fields: tuple[Field, ...], made: Sequence[Field], expressions: Sequence[str], *, typed: bool = True
 ) -> Shaped:  # fmt: skip
     """The columns with others that expressions make; their types are those of `made`, or DuckDB's."""
-    listed = ", ".join(f"({one}\n) AS {quoted(field.name)}" for one, field in zip(expressions, made, strict=True))
+    named = zip(expressions, (double_quoted(field.name) for field in made), strict=True)
+    listed = ", ".join(f"({one}\n) AS {name}" for one, name in named)
     asked = _asked(fields, f"SELECT {listed} FROM {_BATCH}")
     kinds = asked.types()
     new = [replace(one, nullable=True, changed=True, type=one.type if typed else kinds[one.name]) for one in made]
@@ -107,16 +109,6 @@ def computed(
         return batch
 
     return Shaped(with_columns(fields, new), apply)
-
-
-def quoted(name: str) -> str:
-    """An identifier of DuckDB's."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as a literal of DuckDB's."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow.compute
 
 from ..transfer.engines.exact import exactly
 from ..transfer.errors import DataError, RequestError
+from ..transfer.schema.sql import double_quoted, text_literal
 from ..transfer.shaping import Field, Shaped, found
 from ..transfer.types import Type
 from . import query
@@ -148,7 +149,7 @@ def parse(fields: tuple[Field, ...], spec: str) -> Shaped:
         kind = "TIMESTAMP_NS" if "n" in words else "TIMESTAMP" if words & _TIMES else "DATE"
         moment = Type("date") if kind == "DATE" else Type("timestamp", digits=9 if "n" in words else 6)
         made.append(replace(field, type=moment, changed=True))
-        parts.append(f"CAST(strptime({query.quoted(field.name)}, {query.literal(form)}) AS {kind})")
+        parts.append(f"CAST(strptime({double_quoted(field.name)}, {text_literal(form)}) AS {kind})")
     return query.computed(fields, made, parts)
 
 
@@ -157,9 +158,9 @@ def split(fields: tuple[Field, ...], spec: str) -> Shaped:
     made, parts, gone = [], [], []
     for name, asked in json.loads(spec).items():
         field = text(fields, name)
-        into, by = asked["into"], query.literal(asked.get("by", " "))
+        into, by = asked["into"], text_literal(asked.get("by", " "))
         _check_new(fields, into, field.name)
-        pieces = f"string_split({query.quoted(field.name)}, {by})"
+        pieces = f"string_split({double_quoted(field.name)}, {by})"
         for number, one in enumerate(into, start=1):
             last = number == len(into)
             rest = f"array_to_string({pieces}[{number}:], {by})"
@@ -185,8 +186,8 @@ def join(fields: tuple[Field, ...], spec: str) -> Shaped:
     made, parts = [], []
     for name, asked in json.loads(spec).items():
         _check_new(fields, [name], *(found(fields, one).name for one in asked["columns"]))
-        names = [query.quoted(text(fields, one).name) for one in asked["columns"]]
+        names = [double_quoted(text(fields, one).name) for one in asked["columns"]]
         made.append(Field(name, Type("text")))
-        joined = f"concat_ws({query.literal(asked.get('by', ' '))}, {', '.join(names)})"
+        joined = f"concat_ws({text_literal(asked.get('by', ' '))}, {', '.join(names)})"
         parts.append(f"CASE WHEN {' OR '.join(f'{one} IS NOT NULL' for one in names)} THEN {joined} END")
     return query.computed(fields, made, parts)
