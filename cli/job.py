@@ -15,6 +15,7 @@ from ..transfer.engine import Engine
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.job import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
+from ..transfer.permitted import permitted
 from ..transfer.place import WITHHELD, Place, parse
 from ..transfer.plan import Call
 from ..transfer.policies import checked
@@ -74,11 +75,18 @@ def wanted(keys: JobKeys) -> Wanted:
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
         policies=checked(keys.policies.items()),
         waive=tuple(keys.waive), names=keys.names, on_violation=keys.on_violation,
-        target_owner=keys.target_owner, partitions=keys.partitions,
+        target_owner=keys.target_owner, partitions=keys.partitions, max_rejects=_rejects(keys.max_rejects),
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))
     return Wanted(request, secrets, limits(keys.workers, keys.max_memory), literal)
+
+
+def _rejects(given: int | str) -> str:
+    """'' where none may be, so that bytes may pass undecoded."""
+    text = str(given).strip()
+    found = permitted(text)
+    return text if found.rows or found.percent else ""
 
 
 def place(url: str) -> tuple[Place, str]:

@@ -331,6 +331,11 @@ class JobKeys(_Keys):
         description="What becomes of a key, a unique index, a foreign key or a check that rows in the target break: "
         "the run stops before it, does without it, or moves the rows aside.",
     )
+    max_rejects: int | str = Field(
+        default="",
+        description="Rows that may be left behind since the target or a transform refuses them: a number over the "
+        "whole run, or `0.5%` of each table's.",
+    )
     before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
     after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")
     waive: Texts = Field(

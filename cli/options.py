@@ -131,6 +131,11 @@ class Asked:
         _option("--on-violation", panel=_HOW, metavar="WORD", callback=one_of(VIOLATIONS),
                 help=f"What becomes of a constraint that rows in the target break: {_or(VIOLATIONS)}. Default: stop."),
     ] = ""  # fmt: skip
+    max_rejects: Annotated[
+        str,
+        _option("--max-rejects", panel=_HOW, metavar="N",
+                help="Rows that may be left behind where they are refused, as 100 or 0.5%. Default: 0."),
+    ] = ""  # fmt: skip
     zone: Annotated[
         list[str],
         _option("--zone", metavar="TABLE.COLUMN=ZONE",

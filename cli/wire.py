@@ -167,7 +167,7 @@ def _decided(plan: Plan, what: Request | Plan) -> Plan:
         return plan
     hops = {hop.name: _choice_of(what, hop).on_violation or what.on_violation for hop in plan.hops}
     made = [one for s in plan.statements for one in deciding([s], hops.get(s.hop, what.on_violation))]
-    return replace(plan, statements=tuple(made))
+    return replace(plan, statements=tuple(made), max_rejects=what.max_rejects or plan.max_rejects)
 
 
 def _is_moving(plan: Plan, target: Address) -> bool:

@@ -47,7 +47,7 @@ class Asking:
         Only slices that were read at this instant can be asked. EngineError if the server is lost.
         """
         mine = [receipt for receipt in receipts if receipt.hop == hop.name and receipt.slice]
-        now = [receipt for receipt in mine if receipt.instant == instant and receipt.read]
+        now = [receipt for receipt in mine if receipt.instant == instant and receipt.read and not receipt.rejected]
         held = self._held.pop(hop.name)
         if not now or any(receipt.asked_for for receipt in now):
             return []

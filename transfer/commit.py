@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 
-from .engine import Claim, Loader, Receipt
+from .engine import Claim, Loader, Receipt, Rejected
 from .errors import DataError, EngineError, RequestError
 from .flow import Tally
-from .ledger import LEFT_OUT
+from .ledger import LEFT_OUT, keeping
 from .plan import Hop, Slice, Statement
 
+_MERGED = ("inserted", "updated", "unchanged")  # figures of a receipt
 DELIMITED = "DELIMITER ;;\n"
 # A statement goes on over comments, bodies in dollars and quotes; a quote without its fellow is a plain character.
 _STATEMENT = re.compile(
@@ -34,10 +35,12 @@ def land(
     rows: Iterable[pa.RecordBatch] | Iterable[bytes],
     tally: Tally,
     loader: Loader,
+    rejects: Sequence[Rejected] = (),
 ) -> Receipt | None:
     """Land one slice; None where it has a receipt already.
 
-    `rows` yields what `tally` counts. Raises what the reader or the engine raised, after rolling back.
+    `rows` yields what `tally` counts; the `rejects` of the slice are kept. Raises what the reader or the engine raised,
+    after rolling back.
     """
     started = time.monotonic()
     hop = tally.hop
@@ -50,13 +53,40 @@ def land(
         receipt = tally.receipt(part.number, attempt, instant, loaded)
         if hop.merge:
             receipt = _merge(loader, hop, receipt)
-        receipt = replace(receipt, seconds=round(time.monotonic() - started, 3))
+        receipt = replace(receipt, seconds=round(time.monotonic() - started, 3), rejected=len(rejects))
         loader.ledger.settle(run, receipt)
+        if rejects:
+            keeping(loader.ledger).reject(run, rejects)
         loader.commit()
     except BaseException:
         _roll_back(loader)
         raise
     return receipt
+
+
+def land_again(
+    run: str, aims: Sequence[Hop], part: Slice, receipt: Receipt, rows: Sequence[pa.RecordBatch],
+    left: Sequence[Rejected], loader: Loader,
+) -> None:  # fmt: skip
+    """Land rows that were rejected, with the receipt as it is then and those that are `left`, in one transaction."""
+    sent = sum(batch.num_rows for batch in rows)
+    loader.begin()
+    try:
+        for hop in aims:
+            loaded = load(loader, hop, part, rows)
+            if loaded != sent:
+                raise EngineError(f"{sent} rows were sent to {hop.into}, and the target took {loaded}.")
+        if aims[0].merge:
+            done = _merge(loader, aims[0], replace(receipt, loaded=sent))
+            figures = {name: getattr(receipt, name) + getattr(done, name) for name in _MERGED}
+            receipt = replace(receipt, **figures)
+        loader.ledger.settle(run, receipt)
+        keeping(loader.ledger).unreject(run, receipt.hop, part.number)
+        keeping(loader.ledger).reject(run, left)
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
 
 
 def _staged(
@@ -135,11 +165,17 @@ def _merge(loader: Loader, hop: Hop, receipt: Receipt) -> Receipt:
     return replace(receipt, inserted=receipt.loaded - known, updated=differs, unchanged=known - differs)
 
 
-def tried(loader: Loader, hop: Hop, part: Slice, batch: pa.RecordBatch) -> None:
-    """Load a batch, and merge it where the hop does, inside a transaction: what the target refuses of it is raised."""
-    load(loader, hop, part, [batch])
-    for statement in hop.merge[-3:-1]:  # its UPDATE and its INSERT
-        loader.execute(statement)
+def tried(loader: Loader, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> None:
+    """Load batches, and merge them where the hop does, and roll that back: what the target refuses of it is raised."""
+    loader.begin()
+    try:
+        load(loader, hop, part, batches)
+        for statement in hop.merge[-3:-1]:  # its UPDATE and its INSERT
+            loader.execute(statement)
+    except BaseException:
+        _roll_back(loader)
+        raise
+    loader.rollback()
 
 
 def step(run: str, statement: Statement, loader: Loader, state: str) -> None:

@@ -61,6 +61,24 @@ class Receipt:
     asked_for: str = ""
 
 
+@dataclass(frozen=True)
+class Rejected:
+    """A row that did not land, kept in the target's ledger with the reason.
+
+    `row` is the row at its `stage` (load or transform) as an Arrow stream, and `values` the same for people, as JSON.
+    """
+
+    hop: str
+    slice: int
+    number: int
+    stage: str
+    reason: str
+    column: str
+    key: str
+    values: str
+    row: bytes
+
+
 class Asked(Protocol):
     """Whatever answers queries: a control connection, or a reader at its instant."""
 

@@ -89,7 +89,11 @@ def flow(
     if hop.over:  # the stage has them so
         return reader.read(hop, part, batch_bytes)
     batches = before_transforms(hop, part, reader, batch_bytes)
-    batches = _watched(batches, seen) if seen else batches
+    return after_reading(hop, reader, _watched(batches, seen) if seen else batches)
+
+
+def after_reading(hop: Hop, reader: Reader, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What becomes of batches on their way, row by row."""
     batches = transformed(hop, batches) if hop.transforms else batches
     batches = nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
     return reader.followed(hop, batches) if hop.follows else batches  # type: ignore[attr-defined]  # see above

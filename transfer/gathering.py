@@ -146,7 +146,7 @@ class Gathering:
 
     def prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
         """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
-        landed = sum(one.loaded for one in receipts if one.hop == hop.name and one.slice > 0)
+        landed = sum(one.loaded + one.rejected for one in receipts if one.hop == hop.name and one.slice > 0)
         removed, staged = int(json.loads(self._journal[decided(hop)])["removed"]), self._stages[hop.name].rows
         if landed != staged - removed:
             raise EngineError(

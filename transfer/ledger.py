@@ -2,22 +2,25 @@
 
 `ropeway_run` holds frozen plans, `ropeway_slice` a row for each landed unit, `ropeway_statement` the
 journal. Slice 0 of a hop is what its table held before the run, a negative number what the source's own server
-said of that slice. A claim inserts the unit's row first of all: the primary key makes a second claim wait for the
-first transaction to end and then fail, so at most one attempt lands (research: online.md 3.3).
+said of that slice. `ropeway_reject` is made once a row is rejected. A claim inserts the unit's row first of all: the
+primary key makes a second claim wait for the first transaction to end and then fail, so at most one attempt lands
+(research: online.md 3.3).
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from .engine import Claim, Receipt, Row
+from .engine import Claim, Ledger, Receipt, Rejected, Row
 
-RUN, SLICE, STATEMENT = "ropeway_run", "ropeway_slice", "ropeway_statement"
+RUN, SLICE, STATEMENT, REJECT = "ropeway_run", "ropeway_slice", "ropeway_statement", "ropeway_reject"
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
+_KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 
 
@@ -120,8 +123,10 @@ class SqlLedger:
         )
 
     def forget(self, run: str) -> None:
-        for table in (SLICE, STATEMENT, RUN):
-            self._connection.execute(f"DELETE FROM {self._words.prefix}{table} WHERE {self._equal(run=run)}")
+        mine = self._equal(run=run)
+        rejects = any(receipt.rejected for receipt in self.receipts(run))
+        for table in (*((REJECT,) if rejects else ()), SLICE, STATEMENT, RUN):
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{table} WHERE {mine}")
 
     def claim(self, claim: Claim) -> bool:
         # Looked at first so that a resume over many receipts is cheap; the insert decides.
@@ -149,8 +154,39 @@ class SqlLedger:
         )
         return with_answers([_receipt(row) for row in rows])
 
+    def prepare_rejects(self) -> None:
+        """Create the table of rejected rows where it is missing."""
+        words = self._words
+        whole, key, text = f"{words.whole} NOT NULL", f"{words.short} NOT NULL", f"{words.long}{words.filled}"
+        columns = ", ".join(f"{name} {text}" for name in ("hop_name", *_KEPT))
+        self._make(
+            f"{words.prefix}{REJECT}",
+            f"(run {key}, hop {whole}, slice {whole}, n_row {whole}, {columns}, PRIMARY KEY (run, hop, slice, n_row))"
+            + words.table_suffix,
+        )
+
+    def reject(self, run: str, rows: Sequence[Rejected]) -> None:
+        for one in rows:
+            self._insert(
+                REJECT, run, number_of(one.hop), one.slice, one.number, one.hop, one.stage, one.reason, one.column,
+                one.key, one.values, b64encode(one.row).decode(),
+            )  # fmt: skip
+
+    def rejected(self, run: str) -> list[Rejected]:
+        rows = self._connection.ask(
+            f"SELECT hop_name, slice, n_row, {', '.join(_KEPT)} FROM {self._words.prefix}{REJECT}{self._words.past} "
+            f"WHERE {self._equal(run=run)} ORDER BY hop, slice, n_row"
+        )
+        return [_rejected(row) for row in rows]
+
+    def unreject(self, run: str, hop: str, part: int) -> None:
+        unit = self._equal(run=run, hop=number_of(hop), slice=part)
+        self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
+
     def revoke(self, run: str, hop: str) -> None:
         unit = self._equal(run=run, hop=number_of(hop))
+        if any(one.rejected for one in self.receipts(run) if one.hop == hop):
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
         # Slice 0 stays: what the table held before the run is true however often the run starts over.
         self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")
 
@@ -183,6 +219,12 @@ class SqlLedger:
         return " AND ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
 
 
+def keeping(ledger: Ledger) -> SqlLedger:
+    """The ledger of a target that keeps rejected rows."""
+    assert isinstance(ledger, SqlLedger)  # noqa: S101 - no other target may reject: planning sees to it
+    return ledger
+
+
 def with_answers(found: Iterable[Receipt]) -> list[Receipt]:
     """A ledger's receipts, each with what the source said of its slice; in that entry the attempt says why."""
     every = list(found)
@@ -212,6 +254,12 @@ def now() -> str:
 def this_process(pid: int) -> str:
     """Who runs, for people: host and process."""
     return f"{socket.gethostname()}, process {pid}"
+
+
+def _rejected(row: Row) -> Rejected:
+    hop, part, number, *kept = ("" if value is None else str(value) for value in row)
+    stage, reason, column, key, values, row_bytes = kept
+    return Rejected(hop, int(part), int(number), stage, reason, column, key, values, b64decode(row_bytes))
 
 
 def _receipt(row: Row) -> Receipt:

@@ -277,7 +277,8 @@ class Plan:
 
     `slice_rows` is how many rows a slice should have. `waived` are findings that may not stop it: `name`, or
     `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
-    as they will be, `scope` is what else was meant there. `sealed` are edits by hand.
+    as they will be, `scope` is what else was meant there. `sealed` are edits by hand. `max_rejects` rows may
+    be left behind, or so many percent of each table's.
     """
 
     source: Place
@@ -300,6 +301,7 @@ class Plan:
     grants: Grants = Grants()
     slice_rows: int = 0
     scope: Scope = Scope()
+    max_rejects: str = ""
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

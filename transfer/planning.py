@@ -66,6 +66,10 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
             f"{ends.target.name} targets have no mode {request.mode}.",
             remedy=f"Modes there: {', '.join(ends.target.modes)}.",
         )
+    if request.max_rejects and ends.target.landing != "transaction":
+        raise RequestError(
+            f"{ends.target.name} targets have no place for rejected rows.", remedy="Leave max_rejects out."
+        )
     tables = ends.source.tables(ends.source_session)
     selected, skipped = select_tables(request, ends.source, ends.source_session, tables)
     names, known = _target_names(request, ends, selected), {item.table.name: item.table for item in selected}
@@ -84,7 +88,9 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
-    findings += [*readable.findings, *(doubts(ends, entries, statements, existing) if request.moves else ())]
+    findings += readable.findings
+    if request.moves:
+        findings += doubts(ends, entries, statements, existing, rejects=bool(request.max_rejects))
     check(hops)
     for hop in hops:
         if hop.transforms and ends.source_address:
@@ -107,6 +113,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         listed=further.concerned(around), grants=grants(readable.rights, writing),
         renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
         scope=scope_of(request, around.found, (*beyond.views.made, *beyond.sequences.made)),
+        max_rejects=request.max_rejects,
     )  # fmt: skip
 
 
@@ -362,7 +369,7 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     linked = entry.table.foreign_keys or entry.source.foreign_keys
     follows = linked and any(choice.over for choice in request.choices)  # they may follow
     changed = entry.choice.zones or entry.reshaped or entry.choice.over or follows
-    if not request.raw or entry.mode == "merge" or request.limit or changed:
+    if not request.raw or request.max_rejects or entry.mode == "merge" or request.limit or changed:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")

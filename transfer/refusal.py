@@ -78,13 +78,10 @@ def locate(hop: Hop, part: Slice, reader: Reader, loader: Loader, batch_bytes: i
 
 def _taken(hop: Hop, part: Slice, batch: pa.RecordBatch, loader: Loader) -> bool:
     """Whether the target takes these rows; either way it keeps none."""
-    loader.begin()
     try:
-        tried(loader, hop, part, batch)
+        tried(loader, hop, part, [batch])
     except Exception:  # noqa: BLE001 - any refusal is one
         return False
-    finally:
-        loader.rollback()
     return True
 
 

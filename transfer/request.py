@@ -81,13 +81,14 @@ class Request:
     partitions: str = "keep"
     on_violation: str = "stop"
     moves: bool = True
+    max_rejects: str = ""
 
 
 def job_of(request: Request) -> str:
     """A name for the job that is equal for equal requests, so that an unfinished run is recognised."""
     content = asdict(request)
     # How a run is verified, or what is put up with, does not make it another job.
-    for name in ("level", "waive", "on_violation", "moves"):
+    for name in ("level", "waive", "on_violation", "moves", "max_rejects"):
         content.pop(name)
     for choice in content["choices"]:
         choice.pop("on_violation")

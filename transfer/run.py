@@ -14,11 +14,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from .asking import Asking
+from .board import Board
 from .commit import land, record
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
@@ -28,6 +29,7 @@ from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 from .refusal import explained
+from .rejects import Rejecting
 from .resume import LOST, Standing, proof_of, standing
 from .schema.sql import nothing
 from .start import begin
@@ -36,47 +38,6 @@ from .verification import source_sum
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
 _HOLD_TRIES = 6
-
-
-@dataclass
-class _Board:
-    """What is left to do, shared by the workers."""
-
-    waiting: dict[str, list[Slice]]
-    hops: dict[str, Hop]
-    open: dict[str, int]
-    finished: set[str]
-    error: BaseException | None = None
-    stop: bool = False
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def take(self) -> tuple[Hop, Slice] | None:
-        """The next slice whose hop may run, the largest table first; None when all is done."""
-        with self.changed:
-            while True:
-                if self.error or self.stop or not any(self.waiting.values()):
-                    return None
-                for name, parts in self.waiting.items():
-                    if parts and set(self.hops[name].after) <= self.finished:
-                        return self.hops[name], parts.pop(0)
-                self.changed.wait()
-
-    def landed(self, hop: Hop) -> bool:
-        """Count a slice off; True for the hop's last one."""
-        with self.changed:
-            self.open[hop.name] -= 1
-            return self.open[hop.name] == 0
-
-    def finish(self, hop: Hop) -> None:
-        with self.changed:
-            self.finished.add(hop.name)
-            self.changed.notify_all()
-
-    def fail(self, error: BaseException) -> None:
-        with self.changed:
-            # A stop or a broken wait that follows the first error says nothing new.
-            self.error = self.error or error
-            self.changed.notify_all()
 
 
 @dataclass
@@ -208,6 +169,7 @@ class _Mover:
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked)
+        self._rejecting = Rejecting(job, self._writer or nullcontext())
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
 
     def release(self) -> None:
@@ -285,7 +247,7 @@ class _Mover:
         opened = {name: len(parts) for name, parts in waiting.items()}
         # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.
         earlier = {hop.name for hop in self._job.plan.hops} - set(waiting)
-        board = _Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
+        board = Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
         self._gathering.prepare([hop for hop in hops if opened[hop.name]], source, readers, self._instant)
         for hop in hops:
             if not opened[hop.name]:
@@ -314,7 +276,7 @@ class _Mover:
                 remedy="Stop its writers and go on with --resume, or choose --consistency run.",
             )
 
-    def _watch(self, board: _Board, threads: Sequence[threading.Thread]) -> None:
+    def _watch(self, board: Board, threads: Sequence[threading.Thread]) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -329,7 +291,7 @@ class _Mover:
         if board.stop:
             raise KeyboardInterrupt
 
-    def _work(self, board: _Board, reader: Reader, source: Source, number: int) -> None:
+    def _work(self, board: Board, reader: Reader, source: Source, number: int) -> None:
         hands: _Hands | None = None
         try:
             shared = number == 0 or self._writer is not None
@@ -345,16 +307,21 @@ class _Mover:
             if hands and hands.loader is not self._loader:
                 hands.loader.close()
 
-    def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: _Board) -> None:
+    def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: Board) -> None:
         """Land a slice, repeating it after a transient failure of either side with back-off."""
+        rejecting = False
         for attempt in range(1, TRIES + 1):
+            land_ = self._land_good if rejecting else self._land
             try:
-                receipt = self._land(hop, part, hands, f"{self._attempt}-{attempt}")
+                receipt = land_(hop, part, hands, f"{self._attempt}-{attempt}")
             except Exception as raised:  # noqa: BLE001 - explained, whatever it is
                 read = isinstance(raised, _Unread)
                 error = raised.error if isinstance(raised, _Unread) else raised
                 engine = self._job.source if read else self._job.target
                 again = engine.classify(error) == "transient" and attempt < TRIES and not board.error
+                if not rejecting and attempt < TRIES and self._rejecting.may(hop, error):
+                    rejecting = True
+                    continue
                 if again:
                     self._job.progress.failed(hop.name, part.number, str(error))
                     back_off(attempt)
@@ -367,6 +334,13 @@ class _Mover:
                     self._job.progress.landed(receipt)
                 return
         raise AssertionError
+
+    def _land_good(self, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
+        """Land a slice of which some rows are refused, without these."""
+        reader = self._gathering.reader(hop, hands.reader)
+        read = self._gathering.read(hop, part) if hop.over else None
+        instant = self._gathering.instant(hop, self._instant)
+        return self._rejecting.land(hop, part, attempt, instant, reader, hands.loader, read)
 
     def _mended(self, hands: _Hands, source: Source, *, read: bool) -> bool:
         """Replace what was lost; False where its rows cannot be read again as they were, or the locks went with it."""
@@ -438,7 +412,7 @@ class _Mover:
                 reader.cancel()
             ahead.close()
 
-    def _complete(self, board: _Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
+    def _complete(self, board: Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table.
 
         Its keys and indexes are made one after another, beside the other tables: PostgreSQL builds each with workers
@@ -447,9 +421,10 @@ class _Mover:
         if self._job.plan.consistency != "none" and self._journal.get(proof_of(hop)) != "done":
             self._unwritten(source)
             self._prove(hop, reader, loader)
+        with self._writer or nullcontext():
+            receipts = loader.ledger.receipts(self._job.plan.run)
+        self._rejecting.check(hop, receipts)
         if hop.over:
-            with self._writer or nullcontext():
-                receipts = loader.ledger.receipts(self._job.plan.run)
             self._gathering.prove(hop, receipts)
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop):

@@ -67,13 +67,14 @@ def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target
         target = replace(target, where=moved_keys(target.engine, hop, plan.run))
     if target.where and not target.session.ask(target.engine.exists(beside(hop, plan.run, "keys"))):
         return _unverified(hop, level, "the keys that it merged are not known any more: 'ropeway clean' took them")
-    read = sum((r.loaded if hop.transforms or hop.over else r.read) for r in mine)
+    read = sum((r.loaded if hop.transforms or hop.over else r.read - r.rejected) for r in mine)
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, rows_source=read)
     summed = all(r.checksum or not r.loaded for r in mine)
     if level in ("standard", "full") and plan.checksum and summed:
         return _by_checksum(plan, hop, mine, before, target)
     why = "" if level == "count" else "the run computed no checksum of what it read"
     others, said = aside(plan, hop, target.session, target.engine)
+    said = "; ".join(filter(None, (said, rejected(mine))))
     held = sum(
         target_sum(target.engine, target.session, one, want_sum=False, where=target.where)[0] for one in (hop, *others)
     )
@@ -93,11 +94,18 @@ def aside(plan: Plan, hop: Hop, session: Session, engine: Engine) -> tuple[tuple
     return (replace(hop, writes=quarantine(hop, plan.run)),), said
 
 
+def rejected(mine: Sequence[Receipt]) -> str:
+    """A word on rows that the run kept in its ledger in place of the table; '' if there are none."""
+    rows = sum(one.rejected for one in mine)
+    return f"but for {rows:,} rejected rows" if rows else ""
+
+
 def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target) -> TableReport:
     # Both servers, segment by segment: full.py, for what both places hold by then.
     empty = TableReport(str(hop.reads), str(hop.writes), "standard", NOT_VERIFIED)
     expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
     others, said = aside(plan, hop, target.session, target.engine)
+    said = "; ".join(filter(None, (said, rejected(mine))))
     held, how = Sum.zero(), ""
     try:
         for one in (hop, *others):

@@ -48,7 +48,7 @@ def clean(
     from ..wire import clean as remove
     from ..wire import leftovers
 
-    url = target or _remembered(run)
+    url = target or remembered(run)
     found, secret = place(url)
     say.hide(secret)
     left = leftovers(run, url, undo=undo)
@@ -62,7 +62,7 @@ def clean(
     say.out(f"Removed {say.count(len(left.statements) + len(left.rows), 'thing')}; run {run} is forgotten.")
 
 
-def _remembered(run: str) -> str:
+def remembered(run: str) -> str:
     """The target that this folder's `.ropeway` knows for the run, if no password is missing in it."""
     from ...transfer.errors import RequestError
     from ...transfer.place import WITHHELD

@@ -214,6 +214,9 @@ def show(shape: dict[str, Any]) -> None:
     for one in shape["quarantined"]:
         many = say.count(one["rows"], "row")
         say.warn(f"moved aside: {many} of {one['table']} broke {one['constraint']}. Quarantine: {one['lie_in']}.")
+    gone = sum(table["rejected"] for table in shape["tables"]) - sum(one["rows"] for one in shape["quarantined"])
+    if gone:
+        say.warn(f"{say.count(gone, 'row')} rejected. 'ropeway rejects {shape['run']}' lists them.")
     for one in shape.get("merged", ()):  # earlier reports have none
         many, others = say.count(one["rows"], "row"), say.count(one["into"], "other")
         say.out(f"{one['table']}: {many} merged into {others}. They are listed in {one['list']}.")

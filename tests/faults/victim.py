@@ -99,6 +99,7 @@ def main() -> None:
         consistency=wanted.get("consistency", "run"),
         on_violation=wanted.get("on_violation", "stop"),
         slice_rows=wanted.get("slice_rows", 300),
+        max_rejects=wanted.get("max_rejects", ""),
     )
     secrets = wire.Secrets(source_secret, target_secret)
     if wanted.get("dry"):

@@ -37,9 +37,10 @@ def carried_as(entry: Entry, ends: Ends) -> Entry:
 
 
 def doubts(
-    ends: Ends, entries: Sequence[Entry], statements: Sequence[Statement], existing: dict[Relation, Table]
-) -> list[Finding]:
-    """The findings: blockers where the run would stop, warnings where it does without the constraint."""
+    ends: Ends, entries: Sequence[Entry], statements: Sequence[Statement], existing: dict[Relation, Table],
+    *, rejects: bool = False,
+) -> list[Finding]:  # fmt: skip
+    """The findings: blockers where the run would stop, warnings where it does without the constraint, or `rejects`."""
     if ends.target.landing != "transaction":
         return []
     sources = {entry.source.name: entry for entry in entries if entry.asked}
@@ -54,7 +55,9 @@ def doubts(
         if entry.hop.limit:
             continue
         for kind, name, columns, words, listing in _looks(ends, entry, sources, existing.get(entry.table.name)):
-            choice = rules.get((entry.hop.name, kind, columns), "")
+            # An append's rows meet the table's rules all at once, when they are published.
+            otherwise = "reject" if rejects and entry.mode != "append" else ""
+            choice = rules.get((entry.hop.name, kind, columns), otherwise)
             with permitted(ends.source):
                 found += _finding(ends, entry, listing, name, words, choice)
     return found
@@ -139,7 +142,9 @@ def _finding(ends: Ends, entry: Entry, listing: str, name: str, words: str, choi
     example = ", ".join("NULL" if value is None else repr(value) for value in rows[0][:4])
     said = f"{most}{min(len(rows), _COUNTED):,} {what}{'s break' if several else ' breaks'} the {words}, as ({example})"
     remedy = f"Mend them in the source; this query lists them: {listing}."
-    if not choice:
+    if choice == "reject":
+        remedy += " They are rejected as they come, as far as --max-rejects allows."
+    elif not choice:
         remedy += f" {ends.target.name} refuses such rows as they come, whatever --on-violation says."
     elif choice == "stop" and entry.mode != "fill":  # which puts back what was there
         remedy += " Or --on-violation leave-out, which does without it, or quarantine, which moves such rows aside."

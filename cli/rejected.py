@@ -1,0 +1,56 @@
+"""What a run left behind: its rejected rows, to be listed, written to files and loaded once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..transfer.engine import Loader, Rejected
+from ..transfer.engines import engine_of
+from ..transfer.errors import RequestError
+from ..transfer.place import parse, resolve
+from ..transfer.plan import Plan, from_json
+from ..transfer.rejects import row_of
+from ..transfer.replay import Replayed
+from ..transfer.replay import rejected as _rejected
+from ..transfer.replay import replay as _replay
+
+Made = TypeVar("Made")
+
+
+def rejects(run: str, url: str) -> list[Rejected]:
+    """The rejected rows of a run, in the order of tables and slices. `url` is where the run went."""
+    return _with(run, url, _rejected)
+
+
+def replay(run: str, url: str) -> list[Replayed]:
+    """Load the rejected rows of a run once more; what is refused again stays, with what is said of it now."""
+    engine = engine_of(parse(url)[0].scheme)
+    return _with(run, url, lambda plan, loader: _replay(plan, engine, loader))
+
+
+def write(rows: list[Rejected], folder: Path) -> list[Path]:
+    """The rows as Parquet files, for each table and stage one; which."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for hop, stage in sorted({(one.hop, one.stage) for one in rows}):
+        mine = [one for one in rows if (one.hop, one.stage) == (hop, stage)]
+        table = pa.Table.from_batches([row_of(one) for one in mine])
+        number, _, names = hop.partition(" ")
+        name = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in names.partition(" -> ")[2])
+        files.append(folder / f"{number}-{name[:80]}-{stage}.parquet")
+        pq.write_table(table, files[-1])
+    return files
+
+
+def _with(run: str, url: str, work: Callable[[Plan, Loader], Made]) -> Made:
+    place, secret = parse(url)
+    with closing(engine_of(place.scheme).loader(resolve(place, secret))) as loader:
+        if not any(row[0] == run for row in loader.ledger.runs()):
+            raise RequestError(f"{place} knows no run {run}.", remedy="'ropeway status --target URL' lists its runs.")
+        return work(from_json(loader.ledger.plan(run)), loader)

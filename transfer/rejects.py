@@ -1,0 +1,326 @@
+"""Slices that some rows are in the way of: these are kept in the target's ledger with the reason, the others land.
+
+Such a slice is read once more, into a file; its parts are tried in transactions that are rolled back (no savepoints:
+ADBC refuses them after an error, DuckDB has none). It lands without what was refused, in one transaction with that.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+
+from .commit import land, tried
+from .engine import Engine, Loader, Reader, Receipt, Rejected
+from .errors import DataError, RopewayError
+from .flow import Tally, after_reading, before_transforms, flow
+from .job import Job
+from .ledger import keeping
+from .permitted import permitted
+from .plan import Hop, Slice
+from .shaping import chain, fields_of
+
+LOAD, TRANSFORM = "load", "transform"
+LARGEST = 1 << 20  # bytes of a row that the ledger keeps: MySQL's max_allowed_packet may be 4 MB
+_SHOWN = 4_000  # characters of a value for people
+_FOLDER = Path(".ropeway")
+
+
+@dataclass
+class _Spool:
+    """The rows of a slice as they would be loaded, in a file, and which of them are not."""
+
+    path: Path
+    bad: dict[int, set[int]] = field(default_factory=dict)
+    count: int = 0
+
+    @contextmanager
+    def written(self) -> Iterator[Callable[[pa.RecordBatch], None]]:
+        """Takes batches of one schema."""
+        writer: Any = None
+
+        def put(batch: pa.RecordBatch) -> None:
+            nonlocal writer
+            writer = writer or pa.ipc.new_file(str(self.path), batch.schema)
+            writer.write_batch(batch)
+            self.count += 1
+
+        try:
+            yield put
+        finally:
+            if writer:
+                writer.close()
+
+    def batch(self, number: int) -> pa.RecordBatch:
+        with pa.OSFile(str(self.path), "rb") as file:
+            return pa.ipc.open_file(file).get_batch(number)
+
+    def good(self) -> Iterator[pa.RecordBatch]:
+        """What is left, batch by batch."""
+        for number in range(self.count):
+            yield self.left(number)
+
+    def left(self, number: int) -> pa.RecordBatch:
+        bad, batch = self.bad.get(number), self.batch(number)
+        return batch.take(pa.array([n for n in range(batch.num_rows) if n not in bad], pa.int64())) if bad else batch
+
+    def refuse(self, number: int, row: int) -> pa.RecordBatch:
+        """Take out what is row `row` of the batch as it was written; that row."""
+        self.bad.setdefault(number, set()).add(row)
+        return self.batch(number).slice(row, 1)
+
+    def place(self, row: int) -> tuple[int, int]:
+        """Where the row with this number of those left lies: its batch, and its row as it was written."""
+        for number in range(self.count):
+            bad = self.bad.get(number, set())
+            kept = [n for n in range(self.batch(number).num_rows) if n not in bad]
+            if row < len(kept):
+                return number, kept[row]
+            row -= len(kept)
+        raise IndexError(row)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A slice that is landed without its bad rows, and what for that is needed."""
+
+    hop: Hop
+    part: Slice
+    attempt: str
+    instant: str
+    reader: Reader
+    loader: Loader
+
+
+class Rejecting:
+    """What a run may reject, and has. One slice at a time: what is allowed is one number for all."""
+
+    def __init__(self, job: Job, writer: AbstractContextManager[Any]) -> None:
+        self._job = job
+        self._writer = writer
+        self._allowed = permitted(job.plan.max_rejects)
+        self._one = threading.Lock()
+
+    def may(self, hop: Hop, error: Exception) -> bool:
+        """Whether an error is one of rows that may be left behind."""
+        allowed = self._allowed.rows or self._allowed.percent
+        return bool(allowed) and not hop.raw and concerns_rows(error, self._job.target)
+
+    def land(
+        self, hop: Hop, part: Slice, attempt: str, instant: str, reader: Reader, loader: Loader, read: int | None
+    ) -> Receipt | None:
+        """Land a slice without the rows that are refused; of how many rows it is, where its reader cannot tell.
+
+        Raises DataError for more of them than may be, and what else reader and engine raise.
+        """
+        unit = _Unit(hop, part, attempt, instant, reader, loader)
+        folder = _FOLDER / self._job.plan.run
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._one, TemporaryDirectory(dir=folder, prefix="rejects-") as place:
+            spool, tally, rejects = _Spool(Path(place) / "slice.arrow"), Tally(hop), _Rejects(unit)
+            self._transform(unit, spool, tally, rejects)
+            if read is not None:
+                tally.seen(read)
+            with self._writer:
+                keeping(loader.ledger).prepare_rejects()
+                rejects.permit(self._most(unit, tally.read), self._job.plan.max_rejects)
+                self._try_each(unit, spool, rejects)
+                receipt = self._land(unit, spool, tally, rejects)
+        if receipt and rejects.rows:
+            said = f"{hop.reads}, slice {part.number}: {len(rejects.rows)} rows are rejected, the first for: "
+            self._job.progress.said(said + rejects.rows[0].reason.splitlines()[0])
+        return receipt
+
+    def _transform(self, unit: _Unit, spool: _Spool, tally: Tally, rejects: _Rejects) -> None:
+        """The slice into the spool; rows that a transform refuses are rejected as they were before all of them."""
+        hop, size = unit.hop, self._job.limits.batch_bytes
+        hidden = {name for step in chain(hop.transforms, fields_of(hop.reading)) for name in step.hidden}
+        with spool.written() as put:
+            if hop.over:  # transformed when they were gathered
+                for batch in flow(hop, unit.part, unit.reader, size):
+                    put(batch)
+                return
+            for batch in before_transforms(hop, unit.part, unit.reader, size):
+                tally.seen(batch.num_rows)
+                for made in self._through(unit, batch, rejects, masked=bool(hidden)):
+                    put(made)
+
+    def _through(
+        self, unit: _Unit, batch: pa.RecordBatch, rejects: _Rejects, *, masked: bool
+    ) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from list(after_reading(unit.hop, unit.reader, (one for one in [batch])))
+        except DataError as error:
+            if masked:  # what is hidden from the target is not kept there as it was
+                raise
+            if batch.num_rows == 1:
+                rejects.add(TRANSFORM, batch, error)
+                return
+            middle = batch.num_rows // 2
+            for half in (batch.slice(0, middle), batch.slice(middle)):
+                yield from self._through(unit, half, rejects, masked=masked)
+
+    def _most(self, unit: _Unit, read: int) -> int:
+        """How many rows of this slice may be rejected, behind those of others."""
+        receipts = [one for one in unit.loader.ledger.receipts(self._job.plan.run) if one.slice > 0]
+        if not self._allowed.percent:
+            return self._allowed.rows - sum(one.rejected for one in receipts)
+        mine = [one for one in receipts if one.hop == unit.hop.name]
+        known = max(unit.hop.rows, read + sum(one.read for one in mine))
+        return self._allowed.most(known) - sum(one.rejected for one in mine)
+
+    def _try_each(self, unit: _Unit, spool: _Spool, rejects: _Rejects) -> None:
+        """Reject the rows that the target refuses by themselves."""
+        for number in range(spool.count):
+            for row, error in self._refused(unit, spool.batch(number), 0):
+                rejects.add(LOAD, spool.refuse(number, row), error)
+
+    def _refused(self, unit: _Unit, batch: pa.RecordBatch, first: int) -> Iterator[tuple[int, Exception]]:
+        error = self._refusal(unit, [batch])
+        if error is None or batch.num_rows == 1:
+            if error:
+                yield first, error
+            return
+        middle = batch.num_rows // 2
+        yield from self._refused(unit, batch.slice(0, middle), first)
+        yield from self._refused(unit, batch.slice(middle), first + middle)
+
+    def _refusal(self, unit: _Unit, batches: Sequence[pa.RecordBatch] | Iterator[pa.RecordBatch]) -> Exception | None:
+        """What the target says against these rows; what it says for another reason is raised."""
+        try:
+            tried(unit.loader, unit.hop, unit.part, batches)
+        except Exception as error:
+            if not concerns_rows(error, self._job.target):
+                raise
+            return error
+        return None
+
+    def _land(self, unit: _Unit, spool: _Spool, tally: Tally, rejects: _Rejects) -> Receipt | None:
+        """Land what is left; rows that clash with one before them are found by prefixes, one after another."""
+        checksum = self._job.plan.checksum
+        while True:
+            again = Tally(unit.hop)
+            again.seen(tally.read)
+            rows = again.counted((b for b in spool.good() if b.num_rows), checksum, lambda *_: None)
+            try:
+                return land(
+                    self._job.plan.run, unit.part, unit.attempt, unit.instant, rows, again, unit.loader, rejects.rows
+                )
+            except Exception as error:
+                clash = self._clash(unit, spool) if concerns_rows(error, self._job.target) else None
+                if clash is None:
+                    raise
+                (number, row), refusal = clash
+                rejects.add(LOAD, spool.refuse(number, row), refusal)
+
+    def _clash(self, unit: _Unit, spool: _Spool) -> tuple[tuple[int, int], Exception] | None:
+        """The first row that is refused behind those before it; None where they are taken all."""
+        taken, refused = 0, sum(spool.left(number).num_rows for number in range(spool.count))
+        said = self._refusal(unit, _first(spool.good(), refused))
+        if said is None:
+            return None
+        while refused - taken > 1:
+            middle = (taken + refused) // 2
+            found = self._refusal(unit, _first(spool.good(), middle))
+            taken, refused, said = (taken, middle, found) if found else (middle, refused, said)
+        return spool.place(taken), said
+
+    def check(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
+        """DataError where, all slices landed, more than so many percent of a table's rows were rejected."""
+        mine = [one for one in receipts if one.hop == hop.name and one.slice > 0]
+        read, gone = sum(one.read for one in mine), sum(one.rejected for one in mine)
+        if self._allowed.percent and gone > self._allowed.most(read):
+            raise _too_many(hop, self._job.plan.max_rejects, f"{gone:,} of {read:,} are.")
+
+
+class _Rejects:
+    """The rejected rows of a slice, in the order in which they were found."""
+
+    def __init__(self, unit: _Unit) -> None:
+        self._unit = unit
+        self._most: int | None = None
+        self._word = ""
+        self.rows: list[Rejected] = []
+
+    def permit(self, most: int, word: str) -> None:
+        self._most, self._word = most, word
+        self._check()
+
+    def add(self, stage: str, row: pa.RecordBatch, error: Exception) -> None:
+        hop, part = self._unit.hop, self._unit.part
+        said = error.message if isinstance(error, RopewayError) else str(error).strip()
+        values = row.to_pylist()[0]
+        key = ", ".join(f"{name}={_word(values[name])}" for name in hop.key if name in values)
+        kept = _bytes(row)
+        if len(kept) > LARGEST:
+            raise DataError(
+                f"{hop.reads}: a row of {len(kept):,} bytes is refused, and none above {LARGEST:,} can be kept as "
+                f"rejected: {said}", table=str(hop.reads), key=key,
+                remedy="Mend its value, or leave the row out by where:.",
+            ) from error  # fmt: skip
+        self.rows.append(Rejected(
+            hop.name, part.number, len(self.rows) + 1, stage, said.replace("\0", ""), getattr(error, "column", ""),
+            key.replace("\0", ""), json.dumps({name: _word(value) for name, value in values.items()}), kept,
+        ))  # fmt: skip
+        self._check()
+
+    def _check(self) -> None:
+        if self._most is not None and len(self.rows) > self._most:
+            last = self.rows[-1]
+            raise _too_many(
+                self._unit.hop, self._word, f"The last one{f' ({last.key})' if last.key else ''}: {last.reason}"
+            )
+
+
+def _too_many(hop: Hop, word: str, said: str) -> DataError:
+    return DataError(
+        f"More rows of {hop.reads} are rejected than --max-rejects {word} allows. {said}", table=str(hop.reads),
+        remedy="Rows that landed stay. Mend the cause, or allow more: --resume --max-rejects N.",
+    )  # fmt: skip
+
+
+def concerns_rows(error: Exception, engine: Engine) -> bool:
+    """Whether an error is about the values of rows, and not about the connection, a right or the schema."""
+    return isinstance(error, DataError) or (not isinstance(error, RopewayError) and engine.classify(error) == "data")
+
+
+def _first(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if rows <= 0:
+            return
+        part = batch.slice(0, rows)
+        rows -= part.num_rows
+        if part.num_rows:
+            yield part
+
+
+def _bytes(row: pa.RecordBatch) -> bytes:
+    """A row as an Arrow stream, without what lies beside it in its batch."""
+    alone = pa.RecordBatch.from_arrays([pa.concat_arrays([one]) for one in row.columns], schema=row.schema)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, row.schema) as writer:
+        writer.write_batch(alone.take(pa.array([0], pa.int64())))
+    return bytes(sink.getvalue())
+
+
+def row_of(kept: Rejected) -> pa.RecordBatch:
+    """The rejected row as it was at its stage."""
+    with pa.ipc.open_stream(kept.row) as stream:
+        return stream.read_next_batch()
+
+
+def _word(value: object) -> str | None:
+    """A value for people."""
+    if value is None or isinstance(value, str):
+        return value if value is None else value[:_SHOWN]
+    if isinstance(value, bytes):
+        return "base64:" + base64.b64encode(value[:_SHOWN]).decode()
+    return str(value)[:_SHOWN]

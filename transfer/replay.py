@@ -1,0 +1,149 @@
+"""Loading a run's rejected rows once more, after what was in their way is mended: each lands once, or stays kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from .calls import function_of
+from .commit import land_again, tried
+from .engine import Engine, Loader, Receipt, Rejected
+from .errors import DataError, EngineError, RequestError, RopewayError
+from .flow import after_reading
+from .ledger import keeping
+from .plan import Hop, Plan, Slice
+from .rejects import TRANSFORM, concerns_rows, row_of
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of the rejected rows of a slice."""
+
+    hop: str
+    slice: int
+    landed: int
+    left: tuple[Rejected, ...]
+
+
+def replay(plan: Plan, engine: Engine, loader: Loader) -> list[Replayed]:
+    """Load what is kept, slice by slice, each in one transaction with its receipt. RequestError where that cannot be.
+
+    The loader holds the tables: nobody else's run writes them meanwhile.
+    """
+    kept = rejected(plan, loader)
+    _check(plan, {one.hop for one in kept}, loader)
+    made = []
+    for (hop, number), rows in groupby(kept, lambda one: (one.hop, one.slice)):
+        made.append(_slice(plan, plan.hop(hop), number, list(rows), engine, loader))
+    return made
+
+
+def rejected(plan: Plan, loader: Loader) -> list[Rejected]:
+    """A run's rejected rows; the ledger has their table only where a receipt counts some."""
+    if not any(receipt.rejected for receipt in loader.ledger.receipts(plan.run)):
+        return []
+    return keeping(loader.ledger).rejected(plan.run)
+
+
+def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
+    state = next(str(row[3]) for row in loader.ledger.runs() if row[0] == plan.run)
+    if state == "running":
+        raise RequestError(f"Run {plan.run} did not end.", remedy="Go on with --resume first.")
+    for hop in (plan.hop(name) for name in hops):
+        if hop.follows or hop.over:
+            raise RequestError(
+                f"The rejected rows of {hop.writes} cannot be loaded by themselves: which rows are one, and what "
+                "refers to them, was decided over the whole table.", table=str(hop.writes),
+                remedy="'ropeway rejects RUN --out DIR' writes them; mend the source and move the table again.",
+            )  # fmt: skip
+        if not loader.hold(str(hop.writes)):
+            raise EngineError(f"Another run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes))
+
+
+def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: Engine, loader: Loader) -> Replayed:
+    part = next(part for part in hop.slices if part.number == number)
+    receipt = next(r for r in loader.ledger.receipts(plan.run) if (r.hop, r.slice) == (hop.name, number))
+    aims = _aims(hop, engine, loader)
+    good, left = _parted(hop, part, aims, kept, engine, loader)
+    if good:
+        settled = replace(
+            receipt, loaded=receipt.loaded + len(good), rejected=len(left), checksum=_sum(plan, hop, receipt, good)
+        )
+        land_again(plan.run, aims, part, settled, _joined(good), left, loader)
+    return Replayed(hop.name, number, len(good), tuple(left))
+
+
+def _parted(
+    hop: Hop, part: Slice, aims: Sequence[Hop], kept: Sequence[Rejected], engine: Engine, loader: Loader
+) -> tuple[list[pa.RecordBatch], list[Rejected]]:
+    """The rows that are taken now, and those that are not, with what is said of them now."""
+
+    def refusal(rows: Sequence[pa.RecordBatch]) -> Exception | None:
+        try:
+            for aim in aims:
+                tried(loader, aim, part, _joined(rows))
+        except Exception as error:
+            if not concerns_rows(error, engine):
+                raise
+            return error
+        return None
+
+    good: list[pa.RecordBatch] = []
+    left: list[Rejected] = []
+    for one in kept:
+        try:
+            good.append(_as_loaded(hop, one))
+        except DataError as error:
+            left.append(_for(one, error))
+    if refusal(good) is None:
+        return good, left
+    alone, good = good, []
+    for one, row in zip([one for one in kept if one not in left], alone, strict=True):
+        said = refusal([row]) or refusal([*good, row])  # by itself, or beside those before it
+        good, left = (good, [*left, _for(one, said)]) if said else ([*good, row], left)
+    return good, left
+
+
+def _for(kept: Rejected, error: Exception) -> Rejected:
+    said = error.message if isinstance(error, RopewayError) else str(error).strip()
+    return replace(kept, reason=said.replace("\0", ""))
+
+
+def _joined(rows: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    return list(pa.Table.from_batches(rows).combine_chunks().to_batches()) if rows else []
+
+
+def _aims(hop: Hop, engine: Engine, loader: Loader) -> list[Hop]:
+    """Where rows go: the table itself, and the staging by which those of an append can be taken out again."""
+    if hop.merge:
+        return [hop]
+    there = hop.mode == "append" and hop.into != hop.writes and loader.ask(engine.exists(hop.into))
+    return [replace(hop, into=hop.writes), *([hop] if there else [])]
+
+
+def _as_loaded(hop: Hop, kept: Rejected) -> pa.RecordBatch:
+    """DataError where a transform refuses the row again, or leaves it out by now."""
+    row = row_of(kept)
+    if kept.stage != TRANSFORM:
+        return row
+    made = list(after_reading(hop, None, (one for one in [row])))  # type: ignore[arg-type]  # nothing follows: see _check
+    if sum(one.num_rows for one in made) != 1:
+        raise DataError("A filter leaves the row out.", table=str(hop.reads))
+    return made[0]
+
+
+def _sum(plan: Plan, hop: Hop, receipt: Receipt, rows: Sequence[pa.RecordBatch]) -> str:
+    """The receipt's checksum with these rows; '' where the run computed none."""
+    if plan.checksum is None or (receipt.loaded and not receipt.checksum):
+        return ""
+    add, canons = function_of(plan.checksum), tuple(column.canon for column in hop.columns)
+    total: Any = None
+    for row in rows:
+        one = add(row, canons)
+        total = one if total is None else total + one
+    before = type(total).parse(receipt.checksum) if receipt.checksum else None
+    return str((before + total if before else total).text())
