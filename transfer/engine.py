@@ -21,7 +21,7 @@ from .segments import Division
 
 Row = tuple[object, ...]
 Failure = Literal[
-    "transient", "data", "schema", "login", "space", "instant", "other"
+    "transient", "data", "schema", "login", "space", "memory", "instant", "other"
 ]  # instant: it cannot be read any more
 
 

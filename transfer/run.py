@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from . import room
 from .asking import Asking
 from .board import Board
 from .commit import land, record
@@ -83,11 +84,12 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         if fresh:
             begin(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)
+        interrupt = interrupt or Interrupt()
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
         for statement in job.plan.statements:
             if statement.phase == "before":
-                carry_out(job, statement, loader, journal)
-        mover = _Mover(job, loader, journal, interrupt or Interrupt())
+                carry_out(job, statement, loader, journal, interrupt.asked)
+        mover = _Mover(job, loader, journal, interrupt)
         groups = groups_of(job.plan)
         for group in groups:
             mover.move(group)
@@ -95,7 +97,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         for phase in ("after", "swap"):
             for statement in job.plan.statements:
                 if statement.phase == phase:
-                    carry_out(job, statement, loader, journal)
+                    carry_out(job, statement, loader, journal, interrupt.asked)
         receipts = loader.ledger.receipts(job.plan.run)
         loader.ledger.finish(job.plan.run, "loaded")
         mover.release()
@@ -309,8 +311,9 @@ class _Mover:
 
     def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: Board) -> None:
         """Land a slice, repeating it after a transient failure of either side with back-off."""
-        rejecting = False
-        for attempt in range(1, TRIES + 1):
+        attempt, rejecting, paused = 0, False, False
+        while True:
+            attempt += 1
             land_ = self._land_good if rejecting else self._land
             try:
                 receipt = land_(hop, part, hands, f"{self._attempt}-{attempt}")
@@ -318,13 +321,19 @@ class _Mover:
                 read = isinstance(raised, _Unread)
                 error = raised.error if isinstance(raised, _Unread) else raised
                 engine = self._job.source if read else self._job.target
-                again = engine.classify(error) == "transient" and attempt < TRIES and not board.error
-                if not rejecting and attempt < TRIES and self._rejecting.may(hop, error):
+                if not rejecting and self._rejecting.may(hop, error):
                     rejecting = True
                     continue
-                if again:
-                    self._job.progress.failed(hop.name, part.number, str(error))
-                    back_off(attempt)
+                failure = engine.classify(error)
+                if failure == "space" and not read and not board.error:
+                    where, stop = f"slice {part.number} of {hop.writes}", self._interrupt.asked
+                    again = paused = room.awaited(self._job, where, error, stop, again=paused)
+                    attempt -= 1
+                else:
+                    again = failure == "transient" and attempt < TRIES and not board.error
+                    if again:
+                        self._job.progress.failed(hop.name, part.number, str(error))
+                        back_off(attempt)
                 if not again or not self._mended(hands, source, read=read):
                     problem = self._explained(hop, part, hands, engine, error)
                     # An error that is its own explanation keeps the driver's error as its cause.
@@ -333,7 +342,6 @@ class _Mover:
                 if receipt:
                     self._job.progress.landed(receipt)
                 return
-        raise AssertionError
 
     def _land_good(self, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
         """Land a slice of which some rows are refused, without these."""
@@ -429,7 +437,7 @@ class _Mover:
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop):
                 with self._writer or nullcontext():
-                    carry_out(self._job, statement, loader, self._journal)
+                    carry_out(self._job, statement, loader, self._journal, self._interrupt.asked)
         board.finish(hop)
 
     @contextmanager

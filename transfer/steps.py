@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import time
 from contextlib import suppress
+from threading import Event
 
+from . import room
 from .commit import leave_out
 from .engine import Loader
 from .errors import DataError, EngineError, RopewayError
@@ -18,18 +20,19 @@ from .violation import made, unreferred
 TRIES = 4
 
 
-def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str, str]) -> None:
+def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str, str], stop: Event) -> None:
     """Carry out a statement that the journal does not call done, and say so; a spare one may be refused.
 
-    Raises DataError where rows break a constraint, EngineError for any other refusal of the target.
+    Where there is no room for it, that is waited for, until the run is to `stop`. Raises DataError where rows break a
+    constraint, EngineError for any other refusal of the target.
     """
     state = journal.get(statement.name, "")
     try:
-        now = _made(job, statement, loader, state)
+        now = _with_room(job, statement, loader, state, stop)
     except RopewayError:
         raise
     except Exception as error:
-        if statement.spare and job.target.classify(error) not in ("transient", "space"):
+        if statement.spare and job.target.classify(error) not in ("transient", "space", "memory"):
             leave_out(job.plan.run, statement, "", loader)
             job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}: {job.target.name} refuses it: {error}")
             return
@@ -52,6 +55,23 @@ def _without_parents(job: Job, statement: Statement, loader: Loader) -> str:
         found = unreferred(job.plan, statement, loader, job.target)
         return f". {found[0].upper()}{found[1:]}." if found else ""
     return ""
+
+
+def _with_room(job: Job, statement: Statement, loader: Loader, state: str, stop: Event) -> str:
+    """Carry out a statement, pausing while there is no room for it; if it may be half done, its check decides."""
+    again = False
+    while True:
+        try:
+            return _made(job, statement, loader, state)
+        except Exception as error:
+            waits = job.target.classify(error) == "space" and not statement.spare
+            if not waits or not room.awaited(job, statement.name.split(" ", 1)[1], error, stop, again=again):
+                raise
+            again, state = True, state if statement.atomic else "started"
+            with suppress(Exception):
+                loader.ask(nothing(job.target))
+                continue
+            raise
 
 
 def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:

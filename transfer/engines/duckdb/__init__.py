@@ -303,8 +303,10 @@ class DuckDb:
     def classify(self, error: BaseException) -> Failure:
         cause = error if isinstance(error, duckdb.Error) else error.__cause__
         text = str(error).lower()
-        if "no space left" in text or (cause and is_short_of_memory(cause)):
+        if "no space left" in text:
             return "space"
+        if cause and is_short_of_memory(cause):
+            return "memory"
         if isinstance(cause, duckdb.TransactionException) and "conflict" in text:
             return "transient"
         return next((failure for kind, failure in _FAILURES if isinstance(cause, kind)), "other")

@@ -106,8 +106,18 @@ class SqliteLoader:
 
     def rollback(self) -> None:
         if self._inside:
-            self._driver.rollback()
+            self._rolled_back()
             self._outside()
+
+    def _rolled_back(self) -> None:
+        """Where the disk is full SQLite rolls back by itself, and ADBC goes on as if in a transaction: outside of any,
+        each statement would stay.
+        """
+        try:
+            self._driver.rollback()
+        except adbc.InternalError:
+            self.execute("BEGIN")
+            self._driver.rollback()
 
     def _outside(self) -> None:
         self._driver.set_autocommit(True)
