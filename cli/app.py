@@ -8,7 +8,7 @@ from inspect import cleandoc
 import typer
 
 from . import version as installed
-from .commands import bench, clean, demo, inspect, plan, rejects, report, run, status, types, verify
+from .commands import bench, clean, demo, inspect, pause, plan, rejects, report, run, status, types, verify
 from .guard import Guarded
 from .options import spread
 
@@ -45,6 +45,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "verify": verify.verify,
     "status": status.status,
+    "pause": pause.pause,
     "report": report.report,
     "rejects": rejects.rejects,
     "types": types.types,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ..transfer.plan import Call
 from ..transfer.policies import checked
 from ..transfer.request import Choice, Request, Rule
 from ..transfer.rules import Use, read_rule, split, write_rule
+from ..transfer.throttle import throttle
 from ..transfer.types import KINDS, Type
 from . import say
 from .keys import JobKeys, TableKeys
@@ -79,7 +81,7 @@ def wanted(keys: JobKeys) -> Wanted:
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))
-    return Wanted(request, secrets, limits(keys.workers, keys.max_memory), literal)
+    return Wanted(request, secrets, limits(keys.workers, keys.max_memory, keys.throttle), literal)
 
 
 def _rejects(given: int | str) -> str:
@@ -190,8 +192,8 @@ def _neutral(kind: str, arguments: tuple[int, ...]) -> Type:
     return Type(kind, digits=first if arguments else 6)
 
 
-def limits(workers: int, memory: str | int) -> Limits:
-    """Workers and memory, within what a run can keep."""
+def limits(workers: int, memory: str | int, slowly: Sequence[str] = ()) -> Limits:
+    """Workers and memory, within what a run can keep, and how fast it may go."""
     size = memory if isinstance(memory, int) else bytes_of(memory)
     least = max(MINIMUM_MEMORY, MINIMUM_SHARE * workers)
     if size < least:
@@ -200,7 +202,7 @@ def limits(workers: int, memory: str | int) -> Limits:
             f"least {MINIMUM_MEMORY >> 20}MB, and {MINIMUM_SHARE >> 20}MB for each worker.",
             remedy=f"Give --max-memory {least >> 20}MB or more.",
         )
-    return Limits(workers, size)
+    return Limits(workers, size, throttle(slowly))
 
 
 def bytes_of(text: str) -> int:

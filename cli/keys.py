@@ -346,6 +346,10 @@ class JobKeys(_Keys):
         default=400_000, description="Rows of a slice, by estimate; 0 reads each table in one piece."
     )
     workers: Annotated[int, Field(ge=1)] = Field(default=2, description="Slices that are moved at a time.")
+    throttle: Texts = Field(
+        default=[],
+        description="How fast the run may go: `50000rows/s`, `20MB/s`; of its source `running=25`, `lag=10s`.",
+    )
     max_memory: str | int = Field(
         default="600MB", description="Peak of all processes together: a number of bytes, or `600MB`, `2GB`."
     )

@@ -154,6 +154,11 @@ class Asked:
     workers: Annotated[
         int | None, _option("--workers", panel=_HOW, metavar="N", min=1, help="Slices at a time. Default: 2.")
     ] = None
+    throttle: Annotated[
+        list[str],
+        _option("--throttle", panel=_HOW, metavar="LIMIT",
+                help="How fast the run may go: 50000rows/s, 20MB/s; by its source: running=25, lag=10s. Repeats."),
+    ] = field(default_factory=list)  # fmt: skip
     max_memory: Annotated[
         str,
         _option("--max-memory", panel=_HOW, metavar="SIZE",

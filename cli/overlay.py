@@ -65,6 +65,8 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
     typed = {name: value for name in _SCALARS if (value := getattr(asked, name)) not in ("", None)}
     if asked.max_memory:
         typed["max_memory"] = asked.max_memory
+    if asked.throttle:
+        typed["throttle"] = asked.throttle
     if asked.policy:
         typed["policies"] = {**keys.policies, **dict(_choice(text) for text in asked.policy)}
     if asked.waive:

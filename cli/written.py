@@ -30,7 +30,7 @@ from .wire import Secrets
 
 PLAN = "plan.json"
 # What may still be chosen when a written plan is carried out.
-_FREE = {"job", "source", "target", "verify", "workers", "max_memory"}
+_FREE = {"job", "source", "target", "verify", "workers", "max_memory", "throttle"}
 
 _README = """# Plan {run}
 
@@ -176,7 +176,11 @@ def written_of(asked: Asked) -> tuple[Plan, Wanted]:
     if asked.verify:
         plan = dataclasses.replace(plan, level=asked.verify)
     secrets = Secrets(_secret(plan.source, asked.source, "source"), _secret(plan.target, asked.target, "target"))
-    wanted = Wanted(Request(plan.source, plan.target), secrets, limits(asked.workers or 2, asked.max_memory or "600MB"))
+    wanted = Wanted(
+        Request(plan.source, plan.target),
+        secrets,
+        limits(asked.workers or 2, asked.max_memory or "600MB", asked.throttle),
+    )
     withhold(wanted)
     return plan, wanted
 

@@ -24,6 +24,7 @@ from .plan import Follow, Hop, Plan, Slice
 from .resume import proof_of
 from .shaping import Field
 from .stage import MERGED, Moved, Stage, memory_of
+from .throttle import Pace
 
 _DECIDED = 1_000_000  # the journal's entries of what was decided are numbered apart from statements and proofs
 FOLDER = Path(".ropeway")
@@ -108,13 +109,15 @@ class Gathering:
     """The stages of a run's hops."""
 
     def __init__(
-        self, job: Job, loader: Loader, journal: dict[str, str], writer: threading.Lock | None, stop: threading.Event
+        self, job: Job, loader: Loader, journal: dict[str, str], writer: threading.Lock | None, stop: threading.Event,
+        pace: Pace,
     ) -> None:  # fmt: skip
         self._job = job
         self._loader = loader
         self._journal = journal
         self._writer = writer
         self._stop = stop
+        self._pace = pace
         self._stages = {hop.name: Stage(folder_of(job), hop) for hop in job.plan.hops if hop.over}
         self._maps = Maps(self._stages)
 
@@ -189,7 +192,7 @@ class Gathering:
     def _take(self, stage: Stage, left: SimpleQueue[Slice], reader: Reader, instant: str) -> None:
         hop, size = replace(stage.hop, over=()), self._job.limits.batch_bytes
         while True:
-            if self._stop.is_set():
+            if not self._pace.ready(self._stop.is_set):
                 raise KeyboardInterrupt
             try:
                 part = left.get_nowait()
@@ -207,6 +210,7 @@ class Gathering:
     def _told(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             self._job.progress.moving(hop.name, batch.num_rows, batch.nbytes)
+            self._pace.passed(batch.num_rows, batch.nbytes)
             yield batch
 
     def _decide(self, stage: Stage) -> None:

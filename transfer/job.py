@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .engine import Engine
 from .engines import engine_of
 from .place import Address
 from .plan import Plan
 from .progress import Progress
+from .throttle import Throttle
 
 _LIBRARIES = 250 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
 _PYTHON = 130 << 20  # the same without Polars and without batches
@@ -18,10 +19,11 @@ MINIMUM_SHARE = 96 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """How many workers, and how many bytes all of Ropeway may hold at its peak."""
+    """How many workers, how many bytes all of Ropeway may hold at its peak, and how fast it may go."""
 
     workers: int = 2
     memory: int = 600 << 20
+    throttle: Throttle = field(default_factory=Throttle)
 
     @property
     def share(self) -> int:

@@ -35,6 +35,7 @@ from .resume import LOST, Standing, proof_of, standing
 from .schema.sql import nothing
 from .start import begin
 from .steps import TRIES, back_off, carry_out
+from .throttle import Pace
 from .verification import source_sum
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
@@ -79,17 +80,20 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         _give_back()
     job.source.limit_memory(job.limits.undecoded if undecoded else job.limits.reading)
     job.target.limit_memory(job.limits.loading)
+    interrupt = interrupt or Interrupt()
+    pace = Pace(job, interrupt.asked)
     with ExitStack() as stack:
+        stack.callback(pace.close)
+        pace.check()
         loader = _opened(stack, job)
         if fresh:
             begin(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)
-        interrupt = interrupt or Interrupt()
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
         for statement in job.plan.statements:
             if statement.phase == "before":
                 carry_out(job, statement, loader, journal, interrupt.asked)
-        mover = _Mover(job, loader, journal, interrupt)
+        mover = _Mover(job, loader, journal, interrupt, pace)
         groups = groups_of(job.plan)
         for group in groups:
             mover.move(group)
@@ -160,7 +164,7 @@ def _untold(hop: str, rows: int, size: int) -> None:
 class _Mover:
     """Moves hops at one instant: opens the source once, then lets the workers loose."""
 
-    def __init__(self, job: Job, loader: Loader, journal: dict[str, str], interrupt: Interrupt) -> None:
+    def __init__(self, job: Job, loader: Loader, journal: dict[str, str], interrupt: Interrupt, pace: Pace) -> None:
         self._job = job
         self._loader = loader
         self._journal = journal
@@ -170,7 +174,8 @@ class _Mover:
         self._asking = Asking(job.plan, job.source)
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
-        self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked)
+        self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked, pace)
+        self._pace = pace
         self._rejecting = Rejecting(job, self._writer or nullcontext())
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
 
@@ -298,7 +303,7 @@ class _Mover:
         try:
             shared = number == 0 or self._writer is not None
             hands = _Hands(reader, self._loader if shared else self._job.target.loader(self._job.target_address))
-            while unit := board.take():
+            while self._pace.ready(lambda: bool(board.error)) and (unit := board.take()):
                 hop, part = unit
                 self._slice(hop, part, hands, source, board)
                 if board.landed(hop):
@@ -397,15 +402,15 @@ class _Mover:
         self, hop: Hop, part: Slice, reader: Reader, tally: Tally
     ) -> Iterator[Iterator[pa.RecordBatch] | Iterator[bytes]]:
         """The slice's rows, read ahead within this worker's share of the memory."""
-        progress, limits = self._job.progress, self._job.limits
+        limits = self._job.limits
         ahead: Ahead[pa.RecordBatch] | Ahead[bytes]
         if hop.raw:
-            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), progress.moving), len, limits.share)
+            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
             if hop.over:  # they were told of when they were gathered
                 tally.seen(self._gathering.read(hop, part))
-            counted = tally.counted(batches, self._job.plan.checksum, _untold if hop.over else progress.moving)
+            counted = tally.counted(batches, self._job.plan.checksum, _untold if hop.over else self._moving)
             ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
         finished = False
         try:
@@ -419,6 +424,10 @@ class _Mover:
             if not finished:
                 reader.cancel()
             ahead.close()
+
+    def _moving(self, hop: str, rows: int, size: int) -> None:
+        self._job.progress.moving(hop, rows, size)
+        self._pace.passed(rows, size)
 
     def _complete(self, board: Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table.

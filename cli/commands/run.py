@@ -38,6 +38,16 @@ def run(
             rich_help_panel="How",
         ),
     ] = False,
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            show_default=False,
+            rich_help_panel="How",
+            help="End at this time of the day, as 06:00, once the slices under way have landed.",
+        ),
+    ] = "",
     manner: Manner,
 ) -> None:
     """Carry out a job, or a plan that 'plan --out' wrote, and prove the result.
@@ -53,7 +63,7 @@ def run(
 
       ropeway run plan-monday
 
-      ropeway run job.yaml --resume
+      ropeway run job.yaml --resume --until 06:00
     """  # fmt: skip
     from ..overlay import wanted_of
     from ..written import is_written, written_of
@@ -63,7 +73,7 @@ def run(
     what, wanted = written_of(asked) if is_written(asked) else _asked(wanted_of(asked))
     if mix_instants and not resume:
         raise typer.BadParameter("--mix-instants is for --resume.")
-    outcome, recorder = carry_out(what, wanted, resume=resume, fresh=fresh, mix_instants=mix_instants)
+    outcome, recorder = carry_out(what, wanted, resume=resume, fresh=fresh, mix_instants=mix_instants, until=until)
     conclude(outcome, recorder)
 
 
@@ -78,15 +88,18 @@ def carry_out(
     resume: bool = False,
     fresh: bool = False,
     mix_instants: bool = False,
+    until: str = "",
     base: Path | None = None,
 ) -> tuple[Outcome, Recorder]:
     """Run with progress, events and signals; what it raises is in the events, too.
 
-    `base` is the folder of all runs, by default `.ropeway`.
+    It ends at the next time of the day that `until` says, as an interrupt would end it. `base` is the folder of all
+    runs, by default `.ropeway`.
     """
     from ...transfer.errors import RopewayError
     from ...transfer.run import Interrupt
     from ..guard import gently
+    from ..hours import ending
     from ..progress import Several, progress
     from ..record import Recorder
     from ..wire import run as move
@@ -94,7 +107,7 @@ def carry_out(
     interrupt, recorder = Interrupt(), Recorder(base)
     status = "failed"
     try:
-        with gently(interrupt, recorder.is_moving):
+        with gently(interrupt, recorder.is_moving), ending(interrupt, until):
             outcome = move(
                 what, wanted.secrets, limits=wanted.limits, progress=Several(recorder, progress()), resume=resume,
                 fresh=fresh, mix_instants=mix_instants, interrupt=interrupt,

@@ -1,4 +1,4 @@
-"""A target whose disk is full: the run pauses, says so, and goes on once there is room. The disk is a real, small one."""
+"""A target whose disk, a real and small one, is full: the run pauses, says so, and goes on once there is room."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_run_that_waits_can_be_ended_and_taken_up_again(disk: Path, tmp_path: 
     def run() -> None:
         try:
             wire.run(request, secrets, progress=told, interrupt=interrupt)
-        except BaseException as error:  # noqa: BLE001 - looked at below
+        except BaseException as error:
             raised.append(error)
 
     thread = threading.Thread(target=run)

@@ -367,6 +367,11 @@ class MySql:
                                         "transaction-limit", "--slice-rows makes slices smaller."))  # fmt: skip
         return findings
 
+    def pressure(self, session: Session) -> dict[str, float]:
+        """How busy the server is; its own threads and Ropeway's count too, as Threads_running has them."""
+        ((_, running),) = session.ask("SHOW GLOBAL STATUS LIKE 'Threads_running'")
+        return {"running": float(str(running))}
+
     def classify(self, error: BaseException) -> Failure:
         if isinstance(error, pymysql.Error) and error.args and isinstance(error.args[0], int):
             return _CODES.get(error.args[0], "other")

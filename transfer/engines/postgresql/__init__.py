@@ -379,6 +379,16 @@ class PostgreSql:
     def has_schema(self, session: Session, schema: str) -> bool:
         return rights.has_schema(session, schema)
 
+    def pressure(self, session: Session) -> dict[str, float]:
+        """How busy the server is, without Ropeway's own sessions; of replication that this account may see."""
+        ((running, lag),) = session.ask(
+            "SELECT (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' "
+            "AND application_name <> 'ropeway'), CASE WHEN pg_is_in_recovery() THEN coalesce(extract(epoch FROM now() "
+            "- pg_last_xact_replay_timestamp()), 0) ELSE (SELECT coalesce(max(extract(epoch FROM replay_lag)), 0) "
+            "FROM pg_stat_replication) END"
+        )
+        return {"running": float(str(running)), "lag": float(str(lag))}
+
     def classify(self, error: BaseException) -> Failure:
         state = getattr(error, "sqlstate", None) or ""
         if state in _TRANSIENT or (isinstance(error, psycopg.OperationalError) and not state):

@@ -1,0 +1,164 @@
+"""Runs that are slowed down, paused and ended by the clock; what they move is the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import ropeway
+from moves import requested
+from ropeway.cli import wire
+from ropeway.cli.hours import ending, moment
+from ropeway.transfer.errors import RequestError
+from ropeway.transfer.job import Limits
+from ropeway.transfer.run import Interrupt
+from ropeway.transfer.throttle import PAUSE, Throttle, throttle
+from spots import Servers, Spot, spot
+
+ROWS = 60
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def filled(engine: str, folder: Path, servers: Servers) -> Spot:
+    source = spot(engine, folder, servers)
+    source.ask("CREATE TABLE note (id integer PRIMARY KEY)")
+    source.ask(f"INSERT INTO note VALUES {', '.join(f'({n})' for n in range(ROWS))}")
+    return source
+
+
+class Heard(ropeway.Progress):
+    """What a run says; at its first slice it may be told something, and how many landed since is counted."""
+
+    def __init__(self, folder: Path, *, pause: bool = False) -> None:
+        self.said_: list[str] = []
+        self.at: list[float] = []
+        self.held = threading.Event()
+        self._folder, self._pause = folder, pause
+
+    def planned(self, plan: ropeway.Plan, receipts: object) -> None:
+        del receipts
+        self.file = self._folder / ".ropeway" / plan.run / PAUSE
+        if self._pause:
+            self.file.parent.mkdir(parents=True)
+            self.file.touch()
+
+    def landed(self, receipt: object) -> None:
+        del receipt
+        self.at.append(time.monotonic())
+
+    def said(self, message: str) -> None:
+        self.said_.append(message)
+        if "paused" in message or "busy" in message:
+            self.held.set()
+
+
+def test_no_faster_than_it_may(tmp_path: Path, servers: Servers) -> None:
+    """Never sooner: how much later depends on the machine, and is not looked at."""
+    source, target = filled("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=5)
+    heard = Heard(tmp_path)
+    started = time.monotonic()
+    wire.run(request, secrets, progress=heard, limits=Limits(throttle=Throttle(rows=50)))
+    assert heard.at[-1] - started >= ROWS / 50 - 0.2  # the last batch waits after it was read, before it lands
+    assert target.ask("SELECT count(*) FROM note") == [(ROWS,)]
+
+
+def test_a_paused_run_begins_no_slice_until_it_may_go_on(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=5)
+    heard, done = Heard(tmp_path, pause=True), []
+    run = threading.Thread(target=lambda: done.append(wire.run(request, secrets, progress=heard)))
+    run.start()
+    assert heard.held.wait(60)
+    assert heard.at == []
+    heard.file.unlink()
+    run.join(60)
+    assert done[0].report
+    assert done[0].report.equal
+    assert heard.said_[-1] == "The run goes on." or "The run goes on." in heard.said_
+
+
+def test_a_paused_run_can_be_ended(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=5)
+    heard, interrupt, raised = Heard(tmp_path, pause=True), Interrupt(), []
+
+    def run() -> None:
+        try:
+            wire.run(request, secrets, progress=heard, interrupt=interrupt)
+        except KeyboardInterrupt as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert heard.held.wait(60)
+    interrupt.ask()
+    thread.join(60)
+    assert len(raised) == 1
+    heard.file.unlink()
+    assert wire.run(replace(request), secrets, resume=True).report
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_no_slice_is_begun_while_the_source_is_busy(engine: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = filled(engine, tmp_path, servers), spot("sqlite", tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=5)
+    most = 0.0 if engine == "postgresql" else 20.0  # MariaDB counts Ropeway's own threads
+    heard, done = Heard(tmp_path), []
+    sleep = "SELECT pg_sleep(3)" if engine == "postgresql" else "SELECT sleep(3)"
+    busy = [threading.Thread(target=source.ask, args=(sleep,)) for _ in range(1 if engine == "postgresql" else 25)]
+    for one in busy:
+        one.start()
+    time.sleep(0.5)
+    limits = Limits(throttle=Throttle(most=(("running", most),)))
+    run = threading.Thread(target=lambda: done.append(wire.run(request, secrets, progress=heard, limits=limits)))
+    run.start()
+    assert heard.held.wait(60)
+    assert heard.at == []
+    run.join(60)
+    for one in busy:
+        one.join()
+    assert done[0].report
+    assert done[0].report.equal
+
+
+def test_a_source_that_does_not_say_it_is_refused_before_anything_is_done(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
+    request, secrets = requested(source, target)
+    with pytest.raises(RequestError, match="sqlite does not say lag"):
+        wire.run(request, secrets, limits=Limits(throttle=Throttle(most=(("lag", 1.0),))))
+    assert target.ask("SELECT count(*) FROM information_schema.tables WHERE table_name = 'note'") == [(0,)]
+
+
+def test_words_of_a_throttle() -> None:
+    words = ["50000 rows/s", "20MB/s", "running=25", "lag=1.5s"]
+    assert throttle(words) == Throttle(50_000, 20 << 20, (("running", 25), ("lag", 1.5)))
+    for wrong in ("fast", "20", "cpu=3", "-1rows/s"):
+        with pytest.raises(RequestError, match="no throttle"):
+            throttle([wrong])
+
+
+def test_the_time_of_an_end() -> None:
+    now = datetime(2026, 3, 1, 22, 30)
+    assert moment("06:00", now) == datetime(2026, 3, 2, 6, 0)
+    assert moment("22:31", now) == datetime(2026, 3, 1, 22, 31)
+    assert moment("22:30", now) == datetime(2026, 3, 2, 22, 30)
+    for wrong in ("25:00", "6", "06:60", "now"):
+        with pytest.raises(RequestError, match="no time"):
+            moment(wrong, now)
+
+
+def test_at_its_time_a_run_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt = Interrupt()
+    monkeypatch.setattr("ropeway.cli.hours.moment", lambda *_: datetime.now())
+    with ending(interrupt, "06:00"):
+        assert interrupt.asked.wait(10)
