@@ -20,11 +20,12 @@ from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
 from ..transfer.gathering import Merged, forget, merged
 from ..transfer.job import Job, Limits
-from ..transfer.place import Address, Place, parse, resolve
+from ..transfer.place import Address, parse, resolve
 from ..transfer.plan import Hop, Plan, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
 from ..transfer.quarantine import Quarantined, quarantined
+from ..transfer.refusal import worded
 from ..transfer.request import Choice, Request, job_of
 from ..transfer.run import Interrupt, execute
 from ..transfer.schema.catalogue import Table
@@ -150,14 +151,15 @@ def run(
         else:
             check_nothing_new(new)
     job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
-    try:
-        receipts = execute(job, interrupt, fresh=not resume)
-    finally:
-        progress.ended()
-    if interrupt and interrupt.asked.is_set():
-        raise KeyboardInterrupt
-    report = None if level == "none" else _compare(frozen, receipts, level, target)
-    missing, aside, gone = _close(frozen, target, report)
+    with worded("What has landed stays: go on with --resume."):
+        try:
+            receipts = execute(job, interrupt, fresh=not resume)
+        finally:
+            progress.ended()
+        if interrupt and interrupt.asked.is_set():
+            raise KeyboardInterrupt
+        report = None if level == "none" else _compare(frozen, receipts, level, target)
+        missing, aside, gone = _close(frozen, target, report)
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside, gone)
 
 
@@ -483,17 +485,6 @@ def report(run: str = "") -> dict[str, Any]:
 
 
 __all__ = [
-    "Left",
-    "Outcome",
-    "Place",
-    "Recorded",
-    "Secrets",
-    "clean",
-    "inspect",
-    "leftovers",
-    "plan",
-    "repair",
-    "repairs",
-    "report",
-]
-__all__ += ["run", "sample", "status", "types", "verify", "verify_against"]
+    "Left", "Outcome", "Recorded", "Secrets", "clean", "inspect", "leftovers", "plan", "repair", "repairs",
+    "report", "run", "sample", "status", "types", "verify", "verify_against",
+]  # fmt: skip

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import socket
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -37,7 +38,8 @@ class Words:
     """How an engine spells the ledger: types, literals, the schema before the table names.
 
     `create` makes the table {name} of these {columns} where it is missing, `plan` is that column's name where the word
-    is the engine's own, `past` stands behind a table that is read without waiting for those who write it.
+    is the engine's own, `past` stands behind a table that is read without waiting for those who write it. Between the two
+    `lasting` statements a commit, and with it all before, is on the disk when it returns.
     """
 
     literal: Callable[[object], str]
@@ -55,6 +57,7 @@ class Words:
     create: str = "CREATE TABLE IF NOT EXISTS {name} {columns}"
     plan: str = "plan"
     past: str = ""
+    lasting: tuple[str, str] = ("", "")
 
 
 class SqlLedger:
@@ -108,7 +111,8 @@ class SqlLedger:
         return [tuple("" if value is None else value for value in row) for row in rows]
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
-        self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
+        with self._lasting():
+            self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
 
     def plan(self, run: str) -> str:
         (row,) = self._connection.ask(
@@ -117,10 +121,21 @@ class SqlLedger:
         return str(row[0])
 
     def finish(self, run: str, state: str) -> None:
-        self._connection.execute(
-            f"UPDATE {self._words.prefix}{RUN} SET {self._set(state=state, finished=now())} "
-            f"WHERE {self._equal(run=run)}"
-        )
+        with self._lasting():
+            self._connection.execute(
+                f"UPDATE {self._words.prefix}{RUN} SET {self._set(state=state, finished=now())} "
+                f"WHERE {self._equal(run=run)}"
+            )
+
+    @contextmanager
+    def _lasting(self) -> Iterator[None]:
+        """What a run begins and ends with is not lost with the server, and so nothing of what it did before."""
+        before, after = self._words.lasting
+        if before:
+            self._connection.execute(before)
+        yield
+        if after:
+            self._connection.execute(after)
 
     def forget(self, run: str) -> None:
         mine = self._equal(run=run)

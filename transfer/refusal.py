@@ -6,6 +6,8 @@ back, of the failing one as much as is taken. No savepoints: ADBC refuses them a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -14,12 +16,26 @@ import pyarrow as pa
 
 from .commit import tried
 from .engine import Engine, Loader, Reader
+from .engines import refused
 from .errors import DataError, EngineError, RopewayError
 from .flow import flow
 from .plan import Hop, Slice
 
 _SHOWN = 60  # characters of a value
 _COLUMNS = 8  # of a row whose offending column the server did not name
+
+
+@contextmanager
+def worded(then: str) -> Iterator[None]:
+    """Make an EngineError, which says what `then` can be done, of what a driver raises by itself."""
+    try:
+        yield
+    except RopewayError:
+        raise
+    except Exception as error:
+        if not refused(error):
+            raise
+        raise EngineError(f"A server was lost, or refuses: {str(error).strip()}", remedy=then) from error
 
 
 @dataclass(frozen=True)

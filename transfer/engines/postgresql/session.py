@@ -28,6 +28,7 @@ WORDS = Words(
     literal=text_literal, prefix="ropeway.", create_schema="CREATE SCHEMA IF NOT EXISTS ropeway",
     schema_exists="SELECT 1 FROM pg_namespace WHERE nspname = 'ropeway'",
     short="text", exists="SELECT 1 FROM pg_tables WHERE schemaname = 'ropeway' AND tablename = 'ropeway_run'",
+    lasting=("SET synchronous_commit = on", "SET synchronous_commit = off"),
 )  # fmt: skip
 
 # One text for every value, whatever the server's or the role's settings say.
@@ -36,7 +37,8 @@ PINS = (
     "SET extra_float_digits = 3", "SET bytea_output = 'hex'", "SET standard_conforming_strings = on",
     "SET client_encoding = 'UTF8'", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
 )  # fmt: skip
-# Safe for the ledger: rows and receipt vanish together if the server falls within the next moments.
+# Safe for the ledger: rows and receipt vanish together if the server falls within the next moments (three times
+# wal_writer_delay), and a run that has ended says so by a commit that waits for the disk.
 # An amount of money comes with a point and two digits.
 LOADER_PINS = ("SET synchronous_commit = off", "SET lock_timeout = '60s'", "SET lc_monetary = 'C'")
 

@@ -1,0 +1,77 @@
+"""A TCP proxy before a server: it cuts a connection, stalls it or slows it down, once so many bytes have passed."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+
+_BLOCK = 1 << 14
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, as of a peer that is gone
+
+
+class Proxy:
+    """Listens on a port of its own. `trouble` says what comes: after so many bytes in both directions, once."""
+
+    def __init__(self, port: int) -> None:
+        self._server = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._lock = threading.Lock()
+        self._left = -1
+        self._kind = ""
+        self._seconds = 0.0
+        self.struck = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def trouble(self, kind: str, after: int, seconds: float = 0.0) -> None:
+        """`cut` or `stall` after so many bytes; a stalled connection goes on after so many seconds."""
+        with self._lock:
+            self._kind, self._left, self._seconds = kind, after, seconds
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._server))
+            except OSError:
+                client.close()
+                continue
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while block := one.recv(_BLOCK):
+                kind = self._due(len(block))
+                if kind == "cut":
+                    for end in (one, other):
+                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+                        with suppress(OSError):  # both threads may be reading
+                            end.shutdown(socket.SHUT_RDWR)
+                    break
+                if kind == "stall":
+                    time.sleep(self._seconds)
+                other.sendall(block)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _due(self, size: int) -> str:
+        with self._lock:
+            if self._left < 0:
+                return ""
+            self._left -= size
+            if self._left >= 0:
+                return ""
+            self.struck += 1
+            return self._kind
+
+    def close(self) -> None:
+        self._listening.close()
