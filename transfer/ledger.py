@@ -38,8 +38,8 @@ class Words:
     """How an engine spells the ledger: types, literals, the schema before the table names.
 
     `create` makes the table {name} of these {columns} where it is missing, `plan` is that column's name where the word
-    is the engine's own, `past` stands behind a table that is read without waiting for those who write it. Between the two
-    `lasting` statements a commit, and with it all before, is on the disk when it returns.
+    is the engine's own, `past` stands behind a table that is read without waiting for those who write it. Between the
+    two `lasting` statements a commit, and with it all before, is on the disk when it returns.
     """
 
     literal: Callable[[object], str]

@@ -12,11 +12,12 @@ import pyarrow as pa
 from .calls import function_of
 from .commit import land_again, tried
 from .engine import Engine, Loader, Receipt, Rejected
-from .errors import DataError, EngineError, RequestError, RopewayError
+from .errors import DataError, RequestError, RopewayError
 from .flow import after_reading
 from .ledger import keeping
 from .plan import Hop, Plan, Slice
 from .rejects import TRANSFORM, concerns_rows, row_of
+from .start import held
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
                 remedy="'ropeway rejects RUN --out DIR' writes them; mend the source and move the table again.",
             )  # fmt: skip
         if not loader.hold(str(hop.writes)):
-            raise EngineError(f"Another run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes))
+            raise held(loader, hop.writes)
 
 
 def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: Engine, loader: Loader) -> Replayed:

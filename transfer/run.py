@@ -33,7 +33,7 @@ from .refusal import explained
 from .rejects import Rejecting
 from .resume import LOST, Standing, proof_of, standing
 from .schema.sql import nothing
-from .start import begin
+from .start import begin, held
 from .steps import TRIES, back_off, carry_out
 from .throttle import Pace
 from .verification import source_sum
@@ -128,11 +128,7 @@ def _opened(stack: ExitStack, job: Job) -> Loader:
     stack.callback(loader.close)
     for hop in job.plan.hops:
         if not _held(loader, str(hop.writes)):
-            raise EngineError(
-                f"Another run of Ropeway is moving rows into {hop.writes}.",
-                table=str(hop.writes),
-                remedy="'ropeway status' names it. Its lock goes with its process.",
-            )
+            raise held(loader, hop.writes)
     return loader
 
 

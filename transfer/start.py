@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from .commit import record
 from .engine import Engine, Loader, Receipt, Row
 from .engines import engine_of
-from .errors import RequestError, UnfinishedRun
+from .errors import EngineError, RequestError, UnfinishedRun
 from .ledger import this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
+from .schema.catalogue import Relation
 from .verification import read_back, target_sum
 
 # A run that was killed after its last row and before its proof has only the proof to do.
@@ -41,6 +42,21 @@ def runs(target: Address) -> list[Recorded]:
 def _recorded(row: Row) -> Recorded:
     run, _hash, job, state, started, by = (str(value) for value in row)
     return Recorded(run, job, state, started, by)
+
+
+def held(loader: Loader, relation: Relation) -> EngineError:
+    """What to tell of a table that another process holds: which run that may be, whose, since when."""
+    said = [
+        f"run {one.run}, begun {one.started} by {one.by}"
+        for one in map(_recorded, loader.ledger.runs())
+        if one.state == "running" and any(hop.writes == relation for hop in from_json(loader.ledger.plan(one.run)).hops)
+    ]
+    return EngineError(
+        f"Another run of Ropeway is moving rows into {relation}{': ' if said else '.'}{'; or '.join(said)}",
+        table=str(relation),
+        remedy="Its lock goes with its process, and only then can the table be taken over. "
+        "'ropeway status' shows how far it is.",
+    )
 
 
 def begin(plan: Plan, loader: Loader, target: Address) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ import ropeway
 from moves import requested
 from ropeway.cli import wire
 from ropeway.cli.hours import ending, moment
-from ropeway.transfer.errors import RequestError
+from ropeway.transfer.errors import EngineError, RequestError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.run import Interrupt
 from ropeway.transfer.throttle import PAUSE, Throttle, throttle
@@ -83,8 +84,30 @@ def test_a_paused_run_begins_no_slice_until_it_may_go_on(tmp_path: Path, servers
     heard.file.unlink()
     run.join(60)
     assert done[0].report
+    assert done[0].report
     assert done[0].report.equal
     assert heard.said_[-1] == "The run goes on." or "The run goes on." in heard.said_
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "sqlite"])
+def test_who_holds_a_table_is_told(engine: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("sqlite", tmp_path, servers), spot(engine, tmp_path, servers)
+    target.ask("CREATE TABLE note (id integer PRIMARY KEY)")
+    request, secrets = requested(source, target, slice_rows=5, mode="truncate")
+    heard, done = Heard(tmp_path, pause=True), []
+    run = threading.Thread(target=lambda: done.append(wire.run(request, secrets, progress=heard)))
+    run.start()
+    assert heard.held.wait(60)
+    other, _ = requested(source, target, mode="truncate")
+    with pytest.raises(EngineError) as caught:
+        wire.run(other, secrets)
+    name = heard.file.parent.name
+    assert f"into {'public.' if engine == 'postgresql' else ''}note: run {name}, begun 2" in str(caught.value)
+    assert f"process {os.getpid()}" in str(caught.value)
+    heard.file.unlink()
+    run.join(60)
+    assert done[0].report
+    assert done[0].report.equal
 
 
 def test_a_paused_run_can_be_ended(tmp_path: Path, servers: Servers) -> None:
@@ -127,6 +150,7 @@ def test_no_slice_is_begun_while_the_source_is_busy(engine: str, tmp_path: Path,
     run.join(60)
     for one in busy:
         one.join()
+    assert done[0].report
     assert done[0].report
     assert done[0].report.equal
 
