@@ -16,6 +16,7 @@ from ..transfer.engine import Engine
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.job import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
+from ..transfer.passwords import WAYS
 from ..transfer.permitted import permitted
 from ..transfer.place import WITHHELD, Place, parse
 from ..transfer.plan import Call
@@ -98,7 +99,7 @@ def place(url: str) -> tuple[Place, str]:
     """
     found, secret = parse(url)
     for name, value in found.options:
-        if _SECRET_OPTION.search(name) and not re.fullmatch(r"\$\{\w+\}", value):
+        if _SECRET_OPTION.search(name) and name not in WAYS and not re.fullmatch(r"\$\{\w+\}", value):
             raise RequestError(
                 f"The {found.scheme} URL holds a secret in its option {name!r}.",
                 remedy=f"Name an environment variable in its place: {name}=${{NAME}}.",

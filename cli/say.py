@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..transfer.passwords import TOLD
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,7 +50,7 @@ def safe(text: str) -> str:
 
     For messages alone: what a plan holds has no secret by its making, and a password may look like a number.
     """
-    for secret in sorted(voice().secrets, key=len, reverse=True):
+    for secret in sorted(voice().secrets | TOLD, key=len, reverse=True):
         text = text.replace(secret, WITHHELD)
     return text
 

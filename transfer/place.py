@@ -13,10 +13,16 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from .errors import RequestError
+from .passwords import TOLD, WAYS, told
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_OPTIONS = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
 WITHHELD = "***"
+_PLAIN = "/:~${}.,;@*()!' "  # of an option's value: what tells it from others is written as in a URL
+
+
+def _is_secret(option: str) -> bool:
+    return bool(_SECRET_OPTIONS.search(option)) and option not in WAYS
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,17 @@ class Place:
         host = f"[{self.host}]" if ":" in self.host else self.host
         where = (f"{login}@" if login else "") + host + (f":{self.port}" if self.port else "")
         options = "&".join(
-            f"{name}={WITHHELD if _SECRET_OPTIONS.search(name) else value}" for name, value in self.options
+            f"{name}={WITHHELD if _is_secret(name) else quote(value, safe=_PLAIN)}" for name, value in self.options
         )
         return f"{self.scheme}://{where}/{self.database}" + (f"?{options}" if options else "")
 
 
 @dataclass(frozen=True)
 class Address:
-    """A Place with everything needed to connect. Never stored, never printed with its password."""
+    """A Place with everything needed to connect. Never stored, never printed with its password.
+
+    Where the place says who tells it (`asks`), `password` is empty, and each connect asks anew.
+    """
 
     place: Place
     username: str = field(repr=False, default="")
@@ -54,6 +63,11 @@ class Address:
     port: int = 0
     database: str = ""
     options: Mapping[str, str] = field(repr=False, default_factory=dict)
+    asks: tuple[str, str] = ("", "")
+
+    def told(self) -> str:
+        """The password for a connection that is made now. RequestError where nothing tells it."""
+        return told(*self.asks, of=str(self.place)) if self.asks[0] else self.password
 
     def __str__(self) -> str:
         return str(self.place)
@@ -85,7 +99,7 @@ def parse(url: str) -> tuple[Place, str]:
         (name, unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part)
     )
     for name, value in options:
-        if _SECRET_OPTIONS.search(name) and not _REFERENCE.fullmatch(value) and not name.startswith("ssl"):
+        if _is_secret(name) and not _REFERENCE.fullmatch(value) and not name.startswith("ssl"):
             raise RequestError(
                 f"The {scheme} URL holds a secret in its option {name}.",
                 remedy=f"Name an environment variable instead: {name}=${{NAME}}.",
@@ -129,6 +143,10 @@ def resolve(place: Place, secret: str = "", environment: Mapping[str, str] | Non
             f"The password for {place} was given literally and is not stored.",
             remedy="Give the URL with its password again, or name an environment variable: ${NAME}.",
         )
+    options = {name: filled(value) for name, value in place.options}
+    ways = [(name, options.pop(name)) for name in WAYS if name in options]
+    if len(ways) > 1 or (ways and (place.password or secret)):
+        raise RequestError(f"{place} says more than once where its password is.", remedy="Leave one.")
     return Address(
         place=place,
         username=filled(place.username),
@@ -136,10 +154,13 @@ def resolve(place: Place, secret: str = "", environment: Mapping[str, str] | Non
         host=filled(place.host),
         port=place.port,
         database=filled(place.database),
-        options={name: filled(value) for name, value in place.options},
+        options=options,
+        asks=ways[0] if ways else ("", ""),
     )
 
 
 def redact(text: str, address: Address) -> str:
     """A driver's message without the password, should the driver have put it there."""
-    return text.replace(address.password, WITHHELD) if address.password else text
+    for secret in sorted({address.password, *TOLD} - {""}, key=len, reverse=True):
+        text = text.replace(secret, WITHHELD)
+    return text

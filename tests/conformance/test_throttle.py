@@ -76,7 +76,8 @@ def test_no_faster_than_it_may(tmp_path: Path, servers: Servers) -> None:
 def test_a_paused_run_begins_no_slice_until_it_may_go_on(tmp_path: Path, servers: Servers) -> None:
     source, target = filled("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
     request, secrets = requested(source, target, slice_rows=5)
-    heard, done = Heard(tmp_path, pause=True), []
+    heard = Heard(tmp_path, pause=True)
+    done: list[wire.Outcome] = []
     run = threading.Thread(target=lambda: done.append(wire.run(request, secrets, progress=heard)))
     run.start()
     assert heard.held.wait(60)
@@ -84,8 +85,9 @@ def test_a_paused_run_begins_no_slice_until_it_may_go_on(tmp_path: Path, servers
     heard.file.unlink()
     run.join(60)
     assert done
-    assert done
-    assert done[0].report.equal
+    (report,) = [one.report for one in done]
+    assert report
+    assert report.equal
     assert heard.said_[-1] == "The run goes on." or "The run goes on." in heard.said_
 
 
@@ -94,7 +96,8 @@ def test_who_holds_a_table_is_told(engine: str, tmp_path: Path, servers: Servers
     source, target = filled("sqlite", tmp_path, servers), spot(engine, tmp_path, servers)
     target.ask("CREATE TABLE note (id integer PRIMARY KEY)")
     request, secrets = requested(source, target, slice_rows=5, mode="truncate")
-    heard, done = Heard(tmp_path, pause=True), []
+    heard = Heard(tmp_path, pause=True)
+    done: list[wire.Outcome] = []
     run = threading.Thread(target=lambda: done.append(wire.run(request, secrets, progress=heard)))
     run.start()
     assert heard.held.wait(60)
@@ -106,8 +109,9 @@ def test_who_holds_a_table_is_told(engine: str, tmp_path: Path, servers: Servers
     assert f"process {os.getpid()}" in str(caught.value)
     heard.file.unlink()
     run.join(60)
-    assert done
-    assert done[0].report.equal
+    (report,) = [one.report for one in done]
+    assert report
+    assert report.equal
 
 
 def test_a_paused_run_can_be_ended(tmp_path: Path, servers: Servers) -> None:
@@ -136,7 +140,8 @@ def test_no_slice_is_begun_while_the_source_is_busy(engine: str, tmp_path: Path,
     source, target = filled(engine, tmp_path, servers), spot("sqlite", tmp_path, servers)
     request, secrets = requested(source, target, slice_rows=5)
     most = 0.0 if engine == "postgresql" else 20.0  # MariaDB counts Ropeway's own threads
-    heard, done = Heard(tmp_path), []
+    heard = Heard(tmp_path)
+    done: list[wire.Outcome] = []
     sleep = "SELECT pg_sleep(3)" if engine == "postgresql" else "SELECT sleep(3)"
     busy = [threading.Thread(target=source.ask, args=(sleep,)) for _ in range(1 if engine == "postgresql" else 25)]
     for one in busy:
@@ -151,8 +156,9 @@ def test_no_slice_is_begun_while_the_source_is_busy(engine: str, tmp_path: Path,
     for one in busy:
         one.join()
     assert done
-    assert done
-    assert done[0].report.equal
+    (report,) = [one.report for one in done]
+    assert report
+    assert report.equal
 
 
 def test_a_source_that_does_not_say_it_is_refused_before_anything_is_done(tmp_path: Path, servers: Servers) -> None:

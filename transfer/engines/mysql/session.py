@@ -13,6 +13,7 @@ from pymysql.constants import CLIENT
 from ...engine import Ledger, Row
 from ...errors import EngineError
 from ...ledger import SqlLedger, Words
+from ...passwords import WAYS
 from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...rules import split
@@ -69,20 +70,28 @@ WORDS = Words(
 )  # fmt: skip
 
 
+_OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_disabled")
+
+
 def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.Connection[Any]:
     """An autocommit connection with its pins set. EngineError, without the password, if refused."""
     options = dict(address.options)
+    file = options.pop("defaults_file", None)  # what the URL leaves out may stand there
     given: dict[str, Any] = {
-        "host": address.host or "127.0.0.1", "port": address.port or 3306, "user": address.username,
-        "password": address.password, "database": address.database or None,
-        "unix_socket": options.pop("unix_socket", None), "ssl_ca": options.pop("ssl_ca", None),
-        "ssl_verify_cert": options.pop("ssl_verify_cert", None), "charset": "utf8mb4",
+        "host": address.host or (None if file else "127.0.0.1"), "port": address.port or (0 if file else 3306),
+        "user": address.username or None, "password": address.told(), "database": address.database or None,
+        "charset": "utf8mb4", "read_default_file": file,
         # Rows matched, not rows changed: a ledger's update must say that it found its row.
         "client_flag": CLIENT.FOUND_ROWS, "local_infile": True, "connect_timeout": 10, "autocommit": True,
+        **{name: options.pop(name) for name in _OPTIONS if name in options},
     }  # fmt: skip
+    if "ssl_ca" in given:  # PyMySQL compares a certificate with none where only this is given
+        given.setdefault("ssl_verify_cert", "true")
+    for name in {"ssl_verify_identity", "ssl_disabled"} & given.keys():
+        given[name] = given[name].lower() not in ("no", "false", "0", "off")
     if options:
         raise EngineError(f"{address}: unknown options {', '.join(sorted(options))}.",
-                          remedy="Known: unix_socket, ssl_ca, ssl_verify_cert.")  # fmt: skip
+                          remedy=f"Known: {', '.join((*_OPTIONS, 'defaults_file', *WAYS))}.")  # fmt: skip
     try:
         connection = pymysql.connect(**{k: v for k, v in {**given, **more}.items() if v is not None})
         with connection.cursor() as cursor:

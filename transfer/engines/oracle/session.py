@@ -71,7 +71,7 @@ def _arguments(address: Address) -> dict[str, Any]:
     options = dict(address.options)
     options.pop(_LOAD, None)
     options.pop(_CLIENT, None)
-    given: dict[str, Any] = {"user": address.username or None, "password": address.password or None}
+    given: dict[str, Any] = {"user": address.username or None, "password": address.told() or None}
     if _CLIENT in dict(address.options) and not address.username:
         given["externalauth"] = True
     sid = options.pop("sid", "")

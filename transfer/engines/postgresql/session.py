@@ -47,7 +47,7 @@ def arguments(address: Address) -> dict[str, Any]:
     """libpq's words for an address; options of the URL (sslmode and so on) pass through."""
     given: dict[str, Any] = {
         "host": address.host, "port": address.port or None, "user": address.username,
-        "password": address.password, "dbname": address.database,
+        "password": address.told(), "dbname": address.database,
     }  # fmt: skip
     defaults = {
         "application_name": "ropeway", "connect_timeout": "10", "keepalives_idle": "30",

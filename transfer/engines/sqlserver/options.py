@@ -48,7 +48,7 @@ def keywords(address: Address) -> dict[str, str]:
     made["Database"] = address.database
     integrated = given.get("trusted_connection", "no").lower() not in _NO
     if address.username and not integrated:
-        made.update(UID=address.username, PWD=address.password)
+        made.update(UID=address.username, PWD=address.told())
     if freetds:
         return {**made, **_freetds(given)}
     return {**made, "Encrypt": "yes", **{_WORDS[name]: value for name, value in given.items()}}

@@ -1,0 +1,58 @@
+"""Passwords that a URL does not hold but says who tells: a command, or a file. Asked for at each connect.
+
+A token of a cloud lasts a quarter of an hour, and a migration days.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+from .errors import RequestError
+
+WAYS = ("password_command", "password_file")
+TOLD: set[str] = set()  # so that no message holds one
+_SECONDS = 60
+
+
+def told(way: str, value: str, of: str) -> str:
+    """The password `of` a place. RequestError where nothing tells it; the command's output is never shown."""
+    found = _of_command(value, of) if way == "password_command" else _of_file(value, of)
+    TOLD.add(found)
+    return found
+
+
+def _of_command(command: str, of: str) -> str:
+    """Without a shell: its words are split as a shell would, and nothing in them is expanded."""
+    try:
+        done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, timeout=_SECONDS, check=False, text=True)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        said = f"took longer than {_SECONDS} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
+        raise RequestError(f"The password_command of {of} cannot be run: {said}") from None
+    if done.returncode:
+        raise RequestError(f"The password_command of {of} ended with {done.returncode}.")
+    return _first_line(done.stdout, f"The password_command of {of} printed nothing.")
+
+
+def _of_file(name: str, of: str) -> str:
+    path = Path(name).expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise RequestError(
+                    f"{path} holds the password of {of}, and others may read it.", remedy=f"chmod 600 {path}"
+                )
+            return _first_line(file.read(), f"{path}, which is to hold the password of {of}, is empty.")
+    except OSError as error:
+        raise RequestError(f"The password_file of {of} cannot be read: {error.strerror}: {path}") from None
+
+
+def _first_line(text: str, otherwise: str) -> str:
+    line = text.partition("\n")[0].rstrip("\r")
+    if not line:
+        raise RequestError(otherwise)
+    return line
