@@ -21,23 +21,23 @@ from ..transfer.errors import BlockedPlan, MissingTable, RequestError, Unfinishe
 from ..transfer.gathering import Merged, forget, merged
 from ..transfer.job import Job, Limits
 from ..transfer.place import Address, Place, parse, resolve
-from ..transfer.plan import Hop, Plan, from_json
+from ..transfer.plan import Plan, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
 from ..transfer.quarantine import Quarantined, quarantined
-from ..transfer.request import Choice, Request, job_of
+from ..transfer.request import Request, job_of
 from ..transfer.run import Interrupt, execute
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.definitions import check_nothing_new, check_unmoved
 from ..transfer.schema.entry import Ends
 from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
-from ..transfer.schema.violations import deciding
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
 from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
+from .chosen import choice_of, chosen_now
 
 if TYPE_CHECKING:
     from .mending import Repair
@@ -135,7 +135,7 @@ def run(
     target = resolve(what.target, secrets.target)
     level = what.level
     if resume:
-        frozen = _decided(resumed(_job(what), target), what)
+        frozen = chosen_now(resumed(_job(what), target), what)
     else:
         _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
@@ -159,15 +159,6 @@ def run(
     report = None if level == "none" else _compare(frozen, receipts, level, target)
     missing, aside, gone = _close(frozen, target, report)
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside, gone)
-
-
-def _decided(plan: Plan, what: Request | Plan) -> Plan:
-    """A run that is taken up again with what is chosen now for rows that break a constraint."""
-    if isinstance(what, Plan):
-        return plan
-    hops = {hop.name: _choice_of(what, hop).on_violation or what.on_violation for hop in plan.hops}
-    made = [one for s in plan.statements for one in deciding([s], hops.get(s.hop, what.on_violation))]
-    return replace(plan, statements=tuple(made))
 
 
 def _is_moving(plan: Plan, target: Address) -> bool:
@@ -210,7 +201,7 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
         replace(choice, to=".".join(filter(None, (hop.writes.schema, f"ropeway_probe_{number}"))), mode="create",
                 table=str(hop.reads), exclude=(), before=(), after=())
         for number, hop in enumerate(planned.hops, start=1)
-        for choice in [_choice_of(request, hop)]
+        for choice in [choice_of(request, hop)]
     ]  # fmt: skip
     rehearsal = replace(
         request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=(),
@@ -223,14 +214,6 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
         target = resolve(request.target, (secrets or Secrets()).target)
         if any(known.run == tried.run for known in _known(target)):
             _remove(tried.run, target, undo=True)
-
-
-def _choice_of(request: Request, hop: Hop) -> Choice:
-    """The choice that a hop came from: the last one that means its table."""
-    default = engine_of(request.source.scheme).default_schema
-    if hop.query:
-        return next(choice for choice in request.choices if choice.query == hop.query)
-    return next(c for c in reversed(request.choices) if not c.query and matches(hop.reads, c.table, default))
 
 
 def _job(what: Request | Plan) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ROW, KEPT = "row_number", "kept_number"  # of a staged row; of the one that stays in the place of a removed one
+PAIRS = "pairs"  # of the approved pairs by which a row is removed; NULL where it is by its key
 MERGED = "merged.parquet"  # each removed row, for people, with the key of the one that stays
 _PART = 32  # bits of a row's number that count within its slice
 _READ, _INSTANT = "ropeway.read", "ropeway.instant"
@@ -135,6 +136,18 @@ class Stage:
             yield connection
         rmtree(spill, ignore_errors=True)
 
+    def standing(self, connection: DuckDBPyConnection) -> None:
+        """The rows as they were decided, as `standing` beside `staged`."""
+        columns = ", ".join(self._staged.names)
+        out, more = f"SELECT {ROW} FROM read_parquet({text_literal(str(self.removed))})", ""
+        if self.changed.exists():
+            changed = f"read_parquet({text_literal(str(self.changed))})"
+            out += f" UNION ALL SELECT {ROW} FROM {changed}"
+            more = f" UNION ALL SELECT {columns} FROM {changed}"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW standing AS SELECT {columns} FROM staged WHERE {ROW} NOT IN ({out}){more}"
+        )
+
 
 class Moved:
     """The keys of rows that were removed, each with that of the row that stays in its place."""
@@ -146,7 +159,9 @@ class Moved:
         self._database = duckdb.connect(":memory:", config={"threads": 1})
         self._database.execute("SET TimeZone = 'UTC'")
         path = text_literal(stage.removed)
-        self._database.execute(f"CREATE TABLE moved AS SELECT * EXCLUDE ({ROW}, {KEPT}) FROM read_parquet({path})")
+        self._database.execute(
+            f"CREATE TABLE moved AS SELECT * EXCLUDE ({ROW}, {KEPT}, {PAIRS}) FROM read_parquet({path})"
+        )
 
     def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch whose columns refer to the rows that stay."""
