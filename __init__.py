@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .cli.job import Wanted as Wanted
     from .cli.job import job as job
     from .cli.job import load as load
+    from .cli.looking import merged as merged
     from .cli.wire import Left as Left
     from .cli.wire import Outcome as Outcome
     from .cli.wire import Secrets as Secrets
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "cli.bench": ("bench",),
     "cli.job": ("Wanted", "job", "load"),
+    "cli.looking": ("merged",),
     "cli.wire": (
         *("Left", "Outcome", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"),
         *("sample", "status", "types", "verify", "verify_against"),

@@ -8,7 +8,7 @@ from inspect import cleandoc
 import typer
 
 from . import version as installed
-from .commands import bench, clean, demo, inspect, plan, report, run, status, types, verify
+from .commands import bench, clean, demo, inspect, merged, plan, report, run, status, types, verify
 from .guard import Guarded
 from .options import spread
 
@@ -46,6 +46,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "verify": verify.verify,
     "status": status.status,
     "report": report.report,
+    "merged": merged.merged,
     "types": types.types,
     "bench": bench.bench,
     "clean": clean.clean,

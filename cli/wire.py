@@ -460,9 +460,10 @@ def types(name: str) -> Engine:
 
 def report(run: str = "") -> dict[str, Any]:
     """The report of a run that this folder's `.ropeway` keeps: by default the latest."""
+    from .looking import with_first
     from .record import read_report
 
-    return read_report(run)
+    return with_first(read_report(run))
 
 
 __all__ = [

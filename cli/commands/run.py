@@ -224,8 +224,12 @@ def show(shape: dict[str, Any]) -> None:
 def _show_merged(one: dict[str, Any]) -> None:
     """What was merged of a table, and what a person may approve; reports of earlier versions have less."""
     many, others = say.count(one["rows"], "row"), say.count(one["into"], "other")
-    approved = f", {one['approved']:,} of them by approved pairs" if one.get("approved") else ""
-    say.out(f"{one['table']}: {many} merged into {others}{approved}. They are listed in {one['list']}.")
+    by = (
+        f", {one['rows'] - one['approved']:,} by the key, {one['approved']:,} by approved pairs"
+        if one.get("approved")
+        else ""
+    )
+    say.out(f"{one['table']}: {many} merged into {others}{by}. They are listed in {one['list']}.")
     if one.get("left"):
         left = say.count(one["left"], "approved pair")
         say.warn(f"{one['table']}: {left} not merged, for their rows are others now.")

@@ -9,6 +9,7 @@ from typing import Any
 from ...transfer.plan import Seal
 from . import markup, plots
 from .markup import text
+from .merging import removed
 from .verification import claims, details, how, pair, verdict
 
 
@@ -23,6 +24,7 @@ def run(report: Mapping[str, Any]) -> str:
         markup.card(_tables(report)),
         _over_time(report),
         _aside(report),
+        removed(report.get("merged", ())),  # earlier reports have none
         _findings(report["findings"]),
         _footer(report),
     ]
@@ -124,27 +126,10 @@ def _aside(report: Mapping[str, Any]) -> str:
         f"lie in {text(one['lie_in'])}.</p>"
         for one in report["quarantined"]
     ]
-    lines += [
-        f"<p>{text(one['table'])}: {one['rows']:,} rows were merged into {one['into']:,} others. They are listed in "
-        f"<code>{text(one['list'])}</code></p>" + _proposed(one)
-        for one in report.get("merged", ())
-    ]
     lines += [f"<p>The plan was edited by hand and sealed {text(Seal(**one))}</p>" for one in report["sealed"]]
     if report["waived"]:
         lines.append(f"<p>Waived: {text(', '.join(report['waived']))}.</p>")
     return "<h2>What was decided</h2>\n" + markup.card(*lines) if lines else ""
-
-
-def _proposed(one: Mapping[str, Any]) -> str:
-    """Pairs that a person may approve, and those that one has; reports of earlier versions know of none."""
-    said = [f"{one['approved']:,} of them by approved pairs."] if one.get("approved") else []
-    said += [f"{one['left']:,} approved pairs were not merged: their rows are others now."] if one.get("left") else []
-    if one.get("proposed"):
-        said.append(
-            f"{one['proposed']:,} pairs of rows are much alike, and not merged. They can be approved in "
-            f"<code>{text(one['review'])}</code>"
-        )
-    return f"<p>{' '.join(said)}</p>" if said else ""
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
