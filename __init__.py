@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .cli.wire import leftovers as leftovers
     from .cli.wire import plan as plan
     from .cli.wire import report as report
+    from .cli.wire import rules as rules
     from .cli.wire import run as run
     from .cli.wire import sample as sample
     from .cli.wire import status as status
@@ -50,7 +51,8 @@ _HOMES = {
     "cli.job": ("Wanted", "job", "load"),
     "cli.looking": ("merged",),
     "cli.wire": (
-        *("Left", "Outcome", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"),
+        *("Left", "Outcome", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "rules"),
+        "run",
         *("sample", "status", "types", "verify", "verify_against"),
     ),
     "transfer.errors": (

@@ -8,7 +8,7 @@ from inspect import cleandoc
 import typer
 
 from . import version as installed
-from .commands import bench, clean, demo, inspect, merged, plan, report, run, status, types, verify
+from .commands import bench, clean, demo, inspect, merged, plan, report, rules, run, status, types, verify
 from .guard import Guarded
 from .options import spread
 
@@ -47,6 +47,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "status": status.status,
     "report": report.report,
     "merged": merged.merged,
+    "rules": rules.rules,
     "types": types.types,
     "bench": bench.bench,
     "clean": clean.clean,

@@ -41,6 +41,7 @@ from .chosen import choice_of, chosen_now
 
 if TYPE_CHECKING:
     from .mending import Repair
+    from .rulebook import Export
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
         source_session = source.connect(source_address)
         stack.callback(source_session.close)
         target_session = None
-        if _is_there(address):
+        if is_there(address):
             target_session = target.connect(address, create=True)
             stack.callback(target_session.close)
         ends = Ends(
@@ -246,10 +247,10 @@ def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fres
 
 def _known(target: Address) -> list[Recorded]:
     """The target's runs; none where there is no target yet, which looking for them must not make."""
-    return _runs(target) if _is_there(target) else []
+    return _runs(target) if is_there(target) else []
 
 
-def _is_there(target: Address) -> bool:
+def is_there(target: Address) -> bool:
     """Whether a target can be looked at: connecting to a file that is not there would make it."""
     engine = engine_of(target.place.scheme)
     if engine.writers == "many" or engine.landing != "transaction" or not target.database:
@@ -347,12 +348,15 @@ def repair(
     return carry_out(found, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), allow, kept)
 
 
-def _as_they_are(request: Request, secrets: Secrets) -> Plan:
-    """A plan that pairs tables and columns of two places, neither of which it would change."""
+def pairing(request: Request) -> Request:
+    """A request that pairs tables and columns of two places, neither of which it would change."""
     choices = tuple(replace(choice, mode="append", before=(), after=()) for choice in request.choices)
+    return replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=(), moves=False)
+
+
+def _as_they_are(request: Request, secrets: Secrets) -> Plan:
     try:
-        paired = replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=(), moves=False)
-        return plan(paired, secrets)
+        return plan(pairing(request), secrets)
     except MissingTable as error:
         raise RequestError(
             f"No run of this job is in the target, nor is {error.table}, so there is nothing to verify.",
@@ -448,9 +452,19 @@ def _remove(run: str, target: Address, *, undo: bool = False) -> Left:
 def _address(url: str, secret: str = "") -> Address:
     place, literal = parse(url)
     address = resolve(place, secret or literal)
-    if not _is_there(address):
+    if not is_there(address):
         raise RequestError(f"There is no {place}.")
     return address
+
+
+def rules(request: Request, tool: str, secrets: Secrets | None = None) -> Export:
+    """The quality rules of a job as files for a tool, `dbt` or `soda`, and those that it cannot say."""
+    from .dbt import dbt
+    from .rulebook import rulebook
+    from .soda import soda
+
+    book = rulebook(request, secrets or Secrets())
+    return {"dbt": dbt, "soda": soda}[tool](book)
 
 
 def types(name: str) -> Engine:
@@ -480,4 +494,4 @@ __all__ = [
     "repairs",
     "report",
 ]
-__all__ += ["run", "sample", "status", "types", "verify", "verify_against"]
+__all__ += ["rules", "run", "sample", "status", "types", "verify", "verify_against"]
