@@ -243,6 +243,9 @@ class DedupKeys(_Keys):
     )
     by: str = Field(default="", description="The column that orders them; the table's key if left out.")
     similar: SimilarKeys | None = Field(default=None, description="Which other rows are proposed as one.")
+    map: str = Field(
+        default="", description="A table of the target that keeps the keys of merged rows, each with its new one."
+    )
 
 
 Listed = Annotated[list[str | int | float | None], BeforeValidator(_listed)]

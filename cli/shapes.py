@@ -82,6 +82,7 @@ def _merged_shape(hop: Hop, one: Merged) -> dict[str, Any]:
     return {
         "source": str(hop.reads), "table": str(hop.writes), "rows": one.removed, "into": one.into, "list": one.file,
         "approved": one.approved, "proposed": one.proposed, "review": one.review, "left": one.left,
+        "map": str(hop.keymap.writes) if hop.keymap else "",
     }  # fmt: skip
 
 

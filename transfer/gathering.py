@@ -20,6 +20,7 @@ from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError, RequestError
 from .flow import flow
 from .job import Job
+from .keymap import keep_keys, kept
 from .plan import Follow, Hop, Plan, Slice
 from .proposals import FOLDER, check_approved, review_of, reviewed
 from .resume import proof_of
@@ -153,7 +154,20 @@ class Gathering:
                 self._gather(stage, source, readers, instant)
                 self._decide(stage)
 
-    def prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
+    def finish(self, hop: Hop, loader: Loader, attempt: str) -> None:
+        """All of a staged hop's slices have landed: prove that, and keep the keys of those that were merged."""
+        with self._writer or nullcontext():
+            self._prove(hop, loader.ledger.receipts(self._job.plan.run))
+        for name in kept(hop):
+            state = json.loads(self._journal[decided(hop)])
+            if self._journal.get(name) != "done":
+                _check(self._stages[hop.name], state["sum"], hop)
+                with self._writer or nullcontext():  # and nobody else's loader, for others work beside
+                    keep_keys(self._job, self._stages[hop.name], loader, state["removed"], attempt)
+                    loader.ledger.journal(self._job.plan.run, name, "done")
+                self._journal[name] = "done"
+
+    def _prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
         """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
         landed = sum(one.loaded for one in receipts if one.hop == hop.name and one.slice > 0)
         removed, staged = int(json.loads(self._journal[decided(hop)])["removed"]), self._stages[hop.name].rows

@@ -44,8 +44,8 @@ def check_approved(hop: Hop, known: str) -> None:
 def approving(plan: Plan, over: Mapping[str, tuple[Call, ...]]) -> Plan:
     """The plan with the pairs that the steps over all rows, by hop, approve; nothing else of a step is another."""
 
-    def asked(calls: tuple[Call, ...]) -> list[tuple[str, str | None]]:
-        return [(call.function, dict(call.arguments).get("spec")) for call in calls]
+    def asked(calls: tuple[Call, ...]) -> list[tuple[str, list[tuple[str, str]]]]:
+        return [(call.function, [one for one in call.arguments if one[0] in ("spec", "map")]) for call in calls]
 
     hops = [
         replace(hop, over=over[hop.name]) if asked(hop.over) == asked(over.get(hop.name, ())) else hop

@@ -136,6 +136,15 @@ class Stage:
             yield connection
         rmtree(spill, ignore_errors=True)
 
+    def keys(self, keymap: Hop) -> Iterator[pa.RecordBatch]:
+        """The keys of removed rows, and those of the rows that stay in their place, as the columns of a map."""
+        schema = pa.schema([(column.target, column.type.arrow) for column in keymap.columns])
+        ages = [f"{age} {place}" for age in ("old", "new") for place in range(len(keymap.key))]
+        with pq.ParquetFile(self.removed) as file:
+            for batch in file.iter_batches(columns=ages):
+                columns = [batch.column(age).cast(field.type) for age, field in zip(ages, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
     def standing(self, connection: DuckDBPyConnection) -> None:
         """The rows as they were decided, as `standing` beside `staged`."""
         columns = ", ".join(self._staged.names)

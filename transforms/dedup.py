@@ -127,11 +127,17 @@ def _apart(names: Sequence[str]) -> list[str]:
 
 
 def dedup(
-    fields: tuple[Field, ...], spec: str, primary: Sequence[str] = (), approved: str = "", wait: str = ""
+    fields: tuple[Field, ...],
+    spec: str,
+    primary: Sequence[str] = (),
+    approved: str = "",
+    wait: str = "",
+    map: str = "",
 ) -> Dedup:
     """`{key: [...], normalise: {column: [...]}, keep: ..., by: ..., similar: {...}}`. RequestError for what cannot be
-    decided so.
+    decided so. A `map` of keys is made of what is decided, elsewhere.
     """
+    del map
     given = json.loads(spec)
     there = {field.name: column_of(place) for place, field in enumerate(fields)}
     normals = {found(fields, name).name: _listed(ways) for name, ways in given.get("normalise", {}).items()}

@@ -230,6 +230,8 @@ def _show_merged(one: dict[str, Any]) -> None:
         else ""
     )
     say.out(f"{one['table']}: {many} merged into {others}{by}. They are listed in {one['list']}.")
+    if one.get("map"):
+        say.out(f"{one['table']}: the keys of merged rows are kept in {one['map']}.")
     if one.get("left"):
         left = say.count(one["left"], "approved pair")
         say.warn(f"{one['table']}: {left} not merged, for their rows are others now.")

@@ -24,6 +24,8 @@ def _table(one: Mapping[str, Any]) -> str:
         f"{text(one['table'])}: {one['rows']:,} rows were merged into {one['into']:,} others{ways}{rule}. They are "
         f"listed in <code>{text(one['list'])}</code>"
     ]
+    if one.get("map"):
+        said.append(f"Their keys are kept in {text(one['map'])}.")
     if one.get("left"):
         said.append(f"{one['left']:,} approved pairs were not merged: their rows are others now.")
     if one.get("proposed"):
