@@ -24,6 +24,7 @@ from ..transfer.place import Address, Place, parse, resolve
 from ..transfer.plan import Plan, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
+from ..transfer.proposals import rehearsed
 from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.request import Request, job_of
 from ..transfer.run import Interrupt, execute
@@ -200,7 +201,7 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
     planned = plan(request, secrets)
     scratch = [
         replace(choice, to=".".join(filter(None, (hop.writes.schema, f"ropeway_probe_{number}"))), mode="create",
-                table=str(hop.reads), exclude=(), before=(), after=())
+                table=str(hop.reads), exclude=(), before=(), after=(), over=rehearsed(choice.over))
         for number, hop in enumerate(planned.hops, start=1)
         for choice in [choice_of(request, hop)]
     ]  # fmt: skip

@@ -34,7 +34,7 @@ _DECIDED = 1_000_000  # the journal's entries of what was decided are numbered a
 class Merged:
     """What a step over all rows did to a hop's: so many rows were removed, into so many others; some of them by
     `approved` pairs. So many pairs of others were `proposed`, in the file `review`, and so many that were approved are
-    `left`.
+    `left`. So many blocks were too large, and `uncompared`.
     """
 
     hop: str
@@ -45,6 +45,7 @@ class Merged:
     proposed: int = 0
     review: str = ""
     left: int = 0
+    uncompared: int = 0
 
 
 class Staged:
@@ -291,8 +292,8 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
             file = Stage(FOLDER / plan.run / "stage", hop).folder / MERGED
             review = str(review_of(plan.run) / said["file"]) if said.get("file") else ""
             found.append(Merged(
-                hop.name, said["removed"], said["into"], str(file), said.get("approved", 0), said.get("proposed", 0),
-                review, said.get("left", 0),
+                hop.name, said["removed"], said["into"], str(file), said.get("by", 0), said.get("alike", 0),
+                review, said.get("left", 0), said.get("large", 0),
             ))  # fmt: skip
     return tuple(found)
 

@@ -28,7 +28,7 @@ def review_of(run: str) -> Path:
 def approved_sum(hop: Hop) -> str:
     """By which the pairs are told that are approved of a hop's rows; '' for none."""
     texts = [text for call in hop.over for name, text in call.arguments if name == "approved"]
-    return hashlib.sha256(texts[0].encode()).hexdigest()[:16] if texts else ""
+    return hashlib.sha256(texts[0].encode()).hexdigest()[:12] if texts else ""
 
 
 def check_approved(hop: Hop, known: str) -> None:
@@ -52,6 +52,13 @@ def approving(plan: Plan, over: Mapping[str, tuple[Call, ...]]) -> Plan:
         for hop in plan.hops
     ]
     return replace(plan, hops=tuple(hops))
+
+
+def rehearsed(over: tuple[Call, ...]) -> tuple[Call, ...]:
+    """The steps over all rows of a rehearsal, which waits for nobody and makes nothing but its scratch tables."""
+    return tuple(
+        replace(call, arguments=tuple(one for one in call.arguments if one[0] not in ("map", "wait"))) for call in over
+    )
 
 
 def reviewed(job: Job, stage: Stage, similar: Any, decision: Any, proposed: Any) -> dict[str, Any]:
@@ -78,7 +85,9 @@ def reviewed(job: Job, stage: Stage, similar: Any, decision: Any, proposed: Any)
             remedy="Write yes in the column approve where two rows are one, name the file in the job (approved: FILE, "
             "beside wait), and go on with --resume.",
         )  # fmt: skip
-    return {
-        "approved": decision.approved, "proposed": proposed.pairs, "left": len(decision.left),
+    # In short words: a journal's entry has 200 letters at most.
+    figures = {
+        "by": decision.approved, "alike": proposed.pairs, "left": len(decision.left), "large": len(proposed.blocks),
         "file": proposed.file.name if proposed.file else "", "pairs": approved_sum(hop),
     }  # fmt: skip
+    return {name: figure for name, figure in figures.items() if figure}

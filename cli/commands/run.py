@@ -235,6 +235,9 @@ def _show_merged(one: dict[str, Any]) -> None:
     if one.get("left"):
         left = say.count(one["left"], "approved pair")
         say.warn(f"{one['table']}: {left} not merged, for their rows are others now.")
+    if one.get("uncompared"):
+        blocks = say.count(one["uncompared"], "block")
+        say.warn(f"{one['table']}: {blocks} of rows too large were not compared. They are listed beside the pairs.")
     if one.get("proposed"):
         alike = say.count(one["proposed"], "pair")
         say.out(f"{one['table']}: {alike} of rows much alike are not merged. They can be approved in {one['review']}.")

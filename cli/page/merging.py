@@ -28,6 +28,8 @@ def _table(one: Mapping[str, Any]) -> str:
         said.append(f"Their keys are kept in {text(one['map'])}.")
     if one.get("left"):
         said.append(f"{one['left']:,} approved pairs were not merged: their rows are others now.")
+    if one.get("uncompared"):
+        said.append(f"{one['uncompared']:,} blocks of rows were too large, and not compared.")
     if one.get("proposed"):
         said.append(
             f"{one['proposed']:,} pairs of rows much alike are not merged. They can be approved in "

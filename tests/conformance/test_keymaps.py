@@ -161,3 +161,12 @@ def test_keys_of_many_types(there: str, tmp_path: Path, servers: Servers) -> Non
         rows = target.ask(f"SELECT k.new_id, t.id FROM {choice.table}_map k JOIN {choice.table} t ON k.new_id = t.id")
         assert len(rows) == 1
         assert target.ask(f"SELECT k.old_id FROM {choice.table}_map k JOIN {choice.table} t ON k.old_id = t.id") == []
+
+
+def test_a_probe_leaves_maps_alone(tmp_path: Path, servers: Servers) -> None:
+    source, target = ends("sqlite", "postgresql", tmp_path, servers)
+    request, secrets = requested(source, target, choices=(Choice("person", over=over_of(FIRST)),))
+    wire.run(request, secrets)
+    again, _ = requested(source, target, choices=request.choices, mode="replace")
+    assert wire.probe(again, secrets).report
+    assert kept(target) == sorted(MERGED)
