@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..transfer.engines import engine_of
 from ..transfer.plan import Hop, Plan
-from ..transfer.proposals import approving
+from ..transfer.proposals import approving, rehearsed
 from ..transfer.request import Choice, Request
 from ..transfer.schema.selection import matches
 from ..transfer.schema.violations import deciding
@@ -33,3 +33,12 @@ def choice_of(request: Request, hop: Hop) -> Choice:
         c for c in reversed(request.choices) if not c.query and matches(hop.reads, c.table, default)
         and not any(matches(hop.reads, pattern, default) for pattern in c.exclude)
     )  # fmt: skip
+
+
+def pairing(request: Request) -> Request:
+    """A request that pairs tables and columns of two places, neither of which it would change."""
+    choices = tuple(
+        replace(choice, mode="append", before=(), after=(), over=rehearsed(choice.over), rules=())
+        for choice in request.choices
+    )
+    return replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=(), moves=False)

@@ -21,8 +21,8 @@ from ..transfer.schema.catalogue import Relation
 from ..transfer.schema.entry import Ends, Entry
 from ..transfer.schema.quality import asked, columns_named
 from ..transfer.schema.violations import duplicates
-from .chosen import choice_of
-from .wire import Secrets, is_there, pairing, plan
+from .chosen import choice_of, pairing
+from .wire import Secrets, is_there, plan
 
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null"}
 

@@ -38,7 +38,7 @@ from ..transfer.start import runs as _runs
 from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
-from .chosen import choice_of, chosen_now
+from .chosen import choice_of, chosen_now, pairing
 
 if TYPE_CHECKING:
     from .mending import Repair
@@ -347,12 +347,6 @@ def repair(
     secrets = secrets or Secrets()
     plan = found.plan
     return carry_out(found, resolve(plan.source, secrets.source), resolve(plan.target, secrets.target), allow, kept)
-
-
-def pairing(request: Request) -> Request:
-    """A request that pairs tables and columns of two places, neither of which it would change."""
-    choices = tuple(replace(choice, mode="append", before=(), after=()) for choice in request.choices)
-    return replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=(), moves=False)
 
 
 def _as_they_are(request: Request, secrets: Secrets) -> Plan:

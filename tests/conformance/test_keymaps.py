@@ -12,8 +12,9 @@ import pytest
 from attacks import attack, finished
 from moves import planned, refusal, requested
 from ropeway.cli import wire
+from ropeway.cli.chosen import pairing
 from ropeway.transfer.plan import from_json, to_json
-from ropeway.transfer.request import Choice
+from ropeway.transfer.request import Choice, Rule
 from ropeway.transforms.steps import over_of
 from spots import Servers, Spot, spot
 
@@ -165,8 +166,10 @@ def test_keys_of_many_types(there: str, tmp_path: Path, servers: Servers) -> Non
 
 def test_a_probe_leaves_maps_alone(tmp_path: Path, servers: Servers) -> None:
     source, target = ends("sqlite", "postgresql", tmp_path, servers)
-    request, secrets = requested(source, target, choices=(Choice("person", over=over_of(FIRST)),))
+    rule = Rule("odd", "not_null", '["mail"]', "warn")
+    request, secrets = requested(source, target, choices=(Choice("person", over=over_of(FIRST), rules=(rule,)),))
     wire.run(request, secrets)
     again, _ = requested(source, target, choices=request.choices, mode="replace")
     assert wire.probe(again, secrets).report
+    assert wire.plan(pairing(request), secrets).hops[0].keymap is None
     assert kept(target) == sorted(MERGED)
