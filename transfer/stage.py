@@ -168,9 +168,7 @@ class Moved:
         self._database = duckdb.connect(":memory:", config={"threads": 1})
         self._database.execute("SET TimeZone = 'UTC'")
         path = text_literal(stage.removed)
-        self._database.execute(
-            f"CREATE TABLE moved AS SELECT * EXCLUDE ({ROW}, {KEPT}, {PAIRS}) FROM read_parquet({path})"
-        )
+        self._database.execute(f"CREATE TABLE moved AS SELECT COLUMNS('^(old|new) [0-9]+$') FROM read_parquet({path})")
 
     def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch whose columns refer to the rows that stay."""

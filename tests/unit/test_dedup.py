@@ -281,3 +281,25 @@ def firsts(rows: list[Row], pairs: set[tuple[int, int]]) -> set[int]:
         for a, b in edges:
             top[a] = top[b] = min(top[a], top[b])
     return set(top.values())
+
+
+def test_what_is_seen_of_a_merged_row_is_what_is_loaded(tmp_path: Path) -> None:
+    """With keep: merge the row that stays has values of the others, and with these it is compared and approved."""
+    spec = {**SIMILAR, "keep": "merge", "by": "id"}
+    rows: list[Row] = [
+        {"id": 1, "mail": "a", "name": "Anna Meier", "at": 1}, {"id": 2, "mail": "a", "name": None, "at": 1},
+        {"id": 3, "mail": None, "name": "Anna  Meyer", "at": 1},
+    ]  # fmt: skip
+    stage, wanted = staged(rows, spec, tmp_path, 2)
+    wanted.decide(stage, 256 << 20, 1)
+    assert wanted.similar
+    found = wanted.similar.propose(stage, tmp_path, 256 << 20, 1)
+    assert found.file
+    text = found.file.read_text(encoding="utf-8-sig")
+    assert '"1","","2","3","0.9600","1","1","Anna Meier","Anna  Meyer"' in text
+    found.file.write_text(text.replace('"1","",', '"1","y",'), encoding="utf-8")
+    again, more = apart({**spec, "similar": {**SIMILAR["similar"], "approved": str(found.file)}})
+    decision = dedup(loaded_fields(stage.hop), json.dumps(again), stage.hop.key, **more).decide(stage, 256 << 20, 1)
+    assert (decision.removed, decision.into, decision.approved, decision.left) == (2, 1, 2, ())
+    made = [row for part in stage.hop.slices for batch in stage.batches(part) for row in batch.to_pylist()]
+    assert made == [{"id": 3, "mail": "a", "name": "Anna  Meyer", "at": 1}]
