@@ -7,7 +7,7 @@ PART ?= run
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
-.PHONY: help demo test lint faults bench constraints clean
+.PHONY: help demo test lint faults foreign bench constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,9 @@ faults: .venv/.tested  ## the long runs whose processes are killed
 	@.ci/mariadb
 	@.ci/mysql
 	$(BIN)/python -m pytest -m faults -n 2 --dist worksteal --timeout 1800 $(ARGS)
+
+foreign: .venv/.tested  ## what other tools find by the rules that we export; installs dbt and Soda Core aside
+	$(BIN)/python -m pytest -m foreign --timeout 900 $(ARGS)
 
 bench: .venv/.tested  ## the benchmarks, or PART=verify of them; ARGS goes to them
 	@$(PIP) install --no-compile -e '.[bench]' -c .ci/constraints.txt

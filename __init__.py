@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .cli.job import Wanted as Wanted
     from .cli.job import job as job
     from .cli.job import load as load
+    from .cli.looking import merged as merged
     from .cli.rejected import rejects as rejects
     from .cli.rejected import replay as replay
     from .cli.wire import Left as Left
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .cli.wire import leftovers as leftovers
     from .cli.wire import plan as plan
     from .cli.wire import report as report
+    from .cli.wire import rules as rules
     from .cli.wire import run as run
     from .cli.wire import sample as sample
     from .cli.wire import status as status
@@ -50,8 +52,10 @@ _HOMES = {
     "cli.bench": ("bench",),
     "cli.job": ("Wanted", "job", "load"),
     "cli.rejected": ("rejects", "replay"),
+    "cli.looking": ("merged",),
     "cli.wire": (
-        *("Left", "Outcome", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "run"),
+        *("Left", "Outcome", "Secrets", "clean", "inspect", "leftovers", "plan", "report", "rules"),
+        "run",
         *("sample", "status", "types", "verify", "verify_against"),
     ),
     "transfer.errors": (

@@ -8,7 +8,22 @@ from inspect import cleandoc
 import typer
 
 from . import version as installed
-from .commands import bench, clean, demo, inspect, pause, plan, rejects, report, run, status, types, verify
+from .commands import (
+    bench,
+    clean,
+    demo,
+    inspect,
+    merged,
+    pause,
+    plan,
+    rejects,
+    report,
+    rules,
+    run,
+    status,
+    types,
+    verify,
+)
 from .guard import Guarded
 from .options import spread
 
@@ -48,6 +63,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "pause": pause.pause,
     "report": report.report,
     "rejects": rejects.rejects,
+    "merged": merged.merged,
+    "rules": rules.rules,
     "types": types.types,
     "bench": bench.bench,
     "clean": clean.clean,

@@ -25,6 +25,7 @@ from ..transfer.flow import flow
 from ..transfer.place import parse, resolve
 from ..transfer.plan import Plan
 from ..transfer.planning import new_run
+from ..transfer.proposals import rehearsed
 from ..transfer.request import Choice, Request
 from ..transfer.schema.risks import regardless
 from ..transfer.schema.selection import select_tables
@@ -156,7 +157,7 @@ def _scratch(job: Wanted) -> Request:
     choices = tuple(
         replace(
             item.choice, table=_exactly(str(item.table.name)), exclude=(), to=f"ropeway_bench_{run}_{number}",
-            mode="", key=(), before=(), after=(),
+            mode="", key=(), before=(), after=(), over=rehearsed(item.choice.over),
         )
         for number, item in enumerate(selected, start=1)
     )  # fmt: skip

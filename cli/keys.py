@@ -214,6 +214,23 @@ class RuleKeys(_Keys):
 Normal = Literal["case", "spaces", "accents", "email", "phone"]
 
 
+class SimilarKeys(_Keys):
+    """Rows that are much alike are proposed as pairs, and merged where those are approved."""
+
+    columns: Texts = Field(description="The texts that are compared, by the target's names.")
+    within: Texts = Field(description="The columns of a block: only rows that are equal in them are compared.")
+    similarity: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.92, description="How alike the texts of each column are at least, by Jaro and Winkler."
+    )
+    largest: Annotated[int, Field(ge=2)] = Field(
+        default=1000, description="The most rows of a block; a larger one is not compared, and named."
+    )
+    approved: str = Field(default="", description="The file of pairs in which a person has approved some.")
+    wait: bool = Field(
+        default=False, description="Whether a run stops for approval before it loads, if there are pairs."
+    )
+
+
 class DedupKeys(_Keys):
     """Rows of one key become one."""
 
@@ -225,6 +242,10 @@ class DedupKeys(_Keys):
         default="first", description="Which row stays; merge takes each column's first value that is not NULL."
     )
     by: str = Field(default="", description="The column that orders them; the table's key if left out.")
+    similar: SimilarKeys | None = Field(default=None, description="Which other rows are proposed as one.")
+    map: str = Field(
+        default="", description="A table of the target that keeps the keys of merged rows, each with its new one."
+    )
 
 
 Listed = Annotated[list[str | int | float | None], BeforeValidator(_listed)]

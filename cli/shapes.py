@@ -75,9 +75,16 @@ def _left_out_shape(one: LeftOut) -> dict[str, Any]:
 
 
 def _merged_shape(hop: Hop, one: Merged) -> dict[str, Any]:
-    """`rows` were merged `into` so many others; the `list` names each with the one that stays."""
+    """`rows` were merged `into` so many others, some by `approved` pairs; the `list` names each, and what stays.
+
+    So many pairs are `proposed`, in the file `review`, and so many that were approved are `left` as they are.
+    So many blocks are `uncompared`.
+    """
     return {
         "source": str(hop.reads), "table": str(hop.writes), "rows": one.removed, "into": one.into, "list": one.file,
+        "approved": one.approved, "proposed": one.proposed, "review": one.review, "left": one.left,
+        "uncompared": one.uncompared,
+        "map": str(hop.keymap.writes) if hop.keymap else "",
     }  # fmt: skip
 
 

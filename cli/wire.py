@@ -21,27 +21,29 @@ from ..transfer.errors import BlockedPlan, MissingTable, RequestError, Unfinishe
 from ..transfer.gathering import Merged, forget, merged
 from ..transfer.job import Job, Limits
 from ..transfer.place import Address, parse, resolve
-from ..transfer.plan import Hop, Plan, from_json
+from ..transfer.plan import Plan, from_json
 from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
+from ..transfer.proposals import rehearsed
 from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.refusal import worded
-from ..transfer.request import Choice, Request, job_of
+from ..transfer.request import Request, job_of
 from ..transfer.run import Interrupt, execute
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.definitions import check_nothing_new, check_unmoved
 from ..transfer.schema.entry import Ends
 from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
-from ..transfer.schema.violations import deciding
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
 from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
+from .chosen import choice_of, chosen_now, pairing
 
 if TYPE_CHECKING:
     from .mending import Repair
+    from .rulebook import Export
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
         source_session = source.connect(source_address)
         stack.callback(source_session.close)
         target_session = None
-        if _is_there(address):
+        if is_there(address):
             target_session = target.connect(address, create=True)
             stack.callback(target_session.close)
         ends = Ends(
@@ -136,7 +138,7 @@ def run(
     target = resolve(what.target, secrets.target)
     level = what.level
     if resume:
-        frozen = _decided(resumed(_job(what), target), what)
+        frozen = chosen_now(resumed(_job(what), target), what)
     else:
         _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
@@ -161,15 +163,6 @@ def run(
         report = None if level == "none" else _compare(frozen, receipts, level, target)
         missing, aside, gone = _close(frozen, target, report)
     return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside, gone)
-
-
-def _decided(plan: Plan, what: Request | Plan) -> Plan:
-    """A run that is taken up again with what is chosen now for rows that break a constraint."""
-    if isinstance(what, Plan):
-        return plan
-    hops = {hop.name: _choice_of(what, hop).on_violation or what.on_violation for hop in plan.hops}
-    made = [one for s in plan.statements for one in deciding([s], hops.get(s.hop, what.on_violation))]
-    return replace(plan, statements=tuple(made), max_rejects=what.max_rejects or plan.max_rejects)
 
 
 def _is_moving(plan: Plan, target: Address) -> bool:
@@ -210,9 +203,9 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
     planned = plan(request, secrets)
     scratch = [
         replace(choice, to=".".join(filter(None, (hop.writes.schema, f"ropeway_probe_{number}"))), mode="create",
-                table=str(hop.reads), exclude=(), before=(), after=())
+                table=str(hop.reads), exclude=(), before=(), after=(), over=rehearsed(choice.over))
         for number, hop in enumerate(planned.hops, start=1)
-        for choice in [_choice_of(request, hop)]
+        for choice in [choice_of(request, hop)]
     ]  # fmt: skip
     rehearsal = replace(
         request, choices=tuple(scratch), mode="create", limit=min(rows, request.limit or rows), before=(), after=(),
@@ -225,14 +218,6 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
         target = resolve(request.target, (secrets or Secrets()).target)
         if any(known.run == tried.run for known in _known(target)):
             _remove(tried.run, target, undo=True)
-
-
-def _choice_of(request: Request, hop: Hop) -> Choice:
-    """The choice that a hop came from: the last one that means its table."""
-    default = engine_of(request.source.scheme).default_schema
-    if hop.query:
-        return next(choice for choice in request.choices if choice.query == hop.query)
-    return next(c for c in reversed(request.choices) if not c.query and matches(hop.reads, c.table, default))
 
 
 def _job(what: Request | Plan) -> str:
@@ -265,10 +250,10 @@ def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fres
 
 def _known(target: Address) -> list[Recorded]:
     """The target's runs; none where there is no target yet, which looking for them must not make."""
-    return _runs(target) if _is_there(target) else []
+    return _runs(target) if is_there(target) else []
 
 
-def _is_there(target: Address) -> bool:
+def is_there(target: Address) -> bool:
     """Whether a target can be looked at: connecting to a file that is not there would make it."""
     engine = engine_of(target.place.scheme)
     if engine.writers == "many" or engine.landing != "transaction" or not target.database:
@@ -367,11 +352,8 @@ def repair(
 
 
 def _as_they_are(request: Request, secrets: Secrets) -> Plan:
-    """A plan that pairs tables and columns of two places, neither of which it would change."""
-    choices = tuple(replace(choice, mode="append", before=(), after=()) for choice in request.choices)
     try:
-        paired = replace(request, choices=choices, mode="append", raw=False, waive=(), before=(), after=(), moves=False)
-        return plan(paired, secrets)
+        return plan(pairing(request), secrets)
     except MissingTable as error:
         raise RequestError(
             f"No run of this job is in the target, nor is {error.table}, so there is nothing to verify.",
@@ -467,9 +449,19 @@ def _remove(run: str, target: Address, *, undo: bool = False) -> Left:
 def _address(url: str, secret: str = "") -> Address:
     place, literal = parse(url)
     address = resolve(place, secret or literal)
-    if not _is_there(address):
+    if not is_there(address):
         raise RequestError(f"There is no {place}.")
     return address
+
+
+def rules(request: Request, tool: str, secrets: Secrets | None = None) -> Export:
+    """The quality rules of a job as files for a tool, `dbt` or `soda`, and those that it cannot say."""
+    from .dbt import dbt
+    from .rulebook import rulebook
+    from .soda import soda
+
+    book = rulebook(request, secrets or Secrets())
+    return {"dbt": dbt, "soda": soda}[tool](book)
 
 
 def types(name: str) -> Engine:
@@ -479,12 +471,13 @@ def types(name: str) -> Engine:
 
 def report(run: str = "") -> dict[str, Any]:
     """The report of a run that this folder's `.ropeway` keeps: by default the latest."""
+    from .looking import with_first
     from .record import read_report
 
-    return read_report(run)
+    return with_first(read_report(run))
 
 
 __all__ = [
-    "Left", "Outcome", "Recorded", "Secrets", "clean", "inspect", "leftovers", "plan", "repair", "repairs",
-    "report", "run", "sample", "status", "types", "verify", "verify_against",
+    "Left", "Outcome", "Recorded", "Secrets", "clean", "inspect", "leftovers", "plan", "repair", "repairs", "report",
+    "rules", "run", "sample", "status", "types", "verify", "verify_against",
 ]  # fmt: skip

@@ -93,7 +93,7 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
 
 
 def _hold(plan: Plan, loader: Loader) -> None:
-    for hop in plan.hops:
+    for hop in plan.landings:
         if not loader.hold(str(hop.writes)):
             raise EngineError(
                 f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
@@ -140,7 +140,7 @@ def _each(statement: Statement) -> list[Statement]:
 def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
     """The run's own tables beside the target's, as far as they are there."""
     made: list[Statement] = []
-    for hop in plan.hops:
+    for hop in plan.landings:
         move = Move(engine, loader, hop, Table(hop.writes, ()), None, plan.run)
         for relation in map(move.beside, _BESIDE):
             query = engine.exists(relation)

@@ -20,24 +20,33 @@ from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError, RequestError
 from .flow import flow
 from .job import Job
+from .keymap import keep_keys, kept
 from .plan import Follow, Hop, Plan, Slice
+from .proposals import FOLDER, check_approved, review_of, reviewed
 from .resume import proof_of
 from .shaping import Field
 from .stage import MERGED, Moved, Stage, memory_of
 from .throttle import Pace
 
 _DECIDED = 1_000_000  # the journal's entries of what was decided are numbered apart from statements and proofs
-FOLDER = Path(".ropeway")
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a step over all rows did to a hop's: so many rows were removed, into so many others."""
+    """What a step over all rows did to a hop's: so many rows were removed, into so many others; some of them by
+    `approved` pairs. So many pairs of others were `proposed`, in the file `review`, and so many that were approved are
+    `left`. So many blocks were too large, and `uncompared`.
+    """
 
     hop: str
     removed: int
     into: int
     file: str
+    approved: int = 0
+    proposed: int = 0
+    review: str = ""
+    left: int = 0
+    uncompared: int = 0
 
 
 class Staged:
@@ -141,13 +150,28 @@ class Gathering:
         needed = names | {follow.hop for hop in hops for follow in hop.follows}
         for hop in self._maps.order:
             stage, state = self._stages[hop.name], self._journal.get(decided(hop), "")
+            if state:
+                check_approved(hop, json.loads(state).get("pairs", ""))
             if hop.name in needed and state:
                 _check(stage, json.loads(state)["sum"], hop)
             elif hop.name in names:
                 self._gather(stage, source, readers, instant)
                 self._decide(stage)
 
-    def prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
+    def finish(self, hop: Hop, loader: Loader, attempt: str) -> None:
+        """All of a staged hop's slices have landed: prove that, and keep the keys of those that were merged."""
+        with self._writer or nullcontext():
+            self._prove(hop, loader.ledger.receipts(self._job.plan.run))
+        for name in kept(hop):
+            state = json.loads(self._journal[decided(hop)])
+            if self._journal.get(name) != "done":
+                _check(self._stages[hop.name], state["sum"], hop)
+                with self._writer or nullcontext():  # and nobody else's loader, for others work beside
+                    keep_keys(self._job, self._stages[hop.name], loader, state["removed"], attempt)
+                    loader.ledger.journal(self._job.plan.run, name, "done")
+                self._journal[name] = "done"
+
+    def _prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
         """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
         landed = sum(one.loaded + one.rejected for one in receipts if one.hop == hop.name and one.slice > 0)
         removed, staged = int(json.loads(self._journal[decided(hop)])["removed"]), self._stages[hop.name].rows
@@ -215,11 +239,14 @@ class Gathering:
 
     def _decide(self, stage: Stage) -> None:
         """Once: the journal says what was decided, and the files of that are what is loaded from now on."""
-        removed, into = self._step(stage.hop).decide(
-            stage, memory_of(self._job.limits.engines), self._job.limits.workers
-        )
-        self._note(decided(stage.hop), json.dumps({"removed": removed, "into": into, "sum": stage.sum()}))
-        self._job.progress.said(f"{stage.hop.reads}: rows merged into others: {removed:,} into {into:,}.")
+        step, size = self._step(stage.hop), memory_of(self._job.limits.engines)
+        found = step.decide(stage, size, self._job.limits.workers)
+        state = {"removed": found.removed, "into": found.into, "sum": stage.sum()}
+        if step.similar:
+            proposed = step.similar.propose(stage, review_of(self._job.plan.run), size, self._job.limits.workers)
+            state |= reviewed(self._job, stage, step.similar, found, proposed)
+        self._note(decided(stage.hop), json.dumps(state, separators=(",", ":")))
+        self._job.progress.said(f"{stage.hop.reads}: rows merged into others: {found.removed:,} into {found.into:,}.")
 
     def _step(self, hop: Hop) -> Any:
         (call,) = hop.over
@@ -267,7 +294,11 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
         if state := journal.get(decided(hop), ""):
             said: dict[str, Any] = json.loads(state)
             file = Stage(FOLDER / plan.run / "stage", hop).folder / MERGED
-            found.append(Merged(hop.name, said["removed"], said["into"], str(file)))
+            review = str(review_of(plan.run) / said["file"]) if said.get("file") else ""
+            found.append(Merged(
+                hop.name, said["removed"], said["into"], str(file), said.get("by", 0), said.get("alike", 0),
+                review, said.get("left", 0), said.get("large", 0),
+            ))  # fmt: skip
     return tuple(found)
 
 

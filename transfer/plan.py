@@ -110,7 +110,7 @@ class Hop:
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
 
     With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
-    done `over` all rows is done in the stage.
+    done `over` all rows is done in the stage. The `keymap` takes the keys of merged rows, each with its new one.
     """
 
     name: str
@@ -132,6 +132,7 @@ class Hop:
     reading: tuple[ColumnPlan, ...] = ()
     over: tuple[Call, ...] = ()
     follows: tuple[Follow, ...] = ()
+    keymap: Hop | None = None
 
     @property
     def sent(self) -> Hop:
@@ -302,6 +303,11 @@ class Plan:
     slice_rows: int = 0
     scope: Scope = Scope()
     max_rejects: str = ""
+
+    @property
+    def landings(self) -> tuple[Hop, ...]:
+        """All hops, those of key maps too."""
+        return (*self.hops, *(hop.keymap for hop in self.hops if hop.keymap))
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""

@@ -33,6 +33,7 @@ from .schema.fitting import fitted, numbered, ordered
 from .schema.following import following
 from .schema.further import Around
 from .schema.groups import unify
+from .schema.keymaps import mapped, orphans
 from .schema.meaning import chosen, meant
 from .schema.modes import Made, Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
@@ -86,7 +87,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     entries = following(entries)
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
-    hops, statements = _assemble(around, entries, run, existing, beyond)
+    hops, statements = _assemble(around, entries, run, existing, beyond, tables)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     findings += readable.findings
     if request.moves:
@@ -410,7 +411,12 @@ def _slices(request: Request, ends: Ends, entry: Entry) -> tuple[Slice, ...]:
 
 
 def _assemble(
-    around: Around, entries: Sequence[Entry], run: str, existing: dict[Relation, Table], beyond: Beyond
+    around: Around,
+    entries: Sequence[Entry],
+    run: str,
+    existing: dict[Relation, Table],
+    beyond: Beyond,
+    tables: Sequence[Table],
 ) -> tuple[list[Hop], list[Statement]]:
     """Statements by mode, and the hops as the modes aim them; then everything is numbered."""
     request, ends = around.request, around.ends
@@ -423,6 +429,11 @@ def _assemble(
             before.append(Statement(f"create schema {schema}", "before", forward, atomic=ends.target.atomic_ddl))
     before += [*_types(ends, entries), *beyond.sequences.statements, *_own("before", request.before, "")]
     moves = [_aimed(ends, entry, run, existing) for entry in entries]
+    taken = {entry.table.name for entry in entries}
+    moves = [
+        mapped(ends, entry, made, len(entries) + number, taken, run)
+        for number, (entry, made) in enumerate(zip(entries, moves, strict=True), start=1)
+    ]
     aimed = {hop.writes: hop for hop, _, _ in moves}
     for entry, (hop, making, finishing) in zip(entries, moves, strict=True):
         there = existing.get(entry.table.name)
@@ -442,6 +453,8 @@ def _assemble(
     opening, closing = filling.around(hops, ends.target, ends.target_session)
     before, after = before + opening, closing + after
     after += beyond.views.statements
+    for entry, hop in zip(entries, hops, strict=True):
+        after += orphans(ends, entry, hop, tables, around.names)
     owned = belongings.owned(around, [*before, *after]).statements
     after += [*beyond.grants.statements, *owned, *statistics(ends.target, hops)]
     return hops, _numbered([*before, *after, *_own("after", request.after, "")])

@@ -27,6 +27,7 @@ from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
 from .gathering import Gathering, groups_of
 from .job import Job
+from .keymap import kept
 from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 from .refusal import explained
@@ -126,7 +127,7 @@ def _opened(stack: ExitStack, job: Job) -> Loader:
     """The coordinator's loader, holding every target table against a second run."""
     loader = job.target.loader(job.target_address)
     stack.callback(loader.close)
-    for hop in job.plan.hops:
+    for hop in job.plan.landings:
         if not _held(loader, str(hop.writes)):
             raise held(loader, hop.writes)
     return loader
@@ -222,7 +223,7 @@ class _Mover:
         return source
 
     def _is_finished(self, hop: Hop) -> bool:
-        mine = [proof_of(hop), *(s.name for s in self._closing(hop))]
+        mine = [proof_of(hop), *kept(hop), *(s.name for s in self._closing(hop))]
         return all(self._journal.get(name) in ("done", LEFT_OUT) for name in mine)
 
     def _closing(self, hop: Hop) -> list[Statement]:
@@ -438,7 +439,7 @@ class _Mover:
             receipts = loader.ledger.receipts(self._job.plan.run)
         self._rejecting.check(hop, receipts)
         if hop.over:
-            self._gathering.prove(hop, receipts)
+            self._gathering.finish(hop, loader, f"{self._attempt}-keys")
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop):
                 with self._writer or nullcontext():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ROW, KEPT = "row_number", "kept_number"  # of a staged row; of the one that stays in the place of a removed one
+PAIRS = "pairs"  # of the approved pairs by which a row is removed; NULL where it is by its key
 MERGED = "merged.parquet"  # each removed row, for people, with the key of the one that stays
 _PART = 32  # bits of a row's number that count within its slice
 _READ, _INSTANT = "ropeway.read", "ropeway.instant"
@@ -135,6 +136,27 @@ class Stage:
             yield connection
         rmtree(spill, ignore_errors=True)
 
+    def keys(self, keymap: Hop) -> Iterator[pa.RecordBatch]:
+        """The keys of removed rows, and those of the rows that stay in their place, as the columns of a map."""
+        schema = pa.schema([(column.target, column.type.arrow) for column in keymap.columns])
+        ages = [f"{age} {place}" for age in ("old", "new") for place in range(len(keymap.key))]
+        with pq.ParquetFile(self.removed) as file:
+            for batch in file.iter_batches(columns=ages):
+                columns = [batch.column(age).cast(field.type) for age, field in zip(ages, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def standing(self, connection: DuckDBPyConnection) -> None:
+        """The rows as they were decided, as `standing` beside `staged`."""
+        columns = ", ".join(self._staged.names)
+        out, more = f"SELECT {ROW} FROM read_parquet({text_literal(str(self.removed))})", ""
+        if self.changed.exists():
+            changed = f"read_parquet({text_literal(str(self.changed))})"
+            out += f" UNION ALL SELECT {ROW} FROM {changed}"
+            more = f" UNION ALL SELECT {columns} FROM {changed}"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW standing AS SELECT {columns} FROM staged WHERE {ROW} NOT IN ({out}){more}"
+        )
+
 
 class Moved:
     """The keys of rows that were removed, each with that of the row that stays in its place."""
@@ -146,7 +168,7 @@ class Moved:
         self._database = duckdb.connect(":memory:", config={"threads": 1})
         self._database.execute("SET TimeZone = 'UTC'")
         path = text_literal(stage.removed)
-        self._database.execute(f"CREATE TABLE moved AS SELECT * EXCLUDE ({ROW}, {KEPT}) FROM read_parquet({path})")
+        self._database.execute(f"CREATE TABLE moved AS SELECT COLUMNS('^(old|new) [0-9]+$') FROM read_parquet({path})")
 
     def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch whose columns refer to the rows that stay."""

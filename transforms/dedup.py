@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..transfer.errors import RequestError
 from ..transfer.schema.sql import double_quoted, text_literal
 from ..transfer.shaping import Field, found
-from ..transfer.stage import KEPT, MERGED, ROW, Stage, column_of, keep
+from ..transfer.stage import KEPT, MERGED, PAIRS, ROW, Stage, column_of, keep
+from .similar import Similar, similar
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,10 +36,21 @@ _MOST = 38  # digits of DuckDB's decimals
 
 
 @dataclass(frozen=True)
+class Decision:
+    """How many rows are removed, and into how many; of them those by approved pairs, and which of these are none."""
+
+    removed: int
+    into: int
+    approved: int = 0
+    left: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Dedup:
     """What a job asks for, in SQL: `keys` are compared, `by` orders, `primary` is the table's own key.
 
-    Columns are called as in the stage; `names` are their own, `named` those of the key.
+    Columns are called as in the stage; `names` are their own, `named` those of what is compared. `similar` rows are
+    proposed, and merged where that is approved.
     """
 
     keys: tuple[str, ...]
@@ -48,6 +60,7 @@ class Dedup:
     columns: tuple[str, ...]
     names: tuple[str, ...]
     named: tuple[str, ...]
+    similar: Similar | None = None
 
     @property
     def ways(self) -> tuple[tuple[str, ...], bool]:
@@ -57,22 +70,38 @@ class Dedup:
             return (f"-({filled})", *([self.by] if self.by else [])), False
         return ((self.by,) if self.by else self.primary), self.keep in ("last", "latest", "merge")
 
-    def decide(self, stage: Stage, memory: int, threads: int) -> tuple[int, int]:
-        """Write what is removed and what is changed into the stage; how many rows are removed, and into how many."""
+    def decide(self, stage: Stage, memory: int, threads: int) -> Decision:
+        """Write what is removed and what is changed into the stage."""
         with stage.database(memory, threads) as connection:
             _pick(connection, self)
-            gone = keep(connection, _removed(self), stage.removed)
+            group = _numbered("k", self.keys)
+            gone = self._keep(connection, stage, group)
+            left: tuple[tuple[str, str], ...] = ()
+            approved = 0
+            if self.similar and self.similar.approved:
+                left = self.similar.unite(connection, stage)
+                _regroup(connection, self)
+                gone = self._keep(connection, stage, ["grp"])
+                query = f"SELECT count({PAIRS}) FROM read_parquet({text_literal(str(stage.removed))})"
+                ((approved,),) = connection.execute(query).fetchall()
             ((into,),) = connection.execute("SELECT count(*) FROM best").fetchall()
-            if self.keep == "merge":
-                keep(connection, _merged(self), stage.changed)
-        return gone, int(into)
+        return Decision(gone, int(into), int(approved), left)
+
+    def _keep(self, connection: DuckDBPyConnection, stage: Stage, group: Sequence[str]) -> int:
+        gone = keep(connection, _removed(self, group), stage.removed)
+        if self.keep == "merge":
+            keep(connection, _merged(self, group), stage.changed)
+        return gone
 
     def report(self, stage: Stage, memory: int, threads: int) -> None:
         """List each removed row as it was, with the key of the row that stays, and the values that made them one."""
-        same = ", ".join(f"CAST({key} AS VARCHAR)" for key in self.keys)
+        same, rule = _said(self.keys), text_literal(self.keep)
+        if self.similar:
+            same = f"CASE WHEN {PAIRS} IS NULL THEN {same} ELSE {_said(self.similar.compared)} END"
+            rule = f"concat({rule}, ', approved as pair ' || {PAIRS})"
         kept = [f"kept {self.names[self.columns.index(name)]}" for name in self.primary]
         taken = [*self.columns, *(f'r."new {number}"' for number in range(len(kept)))]
-        taken += [f"concat_ws(' / ', {same})", text_literal(self.keep)]
+        taken += [same, rule]
         heads = _apart([*self.names, *kept, "same", "rule"])
         listed = ", ".join(f"{sql} AS {double_quoted(head)}" for sql, head in zip(taken, heads, strict=True))
         with stage.database(memory, threads) as connection:
@@ -81,6 +110,11 @@ class Dedup:
                 f"ORDER BY g.{ROW}"
             )
             keep(connection, query, stage.folder / MERGED)
+
+
+def _said(keys: Sequence[str]) -> str:
+    """The values of some columns as one text."""
+    return f"concat_ws(' / ', {', '.join(f'CAST({key} AS VARCHAR)' for key in keys)})"
 
 
 def _apart(names: Sequence[str]) -> list[str]:
@@ -92,8 +126,18 @@ def _apart(names: Sequence[str]) -> list[str]:
     return made
 
 
-def dedup(fields: tuple[Field, ...], spec: str, primary: Sequence[str] = ()) -> Dedup:
-    """`{key: [...], normalise: {column: [...]}, keep: ..., by: ...}`. RequestError for what cannot be decided so."""
+def dedup(
+    fields: tuple[Field, ...],
+    spec: str,
+    primary: Sequence[str] = (),
+    approved: str = "",
+    wait: str = "",
+    map: str = "",
+) -> Dedup:
+    """`{key: [...], normalise: {column: [...]}, keep: ..., by: ..., similar: {...}}`. RequestError for what cannot be
+    decided so. A `map` of keys is made of what is decided, elsewhere.
+    """
+    del map
     given = json.loads(spec)
     there = {field.name: column_of(place) for place, field in enumerate(fields)}
     normals = {found(fields, name).name: _listed(ways) for name, ways in given.get("normalise", {}).items()}
@@ -108,10 +152,11 @@ def dedup(fields: tuple[Field, ...], spec: str, primary: Sequence[str] = ()) -> 
         raise RequestError(f"decimals of more than {_MOST} digits are not compared.", column=wide, remedy="Cast it.")
     rule, by = given.get("keep", "first"), given.get("by", "")
     _check_rule(rule, by, primary)
+    alike = similar(fields, given["similar"], primary, approved, wait=bool(wait)) if given.get("similar") else None
     return Dedup(
         tuple(_normal(field, there[field.name], normals.get(field.name, [])) for field in keys), rule,
         there[found(fields, by).name] if by else "", tuple(there[name] for name in primary if name in there),
-        tuple(there.values()), tuple(there), tuple(field.name for field in keys),
+        tuple(there.values()), tuple(there), (*(field.name for field in keys), *(alike.named if alike else ())), alike,
     )  # fmt: skip
 
 
@@ -162,6 +207,23 @@ def _pick(connection: DuckDBPyConnection, wanted: Dedup) -> None:
     )
 
 
+def _regroup(connection: DuckDBPyConnection, wanted: Dedup) -> None:
+    """Make one of the groups and the single rows that approved pairs make one; `twins` and `best` are then of `grp`."""
+    ways, _ = wanted.ways
+    group = ", ".join(_numbered("k", wanted.keys))
+    parts = [("k", wanted.keys), ("o", ways), ("p", wanted.primary)]
+    names = ", ".join([f"t.{name}" for letter, sqls in parts for name in _numbered(letter, sqls)])
+    given = ", ".join(sql for _, sqls in parts for sql in sqls)
+    connection.execute(
+        f"CREATE TEMP TABLE joined AS SELECT t.{ROW}, {names}, digest, coalesce(grp, {KEPT}) AS grp, {PAIRS} "
+        f"FROM twins t JOIN best USING ({group}) LEFT JOIN united ON anchor = {KEPT} UNION ALL "
+        f"SELECT {ROW}, {given}, hash({', '.join(wanted.columns)}), grp, {PAIRS} "
+        f"FROM staged JOIN united ON anchor = {ROW} WHERE anchor NOT IN (SELECT {KEPT} FROM best)"
+    )
+    connection.execute("DROP TABLE twins; DROP TABLE best; ALTER TABLE joined RENAME TO twins")
+    connection.execute(f"CREATE TEMP TABLE best AS SELECT grp, {_first(wanted)} AS {KEPT} FROM twins GROUP BY grp")
+
+
 def _first(wanted: Dedup) -> str:
     """The aggregate that gives the number of a group's first row."""
     ways, down = wanted.ways
@@ -173,22 +235,22 @@ def _numbered(letter: str, parts: Sequence[str]) -> list[str]:
     return [f"{letter}{number}" for number in range(len(parts))]
 
 
-def _removed(wanted: Dedup) -> str:
-    """The rows that go, each with the one that stays, and the keys of both."""
-    group = ", ".join(_numbered("k", wanted.keys))
+def _removed(wanted: Dedup, group: Sequence[str]) -> str:
+    """The rows that go, each with the one that stays, the keys of both, and the approved pairs that made them one."""
     both = range(len(wanted.primary))
     pairs = "".join(f', t.p{number} AS "old {number}", s.p{number} AS "new {number}"' for number in both)
+    same = " AND ".join(f"t.{key} = s.{key}" for key in _numbered("k", wanted.keys))
+    approved = f"CASE WHEN {same} THEN NULL ELSE t.{PAIRS} END" if "grp" in group else "NULL::VARCHAR"
     return (
-        f"SELECT t.{ROW}, {KEPT}{pairs} FROM twins t JOIN best USING ({group}) JOIN twins s ON s.{ROW} = {KEPT} "
-        f"WHERE t.{ROW} <> {KEPT} ORDER BY t.{ROW}"
+        f"SELECT t.{ROW}, {KEPT}, {approved} AS {PAIRS}{pairs} FROM twins t JOIN best USING ({', '.join(group)}) "
+        f"JOIN twins s ON s.{ROW} = {KEPT} WHERE t.{ROW} <> {KEPT} ORDER BY t.{ROW}"
     )
 
 
-def _merged(wanted: Dedup) -> str:
+def _merged(wanted: Dedup, group: Sequence[str]) -> str:
     """The rows that stay, each column the first value that is not NULL in the order of their group; keys their own."""
     ways, down = wanted.ways
     way = "DESC" if down else "ASC"
-    group = ", ".join(_numbered("k", wanted.keys))
     order = ", ".join(f"{name} {way} NULLS LAST" for name in (*_numbered("o", ways), "digest", f"t.{ROW}"))
     taken = [
         f"first(s.{name} ORDER BY place)" + ("" if name in wanted.primary else f" FILTER (s.{name} IS NOT NULL)")
@@ -197,7 +259,7 @@ def _merged(wanted: Dedup) -> str:
     listed = ", ".join(f"{sql} AS {name}" for name, sql in zip(wanted.columns, taken, strict=True))
     return (
         f"WITH ranked AS (SELECT t.{ROW}, {KEPT}, row_number() OVER (PARTITION BY {KEPT} ORDER BY {order}) AS place "
-        f"FROM twins t JOIN best USING ({group})) "
+        f"FROM twins t JOIN best USING ({', '.join(group)})) "
         f"SELECT {listed}, {KEPT} AS {ROW} FROM ranked r JOIN staged s ON s.{ROW} = r.{ROW} GROUP BY {KEPT} "
         f"ORDER BY {KEPT}"
     )

@@ -39,7 +39,12 @@ def calls_of(steps: Sequence[Mapping[str, Any]]) -> tuple[Call, ...]:
 
 def over_of(dedup: Mapping[str, Any]) -> tuple[Call, ...]:
     """The call of a job's `dedup`."""
-    return (call(f"{__package__}.dedup:dedup", spec=json.dumps(dedup)),)
+    from .similar import apart
+
+    spec, more = apart(dedup)
+    if name := spec.pop("map", ""):
+        more["map"] = name
+    return (call(f"{__package__}.dedup:dedup", spec=json.dumps(spec), **more),)
 
 
 def _spec(word: str, given: Any) -> Any:
@@ -53,6 +58,10 @@ def told(made: Call) -> str:
     words = {f"{__package__}.{function}": word for word, function in STEPS.items()}
     given = json.loads(dict(made.arguments)["spec"])
     word = words.get(made.function, "dedup")
+    if name := dict(made.arguments).get("map", ""):
+        given["map"] = name
+    if approved := dict(made.arguments).get("approved", ""):
+        given["similar"]["approved"] = f"{len(json.loads(approved)[1])} pairs"
     if word in ("polars", "python"):
         return f"{word} {given['function']}"
     if word == "mask":

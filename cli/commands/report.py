@@ -37,6 +37,7 @@ def report(
 
 def show(found: dict[str, Any]) -> None:
     """A report, for people."""
+    from .merged import rows as show_merged
     from .run import show as show_run
     from .verify import show as show_verification
 
@@ -53,6 +54,14 @@ def show(found: dict[str, Any]) -> None:
     for target, proof in found["proofs"].items():
         for what in proof["left_out"]:
             say.out(f"{target}: not compared: {what}")
+    for one in found.get("merged", ()):
+        if one.get("first") and not say.voice().quiet:
+            more = one["rows"] - len(one["first"])
+            say.out(
+                f"{one['table']}: what was merged into what"
+                + (f"; 'ropeway merged' shows {more:,} more" if more else "")
+            )
+            show_merged(one["key"], one["first"])
     if later := found.get("verified_later"):
         say.out(f"Verified again at {later['at']}, at level {later['level']}:")
         show_verification(later)

@@ -231,11 +231,32 @@ def show(shape: dict[str, Any]) -> None:
     if gone:
         say.warn(f"{say.count(gone, 'row')} rejected. 'ropeway rejects {shape['run']}' lists them.")
     for one in shape.get("merged", ()):  # earlier reports have none
-        many, others = say.count(one["rows"], "row"), say.count(one["into"], "other")
-        say.out(f"{one['table']}: {many} merged into {others}. They are listed in {one['list']}.")
+        _show_merged(one)
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")
+
+
+def _show_merged(one: dict[str, Any]) -> None:
+    """What was merged of a table, and what a person may approve; reports of earlier versions have less."""
+    many, others = say.count(one["rows"], "row"), say.count(one["into"], "other")
+    by = (
+        f", {one['rows'] - one['approved']:,} by the key, {one['approved']:,} by approved pairs"
+        if one.get("approved")
+        else ""
+    )
+    say.out(f"{one['table']}: {many} merged into {others}{by}. They are listed in {one['list']}.")
+    if one.get("map"):
+        say.out(f"{one['table']}: the keys of merged rows are kept in {one['map']}.")
+    if one.get("left"):
+        left = say.count(one["left"], "approved pair")
+        say.warn(f"{one['table']}: {left} not merged, for their rows are others now.")
+    if one.get("uncompared"):
+        blocks = say.count(one["uncompared"], "block")
+        say.warn(f"{one['table']}: {blocks} of rows too large were not compared. They are listed beside the pairs.")
+    if one.get("proposed"):
+        alike = say.count(one["proposed"], "pair")
+        say.out(f"{one['table']}: {alike} of rows much alike are not merged. They can be approved in {one['review']}.")
 
 
 def _show_asked(tables: Sequence[dict[str, Any]]) -> None:

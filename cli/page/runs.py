@@ -9,6 +9,7 @@ from typing import Any
 from ...transfer.plan import Seal
 from . import markup, plots
 from .markup import text
+from .merging import removed
 from .verification import claims, details, how, pair, verdict
 
 
@@ -23,6 +24,7 @@ def run(report: Mapping[str, Any]) -> str:
         markup.card(_tables(report)),
         _over_time(report),
         _aside(report),
+        removed(report.get("merged", ())),  # earlier reports have none
         _findings(report["findings"]),
         _footer(report),
     ]
@@ -123,11 +125,6 @@ def _aside(report: Mapping[str, Any]) -> str:
         f"<p>Moved aside: {one['rows']:,} rows of {text(one['table'])} that broke {text(one['constraint'])}. They "
         f"lie in {text(one['lie_in'])}.</p>"
         for one in report["quarantined"]
-    ]
-    lines += [
-        f"<p>{text(one['table'])}: {one['rows']:,} rows were merged into {one['into']:,} others. They are listed in "
-        f"<code>{text(one['list'])}</code></p>"
-        for one in report.get("merged", ())
     ]
     lines += [f"<p>The plan was edited by hand and sealed {text(Seal(**one))}</p>" for one in report["sealed"]]
     if report["waived"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import unicodedata
@@ -24,7 +26,8 @@ from ropeway.transfer.plan import ColumnPlan, Cut, Hop, Slice
 from ropeway.transfer.schema.catalogue import Relation
 from ropeway.transfer.stage import ROW, Stage
 from ropeway.transfer.types import Fidelity, Type
-from ropeway.transforms.dedup import dedup
+from ropeway.transforms.dedup import Dedup, dedup
+from ropeway.transforms.similar import apart
 
 Row = dict[str, Any]
 TYPES = {"id": Type("int64"), "mail": Type("text"), "name": Type("text"), "at": Type("int32")}
@@ -50,7 +53,7 @@ def after(rows: list[Row], spec: Row, folder: Path, slices: int = 1) -> tuple[li
         batch = pa.RecordBatch.from_pylist(mine, schema=schema)
         stage.put(part, [batch.slice(0, 2), batch.slice(2)], "now", lambda mine=mine: len(mine))  # type: ignore[misc]
     wanted = dedup(loaded_fields(hop), json.dumps(spec), hop.key)
-    gone, into = wanted.decide(stage, 256 << 20, 1)
+    decision = wanted.decide(stage, 256 << 20, 1)
     first = stage.sum()
     wanted.decide(stage, 256 << 20, 1)
     assert stage.sum() == first
@@ -58,7 +61,7 @@ def after(rows: list[Row], spec: Row, folder: Path, slices: int = 1) -> tuple[li
     wanted.report(stage, 256 << 20, 1)
     report = pa.parquet.read_table(stage.folder / "merged.parquet").to_pylist()
     assert sum(stage.read(part) for part in hop.slices) == len(rows)
-    return sorted(made, key=lambda row: row["id"]), gone, into, report
+    return sorted(made, key=lambda row: row["id"]), decision.removed, decision.into, report
 
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -212,3 +215,91 @@ def test_what_cannot_be_decided_is_refused(spec: Row, said: str) -> None:
 def test_a_table_without_a_key_needs_an_order() -> None:
     with pytest.raises(RequestError, match="keep: first has no order: the table has no key"):
         dedup(loaded_fields(hop_of(1)), json.dumps({"key": "mail"}), ())
+
+
+SIMILAR: Row = {"key": ["mail"], "similar": {"columns": ["name"], "within": ["at"], "similarity": 0.8}}
+ALIKE = st.lists(
+    st.fixed_dictionaries({
+        "id": st.integers(-50, 50), "mail": st.none() | st.sampled_from("ab"),
+        "name": st.none() | st.sampled_from(["Anna Meier", "anna  meyer", "ANNA MEIËR", "Bob", "Bøb", "=Bob", " "]),
+        "at": st.none() | st.integers(0, 1),
+    }), max_size=12, unique_by=lambda row: row["id"],
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=ALIKE, slices=st.integers(1, 3), chosen=st.randoms())
+def test_approved_pairs_make_rows_one(rows: list[Row], slices: int, chosen: Any) -> None:
+    """Whatever is approved: exact groups and pairs are one by way of each other, and the first key stays."""
+    with TemporaryDirectory() as folder:
+        stage, wanted = staged(rows, SIMILAR, Path(folder), slices)
+        wanted.decide(stage, 256 << 20, 1)
+        assert wanted.similar
+        stays = {row["id"]: row for part in stage.hop.slices for b in stage.batches(part) for row in b.to_pylist()}
+        found = wanted.similar.propose(stage, Path(folder), 256 << 20, 1)
+        assert found.pairs == len(alike(list(stays.values())))
+        if not found.file:
+            return
+        text = found.file.read_bytes().decode("utf-8-sig")
+        heads, *lines = list(csv.reader(io.StringIO(text, newline="")))
+        made = [[line[0], chosen.choice(["yes", ""]), *line[2:]] for line in lines]
+        with found.file.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([heads, *made])
+        spec, more = apart({**SIMILAR, "similar": {**SIMILAR["similar"], "approved": str(found.file)}})
+        again = dedup(loaded_fields(stage.hop), json.dumps(spec), stage.hop.key, **more)
+        assert again.decide(stage, 256 << 20, 1).left == ()
+        pairs = {(int(line[2].lstrip("'")), int(line[3].lstrip("'"))) for line in made if line[1]}
+        assert {(int(line[2].lstrip("'")), int(line[3].lstrip("'"))) for line in made} == alike(list(stays.values()))
+        after_ = {row["id"] for part in stage.hop.slices for b in stage.batches(part) for row in b.to_pylist()}
+        assert after_ == firsts(rows, pairs)
+
+
+def staged(rows: list[Row], spec: Row, folder: Path, slices: int) -> tuple[Stage, Dedup]:
+    hop = hop_of(slices)
+    stage = Stage(folder, hop)
+    schema = pa.schema([(name, kind.arrow) for name, kind in TYPES.items()])
+    for part in hop.slices:
+        batch = pa.RecordBatch.from_pylist(rows[part.number - 1 :: slices], schema=schema)
+        stage.put(part, [batch], "now", lambda: 0)
+    return stage, dedup(loaded_fields(hop), json.dumps(spec), hop.key)
+
+
+def alike(rows: list[Row]) -> set[tuple[int, int]]:
+    """The pairs that are to be proposed, by their keys; which names are alike is written down here."""
+    forms = {"Anna Meier": "A", "anna  meyer": "A", "ANNA MEIËR": "A", "Bob": "B", "=Bob": "B", "Bøb": "C"}
+    known = [(row["id"], forms.get(row["name"]), row["at"]) for row in rows if row["at"] is not None]
+    return {(a, b) for a, one, at in known for b, other, then in known if a < b and one and (one, at) == (other, then)}
+
+
+def firsts(rows: list[Row], pairs: set[tuple[int, int]]) -> set[int]:
+    """The least key of each component of equal mails and approved pairs."""
+    ids = [row["id"] for row in rows]
+    mails = {row["id"]: row["mail"] for row in rows}
+    edges = [(a, b) for a in ids for b in ids if (a, b) in pairs or (mails[a] is not None and mails[a] == mails[b])]
+    top = {one: one for one in ids}
+    for _ in ids:
+        for a, b in edges:
+            top[a] = top[b] = min(top[a], top[b])
+    return set(top.values())
+
+
+def test_what_is_seen_of_a_merged_row_is_what_is_loaded(tmp_path: Path) -> None:
+    """With keep: merge the row that stays has values of the others, and with these it is compared and approved."""
+    spec = {**SIMILAR, "keep": "merge", "by": "id"}
+    rows: list[Row] = [
+        {"id": 1, "mail": "a", "name": "Anna Meier", "at": 1}, {"id": 2, "mail": "a", "name": None, "at": 1},
+        {"id": 3, "mail": None, "name": "Anna  Meyer", "at": 1},
+    ]  # fmt: skip
+    stage, wanted = staged(rows, spec, tmp_path, 2)
+    wanted.decide(stage, 256 << 20, 1)
+    assert wanted.similar
+    found = wanted.similar.propose(stage, tmp_path, 256 << 20, 1)
+    assert found.file
+    text = found.file.read_text(encoding="utf-8-sig")
+    assert '"1","","2","3","0.9600","1","1","Anna Meier","Anna  Meyer"' in text
+    found.file.write_text(text.replace('"1","",', '"1","y",'), encoding="utf-8")
+    again, more = apart({**spec, "similar": {**SIMILAR["similar"], "approved": str(found.file)}})
+    decision = dedup(loaded_fields(stage.hop), json.dumps(again), stage.hop.key, **more).decide(stage, 256 << 20, 1)
+    assert (decision.removed, decision.into, decision.approved, decision.left) == (2, 1, 2, ())
+    made = [row for part in stage.hop.slices for batch in stage.batches(part) for row in batch.to_pylist()]
+    assert made == [{"id": 3, "mail": "a", "name": "Anna  Meyer", "at": 1}]

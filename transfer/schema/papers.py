@@ -57,7 +57,7 @@ def _hop(hop: Hop, source: Engine, target: Engine) -> str:
         f"Transform {number}: {call.function.rpartition(':')[2]} {_cell(' '.join(text for _, text in call.arguments))}."
         for number, call in enumerate(hop.transforms, start=1)
     ]
-    said += [f"Over all rows: {_cell(' '.join(text for _, text in call.arguments))}." for call in hop.over]
+    said += [f"Over all rows: {_cell(dict(call.arguments)['spec'])}." for call in hop.over]
     rows = [
         (f"{hop.reads}.{c.source}", c.type.native, c.type, f"{hop.writes}.{c.target}",
          c.native + ("" if c.nullable else " NOT NULL"), _rule(c, source, target), c.fidelity, c.why)

@@ -39,16 +39,20 @@ def rules_of(ends: Ends, entry: Entry, hop: Hop, others: Mapping[Relation, Hop])
     return made
 
 
-def _statement(ends: Ends, entry: Entry, hop: Hop, rule: Rule, others: Mapping[Relation, Hop]) -> Statement:
+def asked(ends: Ends, entry: Entry, hop: Hop, rule: Rule, others: Mapping[Relation, Hop]) -> Constraint:
+    """What a rule asks of a table's rows, in SQL. RequestError if it cannot be asked."""
     given = json.loads(rule.spec)
     try:
-        made = _MAKERS[rule.kind](ends, entry, hop, given, others)
+        return _MAKERS[rule.kind](ends, entry, hop, given, others)
     except RequestError as error:
         raise RequestError(
             f"{entry.table.name}, rule {rule.name}: {error.message}", table=str(entry.table.name),
             column=error.column, remedy=error.remedy,
         ) from error  # fmt: skip
-    otherwise = CHOICES[rule.on_fail]
+
+
+def _statement(ends: Ends, entry: Entry, hop: Hop, rule: Rule, others: Mapping[Relation, Hop]) -> Statement:
+    made, otherwise = asked(ends, entry, hop, rule, others), CHOICES[rule.on_fail]
     if otherwise == QUARANTINE and not made.broken:
         raise RequestError(
             f"{entry.table.name}, rule {rule.name}: no row alone breaks it, so none can be moved aside.",
@@ -61,7 +65,7 @@ def _statement(ends: Ends, entry: Entry, hop: Hop, rule: Rule, others: Mapping[R
     )  # fmt: skip
 
 
-def _columns(entry: Entry, given: Sequence[str]) -> tuple[str, ...]:
+def columns_named(entry: Entry, given: Sequence[str]) -> tuple[str, ...]:
     """The target's columns of these names, in whatever letters' case."""
     there = [column.name for column in entry.table.columns]
     made = []
@@ -90,18 +94,18 @@ def _check(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relat
 
 def _not_null(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relation, Hop]) -> Constraint:
     del others
-    columns = _columns(entry, given)
+    columns = columns_named(entry, given)
     return _rows(ends, entry, hop, columns, " AND ".join(f"{ends.target.quote(c)} IS NOT NULL" for c in columns))
 
 
 def _unique(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relation, Hop]) -> Constraint:
     del others
-    return unique(ends.target, hop.into, RULE, Index("", _columns(entry, given), unique=True))
+    return unique(ends.target, hop.into, RULE, Index("", columns_named(entry, given), unique=True))
 
 
 def _accepted(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relation, Hop]) -> Constraint:
     del others
-    parts, columns = [], _columns(entry, list(given))
+    parts, columns = [], columns_named(entry, list(given))
     for column, values in zip(columns, given.values(), strict=True):
         listed = ", ".join(ends.target.literal(value) for value in values)
         parts.append(f"{ends.target.quote(column)} IN ({listed})")
@@ -110,7 +114,7 @@ def _accepted(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Re
 
 def _range(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relation, Hop]) -> Constraint:
     del others
-    parts, columns = [], _columns(entry, list(given))
+    parts, columns = [], columns_named(entry, list(given))
     for column, bounds in zip(columns, given.values(), strict=True):
         for word, sign in (("min", ">="), ("max", "<=")):
             if bounds.get(word) is not None:
@@ -128,7 +132,7 @@ def _matches(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Rel
             f"no regular expressions of {ends.target.name} are known here.",
             remedy="Write them as check:, or as a transform: filter: regexp_matches(...)",
         )
-    columns = _columns(entry, list(given))
+    columns = columns_named(entry, list(given))
     parts = [
         form.format(value=ends.target.quote(column), pattern=ends.target.literal(pattern))
         for column, pattern in zip(columns, given.values(), strict=True)
@@ -142,7 +146,7 @@ def _refers(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Rela
     schema, _, table = parent.rpartition(".")
     name = Relation(schema or entry.table.name.schema, table)
     there = others.get(name)
-    foreign = ForeignKey("", _columns(entry, [column]), there.into if there else name, (referenced,))
+    foreign = ForeignKey("", columns_named(entry, [column]), there.into if there else name, (referenced,))
     if not there and not (ends.target_session and ends.target_session.ask(ends.target.exists(name))):
         raise RequestError(f"there is no table {name}, neither in the job nor in the target.")
     return reference(ends.target, hop.into, foreign)
@@ -152,7 +156,7 @@ def _fresh(ends: Ends, entry: Entry, hop: Hop, given: Any, others: Mapping[Relat
     """The newest moment is not older than so long before planning."""
     del others
     ((column, age),) = given.items()
-    (name,) = _columns(entry, [column])
+    (name,) = columns_named(entry, [column])
     kind = next((one.type.kind for one in entry.columns if one.target == name), "")
     if kind not in ("date", "timestamp", "instant"):
         raise RequestError(f"{name} is {kind or 'computed'}, and no moment.", column=name)
