@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from .canonical import Canon
 from .place import Place
 from .schema.catalogue import Listed, Relation, Table
+from .schema.leaves import Leaves
 from .types import Fidelity, Type
 
 Bound = int | str | None
@@ -110,7 +111,7 @@ class Hop:
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
 
     With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
-    done `over` all rows is done in the stage.
+    done `over` all rows is done in the stage. `leaves` are the partitions that rows may be loaded into directly.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Hop:
     reading: tuple[ColumnPlan, ...] = ()
     over: tuple[Call, ...] = ()
     follows: tuple[Follow, ...] = ()
+    leaves: Leaves | None = None
 
     @property
     def sent(self) -> Hop:

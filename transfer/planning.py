@@ -33,6 +33,7 @@ from .schema.fitting import fitted, numbered, ordered
 from .schema.following import following
 from .schema.further import Around
 from .schema.groups import unify
+from .schema.leaves import leaves_of
 from .schema.meaning import chosen, meant
 from .schema.modes import Made, Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
@@ -353,6 +354,7 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
+        leaves=leaves_of(entry.table, entry.columns) if entry.mode in ("create", "replace") else None,
     )  # fmt: skip
     return replace(entry, hop=hop)
 
