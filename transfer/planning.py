@@ -33,7 +33,7 @@ from .schema.fitting import fitted, numbered, ordered
 from .schema.following import following
 from .schema.further import Around
 from .schema.groups import unify
-from .schema.leaves import leaves_of
+from .schema.leaves import Leaves, leaves_of
 from .schema.meaning import chosen, meant
 from .schema.modes import Made, Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
@@ -354,9 +354,14 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
-        leaves=leaves_of(entry.table, entry.columns) if entry.mode in ("create", "replace") else None,
+        leaves=_leaves(entry),
     )  # fmt: skip
     return replace(entry, hop=hop)
+
+
+def _leaves(entry: Entry) -> Leaves | None:
+    types = {column.target: column.type for column in entry.columns if not column.computed}
+    return leaves_of(entry.table, types) if entry.mode in ("create", "replace") else None
 
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
@@ -364,7 +369,8 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     linked = entry.table.foreign_keys or entry.source.foreign_keys
     follows = linked and any(choice.over for choice in request.choices)  # they may follow
     changed = entry.choice.zones or entry.reshaped or entry.choice.over or follows
-    if not request.raw or entry.mode == "merge" or request.limit or changed:
+    apart = entry.choice.partition and ends.target.landing == "files"  # a file is a partition's then
+    if not request.raw or entry.mode == "merge" or request.limit or changed or apart:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")

@@ -624,10 +624,10 @@ def test_rows_of_files_are_read(tmp_path: Path, servers: Servers) -> None:
     source, target = Spot("parquet", f"parquet:///{folder}", lambda _: []), spot("postgresql", tmp_path, servers)
     moved(source, target, choices=choice(by="range", column="day", every="month"))
     assert lying(target) == {"p2024_01": [1], "p2024_03": [3], "pdefault": [2]}
-    said = refusal(source, Spot("parquet", f"parquet:///{tmp_path / 'there'}", lambda _: []), choices=choice(
+    said = refusal(source, Spot("csv", f"csv:///{tmp_path / 'there'}", lambda _: []), choices=choice(
         by="range", column="day", every="month",
     ))  # fmt: skip
-    assert "parquet targets have no partitions" in said
+    assert "csv targets have no partitions" in said
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb", "sqlserver"])

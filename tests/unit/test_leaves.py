@@ -14,12 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ropeway.partitioning.bounds import by_calendar, by_steps
-from ropeway.transfer.canonical import canon_of
-from ropeway.transfer.plan import ColumnPlan
 from ropeway.transfer.schema.catalogue import Column, Part, Relation, Table
 from ropeway.transfer.schema.leaves import WHOLE, homes, leaves_of
 from ropeway.transfer.schema.partitioning import Bound, Edge, Partition, Partitioning, is_open, takes_others
-from ropeway.transfer.types import Fidelity, Type
+from ropeway.transfer.types import Type
 
 REST = Partition("rest", values=((Edge.OTHERS,),))
 KINDS = {"instant": Type("instant"), "timestamp": Type("timestamp"), "date": Type("date"), "int64": Type("int64")}
@@ -35,10 +33,9 @@ def parts(division: Partitioning, owner: str) -> Iterator[Part]:
             yield from parts(one.within, name)
 
 
-def table(division: Partitioning, **types: Type) -> tuple[Table, list[ColumnPlan]]:
-    columns = [ColumnPlan(n, n, n, kind, str(kind), Fidelity.EXACT, "", canon_of(kind)) for n, kind in types.items()]
+def table(division: Partitioning, **types: Type) -> tuple[Table, dict[str, Type]]:
     made = tuple(Column(name, str(kind)) for name, kind in types.items())
-    return Table(Relation("", "t"), made, division=division, parts=tuple(parts(division, "t"))), columns
+    return Table(Relation("", "t"), made, division=division, parts=tuple(parts(division, "t"))), types
 
 
 def routed(division: Partitioning, types: dict[str, Type], rows: dict[str, list[Any]]) -> list[str]:

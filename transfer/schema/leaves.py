@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 from ..types import INTEGERS, Type
 from .catalogue import Relation, Table
 from .partitioning import Bound, Partition, Partitioning, is_open, takes_others
-
-if TYPE_CHECKING:
-    from ..plan import ColumnPlan
 
 Numbers: TypeAlias = NDArray[np.int32]
 Values: TypeAlias = Any  # an Arrow array
@@ -55,16 +52,17 @@ class Leaves:
     level: Level
 
 
-def leaves_of(table: Table, columns: Sequence[ColumnPlan]) -> Leaves | None:
+def leaves_of(table: Table, types: Mapping[str, Type]) -> Leaves | None:
     """The leaves of a table that is made with its partitions, each before those inside; None where that is not told.
 
+    `types` are those of the columns that are loaded.
     A partition that is divided by hash, or by what is not told apart here, is a home as a whole.
     """
     if not table.division or not table.parts:
         return None
     level, used = _level(table.division, 0)
     assert used == len(table.parts)  # noqa: S101 - they were made of it
-    told = level and _is_told(level, table, {column.target: column.type for column in columns if not column.computed})
+    told = level and _is_told(level, table, types)
     return Leaves(tuple(part.name for part in table.parts), level) if level and told else None
 
 

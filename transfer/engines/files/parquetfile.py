@@ -78,7 +78,7 @@ def _batches(path: Path, piece: Piece, batch_bytes: int) -> Iterator[pa.RecordBa
         yield from within(found, piece.low - borders[first], high - borders[first])
 
 
-class _Writer:
+class GroupWriter:
     """Collects batches to row groups of a bounded size."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -97,9 +97,10 @@ class _Writer:
         self._bytes += batch.nbytes
         self._rows += batch.num_rows
         if self._bytes >= _GROUP_BYTES or self._rows >= _GROUP_ROWS:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """End the row group."""
         if self._held:
             self._file.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=_GROUP_ROWS)
         self._held = []
@@ -107,9 +108,9 @@ class _Writer:
 
     def close(self) -> None:
         try:
-            self._flush()
+            self.flush()
         finally:
             self._file.close()
 
 
-FORMAT = Format((".parquet", ".pq"), _fields, _borders, _rows, _batches, _Writer, verified=_verified)
+FORMAT = Format((".parquet", ".pq"), _fields, _borders, _rows, _batches, GroupWriter, verified=_verified)
