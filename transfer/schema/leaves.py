@@ -60,10 +60,16 @@ def leaves_of(table: Table, types: Mapping[str, Type]) -> Leaves | None:
     """
     if not table.division or not table.parts:
         return None
-    level, used = _level(table.division, 0)
-    assert used == len(table.parts)  # noqa: S101 - they were made of it
-    told = level and _is_told(level, table, types)
-    return Leaves(tuple(part.name for part in table.parts), level) if level and told else None
+    return leaves_by(table.division, [part.name for part in table.parts], table, types)
+
+
+def leaves_by(
+    division: Partitioning, names: Sequence[Relation], table: Table, types: Mapping[str, Type]
+) -> Leaves | None:  # fmt: skip
+    """The same of a table whose partitions have these names, each before those inside."""
+    level, used = _level(division, 0)
+    assert used == len(names)  # noqa: S101 - they are the same ones
+    return Leaves(tuple(names), level) if level and _is_told(level, table, types) else None
 
 
 def _is_told(level: Level, table: Table, types: Mapping[str, Type]) -> bool:
