@@ -111,7 +111,8 @@ class Hop:
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
 
     With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
-    done `over` all rows is done in the stage. `leaves` are the partitions that rows may be loaded into directly.
+    done `over` all rows is done in the stage. `leaves` are the partitions that rows may be loaded into directly,
+    `storage` is how files are to be kept, each option with its value as JSON.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Hop:
     over: tuple[Call, ...] = ()
     follows: tuple[Follow, ...] = ()
     leaves: Leaves | None = None
+    storage: tuple[tuple[str, str], ...] = ()
 
     @property
     def sent(self) -> Hop:

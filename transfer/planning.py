@@ -44,6 +44,7 @@ from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
+from .schema.storing import stored
 from .schema.transformed import Reshaped, behind, check_alike, left, referring
 from .schema.violations import check_choice, deciding
 from .trial import tried
@@ -123,7 +124,7 @@ def _placed(
         carried_as(replace(e, table=table, columns=made), ends)
         for e, (table, made) in zip(planned, fitting, strict=True)
     ]
-    planned = divided(declared(planned, ends, there, readable.may), ends, request, there)
+    planned = stored(divided(declared(planned, ends, there, readable.may), ends, request, there), ends)
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     return [
         _with_hop(readable.asked(entry.source), ends, entry, number, existing)
@@ -354,7 +355,7 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
-        leaves=_leaves(entry),
+        leaves=_leaves(entry), storage=choice.storage,
     )  # fmt: skip
     return replace(entry, hop=hop)
 
@@ -369,7 +370,7 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     linked = entry.table.foreign_keys or entry.source.foreign_keys
     follows = linked and any(choice.over for choice in request.choices)  # they may follow
     changed = entry.choice.zones or entry.reshaped or entry.choice.over or follows
-    apart = entry.choice.partition and ends.target.landing == "files"  # a file is a partition's then
+    apart = (entry.choice.partition or entry.choice.storage) and ends.target.landing == "files"  # written here then
     if not request.raw or entry.mode == "merge" or request.limit or changed or apart:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -17,12 +17,14 @@ from ...plan import Cut, Finding, Hop, Statement
 from ...rights import Right
 from ...schema.catalogue import Relation, Table
 from ...schema.partitioning import Partitioning
+from ...schema.storing import check_known
 from .. import permissions
 from ..without_sql import WithoutSql
 from . import hive
 from .folder import Listing, flattened, table_of, untyped
 from .format import format_of
 from .loader import FileLoader, FileSession
+from .parquetfile import COMPRESSIONS
 from .reader import FileSource
 
 _LONGEST_NAME = 200  # bytes; file systems take 255, of which a name's suffixes need some
@@ -159,6 +161,17 @@ class ParquetFiles(Files):
         """The table with a folder for each partition. There are no keys in files, nor links that stand in the way."""
         del session, taken, linked
         return hive.divided(table, there)
+
+    def stored(self, table: Table, options: dict[str, Any]) -> Table:
+        """The table; its hop says the same to whoever writes its files."""
+        check_known(self.name, options, ("compression", "row_group_rows"))
+        compression = options.get("compression", COMPRESSIONS[0])
+        if compression not in COMPRESSIONS:
+            raise RequestError(
+                f"Parquet files have no compression {compression}.", table=str(table.name),
+                remedy=f"Choose one of {', '.join(COMPRESSIONS)}.",
+            )  # fmt: skip
+        return table
 
 
 ENGINES = {"parquet": ParquetFiles("parquet"), "csv": Files("csv"), "arrow": Files("arrow")}

@@ -15,6 +15,7 @@ from ...engine import Claim
 from ...errors import DataError
 from ...plan import Hop
 from ...schema.leaves import WHOLE, Leaves, Level, Numbers, homes
+from ...schema.storing import options_of
 from .durable import sync
 from .ledger import FileLedger, Landed, aside_of
 from .parquetfile import GroupWriter
@@ -112,7 +113,7 @@ class Folders:
         folder = self._leaves.tables[home].table
         _make(self._root, folder)
         landed.append(Landed(one.aside, f"{folder}/{one.part.rpartition('/')[2]}", 0))
-        return number, GroupWriter(one.aside, self._schema)
+        return number, GroupWriter(one.aside, self._schema, **options_of(self._hop.storage))
 
     def _close(self, home: int) -> None:
         place, writer = self._open.pop(home)

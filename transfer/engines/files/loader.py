@@ -15,6 +15,7 @@ from ...errors import DataError, EngineError, RequestError
 from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.leaves import Leaves
+from ...schema.storing import options_of
 from ..alphabet import field_of
 from ..exact import exactly
 from ..without_sql import check_emptying, counted_table
@@ -24,6 +25,7 @@ from .folder import Listing, listing
 from .folders import Folders
 from .format import format_of
 from .ledger import FOLDER, FileLedger, aside_of
+from .parquetfile import GroupWriter
 
 # The workers of a run come to a new table together, and one of them declares its columns.
 _declaring = threading.Lock()
@@ -150,7 +152,9 @@ class FileLoader(FileSession):
 
     def _write(self, path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], hop: Hop) -> int:
         loaded = 0
-        writer = self.form.writer(path, schema)
+        # Options are of Parquet alone.
+        own = GroupWriter(path, schema, **options_of(hop.storage)) if hop.storage else None
+        writer = own or self.form.writer(path, schema)
         try:
             for batch in _exact(hop, schema, batches):
                 writer.write(batch)
