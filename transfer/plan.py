@@ -281,7 +281,8 @@ class Plan:
 
     `slice_rows` is how many rows a slice should have. `waived` are findings that may not stop it: `name`, or
     `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
-    as they will be, `scope` is what else was meant there. `sealed` are edits by hand.
+    as they will be, `scope` is what else was meant there. `checksum` adds up a
+    batch's rows, `parted` those of each partition. `sealed` are edits by hand.
     """
 
     source: Place
@@ -292,6 +293,7 @@ class Plan:
     consistency: str = "run"
     level: str = "standard"
     checksum: Call | None = None
+    parted: Call | None = None
     locks: tuple[str, ...] = ()
     job: str = ""
     run: str = ""

@@ -52,6 +52,7 @@ from .types import Fidelity, Type
 from .zones import unworded
 
 CHECKSUM = "ropeway.verify.checksum:of_batch"
+PARTED = "ropeway.verify.checksum:of_parts"
 
 
 def new_run() -> str:
@@ -99,7 +100,8 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     return Plan(
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
-        checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
+        checksum=_checksum(request), parted=_checksum(request, PARTED),
+        locks=ends.source.locks(request.consistency, hops),
         job=job_of(request), run=run, slice_rows=request.slice_rows, waived=waived(request.waive, findings),
         definitions=tuple(
             defined(hop.name, known[e.source.name], e.choice.columns, mode=e.mode, divided=bool(e.table.partitioned))
@@ -140,8 +142,8 @@ def _renames(entry: Entry, ends: Ends) -> list[Rename]:
     return made
 
 
-def _checksum(request: Request) -> Call | None:
-    return call(CHECKSUM) if request.level in ("standard", "full") else None
+def _checksum(request: Request, function: str = CHECKSUM) -> Call | None:
+    return call(function) if request.level in ("standard", "full") else None
 
 
 def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) -> dict[Relation, Relation]:

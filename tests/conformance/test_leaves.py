@@ -24,6 +24,7 @@ from ropeway.transfer.plan import Plan, from_json, to_json
 from ropeway.transfer.request import Choice
 from ropeway.transfer.schema.catalogue import Relation
 from ropeway.transfer.schema.leaves import Leaves, Level
+from ropeway.verify.report import Report
 from servers import Postgresql
 from spots import Servers, Spot, spot
 
@@ -139,3 +140,41 @@ def test_what_has_no_partition_is_refused_by_the_whole(connection: psycopg.Conne
     with pytest.raises(psycopg.errors.CheckViolation, match="no partition of relation"):
         loaded(connection, [[1] * 10, [200]])
     assert connection.execute("SELECT count(*) FROM p0").fetchone() == (10,)  # no transaction is open here
+
+
+def test_each_partition_has_a_checksum(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    """A row that was changed, or is in a partition that another row was taken from, is told by the partition."""
+    target = spot("postgresql", tmp_path, servers)
+    outcome = moved(source, target, choices=choice())
+    assert outcome.report
+    (table,) = outcome.report.tables
+    assert (table.claim, table.segments, table.differing_segments) == ("target equals what was read", 5, 0)
+    target.ask("UPDATE orders SET region = 'XX' WHERE id = 6300")
+    (table,) = verified(outcome, source, target).tables
+    assert (table.claim, table.segments, table.differing_segments) == ("different", 5, 1)
+    assert table.reason == "partitions that differ: public.orders_p2024_02"
+    target.ask("UPDATE orders SET region = 'EU' WHERE id = 6300")
+    target.ask("UPDATE orders SET ordered_at = '2024-03-01' WHERE id = 6300")
+    (table,) = verified(outcome, source, target).tables
+    assert (table.claim, table.segments, table.differing_segments) == ("different", 5, 2)
+    assert table.rows_source == table.rows_target == 20_200
+    target.ask("ALTER TABLE orders DETACH PARTITION orders_p2024_01")
+    target.ask("DROP TABLE orders_p2024_01")
+    (table,) = verified(outcome, source, target).tables
+    assert (table.claim, table.segments, table.rows_target) == ("different", -1, 14_000)
+
+
+def test_a_partition_that_was_added_counts(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    target = spot("postgresql", tmp_path, servers)
+    source.ask("DELETE FROM orders WHERE ordered_at IS NULL")
+    source.ask("ALTER TABLE orders ALTER ordered_at SET NOT NULL")
+    outcome = moved(source, target, choices=choice(outside="refuse"))
+    target.ask("CREATE TABLE later PARTITION OF orders FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')")
+    target.ask("INSERT INTO orders VALUES (-1, '2025-01-01', 'EU')")
+    (table,) = verified(outcome, source, target).tables
+    assert (table.claim, table.segments) == ("different", -1)
+
+
+def verified(outcome: wire.Outcome, source: Spot, target: Spot) -> Report:
+    """The receipts against what the target holds now."""
+    return wire.verify(outcome.plan, level="standard", secrets=requested(source, target)[1])

@@ -51,6 +51,16 @@ class Leaves:
     tables: tuple[Relation, ...]
     level: Level
 
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The numbers of those that rows are loaded into, each once: not of what is divided further."""
+        return tuple(sorted(_held(self.level) - {WHOLE}))
+
+
+def _held(level: Level) -> set[int]:
+    divided = {number for number, _ in level.inside}
+    return ({*level.homes, level.others, level.null} - divided).union(*(_held(inner) for _, inner in level.inside))
+
 
 def leaves_of(table: Table, types: Mapping[str, Type]) -> Leaves | None:
     """The leaves of a table that is made with its partitions, each before those inside; None where that is not told.
