@@ -130,7 +130,7 @@ def _choice(entry: TableKeys, source: Place) -> Choice:
         entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
-        _transforms(entry), _over(entry), _rules(entry), _partition(entry),
+        _transforms(entry), _over(entry), _rules(entry), _partition(entry), _storage(entry),
     )  # fmt: skip
 
 
@@ -164,6 +164,11 @@ def _partition(entry: TableKeys) -> Call | None:
     from ..partitioning.declared import call_of
 
     return call_of(entry.partition.model_dump(exclude_unset=True))
+
+
+def _storage(entry: TableKeys) -> tuple[tuple[str, str], ...]:
+    given = entry.storage.model_dump(exclude_unset=True) if entry.storage else {}
+    return tuple((name, json.dumps(value)) for name, value in sorted(given.items()))
 
 
 def native_of(engine: Engine, word: str) -> str:

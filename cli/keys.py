@@ -280,6 +280,15 @@ class PartitionKeys(_Keys):
     )
 
 
+class StorageKeys(_Keys):
+    """How the target keeps the table; each engine takes its own."""
+
+    fillfactor: int = Field(default=100, ge=10, le=100, description="PostgreSQL: per cent of a page that rows fill.")
+    brin: Texts = Field(default=[], description="PostgreSQL: columns that each get a BRIN index.")
+    compression: str = Field(default="zstd", description="Parquet: how pages are compressed.")
+    row_group_rows: int = Field(default=1 << 20, ge=1, description="Parquet: rows of a row group, at most.")
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
@@ -320,6 +329,7 @@ class TableKeys(_Keys):
     )
     rules: list[RuleKeys] = Field(default=[], description="What is asked of the rows once they are there.")
     partition: PartitionKeys | None = Field(default=None, description="How the target's table is partitioned.")
+    storage: StorageKeys | None = Field(default=None, description="How the target keeps the table.")
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
 

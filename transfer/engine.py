@@ -41,7 +41,8 @@ class Receipt:
     """What landed, durable in the target together with the rows. Sums are '' where none was computed.
 
     `asked` is the checksum of the same slice by the source's own server, where that was asked, and `asked_for` says why
-    it was, or why no slice could be (asking.py).
+    it was, or why no slice could be (asking.py). `partitions` are the checksums of what went into each of the hop's
+    leaves, by its number: `3=COUNT:SUM,...`.
     """
 
     hop: str
@@ -59,6 +60,7 @@ class Receipt:
     seconds: float = 0.0
     asked: str = ""
     asked_for: str = ""
+    partitions: str = ""
 
 
 @dataclass(frozen=True)

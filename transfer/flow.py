@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from queue import Empty, Queue
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -15,7 +15,8 @@ from .calls import function_of
 from .empties import nulled
 from .engine import Reader, Receipt
 from .extremes import Found, joined, noted
-from .plan import Call, Hop, Slice
+from .plan import Hop, Plan, Slice
+from .schema.leaves import homes
 from .shaping import transformed
 from .zones import as_read, converted
 
@@ -35,7 +36,8 @@ class Tally:
         self.read = 0
         self.rows = 0
         self.bytes = 0
-        self._sum: object = None
+        self._sum: Any = None
+        self._parts: dict[int, Any] = {}
         self.server_sum = ""
 
     def seen(self, rows: int) -> None:
@@ -45,22 +47,32 @@ class Tally:
     def counted(
         self,
         batches: Iterator[pa.RecordBatch],
-        checksum: Call | None,
+        plan: Plan,
         progress: Callable[[str, int, int], None],
     ) -> Iterator[pa.RecordBatch]:
         """Pass batches on, adding them up; `progress` hears (hop, rows, bytes) of each batch."""
-        canons = tuple(column.canon for column in self.hop.columns)
-        add = function_of(checksum) if checksum else None
         for batch in batches:
-            if add:
-                part = add(batch, canons)
-                self._sum = part if self._sum is None else self._sum + part
+            self._add(batch, plan)
             if self.watched:
                 self.extremes = joined(self.extremes, noted(batch))
             self.rows += batch.num_rows
             self.bytes += batch.nbytes
             progress(self.hop.name, batch.num_rows, batch.nbytes)
             yield batch
+
+    def _add(self, batch: pa.RecordBatch, plan: Plan) -> None:
+        """Add a batch to the sums: to that of all rows, and to those of the partitions that they are for."""
+        canons, leaves = tuple(column.canon for column in self.hop.columns), self.hop.leaves
+        if plan.checksum is None:
+            return
+        if leaves and plan.parted:
+            parts = function_of(plan.parted)(batch, canons, homes(leaves, batch))
+            for home, one in parts.items():
+                self._parts[home] = self._parts[home] + one if home in self._parts else one
+        else:
+            parts = {0: function_of(plan.checksum)(batch, canons)}
+        for one in parts.values():
+            self._sum = one if self._sum is None else self._sum + one
 
     def weighed(self, blocks: Iterator[bytes], progress: Callable[[str, int, int], None]) -> Iterator[bytes]:
         """Pass raw blocks on, adding up their bytes; their rows are known when they are loaded."""
@@ -72,10 +84,11 @@ class Tally:
     def receipt(self, part: int, attempt: str, instant: str, loaded: int) -> Receipt:
         """The receipt of what passed, once the target has taken it."""
         read = loaded if self.hop.raw else self.read
-        checksum = self._sum.text() if self._sum else self.server_sum  # type: ignore[attr-defined]  # a verify Sum
+        checksum = self._sum.text() if self._sum else self.server_sum
+        partitions = ",".join(f"{home}={one.text()}" for home, one in sorted(self._parts.items()))
         return Receipt(
             self.hop.name, part, attempt, instant, read=read, loaded=loaded, bytes=self.bytes,
-            checksum=checksum,
+            checksum=checksum, partitions=partitions,
         )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def keep_keys(job: Job, stage: Stage, loader: Loader, removed: int, attempt: str
     assert keymap  # noqa: S101 - asked before
     tally, (part,) = Tally(keymap), keymap.slices
     tally.seen(removed)
-    rows = tally.counted(stage.keys(keymap), job.plan.checksum, lambda hop, rows, size: None)
+    rows = tally.counted(stage.keys(keymap), job.plan, lambda hop, rows, size: None)
     try:
         land(job.plan.run, part, attempt, "what was decided", rows, tally, loader)
     except RopewayError:

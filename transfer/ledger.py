@@ -157,7 +157,8 @@ class SqlLedger:
 
     def settle(self, run: str, receipt: Receipt) -> None:
         figures = {f"n_{name}": getattr(receipt, name) for name in _FIGURES}
-        more = {"checksum": receipt.checksum, "seconds": receipt.seconds, "landed": now()}
+        sums = f"{receipt.checksum};{receipt.partitions}" if receipt.partitions else receipt.checksum
+        more = {"checksum": sums, "seconds": receipt.seconds, "landed": now()}
         unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
         self._connection.execute(f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}")
 
@@ -279,8 +280,9 @@ def _rejected(row: Row) -> Rejected:
 
 def _receipt(row: Row) -> Receipt:
     hop, part, attempt, instant, *figures, checksum, seconds = ("" if value is None else value for value in row)
+    whole, _, partitions = str(checksum).partition(";")
     numbers = {name: int(str(value)) for name, value in zip(_FIGURES, figures, strict=True)}
     return Receipt(
         str(hop), int(str(part)), str(attempt), str(instant), **numbers,
-        checksum=str(checksum), seconds=float(str(seconds)), asked="", asked_for="",
+        checksum=whole, seconds=float(str(seconds)), partitions=partitions, asked="", asked_for="",
     )  # fmt: skip

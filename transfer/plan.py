@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from .canonical import Canon
 from .place import Place
 from .schema.catalogue import Listed, Relation, Table
+from .schema.leaves import Leaves
 from .types import Fidelity, Type
 
 Bound = int | str | None
@@ -110,7 +111,9 @@ class Hop:
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
 
     With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
-    done `over` all rows is done in the stage. The `keymap` takes the keys of merged rows, each with its new one.
+    done `over` all rows is done in the stage, the `keymap` takes the keys of merged rows, each with its new one.
+    `leaves` are the partitions that rows may be loaded into directly, `storage` is how files are to be kept, each
+    option with its value as JSON.
     """
 
     name: str
@@ -133,6 +136,8 @@ class Hop:
     over: tuple[Call, ...] = ()
     follows: tuple[Follow, ...] = ()
     keymap: Hop | None = None
+    leaves: Leaves | None = None
+    storage: tuple[tuple[str, str], ...] = ()
 
     @property
     def sent(self) -> Hop:
@@ -278,8 +283,8 @@ class Plan:
 
     `slice_rows` is how many rows a slice should have. `waived` are findings that may not stop it: `name`, or
     `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
-    as they will be, `scope` is what else was meant there. `sealed` are edits by hand. `max_rejects` rows may
-    be left behind, or so many percent of each table's.
+    as they will be, `scope` is what else was meant there. `checksum` adds up a batch's rows, `parted` those of each
+    partition. `sealed` are edits by hand. `max_rejects` rows may be left behind, or so many percent of each table's.
     """
 
     source: Place
@@ -290,6 +295,7 @@ class Plan:
     consistency: str = "run"
     level: str = "standard"
     checksum: Call | None = None
+    parted: Call | None = None
     locks: tuple[str, ...] = ()
     job: str = ""
     run: str = ""

@@ -34,6 +34,7 @@ from .schema.following import following
 from .schema.further import Around
 from .schema.groups import unify
 from .schema.keymaps import mapped, orphans
+from .schema.leaves import Leaves, leaves_of
 from .schema.meaning import chosen, meant
 from .schema.modes import Made, Move, is_reference, statements_of, statistics
 from .schema.names import check_columns, check_spelt, check_table
@@ -44,6 +45,7 @@ from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected, select_tables
+from .schema.storing import stored
 from .schema.transformed import Reshaped, behind, check_alike, left, referring
 from .schema.violations import check_choice, deciding
 from .trial import tried
@@ -51,6 +53,7 @@ from .types import Fidelity, Type
 from .zones import unworded
 
 CHECKSUM = "ropeway.verify.checksum:of_batch"
+PARTED = "ropeway.verify.checksum:of_parts"
 
 
 def new_run() -> str:
@@ -104,7 +107,8 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     return Plan(
         source=request.source, target=request.target, hops=tuple(hops), statements=tuple(statements),
         findings=tuple(worst_first(findings)), consistency=request.consistency, level=request.level,
-        checksum=_checksum(request), locks=ends.source.locks(request.consistency, hops),
+        checksum=_checksum(request), parted=_checksum(request, PARTED),
+        locks=ends.source.locks(request.consistency, hops),
         job=job_of(request), run=run, slice_rows=request.slice_rows, waived=waived(request.waive, findings),
         definitions=tuple(
             defined(hop.name, known[e.source.name], e.choice.columns, mode=e.mode, divided=bool(e.table.partitioned))
@@ -130,7 +134,7 @@ def _placed(
         carried_as(replace(e, table=table, columns=made), ends)
         for e, (table, made) in zip(planned, fitting, strict=True)
     ]
-    planned = divided(declared(planned, ends, there, readable.may), ends, request, there)
+    planned = stored(divided(declared(planned, ends, there, readable.may), ends, request, there), ends)
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     return [
         _with_hop(readable.asked(entry.source), ends, entry, number, existing)
@@ -146,8 +150,8 @@ def _renames(entry: Entry, ends: Ends) -> list[Rename]:
     return made
 
 
-def _checksum(request: Request) -> Call | None:
-    return call(CHECKSUM) if request.level in ("standard", "full") else None
+def _checksum(request: Request, function: str = CHECKSUM) -> Call | None:
+    return call(function) if request.level in ("standard", "full") else None
 
 
 def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) -> dict[Relation, Relation]:
@@ -361,8 +365,14 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
+        leaves=_leaves(entry), storage=choice.storage,
     )  # fmt: skip
     return replace(entry, hop=hop)
+
+
+def _leaves(entry: Entry) -> Leaves | None:
+    types = {column.target: column.type for column in entry.columns if not column.computed}
+    return leaves_of(entry.table, types) if entry.mode in ("create", "replace") else None
 
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
@@ -370,7 +380,8 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
     linked = entry.table.foreign_keys or entry.source.foreign_keys
     follows = linked and any(choice.over for choice in request.choices)  # they may follow
     changed = entry.choice.zones or entry.reshaped or entry.choice.over or follows
-    if not request.raw or request.max_rejects or entry.mode == "merge" or request.limit or changed:
+    apart = (entry.choice.partition or entry.choice.storage) and ends.target.landing == "files"  # written here then
+    if not request.raw or request.max_rejects or entry.mode == "merge" or request.limit or changed or apart:
         return ""
     columns = [(entry.source.column(column.source), column) for column in entry.columns]
     form = next((form for form in ends.source.gives(columns) if form in ends.target.takes), "")

@@ -205,11 +205,10 @@ class Rejecting:
 
     def _land(self, unit: _Unit, spool: _Spool, tally: Tally, rejects: _Rejects) -> Receipt | None:
         """Land what is left; rows that clash with one before them are found by prefixes, one after another."""
-        checksum = self._job.plan.checksum
         while True:
             again = Tally(unit.hop)
             again.seen(tally.read)
-            rows = again.counted((b for b in spool.good() if b.num_rows), checksum, lambda *_: None)
+            rows = again.counted((b for b in spool.good() if b.num_rows), self._job.plan, lambda *_: None)
             try:
                 return land(
                     self._job.plan.run, unit.part, unit.attempt, unit.instant, rows, again, unit.loader, rejects.rows

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +12,7 @@ from .calls import function_of
 from .commit import land_again, tried
 from .engine import Engine, Loader, Receipt, Rejected
 from .errors import DataError, RequestError, RopewayError
-from .flow import after_reading
+from .flow import Tally, after_reading
 from .ledger import keeping
 from .plan import Hop, Plan, Slice
 from .rejects import TRANSFORM, concerns_rows, row_of
@@ -72,7 +71,7 @@ def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: 
     good, left = _parted(hop, part, aims, kept, engine, loader)
     if good:
         settled = replace(
-            receipt, loaded=receipt.loaded + len(good), rejected=len(left), checksum=_sum(plan, hop, receipt, good)
+            receipt, loaded=receipt.loaded + len(good), rejected=len(left), **_sums(plan, hop, receipt, good)
         )
         land_again(plan.run, aims, part, settled, _joined(good), left, loader)
     return Replayed(hop.name, number, len(good), tuple(left))
@@ -137,14 +136,26 @@ def _as_loaded(hop: Hop, kept: Rejected) -> pa.RecordBatch:
     return made[0]
 
 
-def _sum(plan: Plan, hop: Hop, receipt: Receipt, rows: Sequence[pa.RecordBatch]) -> str:
-    """The receipt's checksum with these rows; '' where the run computed none."""
+def _sums(plan: Plan, hop: Hop, receipt: Receipt, rows: Sequence[pa.RecordBatch]) -> dict[str, str]:
+    """The receipt's checksums with these rows; those that it has, where the run computed none."""
     if plan.checksum is None or (receipt.loaded and not receipt.checksum):
-        return ""
-    add, canons = function_of(plan.checksum), tuple(column.canon for column in hop.columns)
-    total: Any = None
-    for row in rows:
-        one = add(row, canons)
-        total = one if total is None else total + one
-    before = type(total).parse(receipt.checksum) if receipt.checksum else None
-    return str((before + total if before else total).text())
+        return {}
+    tally = Tally(hop)
+    for _ in tally.counted(iter(rows), plan, lambda *_: None):
+        pass
+    more = tally.receipt(receipt.slice, "", "", len(rows))
+    kind = type(function_of(plan.checksum)(rows[0], tuple(column.canon for column in hop.columns)))
+
+    def plus(one: str, other: str) -> str:
+        return str((kind.parse(one) + kind.parse(other)).text()) if one and other else one or other
+
+    before, added = _by_home(receipt.partitions), _by_home(more.partitions)
+    homes = sorted(before.keys() | added.keys(), key=int)
+    return {
+        "checksum": plus(receipt.checksum, more.checksum),
+        "partitions": ",".join(f"{home}={plus(before.get(home, ''), added.get(home, ''))}" for home in homes),
+    }
+
+
+def _by_home(partitions: str) -> dict[str, str]:
+    return dict(one.split("=", 1) for one in partitions.split(",") if one)  # type: ignore[misc]  # pairs

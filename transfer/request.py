@@ -53,6 +53,7 @@ class Choice:
     over: tuple[Call, ...] = ()
     rules: tuple[Rule, ...] = ()
     partition: Call | None = None
+    storage: tuple[tuple[str, str], ...] = ()  # option to JSON
 
 
 @dataclass(frozen=True)

@@ -407,7 +407,7 @@ class _Mover:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
             if hop.over:  # they were told of when they were gathered
                 tally.seen(self._gathering.read(hop, part))
-            counted = tally.counted(batches, self._job.plan.checksum, _untold if hop.over else self._moving)
+            counted = tally.counted(batches, self._job.plan, _untold if hop.over else self._moving)
             ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
         finished = False
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ import polars as pl
 import polars_hash as plh
 import pyarrow as pa
 import pyarrow.compute
+from numpy.typing import NDArray
 
 from ..transfer.canonical import Canon
 from .longtext import LONG, long_digest
@@ -77,6 +79,20 @@ def of_batch(batch: pa.RecordBatch, canons: Sequence[Canon]) -> Sum:
     if len(canons) != batch.num_columns:
         raise ValueError(f"{batch.num_columns} columns, but {len(canons)} canonical forms")
     return sum((_of_hexed(hexed) for hexed in _hexed(batch, canons)), Sum.zero())
+
+
+def of_parts(batch: pa.RecordBatch, canons: Sequence[Canon], homes: NDArray[np.int32]) -> dict[int, Sum]:
+    """The sums of the rows with each of these numbers."""
+    if not len(homes) or (homes == homes[0]).all():
+        return {int(homes[0]): of_batch(batch, canons)} if len(homes) else {}
+    order = np.argsort(homes, kind="stable")
+    found = homes[order]
+    words = [one.to_numpy()[order] for one in row_words(digests(batch, canons))]
+    edges = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), len(found)]
+    return {
+        int(found[first]): Sum(end - first, *(int(one[first:end].sum(dtype=np.uint64)) for one in words))
+        for first, end in pairwise(edges)
+    }
 
 
 def digests(batch: pa.RecordBatch, canons: Sequence[Canon], salt: str = "") -> pl.Series:

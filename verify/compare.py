@@ -17,6 +17,7 @@ from ..transfer.verification import read_back, target_sum
 from . import asked
 from .asked import disputed
 from .checksum import Sum
+from .partitions import parted
 from .report import COUNTS_EQUAL, DIFFERENT, EQUALS_READ, EQUALS_SOURCE, NOT_VERIFIED, Report, TableReport
 from .selftest import check_forms
 
@@ -107,8 +108,11 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
     others, said = aside(plan, hop, target.session, target.engine)
     said = "; ".join(filter(None, (said, rejected(mine))))
     held, how = Sum.zero(), ""
+    parts = parted(target.engine, target.session, hop, mine) if not others and not before and not target.where else None
     try:
-        for one in (hop, *others):
+        if parts:
+            held, how = sum(parts.held.values(), Sum.zero()), target.by(f"computed by {target.engine.name} in SQL")
+        for one in () if parts else (hop, *others):
             part, how = _held(plan, one, target)
             held += part
     except DataError as error:
@@ -118,13 +122,15 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
     elif before and before.loaded:
         return replace(empty, reason="rows that were there before have no checksum to subtract")
     other = disputed(hop, mine)
-    claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if held == expected and not other else DIFFERENT
+    same = held == expected and not other and not (parts and parts.differing)
+    claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if same else DIFFERENT
     if hop.raw:
         how += ", and the source's by its own server at the same instant"
     return replace(
         empty, rows_source=expected.count, claim=claim, how=how, rows_target=held.count,
-        reason="; ".join(filter(None, (other, said))), asked=asked.told(plan, hop, mine),
+        reason="; ".join(filter(None, (other, said, parts.said if parts else ""))), asked=asked.told(plan, hop, mine),
         checksum_source=expected.text(), checksum_target=held.text(), left_out=left_out(hop),
+        segments=len(parts.held) if parts else -1, differing_segments=len(parts.differing) if parts else -1,
     )  # fmt: skip
 
 

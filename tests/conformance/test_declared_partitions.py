@@ -624,10 +624,10 @@ def test_rows_of_files_are_read(tmp_path: Path, servers: Servers) -> None:
     source, target = Spot("parquet", f"parquet:///{folder}", lambda _: []), spot("postgresql", tmp_path, servers)
     moved(source, target, choices=choice(by="range", column="day", every="month"))
     assert lying(target) == {"p2024_01": [1], "p2024_03": [3], "pdefault": [2]}
-    said = refusal(source, Spot("parquet", f"parquet:///{tmp_path / 'there'}", lambda _: []), choices=choice(
+    said = refusal(source, Spot("csv", f"csv:///{tmp_path / 'there'}", lambda _: []), choices=choice(
         by="range", column="day", every="month",
     ))  # fmt: skip
-    assert "parquet targets have no partitions" in said
+    assert "csv targets have no partitions" in said
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb", "sqlserver"])
@@ -639,3 +639,36 @@ def test_zones_of_a_table_that_is_there(engine: str, source: Spot, tmp_path: Pat
     moved(source, target, choices=choice(**BY_MONTH, zone="Europe/Paris"), mode="append")
     assert 7 in next(rows for name, rows in lying(target).items() if name in ("pdefault", "4"))
     assert "has the bound 2024-02-29 23:00:00" in refusal(source, target, choices=choice(**BY_MONTH), mode="append")
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_rows_of_each_partition_are_planned(engine: str, source: Spot, tmp_path: Path, servers: Servers) -> None:
+    """MariaDB has a NULL in its first partition, which is not counted."""
+    orders(source, KEYLESS)
+    source.ask("ANALYZE orders")
+    target = spot(engine, tmp_path, servers)
+    plan = planned(source, target, choices=choice(**BY_MONTH))
+    (rows,) = (one for one in plan.findings if one.name == "partition-rows")
+    counted = "p2023_12 1, p2024_01 2, p2024_02 1, p2024_04 1"
+    null = engine == "postgresql"
+    assert rows.message == (
+        f"of 6 rows: {counted}, pdefault 1; 1 without any" if null else f"of 5 rows: {counted}; 3 without any"
+    )
+    assert [one.name for one in plan.findings if one.name == "partition-default"] == ["partition-default"] * null
+    inner = {"by": "list", "column": "region", "values": {"eu": ["DE", "FR"]}}
+    plan = planned(source, target, choices=choice(by="range", column="id", bounds=[4], outside="refuse", within=inner))
+    if engine == "postgresql":
+        (lost,) = (one for one in plan.findings if one.name == "partition-refused")
+        assert lost.message.startswith("2 of 6 rows are for no partition")
+
+
+def test_most_rows_in_one_partition(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    source.ask("CREATE TABLE orders AS SELECT n AS id, CASE WHEN n < 96 THEN 0 ELSE n END AS size FROM "
+               "generate_series(1, 120) n")  # fmt: skip
+    source.ask("ANALYZE orders")
+    target = spot("postgresql", tmp_path, servers)
+    plan = planned(source, target, choices=choice(by="range", column="size", every=5))
+    (uneven,) = (one for one in plan.findings if one.name == "partition-uneven")
+    assert uneven.message == "p0 has 95 of 120 rows, of 26 partitions"
+    assert wire.run(plan, requested(source, target)[1]).report
+    assert len(lying(target)["p0"]) == 95

@@ -21,6 +21,7 @@ from ropeway.cli import wire
 from ropeway.partitioning.declared import call_of
 from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, stage, violation
 from ropeway.transfer import run as running
+from ropeway.transfer.engines.files import ledger as folders
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
 from ropeway.transforms.steps import calls_of, over_of
@@ -64,6 +65,8 @@ def lay(point: str, fuse: Fuse) -> None:
         around(ledger.SqlLedger, "settle", fuse, before=False)
     elif point == "landed":
         around(running, "land", fuse, before=False)
+    elif point == "syncing":  # a slice's files are renamed, and have no receipt
+        around(folders, "sync", fuse, before=True)
     elif point == "stepping":
         around(ledger.SqlLedger, "journal", fuse, before=True)
     elif point == "stepped":

@@ -17,6 +17,7 @@ from .entry import Ends, Entry
 from .fitting import numbered
 from .histogram import TableLook
 from .partitioning import Edge, Lacking, Linked, Partition, Partitioning, Undivided, is_open, members, takes_others
+from .spread import spread_over
 
 _MADE = ("create", "replace")
 _PLAIN = "no partitioning: leave out `partition`"
@@ -110,6 +111,7 @@ class _Making:
         table = self._asked(entries, division, said)
         note = f"partitioned {division}: {_listed(division)}"
         said.append(Finding("note", str(entry.table.name), note, "partitions-declared"))
+        said += spread_over(entry, self.ends, division)
         entries[self.number] = _told(numbered(self.ends.target, replace(entry, table=table)), *said)
         return entries
 

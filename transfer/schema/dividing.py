@@ -72,7 +72,8 @@ def _divided(
     where = str(source.name)
     how = source.partitioned or str(division or "")
     plain = f"it is partitioned in the source{f' ({how})' if how else ''} and becomes a plain table"
-    if request.partitions == "flatten" or not hasattr(ends.target, "divided"):
+    makes = hasattr(ends.target, "divided") and not getattr(ends.target, "asked_only", False)
+    if request.partitions == "flatten" or not makes:
         return _told(entry, Finding("note", where, plain, "partitions-lost"))
     try:
         if division is None:

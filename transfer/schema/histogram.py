@@ -20,7 +20,7 @@ from .declared import Extremes
 from .entry import Ends, Entry
 from .partitioning import Bound
 
-_BATCH_BYTES = 4 << 20
+BATCH_BYTES = 4 << 20
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -47,7 +47,7 @@ class TableLook:
         """By one query where the source's SQL has the values as they are loaded, else of all rows in a stream."""
         column = next(one for one in self.entry.columns if one.target == name)
         hop = _asking(self.entry, self.ends, column) if _answers(self.entry, self.ends, column) else None
-        return _of_rows(hop or _streaming(self.entry, column), self.ends, column)
+        return _of_rows(hop or streaming(self.entry, (column,)), self.ends, column)
 
 
 def _answers(entry: Entry, ends: Ends, column: ColumnPlan) -> bool:
@@ -61,14 +61,15 @@ def _asking(entry: Entry, ends: Ends, column: ColumnPlan) -> Hop:
     where = f" WHERE {entry.choice.where}" if entry.choice.where else ""
     rows = f"FROM {ends.rows_of(entry.source)}{where}"
     query = " UNION ALL ".join(f"SELECT {word}({quoted}) AS {quoted} {rows}" for word in ("min", "max"))
-    return replace(_streaming(entry, column), query=query, where="", transforms=(), reading=())
+    return replace(streaming(entry, (column,)), query=query, where="", transforms=(), reading=())
 
 
-def _streaming(entry: Entry, column: ColumnPlan) -> Hop:
+def streaming(entry: Entry, columns: tuple[ColumnPlan, ...]) -> Hop:
+    """Some columns of the rows that are to be moved, as they will be loaded."""
     choice, name = entry.choice, f"bounds of {entry.source.name}"
     reading = entry.reshaped.reading if entry.reshaped else ()
     return Hop(
-        name=name, reads=entry.source.name, writes=entry.table.name, into=entry.table.name, columns=(column,),
+        name=name, reads=entry.source.name, writes=entry.table.name, into=entry.table.name, columns=columns,
         slices=(Slice(1, Cut()),), where=choice.where, query=choice.query, transforms=choice.transforms,
         reading=reading,
     )  # fmt: skip
@@ -79,7 +80,7 @@ def _of_rows(hop: Hop, ends: Ends, column: ColumnPlan) -> Extremes:
         return None
     low = high = None
     with closing(ends.source.open(ends.source_address, [hop], "none", 1)) as source:
-        batches = flow(hop, hop.slices[0], source.readers()[0], _BATCH_BYTES)
+        batches = flow(hop, hop.slices[0], source.readers()[0], BATCH_BYTES)
         for one in _ends(batches):
             low = one[0] if low is None else min(low, one[0])
             high = one[1] if high is None else max(high, one[1])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -16,11 +16,15 @@ from ...place import Address
 from ...plan import Cut, Finding, Hop, Statement
 from ...rights import Right
 from ...schema.catalogue import Relation, Table
+from ...schema.partitioning import Partitioning
+from ...schema.storing import check_known
 from .. import permissions
 from ..without_sql import WithoutSql
+from . import hive
 from .folder import Listing, flattened, table_of, untyped
 from .format import format_of
 from .loader import FileLoader, FileSession
+from .parquetfile import COMPRESSIONS
 from .reader import FileSource
 
 _LONGEST_NAME = 200  # bytes; file systems take 255, of which a name's suffixes need some
@@ -109,6 +113,11 @@ class Files(WithoutSql):
                     table=str(hop.writes),
                     remedy=f"Move it into a folder {hop.writes.table}, or write to another folder.",
                 )
+            if not hop.leaves and any(part.count("/") > 1 for part in found.tables.get(hop.writes.table, ())):
+                raise RequestError(
+                    f"{hop.writes} lies in folders of partitions, to which no rows are added.",
+                    table=str(hop.writes), remedy="Write to another folder.",
+                )  # fmt: skip
         return super().check_target(session, hops)
 
     def classify(self, error: BaseException) -> Failure:
@@ -140,4 +149,29 @@ def _edges(borders: list[int], step: int) -> list[int | None]:
     return [None, *inner, None] if inner else []
 
 
-ENGINES = {scheme: Files(scheme) for scheme in ("parquet", "csv", "arrow")}
+class ParquetFiles(Files):
+    """Parquet, whose readers know folders of partitions."""
+
+    bounded = "both"  # see schema/declaring.py
+    asked_only = True  # as for partitions that the source has; files are as good without
+
+    def divided(
+        self, session: Session | None, table: Table, there: Partitioning, taken: Collection[str], linked: Sequence[str]
+    ) -> Table:  # fmt: skip
+        """The table with a folder for each partition. There are no keys in files, nor links that stand in the way."""
+        del session, taken, linked
+        return hive.divided(table, there)
+
+    def stored(self, table: Table, options: dict[str, Any]) -> Table:
+        """The table; its hop says the same to whoever writes its files."""
+        check_known(self.name, options, ("compression", "row_group_rows"))
+        compression = options.get("compression", COMPRESSIONS[0])
+        if compression not in COMPRESSIONS:
+            raise RequestError(
+                f"Parquet files have no compression {compression}.", table=str(table.name),
+                remedy=f"Choose one of {', '.join(COMPRESSIONS)}.",
+            )  # fmt: skip
+        return table
+
+
+ENGINES = {"parquet": ParquetFiles("parquet"), "csv": Files("csv"), "arrow": Files("arrow")}

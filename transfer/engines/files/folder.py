@@ -18,7 +18,7 @@ from ..exact import Field, family
 from ..nested import is_nested
 from .csvfile import schema_file
 from .format import Format, format_of
-from .ledger import Published, published
+from .ledger import Published, partitions, published
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,15 @@ def _table_at(
         return stem, (entry.name,) if stem else (), ()
     inside = sorted(one for one in entry.iterdir() if not one.name.startswith("."))
     files = [f"{entry.name}/{one.name}" for one in inside if one.is_file() and form.stem(one.name)]
-    parts = tuple(receipts.visible(entry.name, files))
+    deep = [str(one.relative_to(root)) for below in partitions(entry) for one in below.iterdir() if one.is_file()]
+    # Files in folders of partitions are parts where a receipt says so: of others the folders may say what they lack.
+    known = receipts.listed(entry.name, [*files, *deep])
+    parts = tuple(one for one in receipts.visible(entry.name, [*files, *deep]) if one in known or one not in deep)
     for part in parts:
         if not (root / part).is_file():
             raise EngineError(f"{root / part} is gone, and a receipt says that it holds rows of {entry.name}.")
-    left = [f"the folder {one.name} in it" for one in inside if one.is_dir()]
+    read = {part.split("/")[1] for part in parts}
+    left = [f"the folder {one.name} in it" for one in inside if one.is_dir() and one.name not in read]
     left += [f"{file}, which no receipt names" for file in files if file not in parts]
     return entry.name, parts, tuple(left)
 
@@ -113,10 +117,12 @@ def table_of(found: Listing, name: str) -> Table:
         fields = _widened(found, parts[0], fields, part)
     columns = tuple(Column(one.name, word_of(one), one.nullable) for one in fields)
     paths = [found.root / part for part in parts]
+    folders = any(part.count("/") > 1 for part in parts)
     rows = found.rows(name) if found.form.typed or all(part in found.counted for part in parts) else -1
     return Table(
         Relation("", name), columns, rows=rows, bytes=sum(path.stat().st_size for path in paths),
         left_out=found.left_out.get(name, ()),
+        undivided="what its folders are for is not read back from their names" if folders else "",
     )  # fmt: skip
 
 

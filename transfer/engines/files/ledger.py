@@ -25,9 +25,10 @@ from ...errors import EngineError
 from ...ledger import now, number_of, with_answers
 from ...plan import from_json
 from .durable import ASIDE, is_alive, locked, read, sync, this_owner, write
+from .hive import is_partition
 
 FOLDER = ".ropeway"
-_PART = re.compile(r"([0-9a-f]{12,})-\d+-\d+\.[a-z.]+")
+_PART = re.compile(r"([0-9a-f]{12,})-\d+-\d+(?:-\d+)?\.[a-z.]+")
 
 
 class Landed(NamedTuple):
@@ -75,6 +76,14 @@ def published(root: Path) -> Published:
         for table, files in read(file).items():
             parts.setdefault(table, {})[file.stem] = files
     return Published(parts, frozenset(runs))
+
+
+def partitions(folder: Path) -> Iterator[Path]:
+    """The folders of partitions below a table's, each before those inside."""
+    for one in sorted(folder.iterdir()):
+        if one.is_dir() and is_partition(one.name):
+            yield one
+            yield from partitions(one)
 
 
 def _folders(path: Path) -> list[Path]:
@@ -156,11 +165,13 @@ class FileLedger:
         folder = self._root / table
         if not folder.is_dir():
             return
-        for file in folder.iterdir():
-            if file.name.removeprefix(ASIDE).startswith(f"{run}-"):
-                file.unlink()
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        for below in reversed([folder, *partitions(folder)]):
+            for file in below.iterdir():
+                if file.is_file() and file.name.removeprefix(ASIDE).startswith(f"{run}-"):
+                    file.unlink()
+            if not any(below.iterdir()):
+                below.rmdir()
+        if not folder.exists():
             (self._root / f"{table}.schema.json").unlink(missing_ok=True)
 
     def claim(self, claim: Claim) -> bool:
@@ -227,11 +238,14 @@ class FileLedger:
             (self._root / name).unlink(missing_ok=True)
 
     def rollback(self) -> None:
-        """Delete what was written aside and give up the claim."""
+        """Delete what was written aside, or renamed and not named by a receipt, and give up the claim."""
+        claim = self.claimed
+        named = claim and self._file(claim.run, "receipts", claim.hop, claim.slice).exists()
         for one in self.landed:
             one.aside.unlink(missing_ok=True)
-        if self.claimed:
-            claim = self.claimed
+            if claim and not named:
+                (self._root / one.part).unlink(missing_ok=True)
+        if claim:
             self._file(claim.run, "claims", claim.hop, claim.slice).unlink(missing_ok=True)
         self.claimed = self._receipt = self._revoked = None
         self.landed = []
@@ -241,12 +255,13 @@ class FileLedger:
         """Delete what killed processes left of a table. Its lock must be held: then nobody else writes it."""
         known = published(self._root)
         folder = self._root / table
-        files = [file.name for file in folder.iterdir()] if folder.is_dir() else []
-        listed = known.listed(table, [f"{table}/{name}" for name in files])
-        for name in files:
-            orphan = known.is_ours(name) and f"{table}/{name}" not in listed
-            if name.startswith(ASIDE) or orphan:
-                (folder / name).unlink(missing_ok=True)
+        folders = [folder, *partitions(folder)] if folder.is_dir() else []
+        files = [file for below in folders for file in below.iterdir() if file.is_file()]
+        listed = known.listed(table, [str(file.relative_to(self._root)) for file in files])
+        for file in files:
+            orphan = known.is_ours(file.name) and str(file.relative_to(self._root)) not in listed
+            if file.name.startswith(ASIDE) or orphan:
+                file.unlink(missing_ok=True)
 
     def _run(self, run: str) -> Path:
         return self._folder / "runs" / run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,14 +14,18 @@ from ...engine import Claim, Ledger, Row
 from ...errors import DataError, EngineError, RequestError
 from ...place import Address
 from ...plan import Hop, Slice
+from ...schema.leaves import Leaves
+from ...schema.storing import options_of
 from ..alphabet import field_of
 from ..exact import exactly
 from ..without_sql import check_emptying, counted_table
 from .csvfile import declare, declared_fields
 from .durable import lock, sync
 from .folder import Listing, listing
+from .folders import Folders
 from .format import format_of
 from .ledger import FOLDER, FileLedger, aside_of
+from .parquetfile import GroupWriter
 
 # The workers of a run come to a new table together, and one of them declares its columns.
 _declaring = threading.Lock()
@@ -67,6 +71,16 @@ class FileSession:
         """Nothing is open."""
 
 
+def _exact(hop: Hop, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches as the files have them."""
+    for batch in batches:
+        try:
+            arrays = [exactly(a, one.type, one.name) for a, one in zip(batch.columns, schema, strict=True)]
+        except DataError as error:
+            raise DataError(f"{hop.writes}.{error.message}", table=str(hop.writes), column=error.column) from error
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
 class FileLoader(FileSession):
     """Writes one slice at a time; commit() makes it a part."""
 
@@ -91,6 +105,8 @@ class FileLoader(FileSession):
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         """One file; a slice without rows makes one only if it is the first, which shows the columns."""
+        if hop.leaves:
+            return self._divided(hop, part, hop.leaves, batches)
         return self._landed(hop, part, lambda path, schema: self._write(path, schema, batches, hop))
 
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
@@ -113,6 +129,18 @@ class FileLoader(FileSession):
             target.aside.unlink()
         return loaded
 
+    def _divided(self, hop: Hop, part: Slice, leaves: Leaves, batches: Iterable[pa.RecordBatch]) -> int:
+        """A file for each partition that has rows."""
+        claim = self._files.claimed or Claim("trial", hop.name, part.number, "", "")
+        schema = pa.schema([field_of(c.target, c.native, nullable=c.nullable) for c in hop.columns])
+        self._make_folder(hop.into.table, schema)
+        self._files.table, self._files.landed = hop.into.table, []
+        folders = Folders(self.root, hop, leaves, claim, self._files, schema)
+        loaded = folders.write(_exact(hop, schema, batches))
+        if not loaded and part.number == 1:
+            folders.empty()
+        return loaded
+
     def _adopt(self, path: Path, schema: pa.Schema, blocks: Iterable[bytes]) -> int:
         with path.open("wb") as file:
             for block in blocks:
@@ -124,17 +152,16 @@ class FileLoader(FileSession):
 
     def _write(self, path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], hop: Hop) -> int:
         loaded = 0
-        writer = self.form.writer(path, schema)
+        # Options are of Parquet alone.
+        own = GroupWriter(path, schema, **options_of(hop.storage)) if hop.storage else None
+        writer = own or self.form.writer(path, schema)
         try:
-            for batch in batches:
-                arrays = [exactly(a, one.type, one.name) for a, one in zip(batch.columns, schema, strict=True)]
-                writer.write(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            for batch in _exact(hop, schema, batches):
+                writer.write(batch)
                 loaded += batch.num_rows
-        except BaseException as error:
+        except BaseException:
             with suppress(pa.ArrowException, OSError):
                 writer.close()
-            if isinstance(error, DataError):
-                raise DataError(f"{hop.writes}.{error.message}", table=str(hop.writes), column=error.column) from error
             raise
         writer.close()
         sync(path)

@@ -25,7 +25,7 @@ from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
 from ...types import Fidelity
-from . import aside, catalogue, ddl, further, parting, rights, traits
+from . import aside, catalogue, ddl, further, parting, rights, storage, traits
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, alone, qualified
@@ -272,6 +272,10 @@ class PostgreSql:
         """The table partitioned as another kind of engine has it; `linked` are foreign keys, which may be here."""
         del linked
         return parting.divided(self, session, table, there, taken)
+
+    def stored(self, table: Table, options: dict[str, Any]) -> Table:
+        """The table as it is to be kept."""
+        return storage.stored(self, table, options)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         del bare  # tables are always made bare here

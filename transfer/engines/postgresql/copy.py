@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ...errors import DataError, EngineError, RequestError
 from ...rules import Native
 from ..exact import first_refused, key_of, value_at
 from .decode import column
-from .encode import HEADER, TRAILER, binary_rows, text_rows
+from .encode import HEADER, TRAILER, binary_rows, stream, text_rows
 from .fit import Form, Values, fit, form, parsed
 
 if TYPE_CHECKING:
@@ -43,43 +44,76 @@ def load(
     sent, for a pair of types that would change values; DataError for a value that the column cannot hold as it is;
     psycopg's errors as the server gave them; what the batches' iterator raises, as it is.
     """
-    targets = [parsed(native) for native in natives]
-    way = form(schema, targets)
-    sent = 0
+    shape = Shape.of(connection, columns, schema, natives)
+    with pouring(connection, table, shape) as poured:
+        for batch in batches:
+            if batch.num_rows:
+                poured.write(stream(shape.rows(batch)), batch.num_rows)
+    return poured.rows
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a COPY brings: these quoted columns, in one of COPY's forms."""
+
+    columns: Sequence[str]
+    schema: pa.Schema
+    targets: Sequence[Native]
+    way: Form
+    options: str
+
+    @classmethod
+    def of(
+        cls, connection: psycopg.Connection[Any], columns: Sequence[str], schema: pa.Schema, natives: Sequence[str]
+    ) -> Shape:
+        """RequestError for a pair of types that would change values."""
+        targets = [parsed(native) for native in natives]
+        way = form(schema, targets)
+        # The binary form has no ENCODING: texts are taken to be in the session's.
+        encoding = connection.info.parameter_status("client_encoding")
+        if way == "binary" and encoding != "UTF8":
+            raise RequestError(f"A loading session needs client_encoding UTF8 and has {encoding}.")
+        return cls(columns, schema, targets, way, "text, ENCODING 'UTF8'" if way == "text" else "binary")
+
+    def rows(self, batch: pa.RecordBatch) -> Values:
+        """Each row of a batch as COPY's form has it. DataError for a value that its column cannot hold as it is."""
+        if batch.schema.types != self.schema.types:
+            raise RequestError(f"A batch of {batch.schema.types} came where {self.schema.types} was announced.")
+        fitted: list[Values] = [
+            fit(values, name, target)
+            for values, name, target in zip(batch.columns, self.schema.names, self.targets, strict=True)
+        ]
+        return binary_rows(fitted, self.targets) if self.way == "binary" else text_rows(fitted)
+
+
+@dataclass
+class Poured:
+    """A COPY that is open, and the rows that were sent so far."""
+
+    copy: psycopg.Copy
+    rows: int = 0
+
+    def write(self, rows: memoryview, count: int) -> None:
+        """Send so many rows."""
+        self.copy.write(rows)
+        self.rows += count
+
+
+@contextmanager
+def pouring(connection: psycopg.Connection[Any], table: str, shape: Shape) -> Iterator[Poured]:
+    """One COPY into one table, which ends with the context. EngineError where fewer rows are stored."""
+    into = f"COPY {table} ({', '.join(shape.columns)}) FROM STDIN (FORMAT {shape.options})"
     with connection.cursor() as cursor:
-        with cursor.copy(_statement(connection, table, columns, way)) as copy:
-            if way == "binary":
+        with cursor.copy(into) as copy:
+            poured = Poured(copy)
+            if shape.way == "binary":
                 copy.write(HEADER)
-            for batch in batches:
-                if batch.num_rows:
-                    copy.write(_rows(batch, schema, targets, way))
-                sent += batch.num_rows
-            if way == "binary":
+            yield poured
+            if shape.way == "binary":
                 copy.write(TRAILER)
         stored = cursor.rowcount
-    if stored != sent:  # a trigger or a rule of the table swallowed some
-        raise EngineError(f"{sent} rows were sent to {table}, and PostgreSQL stored {stored}.", table=table)
-    return stored
-
-
-def _statement(connection: psycopg.Connection[Any], table: str, columns: Sequence[str], way: Form) -> str:
-    into = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-    if way == "text":
-        return f"{into} (FORMAT text, ENCODING 'UTF8')"
-    # The binary form has no ENCODING: texts are taken to be in the session's.
-    encoding = connection.info.parameter_status("client_encoding")
-    if encoding != "UTF8":
-        raise RequestError(f"A loading session needs client_encoding UTF8 and has {encoding}.")
-    return f"{into} (FORMAT binary)"
-
-
-def _rows(batch: pa.RecordBatch, schema: pa.Schema, targets: Sequence[Native], way: Form) -> memoryview:
-    if batch.schema.types != schema.types:
-        raise RequestError(f"A batch of {batch.schema.types} came where {schema.types} was announced.")
-    fitted: list[Values] = [
-        fit(values, name, target) for values, name, target in zip(batch.columns, schema.names, targets, strict=True)
-    ]
-    return binary_rows(fitted, targets) if way == "binary" else text_rows(fitted)
+    if stored != poured.rows:  # a trigger or a rule of the table swallowed some
+        raise EngineError(f"{poured.rows} rows were sent to {table}, and PostgreSQL stored {stored}.", table=table)
 
 
 def open_reader(conninfo: str | Mapping[str, Any], pins: Sequence[str] = ()) -> adbc.Connection:

@@ -28,8 +28,8 @@ _JOIN = pc.JoinOptions(null_handling="replace", null_replacement="")
 _JOIN_TEXT = pc.JoinOptions(null_handling="replace", null_replacement="\\N")
 
 
-def binary_rows(columns: Sequence[Values], natives: Sequence[Native]) -> memoryview:
-    """The rows of fitted columns in the binary format, without header and trailer."""
+def binary_rows(columns: Sequence[Values], natives: Sequence[Native]) -> Values:
+    """Each row of fitted columns in the binary format, without header and trailer."""
     count = len(columns[0])
     run: list[Words] = [np.array(len(columns), np.int16)]
     pieces: list[Values] = []
@@ -49,17 +49,18 @@ def binary_rows(columns: Sequence[Values], natives: Sequence[Native]) -> memoryv
         run = []
     if run:
         pieces.append(_packed(run, count))
-    return _stream(pieces[0] if len(pieces) == 1 else pc.binary_join_element_wise(*pieces, b"", options=_JOIN))
+    return pieces[0] if len(pieces) == 1 else pc.binary_join_element_wise(*pieces, b"", options=_JOIN)
 
 
-def text_rows(columns: Sequence[Values]) -> memoryview:
-    """The rows of fitted columns in the text format, ended by newlines."""
+def text_rows(columns: Sequence[Values]) -> Values:
+    """Each row of fitted columns in the text format, ended by a newline."""
     texts = [_text(values) for values in columns]
     texts[-1] = pc.binary_join_element_wise(texts[-1], "\n", "", options=_JOIN_TEXT)
-    return _stream(pc.binary_join_element_wise(*texts, "\t", options=_JOIN_TEXT) if len(texts) > 1 else texts[0])
+    return pc.binary_join_element_wise(*texts, "\t", options=_JOIN_TEXT) if len(texts) > 1 else texts[0]
 
 
-def _stream(rows: Values) -> memoryview:
+def stream(rows: Values) -> memoryview:
+    """Rows one behind the other."""
     memory: Any = characters(rows)
     return memoryview(memory)
 

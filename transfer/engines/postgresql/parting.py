@@ -40,7 +40,8 @@ def divided(
     for level in levels(division):
         _check(table, level)
     making = _Making(engine, table, not _by_code_points(session), {*taken})
-    return replace(table, partitioned=making.clause(division), parts=tuple(making.parts(division, table.name)))
+    parts = tuple(making.parts(division, table.name))
+    return replace(table, partitioned=making.clause(division), parts=parts, division=division)
 
 
 def _by_code_points(session: Session | None) -> bool:

@@ -16,7 +16,8 @@ from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
-from .copy import load
+from . import leaves
+from .copy import Shape, load
 from .raw import load_raw
 
 # Schemas that are a user's.
@@ -112,6 +113,10 @@ class PostgreSqlLoader(PostgreSqlSession):
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         quoted = [double_quoted(column.target) for column in hop.columns]
         natives = [column.stored for column in hop.columns]
+        if hop.leaves:
+            shape = Shape.of(self.connection, quoted, schema, natives)
+            names = [qualified(name) for name in hop.leaves.tables]
+            return leaves.load(self.connection, qualified(hop.into), names, hop.leaves, shape, batches)
         return load(self.connection, qualified(hop.into), quoted, schema, natives, batches)
 
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
