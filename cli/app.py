@@ -8,7 +8,7 @@ from inspect import cleandoc
 import typer
 
 from . import version as installed
-from .commands import bench, clean, demo, inspect, plan, report, run, status, types, verify
+from .commands import bench, clean, demo, inspect, plan, report, rollback, run, status, types, verify
 from .guard import Guarded
 from .options import spread
 
@@ -48,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "report": report.report,
     "types": types.types,
     "bench": bench.bench,
+    "rollback": rollback.rollback,
     "clean": clean.clean,
     "demo": demo.demo,
 }

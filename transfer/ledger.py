@@ -17,6 +17,7 @@ from typing import Protocol
 from .engine import Claim, Receipt, Row
 
 RUN, SLICE, STATEMENT = "ropeway_run", "ropeway_slice", "ropeway_statement"
+ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 

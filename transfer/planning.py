@@ -19,7 +19,7 @@ from .policies import choices, may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Read, Use, write_rule
-from .schema import belongings, filling, further, references, traits
+from .schema import belongings, filling, further, itself, references, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
@@ -79,12 +79,13 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = [_table_plan(request, ends, item, names, readable, shaped) for item in selected]
     there = _there(ends, [entry.table.name for entry in planned])
     entries, existing = _placed(request, ends, planned, there, readable)
-    entries = following(entries)
+    entries = itself.settled(request, ends, following(entries))
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)
     findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     findings += [*readable.findings, *(doubts(ends, entries, statements, existing) if request.moves else ())]
+    findings += itself.told(statements)
     check(hops)
     for hop in hops:
         if hop.transforms and ends.source_address:
@@ -106,7 +107,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         tables=tuple(shape(entry.table, hop.writes) for hop, entry in zip(hops, entries, strict=True)),
         listed=further.concerned(around), grants=grants(readable.rights, writing),
         renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
-        scope=scope_of(request, around.found, (*beyond.views.made, *beyond.sequences.made)),
+        scope=scope_of(request, around.found, (*beyond.views.made, *beyond.sequences.made)), keep=request.keep,
     )  # fmt: skip
 
 

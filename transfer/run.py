@@ -32,6 +32,7 @@ from .resume import LOST, Standing, proof_of, standing
 from .schema.sql import nothing
 from .start import begin
 from .steps import TRIES, back_off, carry_out
+from .swapping import Keepers, note
 from .verification import source_sum
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
@@ -127,14 +128,14 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
             if statement.phase == "before":
                 carry_out(job, statement, loader, journal)
         mover = _Mover(job, loader, journal, interrupt or Interrupt())
-        groups = groups_of(job.plan)
-        for group in groups:
+        stack.callback(mover.keepers.close)
+        for group in groups_of(job.plan):
             mover.move(group)
         journal = loader.ledger.journaled(job.plan.run)
         for phase in ("after", "swap"):
             for statement in job.plan.statements:
                 if statement.phase == phase:
-                    carry_out(job, statement, loader, journal)
+                    carry_out(job, statement, mover.keepers.of(statement, loader), journal)
         receipts = loader.ledger.receipts(job.plan.run)
         loader.ledger.finish(job.plan.run, "loaded")
         mover.release()
@@ -209,6 +210,7 @@ class _Mover:
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked)
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
+        self.keepers = Keepers(job)
 
     def release(self) -> None:
         """Remove the stage, once all is there."""
@@ -247,6 +249,7 @@ class _Mover:
     def _open(self, hops: Sequence[Hop], workers: int) -> Source:
         job = self._job
         count_ = 1 if job.source.instant == "single" else workers
+        self.keepers.hold(hops)
         source = job.source.open(job.source_address, hops, job.plan.consistency, count_)
         if job.plan.consistency == "frozen" and not source.mark():
             source.close()
@@ -286,17 +289,14 @@ class _Mover:
         # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.
         earlier = {hop.name for hop in self._job.plan.hops} - set(waiting)
         board = _Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
-        self._gathering.prepare([hop for hop in hops if opened[hop.name]], source, readers, self._instant)
+        unread = [hop for hop in hops if opened[hop.name]]
+        note(self._job, unread, readers[0], self._loader, self._journal, self._writer)
+        self._gathering.prepare(unread, source, readers, self._instant)
         for hop in hops:
             if not opened[hop.name]:
                 self._complete(board, hop, readers[0], self._loader, source)
-        threads = [
-            threading.Thread(
-                target=self._work, args=(board, readers[min(n, len(readers) - 1)], source, n),
-                name=f"ropeway-worker-{n}",
-            )
-            for n in range(min(workers, len(readers)))
-        ]  # fmt: skip
+        hands = [(board, readers[min(n, len(readers) - 1)], source, n) for n in range(min(workers, len(readers)))]
+        threads = [threading.Thread(target=self._work, args=one, name=f"ropeway-worker-{one[-1]}") for one in hands]
         try:
             self._watch(board, threads)
         except Exception as error:

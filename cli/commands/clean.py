@@ -29,6 +29,9 @@ def clean(
     undo: Annotated[
         bool, typer.Option("--undo", help="Undo a run that ended, too: drop its tables, swap the old ones back.")
     ] = False,
+    early: Annotated[
+        bool, typer.Option("--early", help="Drop replaced tables before the time for which --keep has them kept.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     manner: Manner,
 ) -> None:
@@ -48,7 +51,7 @@ def clean(
     from ..wire import clean as remove
     from ..wire import leftovers
 
-    url = target or _remembered(run)
+    url = target or remembered(run)
     found, secret = place(url)
     say.hide(secret)
     left = leftovers(run, url, undo=undo)
@@ -57,12 +60,12 @@ def clean(
         say.data(_shape(left, removed=False))
         say.note(f"Nothing was changed. {found} keeps run {run}.")
         return
-    left = remove(run, url, undo=undo)
+    left = remove(run, url, undo=undo, early=early)
     say.data(_shape(left, removed=True))
     say.out(f"Removed {say.count(len(left.statements) + len(left.rows), 'thing')}; run {run} is forgotten.")
 
 
-def _remembered(run: str) -> str:
+def remembered(run: str) -> str:
     """The target that this folder's `.ropeway` knows for the run, if no password is missing in it."""
     from ...transfer.errors import RequestError
     from ...transfer.place import WITHHELD

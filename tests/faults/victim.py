@@ -19,7 +19,7 @@ from typing import Any
 
 from ropeway.cli import wire
 from ropeway.partitioning.declared import call_of
-from ropeway.transfer import flow, gathering, ledger, quarantine, stage, violation
+from ropeway.transfer import flow, gathering, ledger, quarantine, stage, steps, swapping, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
@@ -74,6 +74,12 @@ def lay(point: str, fuse: Fuse) -> None:
         around(stage.Stage, "sum", fuse, before=True)
     elif point == "decided":
         around(gathering.Gathering, "_decide", fuse, before=False)
+    elif point == "proving":
+        around(steps, "swap", fuse, before=True)
+    elif point == "swapping":  # proven, in the transaction that swaps
+        around(swapping, "_prove", fuse, before=False)
+    elif point == "swapped":
+        around(steps, "swap", fuse, before=False)
     elif point in ("moving", "moved"):
         around(quarantine, "move", fuse, before=point == "moving")
 
