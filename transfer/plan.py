@@ -186,8 +186,9 @@ class Swap:
     """What a swap does beside its SQL, under the `lock` that keeps writers out.
 
     It takes `shadow` in the place of `relation`, which becomes `kept`. Where that was read for it, it is to be as it
-    was then (`proven`), or the swap does not happen. Each of `counts` is what it says, and a query that has to find 0
-    once all is done. How the new table is then is noted for the way back. `told` is what is different afterwards.
+    was then (`proven`), and what hangs on it as it was planned (`hanging`), or the swap does not happen. Each of
+    `counts` is what it says, and a query that has to find 0 once all is done. How the new table is then is noted for
+    the way back. `told` is what is different afterwards.
     """
 
     relation: Relation
@@ -197,6 +198,7 @@ class Swap:
     proven: bool = False
     counts: tuple[tuple[str, str], ...] = ()
     told: tuple[str, ...] = ()
+    hanging: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     there = _there(ends, [entry.table.name for entry in planned])
     entries, existing = _placed(request, ends, planned, there, readable)
     entries = itself.settled(request, ends, following(entries))
+    around = replace(around, upon=frozenset(e.read.name for e in entries if e.hop and e.hop.upon))
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond)

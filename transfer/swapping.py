@@ -64,8 +64,18 @@ class Keepers:
             if hop.upon and hop.upon.writes == "block" and hop.name not in self._held:
                 keeper = self._job.target.loader(self._job.target_address)
                 self._held[hop.name] = keeper
-                keeper.begin()
-                keeper.execute(self._job.target.holding(hop.writes))  # type: ignore[attr-defined]  # it offers block
+                self._stop(hop, keeper)
+
+    def _stop(self, hop: Hop, keeper: Loader) -> None:
+        try:
+            keeper.begin()
+            keeper.execute(self._job.target.holding(hop.writes))  # type: ignore[attr-defined]  # it offers block
+        except Exception as error:
+            raise EngineError(
+                f"The writers of {hop.writes} could not be stopped: {error}",
+                table=str(hop.writes),
+                remedy="Nothing was read. Somebody's transaction holds the table: go on with --resume once it ended.",
+            ) from error
 
     def of(self, statement: Statement, loader: Loader) -> Loader:
         """Whose connection carries out a statement: a swap's that of the lock, for another would wait for it."""
@@ -95,11 +105,12 @@ def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> No
     assert what  # noqa: S101 - the caller looked
 
     def work() -> None:
+        made = standing(engine, loader, what.shadow)  # before the lock, for nobody else knows of that table
         for sql in parts(what.lock):
             loader.execute(sql)
         if what.proven:
             _prove(engine, loader, what, loader.ledger.journaled(plan.run).get(as_read(hop), ""))
-        made = standing(engine, loader, what.shadow)
+            _look(engine, loader, what, hop)
         for sql in parts(statement.forward):
             loader.execute(sql)
         _count(what, loader)
@@ -118,6 +129,18 @@ def _prove(engine: Engine, loader: Loader, what: Swap, noted: str) -> None:
             remedy=f"Nothing is lost: the table is as it was, and the new one lies beside it as {what.shadow}. "
             "Begin anew with --fresh, while nobody writes or with writes: block, or 'ropeway clean' the run.",
         )
+
+
+def _look(engine: Engine, loader: Loader, what: Swap, hop: Hop) -> None:
+    """EngineError where the table, or what hangs on it, is no more what it was when the swap was planned."""
+    among = hop.upon.among if hop.upon else ()
+    if engine.hanging(loader, what.relation, among) != what.hanging:  # type: ignore[attr-defined]  # it has `attached`
+        raise EngineError(
+            f"{what.relation} is not swapped: its columns, keys, indexes, triggers, grants or views, or what refers to "
+            "it, are others than when the run was planned, and would be lost.", table=str(what.relation),
+            remedy="Nothing was changed. Begin anew with --fresh, which plans again, or put that back as it was and go "
+            "on with --resume.",
+        )  # fmt: skip
 
 
 def _count(what: Swap, loader: Loader) -> None:

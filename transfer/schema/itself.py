@@ -15,8 +15,6 @@ from .attached import Attached, Exchange
 from .catalogue import Relation
 from .entry import Ends, Entry
 
-_SCANNED = 1_500_000  # rows of which a second's proof under the lock is sure of, by what was measured
-
 
 def settled(request: Request, ends: Ends, entries: Sequence[Entry]) -> list[Entry]:
     """The tables, of which those that go into themselves know it. RequestError for what such a table cannot have."""
@@ -121,14 +119,14 @@ def _upon(request: Request, ends: Ends, entry: Entry, among: tuple[Relation, ...
     why = getattr(ends.target, "unsuited", None)
     if why and (said := why(ends.target_session)):
         raise RequestError(f"{entry.table.name} cannot be cleaned up in place: {said}", table=str(entry.table.name))
-    return replace(entry, hop=hop, findings=(*findings, _told(hop)))
+    return replace(entry, hop=hop, findings=(*findings, _told(hop, ends.target.proves)))  # type: ignore[attr-defined]  # where there is `attached`
 
 
-def _told(hop: Hop) -> Finding:
-    """How long writers wait, by estimate."""
+def _told(hop: Hop, speed: int) -> Finding:
+    """How long writers wait, by how many rows a second's proof is sure of."""
     assert hop.upon  # noqa: S101 - set by the caller
     rows = max(hop.rows, 0)
-    seconds = max(1, round(rows / _SCANNED))
+    seconds = max(1, round(rows / speed))
     about = f"about {seconds} s for its {rows:,} rows" if hop.rows >= 0 else "the time of one pass over its rows"
     if hop.upon.writes == "block":
         said = (

@@ -187,7 +187,10 @@ def _swap(move: Move, shadow: Relation, suffix: str) -> list[Statement]:
     gone = attached(move.session, what)
     refuse(what, gone)
     forward, back = engine.exchange(what, gone)  # type: ignore[attr-defined]  # where there is `attached`
-    proven = replace(swap_of(move.hop, shadow, old, lock(relation), counting(engine, gone, what)), told=gone.told)
+    proven = replace(
+        swap_of(move.hop, shadow, old, lock(relation), counting(engine, gone, what)), told=gone.told,
+        hanging=engine.hanging(move.session, relation, what.among),  # type: ignore[attr-defined]  # likewise
+    )  # fmt: skip
     said = f"an exclusive lock on {relation} while it is proven that nobody wrote, and for the rename"
     return [replace(plain, forward=forward, back=back, swap=proven, lock=said), *gone.later]
 

@@ -109,6 +109,7 @@ class PostgreSql:
     overlooks_orphans = False
     delimits = False
     keeps_writers: tuple[str, ...] = ("prove", "block")
+    proves = 1_000_000  # rows in a second; 1,000,000 of 12 columns took 0.5 s
     keys_in_order = False
     reads = READS
     writes = WRITES
@@ -325,6 +326,10 @@ class PostgreSql:
     def standing(self, asked: Asked, relation: Relation) -> str:
         """What stays equal as long as nobody writes to a table."""
         return exchange.standing(asked, relation)
+
+    def hanging(self, asked: Asked, relation: Relation, among: Sequence[Relation]) -> str:
+        """What a table is and what hangs on it, as one sum."""
+        return exchange.hanging(asked, relation, among)
 
     def shut(self, relation: Relation) -> str:
         """Keep all others out of a table until the transaction ends."""

@@ -7,6 +7,7 @@ whatever way; rows that VACUUM FULL or CLUSTER moved count as written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...engine import Asked, Row, Session
@@ -63,6 +64,38 @@ def attached(engine: PostgreSql, session: Session, what: Exchange) -> Attached:
         _referred(session, what, on), _seen(session, on), _fired(session, what, on),
         _granted(session, what, on),
     ])  # fmt: skip
+
+
+_HANGING = """
+SELECT md5(string_agg(t, '|' ORDER BY t COLLATE "C")) FROM (
+SELECT concat_ws(' ', 'column', attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
+       attacl, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum)) AS t
+FROM pg_attribute WHERE attrelid = {on} AND attnum > 0 AND NOT attisdropped
+UNION ALL SELECT concat_ws(' ', conname, conrelid::regclass, pg_get_constraintdef(oid)) FROM pg_constraint
+WHERE {on} IN (conrelid, confrelid) AND NOT coalesce((SELECT bool_or(c.relname ~ '^ropeway_'
+      OR (n.nspname, c.relname) IN ({among})) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE contype = 'f' AND c.oid IN (conrelid, confrelid) AND conrelid <> confrelid AND c.oid <> {on}), false)
+UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = {on}
+UNION ALL SELECT concat_ws(' ', pg_get_triggerdef(oid), tgenabled) FROM pg_trigger
+WHERE tgrelid = {on} AND NOT tgisinternal
+UNION ALL SELECT concat_ws(' ', relacl, relowner::regrole, relrowsecurity, relreplident, reloptions) FROM pg_class
+WHERE oid = {on}
+UNION ALL SELECT concat_ws(' ', 'view', v.oid::regclass, pg_get_viewdef(v.oid), v.reloptions) FROM pg_class v
+WHERE v.relkind IN ('v', 'm') AND EXISTS (SELECT FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
+      AND d.classid = 'pg_rewrite'::regclass WHERE r.ev_class = v.oid AND d.refobjid = {on})
+UNION ALL SELECT 'policy ' || polname FROM pg_policy WHERE polrelid = {on}
+UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = {on}
+UNION ALL SELECT concat_ws(' ', 'publication', p.pubname) FROM pg_publication_tables p JOIN pg_class c ON c.oid = {on}
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+UNION ALL SELECT concat_ws(' ', 'inherits', inhrelid::regclass) FROM pg_inherits WHERE {on} IN (inhrelid, inhparent)
+) q"""
+
+
+def hanging(asked: Asked, relation: Relation, among: Sequence[Relation]) -> str:
+    """What a table is and what hangs on it, as one sum; not what connects it with those that change places, too."""
+    names = ", ".join(f"({text_literal(one.schema)}, {text_literal(one.table)})" for one in among)
+    on = f"{text_literal(qualified(relation))}::regclass"
+    return str(asked.ask(_HANGING.format(on=on, among=names or "('', '')"))[0][0])
 
 
 # What is bound to the table by its OID, or to its rows' type, and cannot be made anew by its own text.

@@ -66,6 +66,7 @@ class Sqlite:
     overlooks_orphans = True
     delimits = False
     keeps_writers: tuple[str, ...] = ("prove",)
+    proves = 200_000  # rows in a second; 1,000,000 of 12 columns took 4 s
     keys_in_order = False
     reads = READS
     writes = WRITES
@@ -229,6 +230,10 @@ class Sqlite:
     def standing(self, asked: exchange.Streams, relation: Relation) -> str:
         """What stays equal as long as nobody writes to a table."""
         return exchange.standing(asked, relation)
+
+    def hanging(self, asked: Asked, relation: Relation, among: Sequence[Relation]) -> str:
+        """What a table is and what hangs on it, as one sum."""
+        return exchange.hanging(asked, relation, among)
 
     def shut(self, relation: Relation) -> str:
         """Keep all other writers out until the transaction ends."""

@@ -6,7 +6,7 @@ its own change counter counts our loading too: so all values are read, once at t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from ...commit import DELIMITED
-from ...engine import Session
+from ...engine import Asked, Session
 from ...schema.attached import Attached, Child, Exchange
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
@@ -71,6 +71,14 @@ def _exactly(name: str) -> str:
         f"CASE typeof({column}) WHEN 'text' THEN 't' || hex({column}) WHEN 'blob' THEN 'b' || hex({column}) "
         f"ELSE quote({column}) END"
     )
+
+
+def hanging(asked: Asked, relation: Relation, among: Sequence[Relation]) -> str:
+    """What a table is, what hangs on it, and who refers to it, but for those that change places, too."""
+    name, others = text_literal(relation.table), {one.table.lower() for one in among}
+    texts = asked.ask(f"SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = {name} COLLATE NOCASE ORDER BY 1, 2")
+    referring = [row for row in asked.ask(_REFERRING.format(name=name)) if str(row[0]).lower() not in others]
+    return blake2b(repr(([tuple(row) for row in texts], [tuple(row) for row in referring])).encode()).hexdigest()[:32]
 
 
 def lock(relation: Relation) -> str:
