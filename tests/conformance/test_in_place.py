@@ -75,11 +75,12 @@ class When(Progress):
             what()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+MORE, LESS = "INSERT INTO person VALUES (99, 'm99', 1)", "DELETE FROM person WHERE id = 7"
+OTHER = "UPDATE person SET town = 8 WHERE id = 40"
+
+
 @pytest.mark.parametrize(
-    "sql",
-    ["INSERT INTO person VALUES (99, 'm99', 1)", "DELETE FROM person WHERE id = 7",
-     "UPDATE person SET town = 8 WHERE id = 40"],
+    ("engine", "sql"), [("postgresql", MORE), ("postgresql", LESS), ("postgresql", OTHER), ("sqlite", OTHER)]
 )  # fmt: skip
 def test_a_write_between_reading_and_swap_stops_the_swap(
     engine: str, sql: str, tmp_path: Path, servers: Servers
@@ -272,7 +273,10 @@ def test_children_of_the_same_job_follow(engine: str, tmp_path: Path, servers: S
     run = moved(place, place, choices=(*DEDUP, Choice("deed")), mode="replace", slice_rows=7).plan.run
     assert {int(who) for (who,) in place.ask("SELECT who FROM deed")} == set(STAY)
     assert len(ids(place, "deed")) == PEOPLE
-    ropeway.rollback(run, place.url)
+    killed = attack(source=place.url, target=place.url, rollback=run, point="stepping", nth=2)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(ropeway.rollback(run, place.url)) == 1  # the other was put back
+    assert wire.status(place.url)[-1].state == "rolled back"
     assert place.ask("SELECT id, who FROM deed ORDER BY id") == [(n, n) for n in range(1, PEOPLE + 1)]
     if engine == "postgresql":
         found = "SELECT confrelid::regclass::text, convalidated FROM pg_constraint WHERE conrelid = 'deed'::regclass"
@@ -309,7 +313,10 @@ def test_a_table_is_its_own_source_however_the_urls_spell_it(engine: str, tmp_pa
         query = (Choice(query="SELECT * FROM person", to="person"),)
         assert "a query that may read it" in refusal(place, other, choices=query, mode="replace")
     else:
-        assert "cannot be cleaned up in place" in refusal(place, place, choices=(Choice("person"),), mode="replace")
+        other = replace(other, url=other.url.replace("@127.0.0.1:", "@LocalHost:"))
+        assert "cannot be cleaned up in place" in refusal(place, other, choices=(Choice("person"),), mode="replace")
+        twice = spot(engine, tmp_path, servers)  # the same name in another database is another table
+        assert planned(place, twice, choices=(Choice("person"),)).hops[0].upon is None
 
 
 def test_what_hangs_on_a_table_of_sqlite_goes_over_and_back(tmp_path: Path, servers: Servers) -> None:

@@ -1,7 +1,8 @@
 """A run that kills itself at a named point: `python victim.py SETTINGS_JSON`.
 
 The points are laid around Ropeway's own functions from outside; nothing in the package knows of them.
-Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers.
+Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers; or rollback, a
+run that is rolled back.
 Prints the run's report as JSON if it gets to its end.
 """
 
@@ -18,6 +19,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
+from ropeway.cli.back import rollback
 from ropeway.partitioning.declared import call_of
 from ropeway.transfer import flow, gathering, ledger, quarantine, stage, steps, swapping, violation
 from ropeway.transfer import run as running
@@ -92,6 +94,9 @@ def main() -> None:
         lay(wanted["point"], Fuse(wanted["nth"]))
     if wanted.get("after_s"):
         threading.Timer(wanted["after_s"], lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    if wanted.get("rollback"):
+        rollback(wanted["rollback"], wanted["target"])
+        os._exit(0)
     request = Request(
         source,
         target,

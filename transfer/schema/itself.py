@@ -56,7 +56,9 @@ def _is_one_place(ends: Ends) -> bool:
     files = [Path(address.database) for address in (one, other)]
     if not one.host and all(file.exists() for file in files):
         return files[0].samefile(files[1])
-    return (one.host.lower(), one.port, one.database) == (other.host.lower(), other.port, other.database)
+    accounts = [address.username.lower() if getattr(ends.target, "owned", False) else "" for address in (one, other)]
+    places = [(address.host.lower(), address.port, address.database.lower()) for address in (one, other)]
+    return places[0] == places[1] and accounts[0] == accounts[1]
 
 
 def _spelled(entry: Entry, ends: Ends, name: Relation | None = None) -> tuple[str, str]:
