@@ -24,6 +24,7 @@ from .reversal import check_kept, check_unwritten
 from .schema.catalogue import Relation, Table
 from .schema.modes import Move
 from .schema.sql import counted
+from .start import held
 
 ENDED = ("loaded", "done", "different", ROLLED_BACK)
 _BESIDE = ("staging", "shadow", "preimages", "keys", "old")
@@ -101,7 +102,7 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
 
 def _hold(plan: Plan, loader: Loader) -> None:
     for hop in plan.hops:
-        if not loader.hold(str(hop.writes)):
+        if not held(loader, str(hop.writes)):
             raise EngineError(
                 f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
                 remedy="Wait for its end, or stop it first. Its lock goes with its process.",

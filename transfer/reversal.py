@@ -15,6 +15,7 @@ from .errors import EngineError, RequestError
 from .ledger import ROLLED_BACK
 from .place import Address
 from .plan import Plan, Statement, Swap, from_json
+from .start import held
 from .swapping import standing, swapped_in
 
 _BACK = "taken back"
@@ -46,7 +47,7 @@ def put_back(run: str, target: Address, *, discard: bool = False) -> list[Return
     with closing(engine_of(target.place.scheme).loader(target)) as loader:
         plan, engine = _plan(run, loader), engine_of(target.place.scheme)
         for hop in plan.hops:
-            if not loader.hold(str(hop.writes)):
+            if not held(loader, str(hop.writes)):
                 raise EngineError(
                     f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
                     remedy="Wait for its end, or stop it first. Its lock goes with its process.",

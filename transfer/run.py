@@ -10,7 +10,6 @@ import ctypes
 import os
 import random
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -30,13 +29,12 @@ from .plan import Hop, Slice, Statement
 from .refusal import explained
 from .resume import LOST, Standing, proof_of, standing
 from .schema.sql import nothing
-from .start import begin
+from .start import begin, held
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .verification import source_sum
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
-_HOLD_TRIES = 6
 
 
 @dataclass
@@ -161,22 +159,13 @@ def _opened(stack: ExitStack, job: Job) -> Loader:
     loader = job.target.loader(job.target_address)
     stack.callback(loader.close)
     for hop in job.plan.hops:
-        if not _held(loader, str(hop.writes)):
+        if not held(loader, str(hop.writes)):
             raise EngineError(
                 f"Another run of Ropeway is moving rows into {hop.writes}.",
                 table=str(hop.writes),
                 remedy="'ropeway status' names it. Its lock goes with its process.",
             )
     return loader
-
-
-def _held(loader: Loader, name: str) -> bool:
-    """Hold a table, waiting a moment: a killed run's session may not have noticed its client's death yet."""
-    for _ in range(_HOLD_TRIES):
-        if loader.hold(name):
-            return True
-        time.sleep(0.5)
-    return False
 
 
 def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], lost: str) -> None:
