@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cli.back import rollback as rollback
     from .cli.bench import bench as bench
     from .cli.job import Wanted as Wanted
     from .cli.job import job as job
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .verify.report import Report as Report
 
 _HOMES = {
+    "cli.back": ("rollback",),
     "cli.bench": ("bench",),
     "cli.job": ("Wanted", "job", "load"),
     "cli.rejected": ("rejects", "replay"),

@@ -18,6 +18,7 @@ from .commands import (
     plan,
     rejects,
     report,
+    rollback,
     rules,
     run,
     status,
@@ -67,6 +68,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "rules": rules.rules,
     "types": types.types,
     "bench": bench.bench,
+    "rollback": rollback.rollback,
     "clean": clean.clean,
     "demo": demo.demo,
 }

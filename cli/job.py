@@ -30,6 +30,7 @@ from .keys import JobKeys, TableKeys
 from .wire import Secrets
 
 _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALL_ROWS = 1 << 62  # no table has more
 _NEUTRAL = {"bool": "bool", "boolean": "bool", "string": "text", "float": "float64", "double": "float64"}
 _SECRET_OPTION = re.compile(r"pass|secret|token", re.IGNORECASE)
@@ -79,6 +80,7 @@ def wanted(keys: JobKeys) -> Wanted:
         policies=checked(keys.policies.items()),
         waive=tuple(keys.waive), names=keys.names, on_violation=keys.on_violation,
         target_owner=keys.target_owner, partitions=keys.partitions, max_rejects=_rejects(keys.max_rejects),
+        writes=keys.writes, keep=seconds_of(keys.keep),
     )  # fmt: skip
     secrets = Secrets(source_secret, target_secret)
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))
@@ -209,6 +211,14 @@ def limits(workers: int, memory: str | int, slowly: Sequence[str] = ()) -> Limit
             remedy=f"Give --max-memory {least >> 20}MB or more.",
         )
     return Limits(workers, size, throttle(slowly))
+
+
+def seconds_of(text: str) -> int:
+    """Seconds of `7d`; '' is none."""
+    found = re.fullmatch(r"(\d+) *([smhdw])", text.strip())
+    if text and not found:
+        raise RequestError(f"{text!r} is no length of time.", remedy="Write it as 7d or 12h; units are s, m, h, d, w.")
+    return int(found[1]) * _SECONDS[found[2]] if found else 0
 
 
 def bytes_of(text: str) -> int:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 Mode = Literal["create", "append", "replace", "truncate", "merge", "fill"]
+Writes = Literal["prove", "block"]
 Violation = Literal["stop", "leave-out", "quarantine"]
 Consistency = Literal["run", "table", "frozen", "none"]
 Partitions = Literal["keep", "flatten"]
@@ -366,6 +367,14 @@ class JobKeys(_Keys):
         default="",
         description="Rows that may be left behind since the target or a transform refuses them: a number over the "
         "whole run, or `0.5%` of each table's.",
+    )
+    writes: Writes = Field(
+        default="prove",
+        description="What becomes of those who write to a table that is its own source: it is proven that nobody did "
+        "before the swap, or they wait until it is done.",
+    )
+    keep: Annotated[str, Field(pattern=r"^(\d+ *[smhdw])?$")] = Field(
+        default="", description="For how long a replaced table is kept at least, as `7d`; units are s, m, h, d and w."
     )
     before: Texts = Field(default=[], description="SQL for the target, before anything is moved.")
     after: Texts = Field(default=[], description="SQL for the target, once everything is moved.")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ..transfer.request import CONSISTENCIES, LEVELS, MODES, PARTITIONS, STYLES, VIOLATIONS
+from ..transfer.request import CONSISTENCIES, LEVELS, MODES, PARTITIONS, STYLES, VIOLATIONS, WRITES
 from . import say
 
 _JOB, _WHAT, _HOW = "The job", "Which tables and rows", "How"
@@ -135,6 +135,16 @@ class Asked:
         str,
         _option("--max-rejects", panel=_HOW, metavar="N",
                 help="Rows that may be left behind where they are refused, as 100 or 0.5%. Default: 0."),
+    ] = ""  # fmt: skip
+    writes: Annotated[
+        str,
+        _option("--writes", panel=_HOW, metavar="WORD", callback=one_of(WRITES),
+                help="Those who write to a table that is its own source: prove that nobody did, or block them. "
+                "Default: prove."),
+    ] = ""  # fmt: skip
+    keep: Annotated[
+        str,
+        _option("--keep", panel=_HOW, metavar="TIME", help="Keep replaced tables so long at least, as 7d or 12h."),
     ] = ""  # fmt: skip
     zone: Annotated[
         list[str],

@@ -14,7 +14,7 @@ from .options import Asked
 
 _SCALARS = (
     "source", "target", "mode", "consistency", "limit", "target_schema", "target_owner", "names", "partitions",
-    "verify", "on_violation", "max_rejects", "slice_rows", "workers",
+    "verify", "on_violation", "max_rejects", "slice_rows", "workers", "writes", "keep",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
 from ..transfer.gathering import Merged, forget, merged
 from ..transfer.job import Job, Limits
+from ..transfer.ledger import ROLLED_BACK
 from ..transfer.place import Address, parse, resolve
 from ..transfer.plan import Plan, from_json
 from ..transfer.planning import plan as _plan
@@ -36,6 +37,7 @@ from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
+from ..transfer.swapping import has_swapped
 from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
@@ -167,7 +169,8 @@ def run(
 
 def _is_moving(plan: Plan, target: Address) -> bool:
     """Whether a run that is taken up again has rows left to read: one whose rows are all there has only its proof."""
-    return any(known.run == plan.run and known.state == "running" for known in _known(target))
+    running = any(known.run == plan.run and known.state == "running" for known in _known(target))
+    return running and not has_swapped(plan, target)
 
 
 def _checked(plan: Plan, source: Address, *, anew: bool, grown: bool) -> tuple[Plan, list[str]]:
@@ -398,7 +401,7 @@ def verify_against(manifest: Path, url: str = "", secret: str = "", key: bytes =
         raise RequestError(f"{manifest} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise RequestError(f"{manifest} is no manifest.") from error
-    address = _address(url, secret) if url else resolve(known.plan.target, secret)
+    address = located(url, secret) if url else resolve(known.plan.target, secret)
     return replace(against(known, address), source=str(known.plan.source), target=str(address.place))
 
 
@@ -410,7 +413,7 @@ def _compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Addres
 
 def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt]]:
     known = [one for one in _known(target) if one.job == _job(what)]
-    ended = [one for one in known if one.state in ENDED]
+    ended = [one for one in known if one.state in ENDED and one.state != ROLLED_BACK]
     if isinstance(what, Plan):
         ended = [one for one in ended if one.run == what.run]
     if not ended:
@@ -427,26 +430,26 @@ def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt
 
 def status(url: str, secret: str = "") -> list[Recorded]:
     """The runs that a target remembers."""
-    return _known(_address(url, secret))
+    return _known(located(url, secret))
 
 
 def leftovers(run: str, url: str, *, undo: bool = False) -> Left:
     """What a run left behind in a target; with `undo` everything it made."""
-    return _leftovers(run, _address(url), undo=undo)
+    return _leftovers(run, located(url), undo=undo)
 
 
-def clean(run: str, url: str, *, undo: bool = False) -> Left:
-    """Remove what `leftovers` lists, and forget the run; what was removed."""
-    return _remove(run, _address(url), undo=undo)
+def clean(run: str, url: str, *, undo: bool = False, early: bool = False) -> Left:
+    """Remove what `leftovers` lists, and forget the run; what was removed. `early` is before a `keep` has passed."""
+    return _remove(run, located(url), undo=undo, early=early)
 
 
-def _remove(run: str, target: Address, *, undo: bool = False) -> Left:
-    left = _remove_there(run, target, undo=undo)
+def _remove(run: str, target: Address, *, undo: bool = False, early: bool = False) -> Left:
+    left = _remove_there(run, target, undo=undo, early=early)
     forget(run)
     return left
 
 
-def _address(url: str, secret: str = "") -> Address:
+def located(url: str, secret: str = "") -> Address:
     place, literal = parse(url)
     address = resolve(place, secret or literal)
     if not is_there(address):

@@ -16,15 +16,17 @@ from .commit import DELIMITED, parts, step
 from .engine import Engine, Loader
 from .engines import engine_of
 from .errors import EngineError, RequestError
-from .ledger import number_of
+from .ledger import ROLLED_BACK, number_of
 from .place import Address
 from .plan import Hop, Plan, Statement, from_json
 from .quarantine import quarantined
+from .reversal import check_kept, check_unwritten
 from .schema.catalogue import Relation, Table
 from .schema.modes import Move
 from .schema.sql import counted
+from .start import held
 
-ENDED = ("loaded", "done", "different")
+ENDED = ("loaded", "done", "different", ROLLED_BACK)
 _BESIDE = ("staging", "shadow", "preimages", "keys", "old")
 
 
@@ -56,8 +58,9 @@ def leftovers(run: str, target: Address, *, undo: bool = False) -> Left:
         loader.close()
 
 
-def remove(run: str, target: Address, *, undo: bool = False) -> Left:
-    """Remove what `leftovers` lists, and forget the run; what was removed.
+def remove(run: str, target: Address, *, undo: bool = False, early: bool = False) -> Left:
+    """Remove what `leftovers` lists, and forget the run; what was removed. RequestError, unless it may be `early`, for
+    a replaced table that is to be kept for longer.
 
     Raises EngineError while the run goes on in another process, or if the engine refuses: then what is
     removed stays removed, and the call can be repeated.
@@ -66,6 +69,11 @@ def remove(run: str, target: Address, *, undo: bool = False) -> Left:
     try:
         plan, left = _left(run, loader, undo=undo)
         _hold(plan, loader)
+        engine, journal = engine_of(target.place.scheme), loader.ledger.journaled(run)
+        if left.state in ENDED and not undo:
+            check_kept(plan, journal, early=early)
+        else:
+            check_unwritten(plan, journal, engine, loader)
         if undo:
             loader.ledger.finish(run, "running")  # from here on it is no finished run, whatever happens
         _check_rows(plan, left, loader)
@@ -94,7 +102,7 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
 
 def _hold(plan: Plan, loader: Loader) -> None:
     for hop in plan.landings:
-        if not loader.hold(str(hop.writes)):
+        if not held(loader, str(hop.writes)):
             raise EngineError(
                 f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
                 remedy="Wait for its end, or stop it first. Its lock goes with its process.",

@@ -20,6 +20,7 @@ from typing import Protocol
 from .engine import Claim, Ledger, Receipt, Rejected, Row
 
 RUN, SLICE, STATEMENT, REJECT = "ropeway_run", "ropeway_slice", "ropeway_statement", "ropeway_reject"
+ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")

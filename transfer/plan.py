@@ -104,6 +104,17 @@ class Follow:
 
 
 @dataclass(frozen=True)
+class Upon:
+    """A table whose rows go into itself: what becomes of `writes` meanwhile, and which tables do the same with it.
+
+    `prove` lets writers go on, and proves that there were none before the tables are swapped; `block` has them wait.
+    """
+
+    writes: str
+    among: tuple[Relation, ...] = ()
+
+
+@dataclass(frozen=True)
 class Hop:
     """Moves the rows of one relation into one relation, slice by slice.
 
@@ -113,7 +124,7 @@ class Hop:
     With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
     done `over` all rows is done in the stage, the `keymap` takes the keys of merged rows, each with its new one.
     `leaves` are the partitions that rows may be loaded into directly, `storage` is how files are to be kept, each
-    option with its value as JSON.
+    option with its value as JSON. `upon` is there where the relation that is read is the one written.
     """
 
     name: str
@@ -138,6 +149,7 @@ class Hop:
     keymap: Hop | None = None
     leaves: Leaves | None = None
     storage: tuple[tuple[str, str], ...] = ()
+    upon: Upon | None = None
 
     @property
     def sent(self) -> Hop:
@@ -176,13 +188,34 @@ class Constraint:
 
 
 @dataclass(frozen=True)
+class Swap:
+    """What a swap does beside its SQL, under the `lock` that keeps writers out.
+
+    It takes `shadow` in the place of `relation`, which becomes `kept`. Where that was read for it, it is to be as it
+    was then (`proven`), and what hangs on it as it was planned (`hanging`), or the swap does not happen. Each of
+    `counts` is what it says, and a query that has to find 0 once all is done. How the new table is then is noted for
+    the way back. `told` is what is different afterwards.
+    """
+
+    relation: Relation
+    shadow: Relation
+    kept: Relation
+    lock: str
+    proven: bool = False
+    counts: tuple[tuple[str, str], ...] = ()
+    told: tuple[str, ...] = ()
+    hanging: str = ""
+
+
+@dataclass(frozen=True)
 class Statement:
     """A step that changes the target's schema or data outside the slices, journaled.
 
     `check` is a query that returns a row once the step has happened; `back` undoes it, '' if nothing
     can; `guard` is a query that must return no row before it. `after` names the hops and statements
     that must be complete. `atomic` says that it commits together with its own journal entry. `constraint` is what it
-    makes, if rows can be in the way of it. A `spare` one is left out where the engine refuses it.
+    makes, if rows can be in the way of it. A `spare` one is left out where the engine refuses it. What a `swap` has to
+    prove is carried out with it.
     """
 
     name: str
@@ -198,6 +231,7 @@ class Statement:
     lock: str = ""
     constraint: Constraint | None = None
     spare: bool = False
+    swap: Swap | None = None
 
 
 @dataclass(frozen=True)
@@ -285,6 +319,7 @@ class Plan:
     `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
     as they will be, `scope` is what else was meant there. `checksum` adds up a batch's rows, `parted` those of each
     partition. `sealed` are edits by hand. `max_rejects` rows may be left behind, or so many percent of each table's.
+    `keep` is for how many seconds replaced tables are kept at least.
     """
 
     source: Place
@@ -309,6 +344,7 @@ class Plan:
     slice_rows: int = 0
     scope: Scope = Scope()
     max_rejects: str = ""
+    keep: int = 0
 
     @property
     def landings(self) -> tuple[Hop, ...]:

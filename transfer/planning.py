@@ -19,7 +19,7 @@ from .policies import choices, may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Read, Use, write_rule
-from .schema import belongings, filling, further, references, traits
+from .schema import belongings, filling, further, itself, references, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
@@ -87,7 +87,8 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     planned = [_table_plan(request, ends, item, names, readable, shaped) for item in selected]
     there = _there(ends, [entry.table.name for entry in planned])
     entries, existing = _placed(request, ends, planned, there, readable)
-    entries = following(entries)
+    entries = itself.settled(request, ends, following(entries))
+    around = replace(around, upon=frozenset(e.read.name for e in entries if e.hop and e.hop.upon))
     beyond = belongings.beyond(around, selected, entries, tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
     hops, statements = _assemble(around, entries, run, existing, beyond, tables)
@@ -95,6 +96,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     findings += readable.findings
     if request.moves:
         findings += doubts(ends, entries, statements, existing, rejects=bool(request.max_rejects))
+    findings += itself.told(statements)
     check(hops)
     for hop in hops:
         if hop.transforms and ends.source_address:
@@ -118,7 +120,7 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
         listed=further.concerned(around), grants=grants(readable.rights, writing),
         renames=tuple(rename for entry in entries for rename in _renames(entry, ends)),
         scope=scope_of(request, around.found, (*beyond.views.made, *beyond.sequences.made)),
-        max_rejects=request.max_rejects,
+        max_rejects=request.max_rejects, keep=request.keep,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from .flow import Tally, after_reading
 from .ledger import keeping
 from .plan import Hop, Plan, Slice
 from .rejects import TRANSFORM, concerns_rows, row_of
-from .start import held
+from .start import held, holder
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
                 "refers to them, was decided over the whole table.", table=str(hop.writes),
                 remedy="'ropeway rejects RUN --out DIR' writes them; mend the source and move the table again.",
             )  # fmt: skip
-        if not loader.hold(str(hop.writes)):
-            raise held(loader, hop.writes)
+        if not held(loader, str(hop.writes)):
+            raise holder(loader, hop.writes)
 
 
 def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: Engine, loader: Loader) -> Replayed:
@@ -70,9 +70,7 @@ def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: 
     aims = _aims(hop, engine, loader)
     good, left = _parted(hop, part, aims, kept, engine, loader)
     if good:
-        settled = replace(
-            receipt, loaded=receipt.loaded + len(good), rejected=len(left), **_sums(plan, hop, receipt, good)
-        )
+        settled = replace(_summed(plan, hop, receipt, good), loaded=receipt.loaded + len(good), rejected=len(left))
         land_again(plan.run, aims, part, settled, _joined(good), left, loader)
     return Replayed(hop.name, number, len(good), tuple(left))
 
@@ -136,10 +134,10 @@ def _as_loaded(hop: Hop, kept: Rejected) -> pa.RecordBatch:
     return made[0]
 
 
-def _sums(plan: Plan, hop: Hop, receipt: Receipt, rows: Sequence[pa.RecordBatch]) -> dict[str, str]:
-    """The receipt's checksums with these rows; those that it has, where the run computed none."""
+def _summed(plan: Plan, hop: Hop, receipt: Receipt, rows: Sequence[pa.RecordBatch]) -> Receipt:
+    """The receipt with the checksums of these rows too; as it is, where the run computed none."""
     if plan.checksum is None or (receipt.loaded and not receipt.checksum):
-        return {}
+        return receipt
     tally = Tally(hop)
     for _ in tally.counted(iter(rows), plan, lambda *_: None):
         pass
@@ -151,11 +149,10 @@ def _sums(plan: Plan, hop: Hop, receipt: Receipt, rows: Sequence[pa.RecordBatch]
 
     before, added = _by_home(receipt.partitions), _by_home(more.partitions)
     homes = sorted(before.keys() | added.keys(), key=int)
-    return {
-        "checksum": plus(receipt.checksum, more.checksum),
-        "partitions": ",".join(f"{home}={plus(before.get(home, ''), added.get(home, ''))}" for home in homes),
-    }
+    parts = ",".join(f"{home}={plus(before.get(home, ''), added.get(home, ''))}" for home in homes)
+    return replace(receipt, checksum=plus(receipt.checksum, more.checksum), partitions=parts)
 
 
 def _by_home(partitions: str) -> dict[str, str]:
-    return dict(one.split("=", 1) for one in partitions.split(",") if one)  # type: ignore[misc]  # pairs
+    pairs = (one.partition("=") for one in partitions.split(",") if one)
+    return {home: text for home, _, text in pairs}

@@ -18,6 +18,7 @@ LEVELS = ("none", "count", "standard", "full")
 VIOLATIONS = ("stop", "leave-out", "quarantine")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
+WRITES = ("prove", "block")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Choice:
 class Request:
     """A whole job as asked for. `slice_rows` is how many rows a slice should hold, by estimate.
 
-    One that does not move anything only pairs the tables and columns of two places.
+    One that does not move anything only pairs the tables and columns of two places. `writes` is what becomes of writers
+    to a table that goes into itself, `keep` for how many seconds at least a replaced table stays.
     """
 
     source: Place
@@ -83,13 +85,15 @@ class Request:
     on_violation: str = "stop"
     moves: bool = True
     max_rejects: str = ""
+    writes: str = "prove"
+    keep: int = 0
 
 
 def job_of(request: Request) -> str:
     """A name for the job that is equal for equal requests, so that an unfinished run is recognised."""
     content = asdict(request)
     # How a run is verified, or what is put up with, does not make it another job.
-    for name in ("level", "waive", "on_violation", "moves", "max_rejects"):
+    for name in ("level", "waive", "on_violation", "moves", "max_rejects", "keep"):
         content.pop(name)
     for choice in content["choices"]:
         choice.pop("on_violation")

@@ -10,7 +10,6 @@ import ctypes
 import os
 import random
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -34,13 +33,13 @@ from .refusal import explained
 from .rejects import Rejecting
 from .resume import LOST, Standing, proof_of, standing
 from .schema.sql import nothing
-from .start import begin, held
+from .start import begin, held, holder
 from .steps import TRIES, back_off, carry_out
+from .swapping import Keepers, note
 from .throttle import Pace
 from .verification import source_sum
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
-_HOLD_TRIES = 6
 
 
 @dataclass
@@ -95,14 +94,14 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
             if statement.phase == "before":
                 carry_out(job, statement, loader, journal, interrupt.asked)
         mover = _Mover(job, loader, journal, interrupt, pace)
-        groups = groups_of(job.plan)
-        for group in groups:
+        stack.callback(mover.keepers.close)
+        for group in groups_of(job.plan):
             mover.move(group)
         journal = loader.ledger.journaled(job.plan.run)
         for phase in ("after", "swap"):
             for statement in job.plan.statements:
                 if statement.phase == phase:
-                    carry_out(job, statement, loader, journal, interrupt.asked)
+                    carry_out(job, statement, mover.keepers.of(statement, loader), journal, interrupt.asked)
         receipts = loader.ledger.receipts(job.plan.run)
         loader.ledger.finish(job.plan.run, "loaded")
         mover.release()
@@ -128,18 +127,9 @@ def _opened(stack: ExitStack, job: Job) -> Loader:
     loader = job.target.loader(job.target_address)
     stack.callback(loader.close)
     for hop in job.plan.landings:
-        if not _held(loader, str(hop.writes)):
-            raise held(loader, hop.writes)
+        if not held(loader, str(hop.writes)):
+            raise holder(loader, hop.writes)
     return loader
-
-
-def _held(loader: Loader, name: str) -> bool:
-    """Hold a table, waiting a moment: a killed run's session may not have noticed its client's death yet."""
-    for _ in range(_HOLD_TRIES):
-        if loader.hold(name):
-            return True
-        time.sleep(0.5)
-    return False
 
 
 def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], lost: str) -> None:
@@ -175,6 +165,7 @@ class _Mover:
         self._pace = pace
         self._rejecting = Rejecting(job, self._writer or nullcontext())
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
+        self.keepers = Keepers(job)
 
     def release(self) -> None:
         """Remove the stage, once all is there."""
@@ -213,6 +204,7 @@ class _Mover:
     def _open(self, hops: Sequence[Hop], workers: int) -> Source:
         job = self._job
         count_ = 1 if job.source.instant == "single" else workers
+        self.keepers.hold(hops)
         source = job.source.open(job.source_address, hops, job.plan.consistency, count_)
         if job.plan.consistency == "frozen" and not source.mark():
             source.close()
@@ -252,17 +244,14 @@ class _Mover:
         # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.
         earlier = {hop.name for hop in self._job.plan.hops} - set(waiting)
         board = Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
-        self._gathering.prepare([hop for hop in hops if opened[hop.name]], source, readers, self._instant)
+        unread = [hop for hop in hops if opened[hop.name]]
+        note(self._job, unread, readers[0], self._loader, self._journal, self._writer)
+        self._gathering.prepare(unread, source, readers, self._instant)
         for hop in hops:
             if not opened[hop.name]:
                 self._complete(board, hop, readers[0], self._loader, source)
-        threads = [
-            threading.Thread(
-                target=self._work, args=(board, readers[min(n, len(readers) - 1)], source, n),
-                name=f"ropeway-worker-{n}",
-            )
-            for n in range(min(workers, len(readers)))
-        ]  # fmt: skip
+        hands = [(board, readers[min(n, len(readers) - 1)], source, n) for n in range(min(workers, len(readers)))]
+        threads = [threading.Thread(target=self._work, args=one, name=f"ropeway-worker-{one[-1]}") for one in hands]
         try:
             self._watch(board, threads)
         except Exception as error:

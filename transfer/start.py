@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
 from .commit import record
@@ -17,6 +18,7 @@ from .verification import read_back, target_sum
 
 # A run that was killed after its last row and before its proof has only the proof to do.
 _RESUMABLE = ("running", "loaded")
+_HOLD_TRIES = 6
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def _recorded(row: Row) -> Recorded:
     return Recorded(run, job, state, started, by)
 
 
-def held(loader: Loader, relation: Relation) -> EngineError:
+def holder(loader: Loader, relation: Relation) -> EngineError:
     """What to tell of a table that another process holds: which run that may be, whose, since when."""
     said = [
         f"run {one.run}, begun {one.started} by {one.by}"
@@ -87,6 +89,15 @@ def _baseline(plan: Plan, hop: Hop, engine: Engine, loader: Loader, target: Addr
     if rows and plan.checksum and not checksum:
         checksum = read_back(engine, target, hop, plan.checksum)
     return Receipt(hop.name, 0, "", "before the run", read=0, loaded=rows, checksum=checksum)
+
+
+def held(loader: Loader, name: str) -> bool:
+    """Hold a table, waiting a moment: a killed run's session may not have noticed its client's death yet."""
+    for _ in range(_HOLD_TRIES):
+        if loader.hold(name):
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def resumed(job: str, target: Address) -> Plan:

@@ -15,6 +15,7 @@ from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Statement
 from .schema.sql import nothing
+from .swapping import swap
 from .violation import made, unreferred
 
 TRIES = 4
@@ -78,6 +79,9 @@ def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:
     """Carry out a statement, again after a transient failure (a deadlock) that has rolled all of it back."""
     for attempt in range(1, TRIES + 1):
         try:
+            if statement.swap and statement.atomic and state not in ("done", LEFT_OUT):
+                swap(job.plan, statement, loader, job.target)
+                return "done"
             return made(job.plan, statement, loader, state, job.target)
         except Exception as error:
             if not statement.atomic or attempt == TRIES or job.target.classify(error) != "transient":

@@ -100,6 +100,8 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
     empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED)
     if hop.limit:
         return replace(empty, reason="a rehearsal moved a part of the rows"), None
+    if hop.upon:
+        return replace(empty, reason="it was its own source, and is that no more: the run alone could prove it"), None
     if hop.over or hop.follows:
         return replace(empty, reason="what was decided over all rows is proven by the run alone"), None
     if level == "count":

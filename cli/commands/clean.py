@@ -29,6 +29,9 @@ def clean(
     undo: Annotated[
         bool, typer.Option("--undo", help="Undo a run that ended, too: drop its tables, swap the old ones back.")
     ] = False,
+    early: Annotated[
+        bool, typer.Option("--early", help="Drop replaced tables before the time for which --keep has them kept.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     manner: Manner,
 ) -> None:
@@ -57,7 +60,7 @@ def clean(
         say.data(_shape(left, removed=False))
         say.note(f"Nothing was changed. {found} keeps run {run}.")
         return
-    left = remove(run, url, undo=undo)
+    left = remove(run, url, undo=undo, early=early)
     say.data(_shape(left, removed=True))
     say.out(f"Removed {say.count(len(left.statements) + len(left.rows), 'thing')}; run {run} is forgotten.")
 

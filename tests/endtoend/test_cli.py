@@ -417,7 +417,8 @@ def test_help_loads_no_engine_and_every_command_has_examples(shell: Shell) -> No
     assert "ropeway.cli.app" in loaded
     # They take a second of processor time together; help takes 0.2 without them.
     assert not loaded & {"pyarrow", "numpy", "polars", "duckdb", "psycopg", "pymysql", "ropeway.transfer.engines"}
-    for command in ("inspect", "plan", "run", "verify", "status", "report", "types", "bench", "clean", "demo"):
+    told = ("inspect", "plan", "run", "verify", "status", "report", "types", "bench", "rollback", "clean", "demo")
+    for command in told:
         assert command in listed
         said = CliRunner().invoke(app, [command, "--help"], prog_name="ropeway").stdout
         assert f"ropeway {command}" in said

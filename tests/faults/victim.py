@@ -1,7 +1,8 @@
 """A run that kills itself at a named point: `python victim.py SETTINGS_JSON`.
 
 The points are laid around Ropeway's own functions from outside; nothing in the package knows of them.
-Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers.
+Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers; or rollback, a
+run that is rolled back.
 Prints the run's report as JSON if it gets to its end.
 """
 
@@ -18,8 +19,9 @@ from dataclasses import asdict
 from typing import Any
 
 from ropeway.cli import wire
+from ropeway.cli.back import rollback
 from ropeway.partitioning.declared import call_of
-from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, stage, violation
+from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, stage, steps, swapping, violation
 from ropeway.transfer import run as running
 from ropeway.transfer.engines.files import ledger as folders
 from ropeway.transfer.place import parse
@@ -56,31 +58,31 @@ def around(owner: Any, name: str, fuse: Fuse, *, before: bool) -> None:
     setattr(owner, name, wrapped)
 
 
+# Whose function a point is at, and whether it is before or behind it.
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "claimed": (ledger.SqlLedger, "claim", False),
+    "loading": (flow.Tally, "receipt", True),
+    "settled": (ledger.SqlLedger, "settle", False),
+    "landed": (running, "land", False),
+    "syncing": (folders, "sync", True),  # a slice's files are renamed, and have no receipt
+    "stepping": (ledger.SqlLedger, "journal", True),
+    "stepped": (violation, "step", False),
+    "gathering": (stage.Stage, "put", True),
+    "deciding": (stage.Stage, "sum", True),  # the files are there, and the journal does not say so
+    "decided": (gathering.Gathering, "_decide", False),
+    "mapping": (keymap, "land", True),
+    "mapped": (keymap, "land", False),
+    "proving": (steps, "swap", True),
+    "swapping": (swapping, "_prove", False),  # proven, in the transaction that swaps
+    "swapped": (steps, "swap", False),
+    "moving": (quarantine, "move", True),
+    "moved": (quarantine, "move", False),
+}
+
+
 def lay(point: str, fuse: Fuse) -> None:
-    if point == "claimed":
-        around(ledger.SqlLedger, "claim", fuse, before=False)
-    elif point == "loading":
-        around(flow.Tally, "receipt", fuse, before=True)
-    elif point == "settled":
-        around(ledger.SqlLedger, "settle", fuse, before=False)
-    elif point == "landed":
-        around(running, "land", fuse, before=False)
-    elif point == "syncing":  # a slice's files are renamed, and have no receipt
-        around(folders, "sync", fuse, before=True)
-    elif point == "stepping":
-        around(ledger.SqlLedger, "journal", fuse, before=True)
-    elif point == "stepped":
-        around(violation, "step", fuse, before=False)
-    elif point == "gathering":
-        around(stage.Stage, "put", fuse, before=True)
-    elif point == "deciding":  # the files are there, and the journal does not say so
-        around(stage.Stage, "sum", fuse, before=True)
-    elif point == "decided":
-        around(gathering.Gathering, "_decide", fuse, before=False)
-    elif point in ("mapping", "mapped"):
-        around(keymap, "land", fuse, before=point == "mapping")
-    elif point in ("moving", "moved"):
-        around(quarantine, "move", fuse, before=point == "moving")
+    owner, name, before = POINTS[point]
+    around(owner, name, fuse, before=before)
 
 
 def main() -> None:
@@ -91,6 +93,9 @@ def main() -> None:
         lay(wanted["point"], Fuse(wanted["nth"]))
     if wanted.get("after_s"):
         threading.Timer(wanted["after_s"], lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    if wanted.get("rollback"):
+        rollback(wanted["rollback"], wanted["target"])
+        os._exit(0)
     request = Request(
         source,
         target,

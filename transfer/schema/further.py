@@ -32,6 +32,7 @@ class Around:
     ends: Ends
     found: Further
     names: Mapping[Relation, Relation]
+    upon: frozenset[Relation] = frozenset()  # tables that go into themselves, with their triggers
 
     @property
     def zoned(self) -> set[str]:
@@ -266,7 +267,7 @@ def _concerns(name: Relation, kind: str, around: Around) -> bool:
     if kind not in ("trigger", "rule", "policy"):
         return True
     owner = Relation(name.schema, name.table.rpartition(".")[0])
-    return owner in around.names
+    return owner in around.names and owner not in around.upon
 
 
 def _plural(word: str, count: int) -> str:

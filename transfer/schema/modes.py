@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from ..engine import Build, Engine, Session
 from ..errors import RequestError
 from ..plan import Hop, Statement
+from .attached import Exchange
 from .catalogue import Column, Relation, Table
+from .itself import counting, refuse, swap_of
 from .sql import inserting, names
 
 
@@ -153,22 +155,44 @@ def _refuse_if_referenced(move: Move, what: str, harmless: tuple[str, ...] = ())
 
 
 def _replace(move: Move) -> Made:
-    _refuse_if_referenced(move, "replaced")
-    shadow, old = move.beside("shadow"), move.beside("old")
+    if not move.hop.upon:
+        _refuse_if_referenced(move, "replaced")
+    shadow = move.beside("shadow")
     if not move.engine.create(move.table, shadow, bare=False):
         return move.hop, [], []
     suffix = f"_{move.run[-6:]}"
     closing = [s for s in move.engine.finish(Build(move.hop.name, move.table, shadow, suffix)) if not is_reference(s)]
-    swap = Statement(
-        name=f"swap {move.hop.writes}", phase="swap", hop=move.hop.name, atomic=move.engine.atomic_ddl,
-        forward=move.engine.swap(move.hop.writes, shadow, old), check=_swapped(move, shadow, old),
-        back=move.engine.swap(move.hop.writes, old, shadow), after=("*",),
-        lock=f"an exclusive lock on {move.hop.writes} for the rename",
-    )  # fmt: skip
+    swap = _swap(move, shadow, suffix)
     early = [statement for statement in closing if statement.phase != "swap"]
     late = [statement for statement in closing if statement.phase == "swap"]
     made = [*_grounds(move), _create_statement(move, shadow)]
-    return replace(move.hop, into=shadow), made, [*early, swap, *late, *_references(move, suffix)]
+    return replace(move.hop, into=shadow), made, [*early, *swap, *late, *_references(move, suffix)]
+
+
+def _swap(move: Move, shadow: Relation, suffix: str) -> list[Statement]:
+    """The swap, and what hangs on the old table where that is the new one's source."""
+    engine, old, relation = move.engine, move.beside("old"), move.hop.writes
+    plain = Statement(
+        name=f"swap {relation}", phase="swap", hop=move.hop.name, atomic=engine.atomic_ddl,
+        forward=engine.swap(relation, shadow, old), check=_swapped(move, shadow, old),
+        back=engine.swap(relation, old, shadow), after=("*",),
+        lock=f"an exclusive lock on {relation} for the rename",
+    )  # fmt: skip
+    attached, lock = getattr(engine, "attached", None), getattr(engine, "shut", None)
+    if lock:
+        plain = replace(plain, swap=swap_of(move.hop, shadow, old, lock(relation)))
+    if not move.hop.upon or attached is None or lock is None:
+        return [plain]
+    what = Exchange(move.hop.name, move.table, relation, shadow, old, suffix, move.hop.upon.among)
+    gone = attached(move.session, what)
+    refuse(what, gone)
+    forward, back = engine.exchange(what, gone)  # type: ignore[attr-defined]  # where there is `attached`
+    proven = replace(
+        swap_of(move.hop, shadow, old, lock(relation), counting(engine, gone, what)), told=gone.told,
+        hanging=engine.hanging(move.session, relation, what.among),  # type: ignore[attr-defined]  # likewise
+    )  # fmt: skip
+    said = f"an exclusive lock on {relation} while it is proven that nobody wrote, and for the rename"
+    return [replace(plain, forward=forward, back=back, swap=proven, lock=said), *gone.later]
 
 
 def _swapped(move: Move, shadow: Relation, old: Relation) -> str:

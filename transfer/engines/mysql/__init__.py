@@ -26,7 +26,7 @@ from ...specimen import as_table
 from . import aside, catalogue, cuts, ddl, further, parting, periods, rights, room
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
-from .session import MySqlLoader, MySqlSession, literal, qualified, quoted
+from .session import MySqlLoader, MySqlSession, literal, qualified, quoted, same
 from .source import MySqlSource
 from .types import READS, WRITES
 
@@ -233,6 +233,10 @@ class MySql:
 
     def exists(self, relation: Relation) -> str:
         return ddl.exists(relation)
+
+    def same(self, session: Session, other: Session) -> bool:
+        """Whether both are in one database of one server."""
+        return same(session, other)
 
     def referenced(self, relation: Relation) -> str:
         return ddl.referenced(relation)

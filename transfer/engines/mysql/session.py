@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pymysql
 from pymysql.constants import CLIENT
 
-from ...engine import Ledger, Row
+from ...engine import Asked, Ledger, Row
 from ...errors import EngineError
 from ...ledger import SqlLedger, Words
 from ...passwords import WAYS
@@ -167,3 +168,12 @@ def _extra(hop: Hop) -> dict[str, str]:
         for column, name in names
         if name in ("bit", "year")
     }
+
+
+def same(session: Asked, other: Asked) -> bool:
+    """Whether both are in one database of one server: a lock that one takes is seen by the other."""
+    name = literal(f"ropeway is {secrets.token_hex(8)}")
+    ((mine, number, _),) = session.ask(f"SELECT DATABASE(), CONNECTION_ID(), GET_LOCK({name}, 0)")
+    ((theirs, holder),) = other.ask(f"SELECT DATABASE(), IS_USED_LOCK({name})")
+    session.ask(f"SELECT RELEASE_LOCK({name})")
+    return bool(mine == theirs and holder == number)

@@ -75,6 +75,7 @@ class Oracle(OracleTarget):
     overlooks_orphans = False
     delimits = True
     keys_in_order = True
+    owned = True  # a schema is an account's
     capitals = True  # a name that nobody quoted is kept in capital letters
     reads = READS
 

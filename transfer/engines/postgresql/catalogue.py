@@ -15,6 +15,7 @@ from . import partitions, traits, usertypes
 from .division import with_division
 from .session import USERS
 
+_OURS = "^ropeway_[0-9]{12}[0-9a-f]{4}_[0-9]+_(shadow|old|staging|preimages|keys)$"  # made beside others
 _TABLES = f"""
 SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        CASE c.relkind WHEN 'p' THEN (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::float8 FROM
@@ -24,7 +25,7 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text,
        CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) ELSE '' END,
        coalesce(quote_ident(s.spcname), ''), {partitions.OPTIONS.format("c")}
 FROM pg_class c LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS}
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {USERS} AND c.relname !~ '{_OURS}'
 ORDER BY 2, 3"""
 # What CREATE SEQUENCE would not take by itself, beside the step.
 _MOST = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class SqliteLoader:
         self._connection = adbc.connect(self.path, autocommit=True)
         # Of a connection that began with autocommit, DB-API's own commit() and rollback() silently do nothing.
         self._driver = self._connection.adbc_connection
-        self._inside = False
+        self._inside = self._ledgered = False
         for pin in ("busy_timeout = 10000", "foreign_keys = OFF", "cache_size = -65536"):
             self.ask(f"PRAGMA {pin}")
         self.ledger: Ledger = SqlLedger(self, WORDS)
@@ -90,6 +90,12 @@ class SqliteLoader:
             cursor.execute(sql)
             return cursor.fetchall()
 
+    def stream(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """A query's rows, never all at once."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            yield from cursor.fetch_record_batch()
+
     def execute(self, sql: str) -> int:
         with self._connection.cursor() as cursor:
             cursor.execute(sql)
@@ -97,8 +103,12 @@ class SqliteLoader:
             return int(str(cursor.fetchall()[0][0]))
 
     def begin(self) -> None:
+        """Write at once, which waits for others: who has read before is refused where they were quicker."""
+        self._ledgered = self._ledgered or self.ledger.present()  # type: ignore[attr-defined]  # a SqlLedger
         self._driver.set_autocommit(False)
         self._inside = True
+        if self._ledgered:
+            self.execute("DELETE FROM ropeway_run WHERE 0")
 
     def commit(self) -> None:
         self._driver.commit()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -132,6 +131,12 @@ class SqliteReader:
             except adbc.Error as error:
                 raise EngineError(f"SQLite: {error}") from error
 
+    def stream(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """A query's rows, never all at once."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            yield from cursor.fetch_record_batch()
+
     def count(self, hop: Hop) -> int:
         return int(str(self.ask(count(self._engine, hop))[0][0]))
 
@@ -249,8 +254,7 @@ class SqliteSource:
 
     def mark(self) -> str:
         """The file's change counter (header bytes 24 to 27) and the state of its write-ahead log."""
-        with Path(self._path).open("rb") as file:
-            header = file.read(100)
+        header = _header(self._path)
         log = Path(self._path + "-wal")
         state = log.stat() if log.exists() else None
         tail = f", log {state.st_size} bytes of {state.st_mtime_ns}" if state and state.st_size else ""
@@ -261,17 +265,36 @@ class SqliteSource:
             reader.close()
 
 
+_OPEN: dict[tuple[int, int], int] = {}  # files whose headers were read, by device and number
+
+
+def _header(path: str) -> bytes:
+    """The first bytes of a file, which is then kept open: to close it would drop the locks that this process has on it,
+    by whatever library, and with them what our readers see.
+    """
+    known = Path(path).stat()
+    key = (known.st_dev, known.st_ino)
+    if key not in _OPEN:
+        _OPEN[key] = os.open(path, os.O_RDONLY)
+    return os.pread(_OPEN[key], 100, 0)
+
+
 class _Held:
-    """A write lock that keeps writers out while the readers start; readers pass it."""
+    """A write lock that keeps writers out while the readers start; readers pass it.
+
+    By the readers' own library: a file's locks are the process', and a second SQLite that closes the file drops them
+    all, takes itself for its last user, and removes the log under the first one's feet. Rows that were committed into
+    that are gone with the process.
+    """
 
     def __init__(self, path: str) -> None:
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
-        connection = sqlite3.connect(f"file:{escaped(path)}?mode=rw", uri=True, timeout=3, isolation_level=None)
+        self._connection: adbc.Connection | None = None
+        connection = adbc.connect(f"file:{escaped(path)}?mode=rw", autocommit=True)
+        _tell(connection, "PRAGMA busy_timeout = 3000")
         for attempt in range(3):
             try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
+                _tell(connection, "BEGIN IMMEDIATE")
+            except adbc.Error as error:
                 if "readonly" in str(error):  # then nobody can write through this path either
                     connection.close()
                     return
@@ -288,8 +311,14 @@ class _Held:
 
     def release(self) -> None:
         if self._connection:
-            self._connection.execute("ROLLBACK")
+            _tell(self._connection, "ROLLBACK")
             self._connection.close()
+
+
+def _tell(connection: adbc.Connection, sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        cursor.fetchall()
 
 
 def escaped(path: str) -> str:

@@ -1,0 +1,168 @@
+"""Putting replaced tables back in their places, where nothing that was written since is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+
+from .commit import parts, together
+from .engine import Engine, Loader
+from .engines import engine_of
+from .errors import EngineError, RequestError
+from .ledger import ROLLED_BACK
+from .place import Address
+from .plan import Plan, Statement, Swap, from_json
+from .start import held
+from .swapping import standing, swapped_in
+
+_BACK = "taken back"
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A table that is to be put back, or is: in whose place, and what the new one is called from then on."""
+
+    relation: str
+    kept: str
+    shadow: str
+    statement: str
+
+
+def returning(run: str, target: Address) -> list[Returned]:
+    """What putting back would do. RequestError if the target knows no such run, or there is nothing to put back."""
+    with closing(engine_of(target.place.scheme).loader(target)) as loader:
+        plan, engine = _plan(run, loader), engine_of(target.place.scheme)
+        return [_told(one) for one in _swaps(plan, engine, loader)]
+
+
+def put_back(run: str, target: Address, *, discard: bool = False) -> list[Returned]:
+    """Put back what a run replaced, the latest first; each table in one transaction, so that it can be repeated.
+
+    RequestError, before anything is changed, where a new table was written to since it was swapped in, or nothing can
+    tell, and that may not be discarded.
+    """
+    with closing(engine_of(target.place.scheme).loader(target)) as loader:
+        plan, engine = _plan(run, loader), engine_of(target.place.scheme)
+        for hop in plan.hops:
+            if not held(loader, str(hop.writes)):
+                raise EngineError(
+                    f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
+                    remedy="Wait for its end, or stop it first. Its lock goes with its process.",
+                )  # fmt: skip
+        swaps = _swaps(plan, engine, loader)
+        if not discard:
+            for one in swaps:
+                _unwritten(plan, one, engine, loader)
+        for one in swaps:
+            _put_back(plan, one, engine, loader, discard=discard)
+        loader.ledger.finish(run, ROLLED_BACK)
+        return [_told(one) for one in swaps]
+
+
+def _plan(run: str, loader: Loader) -> Plan:
+    states = {str(row[0]): str(row[3]) for row in loader.ledger.runs()}
+    if run not in states:
+        near = get_close_matches(run, states, 1)
+        raise RequestError(
+            f"The target knows no run {run}.",
+            remedy=f"Did you mean {near[0]}?" if near else f"Runs there: {', '.join(states) or 'none'}.",
+        )
+    if states[run] == "running":
+        raise RequestError(
+            f"Run {run} did not end.", remedy="Go on with --resume first, or undo it: 'ropeway clean' does."
+        )
+    return from_json(loader.ledger.plan(run))
+
+
+def _swaps(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
+    """The swaps that are done and not put back yet, the latest first."""
+    journal = loader.ledger.journaled(plan.run)
+    done = [s for s in plan.statements if s.swap and s.back and journal.get(s.name) == "done"]
+    if not done and not any(journal.get(s.name) == _BACK for s in plan.statements if s.swap):
+        raise RequestError(
+            f"Run {plan.run} has replaced no table in a way that can be taken back.",
+            remedy="Of modes other than replace, 'ropeway clean --undo' undoes what has a way back.",
+        )
+    for one in done:
+        swap = _of(one)
+        if not loader.ask(engine.exists(swap.kept)):
+            raise RequestError(
+                f"The table that was {swap.relation} before run {plan.run} is gone: there is no {swap.kept}.",
+                table=str(swap.relation),
+            )  # fmt: skip
+    return done[::-1]
+
+
+def _of(statement: Statement) -> Swap:
+    assert statement.swap  # noqa: S101 - only such are looked at
+    return statement.swap
+
+
+def _told(statement: Statement) -> Returned:
+    swap = _of(statement)
+    return Returned(str(swap.relation), str(swap.kept), str(swap.shadow), statement.back)
+
+
+def _unwritten(plan: Plan, statement: Statement, engine: Engine, loader: Loader) -> None:
+    """RequestError where the new table is not as it was when it was swapped in."""
+    swap = _of(statement)
+    at, state = swapped_in(plan.hop(statement.hop), loader.ledger.journaled(plan.run))
+    if state and standing(engine, loader, swap.relation) == state:
+        return
+    said = (
+        f"was written to since it was swapped in at {at} (UTC)" if state else "may have been written to: nothing tells"
+    )
+    raise RequestError(
+        f"{swap.relation} {said}, and the table of before does not have that.", table=str(swap.relation),
+        remedy=f"--discard-writes puts that back all the same; the new table stays beside it as {swap.shadow}.",
+    )  # fmt: skip
+
+
+def _put_back(plan: Plan, statement: Statement, engine: Engine, loader: Loader, *, discard: bool) -> None:
+    swap = _of(statement)
+
+    def work() -> None:
+        for sql in parts(swap.lock):
+            loader.execute(sql)
+        if not discard:
+            _unwritten(plan, statement, engine, loader)
+        for sql in parts(statement.back):
+            loader.execute(sql)
+        loader.ledger.journal(plan.run, statement.name, _BACK)
+
+    try:
+        together(work, loader)
+    except RequestError:
+        raise
+    except Exception as error:
+        with suppress(Exception):
+            loader.rollback()
+        raise EngineError(
+            f"{engine.name} refused to put back {swap.relation}: {error}", table=str(swap.relation),
+            remedy="It is as it was. Mend the cause and roll back again.",
+        ) from error  # fmt: skip
+
+
+def check_kept(plan: Plan, journal: Mapping[str, str], *, early: bool) -> None:
+    """RequestError where a replaced table is to be kept for longer than it has been."""
+    for one in plan.statements:
+        if not plan.keep or early or not one.swap or journal.get(one.name) != "done":
+            continue
+        at = swapped_in(plan.hop(one.hop), journal)[0]
+        until = datetime.fromisoformat(at).replace(tzinfo=UTC) + timedelta(seconds=plan.keep)
+        if until > datetime.now(UTC):
+            raise RequestError(
+                f"{one.swap.kept}, which was {one.swap.relation} before the run, is kept until {until:%Y-%m-%d %H:%M} "
+                "(UTC).", table=str(one.swap.relation), remedy="Wait until then, or drop it now with --early.",
+            )  # fmt: skip
+
+
+def check_unwritten(plan: Plan, journal: Mapping[str, str], engine: Engine, loader: Loader) -> None:
+    """RequestError where undoing a run would take a table away that was written to since it was swapped in."""
+    for one in plan.statements:
+        known = one.swap and journal.get(one.name) == "done" and swapped_in(plan.hop(one.hop), journal)[1]
+        if known and loader.ask(engine.exists(_of(one).kept)):
+            _unwritten(plan, one, engine, loader)
