@@ -110,7 +110,8 @@ class Hop:
     form that both sides speak, or is empty for Arrow. `rows` is an estimate, -1 if unknown.
 
     With `transforms`, the columns of `reading` are read, and what the transforms make of them are `columns`. What is
-    done `over` all rows is done in the stage.
+    done `over` all rows is done in the stage. `origin` is the alias of its source where the plan has several: hops of
+    several that write one table feed it together.
     """
 
     name: str
@@ -132,6 +133,12 @@ class Hop:
     reading: tuple[ColumnPlan, ...] = ()
     over: tuple[Call, ...] = ()
     follows: tuple[Follow, ...] = ()
+    origin: str = ""
+
+    @property
+    def named(self) -> str:
+        """What it reads, as people are told: behind the alias of its source, where a plan has several."""
+        return f"{self.origin}:{self.reads}" if self.origin else str(self.reads)
 
     @property
     def sent(self) -> Hop:
@@ -272,12 +279,22 @@ class Seal:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """One source of several, by the alias that hops name it by; and what is meant there beside the hops' tables."""
+
+    alias: str
+    place: Place
+    scope: Scope = Scope()
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole job, frozen.
 
     `slice_rows` is how many rows a slice should have. `waived` are findings that may not stop it: `name`, or
     `name:where` with a glob. `definitions` are the source's tables as planning saw them, `tables` those of the target
-    as they will be, `scope` is what else was meant there. `sealed` are edits by hand.
+    as they will be, `scope` is what else was meant there. `sealed` are edits by hand. Where there are several
+    `sources`, `source` is the first of them.
     """
 
     source: Place
@@ -300,10 +317,30 @@ class Plan:
     grants: Grants = Grants()
     slice_rows: int = 0
     scope: Scope = Scope()
+    sources: tuple[Origin, ...] = ()
 
     def hop(self, name: str) -> Hop:
         """The hop of this name."""
         return next(hop for hop in self.hops if hop.name == name)
+
+    def feeders(self, hop: Hop) -> tuple[Hop, ...]:
+        """The hops that write the table that this one does, itself too; the first one's statements make the table."""
+        return tuple(one for one in self.hops if one.writes == hop.writes) if self.sources else (hop,)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """All sources; a single one has no alias."""
+        return self.sources or (Origin("", self.source, self.scope),)
+
+    def part(self, origin: Origin) -> Plan:
+        """The plan of one source, with its hops alone."""
+        mine = tuple(hop for hop in self.hops if hop.origin == origin.alias)
+        return replace(self, source=origin.place, scope=origin.scope, hops=mine)
+
+    @property
+    def read_from(self) -> str:
+        """Its source, or its sources with their aliases, for people."""
+        return ", ".join(f"{one.alias}: {one.place}" for one in self.sources) or str(self.source)
 
 
 @cache

@@ -18,6 +18,7 @@ LEVELS = ("none", "count", "standard", "full")
 VIOLATIONS = ("stop", "leave-out", "quarantine")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
+_LATER = ("origin", "shared", "provenance", "clash", "defaults")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Choice:
-    """A selection of source tables and what to do with them; empty fields mean the job's own."""
+    """A selection of source tables and what to do with them; empty fields mean the job's own.
+
+    A `shared` one names one table of several sources' that go into one: choices with the same `to` belong together.
+    `provenance` is then the column that says where a row came from, `clash` the rule for keys that meet and its words,
+    `defaults` are values, as text, of columns that a table lacks.
+    """
 
     table: str = "*"
     exclude: tuple[str, ...] = ()
@@ -53,12 +59,18 @@ class Choice:
     over: tuple[Call, ...] = ()
     rules: tuple[Rule, ...] = ()
     partition: Call | None = None
+    origin: str = ""
+    shared: bool = False
+    provenance: str = ""
+    clash: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Request:
     """A whole job as asked for. `slice_rows` is how many rows a slice should hold, by estimate.
 
+    Of several `sources`, each with its alias, `source` is the first, and each choice names its own by `origin`.
     One that does not move anything only pairs the tables and columns of two places.
     """
 
@@ -81,6 +93,7 @@ class Request:
     partitions: str = "keep"
     on_violation: str = "stop"
     moves: bool = True
+    sources: tuple[tuple[str, Place], ...] = ()
 
 
 def job_of(request: Request) -> str:
@@ -91,4 +104,9 @@ def job_of(request: Request) -> str:
         content.pop(name)
     for choice in content["choices"]:
         choice.pop("on_violation")
+    # What came later, and says nothing, changes no name of a job that was begun before.
+    for known, names in ((content, ("sources",)), *((one, _LATER) for one in content["choices"])):
+        for name in names:
+            if not known[name]:
+                known.pop(name)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -10,7 +10,6 @@ import ctypes
 import os
 import random
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -24,18 +23,18 @@ from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
 from .gathering import Gathering, groups_of
+from .holding import opened
 from .job import Job
 from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 from .refusal import explained
-from .resume import LOST, Standing, proof_of, standing
+from .resume import LOST, Standing, go_back, proof_of, standing, unfed
 from .schema.sql import nothing
 from .start import begin
 from .steps import TRIES, back_off, carry_out
 from .verification import source_sum
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
-_HOLD_TRIES = 6
 
 
 @dataclass
@@ -115,10 +114,11 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
     undecoded = all(hop.raw for hop in job.plan.hops)
     if not undecoded:
         _give_back()
-    job.source.limit_memory(job.limits.undecoded if undecoded else job.limits.reading)
+    for origin in job.plan.origins:
+        job.at(origin).source.limit_memory(job.limits.undecoded if undecoded else job.limits.reading)
     job.target.limit_memory(job.limits.loading)
     with ExitStack() as stack:
-        loader = _opened(stack, job)
+        loader = opened(stack, job)
         if fresh:
             begin(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)
@@ -126,10 +126,7 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         for statement in job.plan.statements:
             if statement.phase == "before":
                 carry_out(job, statement, loader, journal)
-        mover = _Mover(job, loader, journal, interrupt or Interrupt())
-        groups = groups_of(job.plan)
-        for group in groups:
-            mover.move(group)
+        mover = _move_all(job, loader, journal, interrupt or Interrupt())
         journal = loader.ledger.journaled(job.plan.run)
         for phase in ("after", "swap"):
             for statement in job.plan.statements:
@@ -139,6 +136,25 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         loader.ledger.finish(job.plan.run, "loaded")
         mover.release()
         return receipts
+
+
+def _move_all(job: Job, loader: Loader, journal: dict[str, str], interrupt: Interrupt) -> _Mover:
+    """Move the hops of one source after the other.
+
+    A table that several feed starts over as a whole: then those before are gone through again, once, for by then all
+    that is proven stands.
+    """
+    parts = [(_Mover(job.at(one), loader, journal, interrupt), job.plan.part(one)) for one in job.plan.origins]
+    for _ in parts[:2]:
+        for mover, part in parts:
+            for group in groups_of(part):
+                mover.move(group)
+        if not (left := unfed(job.plan, loader.ledger.receipts(job.plan.run))):
+            return parts[0][0]
+    raise EngineError(
+        f"{', '.join(left)} changed while it was read again, and has not landed as a whole.",
+        remedy="Go on with --resume.",
+    )
 
 
 def _give_back() -> None:
@@ -153,41 +169,6 @@ def _give_back() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_ARENA_MAX, 2)
         libc.mallopt(_M_MMAP_THRESHOLD, 256 << 10)
-
-
-def _opened(stack: ExitStack, job: Job) -> Loader:
-    """The coordinator's loader, holding every target table against a second run."""
-    loader = job.target.loader(job.target_address)
-    stack.callback(loader.close)
-    for hop in job.plan.hops:
-        if not _held(loader, str(hop.writes)):
-            raise EngineError(
-                f"Another run of Ropeway is moving rows into {hop.writes}.",
-                table=str(hop.writes),
-                remedy="'ropeway status' names it. Its lock goes with its process.",
-            )
-    return loader
-
-
-def _held(loader: Loader, name: str) -> bool:
-    """Hold a table, waiting a moment: a killed run's session may not have noticed its client's death yet."""
-    for _ in range(_HOLD_TRIES):
-        if loader.hold(name):
-            return True
-        time.sleep(0.5)
-    return False
-
-
-def _go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], lost: str) -> None:
-    """To the instant of an earlier process, where the engine keeps such: what has landed then stands as it is.
-
-    One that was `lost` while it was read is not tried again: some of it may still be there.
-    """
-    back = getattr(source, "return_to", None)
-    names = {hop.name for hop in hops if not hop.over}
-    instants = {receipt.instant for receipt in receipts if receipt.slice and receipt.hop in names}
-    if back and len(instants) == 1 and lost not in instants:
-        back(instants.pop(), hops)
 
 
 def _untold(hop: str, rows: int, size: int) -> None:
@@ -257,20 +238,32 @@ class _Mover:
         return source
 
     def _is_finished(self, hop: Hop) -> bool:
-        mine = [proof_of(hop), *(s.name for s in self._closing(hop))]
+        last = self._job.plan.feeders(hop)[-1]  # of several it sees to it that the table is finished
+        mine = [proof_of(hop), *(s.name for s in (self._closing(hop) if hop is last else ()))]
         return all(self._journal.get(name) in ("done", LEFT_OUT) for name in mine)
 
     def _closing(self, hop: Hop) -> list[Statement]:
         """The statements that finish this table alone, in order."""
+        maker = self._job.plan.feeders(hop)[0].name
         return [
             s for s in self._job.plan.statements
-            if s.phase == "after" and s.hop == hop.name and "*" not in s.after
+            if s.phase == "after" and s.hop == maker and "*" not in s.after
         ]  # fmt: skip
+
+    def _is_fed(self, hop: Hop, loader: Loader) -> bool:
+        """Whether all that go into a hop's table have landed, and are proven where anything is."""
+        others = [one for one in self._job.plan.feeders(hop) if one.name != hop.name]
+        if not others:
+            return True
+        with self._writer or nullcontext():
+            receipts = loader.ledger.receipts(self._job.plan.run)
+        proven = self._job.plan.consistency == "none" or all(self._journal.get(proof_of(h)) == "done" for h in others)
+        return proven and not unfed(self._job.plan, receipts, others)
 
     def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
         mark = self._mark = source.mark() if self._job.plan.consistency == "frozen" else ""
         readers = source.readers()
-        _go_back(source, hops, receipts, self._journal.get(LOST, ""))
+        go_back(source, hops, receipts, self._journal.get(LOST, ""))
         self._instant = f"frozen {mark}" if mark else source.instant
         look = Standing(self._job, source, readers[0], self._loader)
         looks = {hop.name: look._replace(reader=self._gathering.reader(hop, look.reader)) for hop in hops}
@@ -452,7 +445,7 @@ class _Mover:
                 receipts = loader.ledger.receipts(self._job.plan.run)
             self._gathering.prove(hop, receipts)
         with self._asked(hop, reader, loader):
-            for statement in self._closing(hop):
+            for statement in self._closing(hop) if self._is_fed(hop, loader) else ():
                 with self._writer or nullcontext():
                     carry_out(self._job, statement, loader, self._journal)
         board.finish(hop)

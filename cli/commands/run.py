@@ -166,7 +166,7 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
         **shape,
         "version": version(),
         "at": now(),
-        "source": str(plan.source),
+        "source": plan.read_from,
         "target": str(plan.target),
         "consistency": plan.consistency,
         "plan_hash": hash_of(plan),

@@ -1,0 +1,462 @@
+"""Tables of several sources in one: as a naive reading in Python would put them together, whatever is killed."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ropeway
+from attacks import attack, finished
+from ropeway.cli import wire
+from ropeway.cli.job import Wanted, job
+from ropeway.cli.shapes import run_shape
+from ropeway.transfer.errors import RequestError, RopewayError
+from ropeway.transfer.plan import from_json, to_json
+from ropeway.verify.report import COUNTS_EQUAL, EQUALS_READ, EQUALS_SOURCE
+from shell import Shell, write
+from spots import Rows, Servers, Spot, spot
+
+ROWS = 23
+Sources = dict[str, Spot]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def keys(sources: Sources, target: Spot, *tables: dict[str, Any], **more: Any) -> dict[str, Any]:
+    places = {alias: one.url for alias, one in sources.items()}
+    return {"sources": places, "target": target.url, "tables": [*tables], "slice_rows": 7, **more}
+
+
+def asked(sources: Sources, target: Spot, *tables: dict[str, Any], **more: Any) -> Wanted:
+    return job(**keys(sources, target, *tables, **more))
+
+
+def done(wanted: Wanted) -> wire.Outcome:
+    """Planned here, and carried out by what its JSON says."""
+    outcome = wire.run(from_json(to_json(wire.plan(wanted.request, wanted.secrets))), wanted.secrets)
+    assert outcome.report
+    assert {one.claim for one in outcome.report.tables} <= {EQUALS_READ, EQUALS_SOURCE}, outcome.report
+    return outcome
+
+
+def refused(wanted: Wanted) -> str:
+    with pytest.raises(RequestError) as caught:
+        wire.plan(wanted.request, wanted.secrets)
+    return str(caught.value)
+
+
+def people(place: Spot, first: int) -> None:
+    """People, and orders of theirs; the first has none."""
+    place.ask("CREATE TABLE person (id integer PRIMARY KEY, mail varchar(20) NOT NULL, seen integer)")
+    place.ask(
+        "CREATE TABLE orders (id integer PRIMARY KEY, person_id integer NOT NULL REFERENCES person (id), "
+        "amount decimal(8,2))"
+    )
+    for n in range(first, first + ROWS):
+        place.ask(f"INSERT INTO person VALUES ({n}, 'm{n}@{first}', {'NULL' if n % 5 == 0 else n})")
+    for n in range(first + 1, first + ROWS):
+        place.ask(f"INSERT INTO orders VALUES ({n}, {n}, {n}.25)")
+
+
+def two(
+    servers: Servers, folder: Path, there: str, kinds: tuple[str, str] = ("sqlite", "sqlite")
+) -> tuple[Sources, Spot]:
+    sources = {alias: spot(kind, folder, servers) for alias, kind in zip(("eu", "us"), kinds, strict=True)}
+    people(sources["eu"], 1)
+    people(sources["us"], 1001)
+    return sources, spot(there, folder, servers)
+
+
+def naive(sources: Sources, sql: str) -> Rows:
+    """The rows of all sources with the alias behind."""
+    return sorted((*row, alias) for alias, one in sources.items() for row in one.ask(sql))
+
+
+PERSON = {"from": ["eu:person", "us:person"], "to": "person", "provenance": "region"}
+ORDERS = {"from": ["us:orders", "eu:orders"], "to": "orders", "provenance": "region"}
+
+
+@pytest.mark.parametrize(
+    ("there", "mode"),
+    [("postgresql", "create"), ("postgresql", "replace"), ("duckdb", "create"), ("mariadb", "create")],
+)
+def test_two_become_one(there: str, mode: str, tmp_path: Path, servers: Servers) -> None:
+    sources, target = two(servers, tmp_path, there)
+    if mode == "replace":
+        target.ask("CREATE TABLE orders (other integer)")
+    tables = [dict(PERSON, mode="create"), dict(ORDERS, mode=mode)]
+    outcome = done(asked(sources, target, *tables))
+    assert sorted(target.ask("SELECT id, mail, seen, region FROM person")) == naive(
+        sources, "SELECT id, mail, seen FROM person"
+    )
+    found = [(a, b, float(c), d) for a, b, c, d in target.ask("SELECT id, person_id, amount, region FROM orders")]
+    assert sorted(found) == naive(sources, "SELECT id, person_id, amount FROM orders")
+    with pytest.raises(Exception, match=r"(?i)duplicate|primary"):
+        target.ask("INSERT INTO person VALUES (1, 'x', 1, 'eu')")
+    with pytest.raises(Exception, match=r"(?i)foreign|constraint"):
+        target.ask("INSERT INTO orders VALUES (77777, 77777, 1, 'eu')")
+    shape = run_shape(outcome, {})
+    assert [(one["source"], one["read"], one["loaded"]) for one in shape["tables"]] == [
+        (f"{alias}:{name}", count, count)
+        for alias in sources for name, count in (("person", ROWS), ("orders", ROWS - 1))
+    ]  # fmt: skip
+    (one, *_) = shape["tables"]
+    assert "eu:person, us:person feed" in one["verified"]["reason"]
+    run = wire.status(target.url)[-1].run
+    ropeway.clean(run, target.url, undo=True)
+    left = target.ask("SELECT table_name FROM information_schema.tables WHERE table_name IN ('person', 'orders')")
+    assert [name for (name,) in left] == (["orders"] if mode == "replace" else [])
+
+
+def test_a_difference_is_found_in_the_whole_table(tmp_path: Path, servers: Servers) -> None:
+    sources, target = two(servers, tmp_path, "postgresql")
+    wanted = asked(sources, target, PERSON)
+    done(wanted)
+    assert {one.claim for one in wire.verify(wanted.request, secrets=wanted.secrets, level="count").tables} == {
+        COUNTS_EQUAL
+    }
+    target.ask("UPDATE person SET region = 'eu' WHERE id = 1001")
+    for level in ("standard", "full"):
+        report = wire.verify(wanted.request, secrets=wanted.secrets, level=level)
+        assert [(one.source, one.claim) for one in report.tables] == [
+            ("eu:person", "different"), ("us:person", "different"),
+        ]  # fmt: skip
+    with pytest.raises(RequestError, match="one source"):
+        wire.repairs(wanted.request, secrets=wanted.secrets)
+
+
+def test_tables_of_one_source_go_alone(tmp_path: Path, servers: Servers) -> None:
+    sources, target = two(servers, tmp_path, "postgresql")
+    tables = [{"from": "eu:*"}, {"from": "us:person", "to": "american", "where": "id > 1010"}]
+    done(asked(sources, target, *tables))
+    assert target.ask("SELECT count(*), min(id) FROM american") == [(13, 1011)]
+    assert target.ask("SELECT count(*) FROM orders") == [(ROWS - 1,)]
+
+
+@pytest.mark.parametrize(
+    ("point", "nth", "changed"),
+    [
+        ("landed", 2, "eu"),
+        ("landed", 5, "us"),
+        ("landed", 7, "us"),
+        ("landed", 7, "eu"),
+        ("stepping", 2, "eu"),
+        ("stepping", 3, "us"),
+        ("stepping", 4, "us"),
+        ("stepped", 2, ""),
+    ],
+)
+def test_a_killed_run_goes_on(point: str, nth: int, changed: str, tmp_path: Path, servers: Servers) -> None:
+    """What changed meanwhile in a source that was not read to its end starts the whole table over."""
+    sources, target = two(servers, tmp_path, "postgresql")
+    settings = {"job": keys(sources, target, PERSON, workers=1), "point": point, "nth": nth}
+    killed = attack(**settings)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    before = naive(sources, "SELECT id, mail, seen FROM person")
+    if changed:
+        sources[changed].ask("UPDATE person SET seen = -1")
+        sources[changed].ask("DELETE FROM person WHERE id % 1000 = 7")
+    answer = finished(settings)
+    assert {table["claim"] for table in answer["report"]["tables"]} == {EQUALS_READ}
+    after = naive(sources, "SELECT id, mail, seen FROM person")
+    found = sorted(target.ask("SELECT id, mail, seen, region FROM person"))
+    # Rows of each source are all of one state: that of before, where they were proven, or that of after.
+    for alias in sources:
+        assert [r for r in found if r[3] == alias] in ([r for r in one if r[3] == alias] for one in (before, after))
+    with pytest.raises(Exception, match="duplicate"):
+        target.ask("INSERT INTO person VALUES (1, 'x', 1, 'eu')")
+
+
+def three(servers: Servers, folder: Path) -> tuple[Sources, Spot]:
+    """Sales of three engines, alike in nothing but the names of some columns."""
+    sources = {
+        "maria": spot("mariadb", folder, servers), "post": spot("postgresql", folder, servers),
+        "files": Spot("csv", f"csv:///{folder / 'sales'}", lambda _: []),
+    }  # fmt: skip
+    sources["maria"].ask(
+        "CREATE TABLE sale (id int unsigned PRIMARY KEY, code char(4) NOT NULL, price decimal(8,2), at datetime(3), "
+        "note varchar(30) NOT NULL, ratio float)"
+    )
+    sources["post"].ask(
+        'CREATE TABLE "Sale" (id bigint PRIMARY KEY, code varchar(9), price numeric(12,4) NOT NULL, at timestamp, '
+        "ratio double precision, extra uuid)"
+    )
+    sources["maria"].ask("INSERT INTO sale VALUES (1, 'ab', 1.25, '2024-02-29 01:02:03.456', 'x', 0.5)")
+    sources["maria"].ask("INSERT INTO sale VALUES (4000000000, 'cdef', NULL, NULL, 'y', NULL)")
+    sources["post"].ask(
+        "INSERT INTO \"Sale\" VALUES (5000000000, 'g  ', 12345678.0625, '2024-03-01 23:59:59.999999', 0.1, "
+        "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'), (-7, NULL, 0, NULL, NULL, NULL)"
+    )
+    (folder / "sales").mkdir()
+    (folder / "sales" / "sale.csv").write_text("id,code,price\n11,h,3\n12,i,4\n")
+    return sources, spot("postgresql", folder, servers)
+
+
+SALE = {"from": ["maria:sale", "post:Sale", "files:sale"], "to": "sale", "provenance": "came_from"}
+
+
+def test_three_engines_are_united(tmp_path: Path, servers: Servers) -> None:
+    sources, target = three(servers, tmp_path)
+    said = refused(asked(sources, target, SALE))
+    assert "sale.id is uint32 in maria:sale, int64 in post:public.Sale, text in files:sale" in said
+    assert "cast: {id: int64}" in said
+    steps = [{"cast": {"id": "int64", "price": "decimal(12,4)"}}]
+    wanted = asked(sources, target, dict(SALE, defaults={"note": "none"}, transforms=steps))
+    plan = wire.plan(wanted.request, wanted.secrets)
+    told = {(one.name, one.where.rpartition(".")[2]) for one in plan.findings}
+    assert {("column-missing", "extra"), ("column-missing", "note"), ("types-united", "ratio")} <= told
+    done(wanted)
+    natives = target.ask(
+        "SELECT column_name, format_type(atttypid, atttypmod), is_nullable FROM information_schema.columns "
+        "JOIN pg_attribute ON attrelid = 'sale'::regclass AND attname = column_name WHERE table_name = 'sale' "
+        "ORDER BY ordinal_position"
+    )
+    assert natives == [
+        ("id", "bigint", "NO"), ("code", "text", "YES"), ("price", "numeric(12,4)", "YES"),
+        ("at", "timestamp without time zone", "YES"), ("note", "character varying(30)", "NO"),
+        ("ratio", "double precision", "YES"), ("extra", "uuid", "YES"), ("came_from", "character varying(40)", "NO"),
+    ]  # fmt: skip
+    found = target.ask(
+        "SELECT id, code, price::text, at::text, note, ratio, extra::text, came_from FROM sale ORDER BY id"
+    )
+    assert found == [
+        (-7, None, "0.0000", None, "none", None, None, "post"),
+        (1, "ab", "1.2500", "2024-02-29 01:02:03.456", "x", 0.5, None, "maria"),
+        (11, "h", "3.0000", None, "none", None, None, "files"),
+        (12, "i", "4.0000", None, "none", None, None, "files"),
+        (4000000000, "cdef", None, None, "y", None, None, "maria"),
+        (5000000000, "g  ", "12345678.0625", "2024-03-01 23:59:59.999999", "none", 0.1,
+         "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "post"),
+    ]  # fmt: skip
+
+
+def test_what_means_different_things_is_refused_with_a_way_out(tmp_path: Path, servers: Servers) -> None:
+    sources, target = two(servers, tmp_path, "postgresql")
+    sources["us"].ask("ALTER TABLE person RENAME COLUMN seen TO was")
+    sources["us"].ask("ALTER TABLE person ADD COLUMN seen varchar(9)")
+    sources["us"].ask("UPDATE person SET seen = was")
+    said = refused(asked(sources, target, PERSON))
+    assert "person.seen is int64 in eu:person, text(9) in us:person" in said
+    assert "cast: {seen: text}" in said
+    assert "cast: {seen: int64}" in said
+    steps = {"transforms": [{"cast": {"seen": "int64"}}]}
+    done(asked(sources, target, dict(PERSON, **steps)))
+    assert target.ask("SELECT sum(seen), count(was) FROM person WHERE region = 'us'") == [
+        sources["us"].ask("SELECT sum(was), count(was) FROM person")[0]
+    ]
+
+
+def clashing(servers: Servers, folder: Path, there: str, kind: str) -> tuple[Sources, Spot]:
+    """Two shops with the same keys: numbers, texts, such as are made of two, and such that refer to themselves."""
+    number, text = ("integer", "varchar(8)")
+    sources = {alias: spot(kind, folder, servers) for alias in ("eu", "us")}
+    for alias, place in sources.items():
+        place.ask(f"CREATE TABLE shop (code {text} PRIMARY KEY)")
+        place.ask(
+            f"CREATE TABLE person (id {number} PRIMARY KEY, boss {number} REFERENCES person (id), "
+            f"shop {text} REFERENCES shop (code), name {text})"
+        )
+        place.ask(
+            f"CREATE TABLE line (person_id {number} NOT NULL REFERENCES person (id), n {number} NOT NULL, "
+            "PRIMARY KEY (person_id, n))"
+        )
+        place.ask(
+            f"CREATE TABLE note (id {number} PRIMARY KEY, person_id {number}, n {number}, "
+            "FOREIGN KEY (person_id, n) REFERENCES line (person_id, n))"
+        )
+        place.ask("INSERT INTO shop VALUES ('a'), ('b-1')")
+        for n in range(1, 9):
+            place.ask(f"INSERT INTO person VALUES ({n}, {n - 1 or 'NULL'}, '{'a' if n % 2 else 'b-1'}', '{alias}{n}')")
+            place.ask(f"INSERT INTO line VALUES ({n}, 1), ({n}, 2)")
+            place.ask(f"INSERT INTO note VALUES ({n}, {n}, {n % 2 + 1})")
+        place.ask("INSERT INTO note VALUES (99, NULL, NULL)")
+    return sources, spot(there, folder, servers)
+
+
+def of_both(table: str, **more: Any) -> dict[str, Any]:
+    return {"from": [f"eu:{table}", f"us:{table}"], "to": table, **more}
+
+
+@pytest.mark.parametrize(
+    ("kind", "there"), [("sqlite", "postgresql"), ("postgresql", "mariadb"), ("postgresql", "duckdb")]
+)
+def test_keys_are_kept_apart_and_references_follow(kind: str, there: str, tmp_path: Path, servers: Servers) -> None:
+    sources, target = clashing(servers, tmp_path, there, kind)
+    tables = (
+        of_both("shop", clash="prefix"), of_both("person", clash="rekey", provenance="region"),
+        of_both("line", clash="rekey"), {"from": "us:note", "to": "american"}, {"from": "eu:note"},
+    )  # fmt: skip
+    done(asked(sources, target, *tables))
+    aliases = list(sources)
+    for name, sql, change in (
+        ("shop", "SELECT code FROM shop", lambda a, row: (f"{a}-{row[0]}",)),
+        ("person", "SELECT id, boss, shop, name FROM person", lambda a, row: (
+            row[0] * 2 + aliases.index(a), row[1] and row[1] * 2 + aliases.index(a), f"{a}-{row[2]}", row[3])),
+        ("line", "SELECT person_id, n FROM line", lambda a, row: (row[0] * 2 + aliases.index(a), row[1])),
+    ):  # fmt: skip
+        wanted = [change(alias, row) for alias, place in sources.items() for row in place.ask(sql)]
+        assert sorted(target.ask(sql)) == sorted(wanted), name
+    for alias, table in (("eu", "note"), ("us", "american")):
+        rows = sources[alias].ask("SELECT id, person_id, n FROM note WHERE n IS NOT NULL")
+        assert sorted(target.ask(f"SELECT id, person_id, n FROM {table} WHERE n IS NOT NULL")) == sorted(
+            (a, b * 2 + aliases.index(alias), c) for a, b, c in rows
+        )
+    with pytest.raises(Exception, match=r"(?i)foreign|constraint"):
+        target.ask("INSERT INTO line VALUES (77777, 1)")
+
+
+def test_keys_that_meet_stop_the_run_and_are_named(tmp_path: Path, servers: Servers) -> None:
+    sources, target = clashing(servers, tmp_path, "postgresql", "sqlite")
+    wanted = asked(sources, target, of_both("shop"))
+    with pytest.raises(RopewayError, match=r"(?s)primary key.*'?a'?") as caught:
+        wire.run(wanted.request, wanted.secrets)
+    assert "b-1" in str(caught.value)
+
+
+def test_a_key_too_large_to_be_changed_stops_the_run(tmp_path: Path, servers: Servers) -> None:
+    sources, target = clashing(servers, tmp_path, "postgresql", "sqlite")
+    wanted = asked(sources, target, of_both("note", clash="rekey"), workers=1)
+    plan = wire.plan(wanted.request, wanted.secrets)
+    sources["us"].ask(f"UPDATE note SET id = {2**62} WHERE id = 8")
+    with pytest.raises(RopewayError, match="too large to be re-keyed"):
+        wire.run(plan, wanted.secrets)
+    sources["us"].ask(f"UPDATE note SET id = {2**62 - 1} WHERE id = {2**62}")
+    wire.run(plan, wanted.secrets, fresh=True)
+    assert target.ask("SELECT max(id) FROM note") == [(2**63 - 1,)]
+
+
+def test_partitions_are_of_the_rows_of_all(tmp_path: Path, servers: Servers) -> None:
+    sources, target = two(servers, tmp_path, "postgresql")
+    partition = {"by": "range", "column": "id", "every": 500, "key": "widen"}
+    done(asked(sources, target, dict(PERSON, partition=partition, rules=[{"not_null": "mail"}])))
+    parts = target.ask("SELECT relid::regclass::text FROM pg_partition_tree('person') WHERE isleaf ORDER BY 1")
+    assert [name for (name,) in parts] == ["person_p0", "person_p1000", "person_p500", "person_pdefault"]
+    assert target.ask("SELECT count(*) FROM ONLY person_pdefault") == [(0,)]
+
+
+def test_what_one_source_has_beside_is_told(tmp_path: Path, servers: Servers) -> None:
+    """And two tables that go alone get indexes and keys of names of their own."""
+    sources, target = two(servers, tmp_path, "postgresql", ("postgresql", "postgresql"))
+    for alias, place in sources.items():
+        place.ask("CREATE INDEX seen_first ON person (seen)")
+        place.ask(f"CREATE VIEW seen AS SELECT id FROM person WHERE seen > {len(alias) + (alias == 'us')}")
+    sources["us"].ask("CREATE INDEX by_mail ON person (mail)")
+    wanted = asked(sources, target, PERSON, {"from": "eu:*"}, PERSON, {"from": "us:orders", "to": "american"})
+    plan = wire.plan(wanted.request, wanted.secrets)
+    lost = [one.message for one in plan.findings if one.name == "consolidated-lost"]
+    assert lost == ["not carried into public.person: index by_mail on mail"]
+    assert [line for line in plan.grants.source if line.startswith("--")] == [
+        f"-- {alias}, {one.place}" for alias, one in zip(sources, plan.sources, strict=True)
+    ]
+    done(wanted)
+    assert target.ask("SELECT count(*) FROM pg_indexes WHERE tablename = 'person'") == [(2,)]
+    assert target.ask("SELECT count(*) FROM pg_constraint WHERE contype = 'f'") == [(2,)]
+
+
+def test_a_sequence_of_two_sources_is_made_once(tmp_path: Path, servers: Servers) -> None:
+    sources, target = two(servers, tmp_path, "postgresql", ("postgresql", "postgresql"))
+    for start, place in enumerate(sources.values(), start=5):
+        place.ask(f"CREATE SEQUENCE numbers START {start}")
+    wanted = asked(sources, target, PERSON)
+    plan = wire.plan(wanted.request, wanted.secrets)
+    lost = [one.message for one in plan.findings if one.name == "consolidated-lost"]
+    assert len(lost) == 1
+    assert "numbers of us is left out" in lost[0]
+    done(wanted)
+    assert target.ask("SELECT nextval('numbers')") == [(5,)]
+
+
+def test_the_command_line_tells_of_all_sources(tmp_path: Path) -> None:
+    for number, name in enumerate(("eu", "us")):
+        write(tmp_path / f"{name}.db", "CREATE TABLE t (id integer PRIMARY KEY, a text)")
+        write(tmp_path / f"{name}.db", f"INSERT INTO t VALUES ({number}, 'x'), ({number + 10}, NULL)")
+    (tmp_path / "job.yaml").write_text(
+        "sources: {eu: 'sqlite:///eu.db', us: 'sqlite:///us.db'}\ntarget: duckdb:///out.duckdb\n"
+        "tables:\n  - {from: [eu:t, us:t], to: t, provenance: region}\n"
+    )
+    shell = Shell(tmp_path)
+    said = shell("plan", "job.yaml", "--sample", "1").stdout
+    for words in ("from eu: sqlite:///eu.db", "from us: sqlite:///us.db", "at an instant of its own", "us:t -> main.t"):
+        assert words in said
+    assert shell("plan", "job.yaml", "--table", "t").stdout
+    assert "meets no entry" in shell.refused("plan", "job.yaml", "--table", "u")
+    assert "'sources'" in shell.refused("plan", "job.yaml", "--source", "sqlite:///eu.db")
+    shell("plan", "job.yaml", "--out", "written")
+    for words_ in (("plan", "job.yaml", "--probe"), ("bench", "job.yaml"), ("plan", "--seal", "written")):
+        assert "one source" in shell.refused(*words_)
+    made = shell.json("run", "written")
+    assert [(one["source"], one["target"], one["loaded"]) for one in made["tables"]] == [
+        ("eu:t", "main.t", 2), ("us:t", "main.t", 2),
+    ]  # fmt: skip
+    assert all(one["instant"] for one in made["tables"])
+    assert "eu: sqlite:///eu.db, us: sqlite:///us.db" in shell("report").stdout
+    assert shell.json("verify", "job.yaml")["equal"]
+    assert "one source" in shell.refused("verify", "job.yaml", "--repair")
+    assert shell.json("status", "--target", "duckdb:///out.duckdb")
+
+
+def test_passwords_stay_out(tmp_path: Path) -> None:
+    places = {"eu": "postgresql://a:hunter2@127.0.0.1:1/x", "us": "sqlite:///us.db"}
+    found = job(sources=places, target="duckdb:///x.duckdb", tables=[{"from": "eu:*"}, {"from": "us:*"}])
+    assert found.literal == ("eu",)
+    assert found.secrets.of("eu") == "hunter2"
+    assert "hunter2" not in repr(found)
+
+
+URLS = {"sources": {"eu": "sqlite:///eu.db", "us": "sqlite:///us.db"}, "target": "duckdb:///x.duckdb"}
+
+
+@pytest.mark.parametrize(
+    ("keys_", "words"),
+    [
+        ({"tables": [{"from": "orders"}]}, ["names none of the sources eu, us", "eu:orders"]),
+        ({"tables": []}, ["names none of the sources"]),
+        ({"tables": [{"from": "eu:*"}]}, ["No entry", "of us"]),
+        ({"tables": [{"from": ["eu:a", "us:a"]}]}, ["needs a name in the target"]),
+        ({"tables": [{"from": ["eu:a*", "us:a"], "to": "a"}]}, ["no globs"]),
+        ({"tables": [{"from": ["eu:a", "eu:b"], "to": "a"}]}, ["of one source", "two aliases"]),
+        ({"tables": [{"from": ["eu:a"], "to": "a"}]}, ["without brackets"]),
+        ({"tables": [{"from": "eu:a", "provenance": "p"}]}, ["'provenance' is for tables that several sources feed"]),
+        ({"tables": [{"query": "SELECT 1", "to": "a"}]}, ["'query' names no source"]),
+        ({"source": "sqlite:///a.db"}, ["exclude each other"]),
+        ({"sources": {"e-u": "sqlite:///a.db"}}, ["'e-u' cannot be the alias"]),
+        ({"sources": {"eu": "sqlite:///a.db", "EU": "sqlite:///b.db"}}, ["differ in case only"]),
+    ],
+)
+def test_a_job_that_cannot_be_meant_is_refused(keys_: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(RequestError) as caught:
+        job(**{**URLS, **keys_})
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_list_takes_several_sources() -> None:
+    with pytest.raises(RequestError, match="the job has one"):
+        job(source="sqlite:///a.db", target="duckdb:///x", tables=[{"from": ["eu:a", "us:a"], "to": "a"}])
+
+
+def test_what_no_consolidated_table_can_have_is_refused(tmp_path: Path, servers: Servers) -> None:
+    sources, target = clashing(servers, tmp_path, "postgresql", "sqlite")
+    for more, words in (
+        ({"mode": "append"}, "mode append is not for tables that several sources feed"),
+        ({"dedup": {"key": "code"}}, "'dedup' is not for"),
+        ({"on_violation": "quarantine"}, "quarantine is not for"),
+        ({"provenance": "Code"}, "has a column Code already"),
+        ({"defaults": {"cod": "x"}}, "'defaults' names cod"),
+        ({"clash": "rekey"}, "only whole numbers are re-keyed"),
+    ):
+        assert words in refused(asked(sources, target, of_both("shop", **more))), more
+    assert "only texts get a prefix" in refused(asked(sources, target, of_both("person", clash="prefix")))
+    apart = refused(asked(sources, target, of_both("line", clash="rekey")))
+    assert "of which no column refers to a table whose keys change" in apart
+    both = refused(asked(sources, target, {"from": "eu:shop"}, {"from": "us:shop"}))
+    assert "would both become" in both
+    assert "[eu:shop, us:shop]" in both
+    files = Spot("parquet", f"parquet:///{tmp_path / 'out'}", lambda _: [])
+    assert "parquet targets take no table" in refused(asked(sources, files, of_both("shop"))).lower()
