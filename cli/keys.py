@@ -252,6 +252,12 @@ class PartitionKeys(_Keys):
     )
 
 
+class NewestKeys(_Keys):
+    """Of several rows with one key the newest stays."""
+
+    newest: str = Field(description="The column that says which is the newest, by its name in the target.")
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
@@ -296,10 +302,10 @@ class TableKeys(_Keys):
     provenance: str = Field(
         default="", description="Of a list: the column that says where each row came from, by the source's alias."
     )
-    clash: Literal["stop", "prefix", "rekey"] = Field(
+    clash: Literal["stop", "prefix", "rekey"] | NewestKeys = Field(
         default="stop",
-        description="Of a list: what keeps keys of two sources apart. `prefix` puts the alias in front of texts, "
-        "`rekey` makes other whole numbers; what refers to them follows.",
+        description="Of a list: what becomes of keys that two sources have. `prefix` puts the alias in front of texts, "
+        "`rekey` makes other whole numbers, and what refers to them follows; `newest` keeps one row of each key.",
     )
     defaults: dict[str, str | int | float | bool] = Field(
         default={}, description="Of a list: column to its value in rows of a table that has no such column; else NULL."

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 
 from ..transfer.consolidating import plan as plan_several
-from ..transfer.cutting import cut_anew
+from ..transfer.cutting import apart, cut_anew
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.place import Address, resolve
@@ -68,7 +68,8 @@ def checked(plan: Plan, sources: Mapping[str, Address], *, anew: bool, grown: bo
             of = f"{origin.alias}: " if origin.alias else ""
             new += [f"{of}{one}" for one in check_unmoved(part, engine, session, grown=grown)]
             hops += (cut_anew(part, engine, session) if anew else part).hops
-    return replace(plan, hops=tuple(hops)), new
+    made = replace(plan, hops=tuple(hops))
+    return (apart(made) if anew and plan.sources else made), new
 
 
 def single(what: Request | Plan, asked: str) -> None:

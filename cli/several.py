@@ -94,7 +94,8 @@ def shared(entry: TableKeys) -> dict[str, Any]:
     """What a choice has of an entry whose tables go into one."""
     if not isinstance(entry.source, list):
         return {}
-    clash = () if entry.clash == "stop" else (entry.clash,)
+    rule = [entry.clash] if isinstance(entry.clash, str) else ["newest", entry.clash.newest]
+    clash = () if rule == ["stop"] else tuple(rule)
     defaults = tuple((name, _spelled(value)) for name, value in entry.defaults.items())
     return {"shared": True, "provenance": entry.provenance, "clash": clash, "defaults": defaults}
 

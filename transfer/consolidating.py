@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .calls import call
 from .errors import RequestError
+from .gathering import FOLDER, check, stages_of
 from .joining import joined
 from .looking import Looked, look
 from .plan import Call, Finding, Plan
 from .planning import decided, drafted, new_run
-from .request import Request, job_of
+from .request import Choice, Request, job_of
 from .schema import clashes
 from .schema.catalogue import Relation
 from .schema.clashes import Change
@@ -20,7 +23,8 @@ from .schema.selection import Selected
 from .schema.transformed import Reshaped, behind, fields_behind
 from .schema.united import Part, united
 
-_MADE = ("create", "replace")
+_MADE, _NEWEST = ("create", "replace"), "newest"
+_DEDUP = "ropeway.transforms.dedup:dedup"
 Shares = dict[Relation, dict[str, Selected]]  # a table of the target to what feeds it, by alias
 
 
@@ -50,7 +54,9 @@ def plan(request: Request, ends: Mapping[str, Ends], run: str = "") -> Plan:
         first = 1 + sum(len(made.hops) for made in plans.values())
         beside = [table for made in plans.values() for table in made.tables]
         plans[alias] = decided(one, entries[alias], run, first, beside)
-    return joined(request, job_of(request), plans, [*findings, *said])
+    made = joined(request, job_of(request), plans, [*findings, *said])
+    check(made.hops, stages_of(made, FOLDER))
+    return made
 
 
 def _each(request: Request) -> dict[str, Request]:
@@ -99,7 +105,7 @@ def _check(table: Relation, share: Mapping[str, Selected], several: _Several, re
         (mode not in _MADE, f"mode {mode} is not for tables that several sources feed", "Modes: create, replace."),
         (target.landing != "transaction", f"{target.name} targets take no table that several sources feed",
          "Choose a database as the target."),
-        (choice.over, "'dedup' is not for tables that several sources feed", "Deduplicate each of them before."),
+        (choice.over and choice.clash[:1] == (_NEWEST,), "clash: newest is a 'dedup' by the table's key", "Give one."),
         ("quarantine" in (choice.on_violation or request.on_violation, *(one.on_fail for one in choice.rules)),
          "quarantine is not for tables that several sources feed", "Choose stop or leave-out, of rules fail or warn."),
         (request.limit, "a rehearsal (limit) is not for tables that several sources feed", "Use where: instead."),
@@ -138,7 +144,7 @@ def _changes(alias: str, several: _Several) -> dict[Relation, dict[str, Change]]
     own = {}
     for share in several.shares.values():
         item = share.get(alias)
-        if item and item.choice.clash:
+        if item and item.choice.clash and item.choice.clash[0] != _NEWEST:
             place = list(share).index(alias)
             own[item.table.name] = clashes.change_of(item.choice.clash[0], alias, place, len(share))
     return clashes.changes(alias, [one.table for one in several.looked[alias].selected], own)
@@ -185,5 +191,20 @@ def _made_alike(entries: dict[str, list[Entry]], several: _Several) -> list[Find
         findings += said
         fed = Fed(tuple((one, several.looked[alias].ends) for alias, one in whole.items()))
         for alias, one in whole.items():
+            one = replace(one, choice=_decided(one))  # noqa: PLW2901 - the same one
             entries[alias] = [replace(one, fed=fed) if e.table.name == table else e for e in entries[alias]]
     return findings
+
+
+def _decided(entry: Entry) -> Choice:
+    """The choice with what decides over all rows: of those with one key the newest stays, if that is the rule."""
+    choice, table = entry.choice, entry.table
+    if choice.clash[:1] != (_NEWEST,):
+        return choice
+    if not table.key:
+        raise RequestError(
+            f"{table.name} has no primary key, by which the newest of several rows could stay.", table=str(table.name),
+            remedy="Use dedup: {key: ..., keep: latest, by: ...}.",
+        )  # fmt: skip
+    spec = json.dumps({"key": list(table.key), "keep": "latest", "by": choice.clash[1]})
+    return replace(choice, over=(call(_DEDUP, spec=spec),))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from .cutting import apart
 from .plan import Finding, Grants, Hop, Origin, Plan, Statement
 from .request import Request
 from .schema.catalogue import Relation, Table
@@ -27,7 +28,7 @@ def joined(request: Request, job: str, plans: Mapping[str, Plan], said: Sequence
     statements, lost = _statements(plans, makers)
     findings = _once([*said, *lost, *(one for plan in plans.values() for one in plan.findings)])
     first = next(iter(plans.values()))
-    return replace(
+    made = replace(
         first, hops=hops, statements=tuple(statements), findings=tuple(worst_first(findings)),
         locks=tuple(f"{alias}: {one}" for alias, plan in plans.items() for one in plan.locks), job=job,
         waived=waived(request.waive, findings), grants=_grants(plans), tables=_tables(plans.values()),
@@ -36,6 +37,7 @@ def joined(request: Request, job: str, plans: Mapping[str, Plan], said: Sequence
         listed=tuple(_once(one for plan in plans.values() for one in plan.listed)),
         sources=tuple(Origin(alias, plan.source, plan.scope) for alias, plan in plans.items()),
     )  # fmt: skip
+    return apart(made)
 
 
 def _once(values: Iterable[Value]) -> list[Value]:

@@ -110,9 +110,9 @@ def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
         empty = target.empty(hop.into)
     said = "the table starts over" + (", with all that goes into it" if len(feeders) > 1 else "")
     look.job.progress.said(f"{hop.named} changed since the run was interrupted: {said}.")
-    start_over(run, feeders, empty, loader)
-    for one in feeders:
+    for one in feeders:  # before: a proof of rows that are gone would be taken for one of those that come
         loader.ledger.journal(run, proof_of(one), "revoked")
+    start_over(run, feeders, empty, loader)
 
 
 def unfed(plan: Plan, receipts: Sequence[Receipt], hops: Sequence[Hop] | None = None) -> list[str]:

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from .asking import Asking
+from .board import Board
 from .commit import land, record
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
@@ -38,52 +39,22 @@ _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
 
 
 @dataclass
-class _Board:
-    """What is left to do, shared by the workers."""
-
-    waiting: dict[str, list[Slice]]
-    hops: dict[str, Hop]
-    open: dict[str, int]
-    finished: set[str]
-    error: BaseException | None = None
-    stop: bool = False
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def take(self) -> tuple[Hop, Slice] | None:
-        """The next slice whose hop may run, the largest table first; None when all is done."""
-        with self.changed:
-            while True:
-                if self.error or self.stop or not any(self.waiting.values()):
-                    return None
-                for name, parts in self.waiting.items():
-                    if parts and set(self.hops[name].after) <= self.finished:
-                        return self.hops[name], parts.pop(0)
-                self.changed.wait()
-
-    def landed(self, hop: Hop) -> bool:
-        """Count a slice off; True for the hop's last one."""
-        with self.changed:
-            self.open[hop.name] -= 1
-            return self.open[hop.name] == 0
-
-    def finish(self, hop: Hop) -> None:
-        with self.changed:
-            self.finished.add(hop.name)
-            self.changed.notify_all()
-
-    def fail(self, error: BaseException) -> None:
-        with self.changed:
-            # A stop or a broken wait that follows the first error says nothing new.
-            self.error = self.error or error
-            self.changed.notify_all()
-
-
-@dataclass
 class _Hands:
     """What a worker works with; either is replaced where it was lost."""
 
     reader: Reader
     loader: Loader
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A source as it was opened for a group: its readers, the mark by which it is proven unwritten, its instant."""
+
+    source: Source
+    readers: Sequence[Reader]
+    mark: str
+    instant: str
+    workers: int
 
 
 class _Unread(Exception):
@@ -144,13 +115,17 @@ def _move_all(job: Job, loader: Loader, journal: dict[str, str], interrupt: Inte
     A table that several feed starts over as a whole: then those before are gone through again, once, for by then all
     that is proven stands.
     """
-    parts = [(_Mover(job.at(one), loader, journal, interrupt), job.plan.part(one)) for one in job.plan.origins]
-    for _ in parts[:2]:
-        for mover, part in parts:
-            for group in groups_of(part):
+    movers = [(_Mover(job.at(one), loader, journal, interrupt), job.plan.part(one)) for one in job.plan.origins]
+    groups = [(mover, group) for mover, part in movers for group in groups_of(part)]
+    with ExitStack() as stack:
+        for mover, group in groups:
+            mover.gather(group, stack)
+        movers[0][0].decide()
+        for _ in movers[:2]:
+            for mover, group in groups:
                 mover.move(group)
-        if not (left := unfed(job.plan, loader.ledger.receipts(job.plan.run))):
-            return parts[0][0]
+            if not (left := unfed(job.plan, loader.ledger.receipts(job.plan.run))):
+                return movers[0][0]
     raise EngineError(
         f"{', '.join(left)} changed while it was read again, and has not landed as a whole.",
         remedy="Go on with --resume.",
@@ -175,6 +150,12 @@ def _untold(hop: str, rows: int, size: int) -> None:
     """For batches that progress knows already."""
 
 
+def _keep(source: Source) -> None:
+    """Keep the instant of a source that is closed early, where its engine has such as a resumed run goes back to."""
+    if keep := getattr(source, "keep", None):
+        keep()
+
+
 class _Mover:
     """Moves hops at one instant: opens the source once, then lets the workers loose."""
 
@@ -189,6 +170,7 @@ class _Mover:
         # One writing transaction at a time, where the engine takes no more.
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked)
+        self._held: dict[str, _Opened] = {}
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
 
     def release(self) -> None:
@@ -207,35 +189,59 @@ class _Mover:
                 self._job.progress.said(f"{hops[0].reads} is read again at a new instant: {error}".splitlines()[0])
         raise AssertionError
 
-    def _move(self, hops: Sequence[Hop]) -> None:
+    def gather(self, hops: Sequence[Hop], stack: ExitStack) -> None:
+        """Gather of a group what is decided with rows of other sources; its source then stays open at that instant."""
+        todo, receipts = self._todo(hops)
+        if waiting := self._gathering.undecided(todo):
+            opened = self._held[hops[0].name] = self._open(todo, receipts)
+            stack.callback(opened.source.close)
+            self._gathering.gather(waiting, opened.source, opened.readers, opened.instant)
+
+    def decide(self) -> None:
+        """Decide what all movers have gathered."""
+        self._gathering.decide()
+
+    def _todo(self, hops: Sequence[Hop]) -> tuple[list[Hop], list[Receipt]]:
         receipts = self._loader.ledger.receipts(self._job.plan.run)
         done = {hop.name: {r.slice for r in receipts if r.hop == hop.name and r.slice} for hop in hops}
         frozen = self._job.plan.consistency == "frozen"  # then all tables must still be of one state
         todo = [h for h in hops if frozen or len(done[h.name]) < len(h.slices) or not self._is_finished(h)]
+        return todo, receipts
+
+    def _move(self, hops: Sequence[Hop]) -> None:
+        todo, receipts = self._todo(hops)
         if not todo:
             return
-        workers = max(1, min(self._job.limits.workers, sum(len(hop.slices) for hop in todo)))
-        source = self._open(todo, workers)
+        held = self._held.get(hops[0].name)
+        opened = held or self._open(todo, receipts)
         try:
-            self._with(source, todo, receipts, workers)
+            self._with(opened, todo, receipts)
         except BaseException:
-            if keep := getattr(source, "keep", None):  # an instant that a resumed run goes back to
-                keep()
+            _keep(opened.source)
             raise
         finally:
-            source.close()
+            if not held:
+                opened.source.close()
 
-    def _open(self, hops: Sequence[Hop], workers: int) -> Source:
+    def _open(self, hops: Sequence[Hop], receipts: Sequence[Receipt]) -> _Opened:
         job = self._job
+        workers = max(1, min(job.limits.workers, sum(len(hop.slices) for hop in hops)))
         count_ = 1 if job.source.instant == "single" else workers
         source = job.source.open(job.source_address, hops, job.plan.consistency, count_)
-        if job.plan.consistency == "frozen" and not source.mark():
+        try:
+            mark = source.mark() if job.plan.consistency == "frozen" else ""
+            if job.plan.consistency == "frozen" and not mark:
+                raise EngineError(
+                    f"{job.source.name} cannot prove that nobody writes, which --consistency frozen asks for.",
+                    remedy="Choose --consistency run or table.",
+                )
+            readers = source.readers()
+            go_back(source, hops, receipts, self._journal.get(LOST, ""))
+            return _Opened(source, readers, mark, f"frozen {mark}" if mark else source.instant, workers)
+        except BaseException:
+            _keep(source)
             source.close()
-            raise EngineError(
-                f"{job.source.name} cannot prove that nobody writes, which --consistency frozen asks for.",
-                remedy="Choose --consistency run or table.",
-            )
-        return source
+            raise
 
     def _is_finished(self, hop: Hop) -> bool:
         last = self._job.plan.feeders(hop)[-1]  # of several it sees to it that the table is finished
@@ -260,11 +266,9 @@ class _Mover:
         proven = self._job.plan.consistency == "none" or all(self._journal.get(proof_of(h)) == "done" for h in others)
         return proven and not unfed(self._job.plan, receipts, others)
 
-    def _with(self, source: Source, hops: Sequence[Hop], receipts: list[Receipt], workers: int) -> None:
-        mark = self._mark = source.mark() if self._job.plan.consistency == "frozen" else ""
-        readers = source.readers()
-        go_back(source, hops, receipts, self._journal.get(LOST, ""))
-        self._instant = f"frozen {mark}" if mark else source.instant
+    def _with(self, opened_: _Opened, hops: Sequence[Hop], receipts: list[Receipt]) -> None:
+        source, readers, workers = opened_.source, opened_.readers, opened_.workers
+        self._mark, self._instant = opened_.mark, opened_.instant
         look = Standing(self._job, source, readers[0], self._loader)
         looks = {hop.name: look._replace(reader=self._gathering.reader(hop, look.reader)) for hop in hops}
         standing_ = {
@@ -278,7 +282,7 @@ class _Mover:
         opened = {name: len(parts) for name, parts in waiting.items()}
         # What is not moved now is finished, by an earlier process or before these: nothing may wait for it.
         earlier = {hop.name for hop in self._job.plan.hops} - set(waiting)
-        board = _Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
+        board = Board(waiting, {hop.name: hop for hop in hops}, opened, earlier)
         self._gathering.prepare([hop for hop in hops if opened[hop.name]], source, readers, self._instant)
         for hop in hops:
             if not opened[hop.name]:
@@ -307,7 +311,7 @@ class _Mover:
                 remedy="Stop its writers and go on with --resume, or choose --consistency run.",
             )
 
-    def _watch(self, board: _Board, threads: Sequence[threading.Thread]) -> None:
+    def _watch(self, board: Board, threads: Sequence[threading.Thread]) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -322,7 +326,7 @@ class _Mover:
         if board.stop:
             raise KeyboardInterrupt
 
-    def _work(self, board: _Board, reader: Reader, source: Source, number: int) -> None:
+    def _work(self, board: Board, reader: Reader, source: Source, number: int) -> None:
         hands: _Hands | None = None
         try:
             shared = number == 0 or self._writer is not None
@@ -338,7 +342,7 @@ class _Mover:
             if hands and hands.loader is not self._loader:
                 hands.loader.close()
 
-    def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: _Board) -> None:
+    def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: Board) -> None:
         """Land a slice, repeating it after a transient failure of either side with back-off."""
         for attempt in range(1, TRIES + 1):
             try:
@@ -431,7 +435,7 @@ class _Mover:
                 reader.cancel()
             ahead.close()
 
-    def _complete(self, board: _Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
+    def _complete(self, board: Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table.
 
         Its keys and indexes are made one after another, beside the other tables: PostgreSQL builds each with workers

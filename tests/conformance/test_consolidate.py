@@ -331,6 +331,140 @@ def test_a_key_too_large_to_be_changed_stops_the_run(tmp_path: Path, servers: Se
     assert target.ask("SELECT max(id) FROM note") == [(2**63 - 1,)]
 
 
+def twins(servers: Servers, folder: Path, there: str, kinds: tuple[str, str]) -> tuple[Sources, Spot]:
+    """People with equal numbers in both sources, of whom some are one by their mail: in one source, or in both.
+
+    Each has a boss, and deeds. The later of two is sometimes here, sometimes there.
+    """
+    sources = {alias: spot(kind, folder, servers) for alias, kind in zip(("eu", "us"), kinds, strict=True)}
+    for alias, place in sources.items():
+        place.ask(
+            "CREATE TABLE person (id integer PRIMARY KEY, mail varchar(30), boss integer REFERENCES person (id), "
+            "seen integer NOT NULL)"
+        )
+        place.ask("CREATE TABLE deed (id integer PRIMARY KEY, who integer REFERENCES person (id))")
+        for n in range(1, ROWS + 1):
+            mail = "NULL" if n == 2 else f"'M{n % 11}@X'" if alias == "us" else f"'m{n}@x'"
+            seen = (n * 7 + len(alias) + (alias == "us")) % 23 * 2 + (alias == "us")
+            place.ask(f"INSERT INTO person VALUES ({n}, {mail}, {n - 1 or 'NULL'}, {seen})")
+            place.ask(f"INSERT INTO deed VALUES ({n}, {'NULL' if n == 5 else n})")
+    return sources, spot(there, folder, servers)
+
+
+MAIL = {"key": "mail", "normalise": {"mail": "case"}, "keep": "latest", "by": "seen"}
+
+
+def merged(sources: Sources) -> tuple[Rows, Rows, dict[str, int]]:
+    """A naive reading: who stays, what was done by whom, how many went of each source."""
+    people: Rows = []
+    deeds: Rows = []
+    for place, (alias, one) in enumerate(sources.items()):
+        rows = one.ask("SELECT id, mail, boss, seen FROM person")
+        people += [(a * 2 + place, b, c and c * 2 + place, d, alias) for a, b, c, d in rows]
+        deeds += [(a * 2 + place, b and b * 2 + place) for a, b in one.ask("SELECT id, who FROM deed")]
+    best: dict[str, tuple[Any, ...]] = {}
+    for row in people:
+        key = row[1] and row[1].lower()
+        if key and (key not in best or row[3] > best[key][3]):
+            best[key] = row
+    stays = {row[0]: best[row[1].lower()][0] if row[1] else row[0] for row in people}
+    kept = [(a, b, stays.get(c), d, e) for a, b, c, d, e in people if stays[a] == a]
+    gone = {alias: sum(row[4] == alias and stays[row[0]] != row[0] for row in people) for alias in sources}
+    return sorted(kept), sorted((a, stays.get(b)) for a, b in deeds), gone
+
+
+PEOPLE = {"from": ["eu:person", "us:person"], "to": "person", "provenance": "region", "clash": "rekey", "dedup": MAIL}
+DEEDS = {"from": ["eu:deed", "us:deed"], "to": "deed", "clash": "rekey"}
+
+
+def found(target: Spot) -> tuple[Rows, Rows]:
+    return (
+        sorted(target.ask("SELECT id, mail, boss, seen, region FROM person")),
+        sorted(target.ask("SELECT id, who FROM deed")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "there"), [(("sqlite", "postgresql"), "postgresql"), (("mariadb", "sqlite"), "mariadb")]
+)
+def test_rows_of_all_are_deduplicated(
+    kinds: tuple[str, str], there: str, tmp_path: Path, servers: Servers
+) -> None:  # fmt: skip
+    sources, target = twins(servers, tmp_path, there, kinds)
+    outcome = done(asked(sources, target, PEOPLE, DEEDS))
+    people, deeds, gone = merged(sources)
+    assert found(target) == (people, deeds)
+    tables = {one["source"].replace("public.", ""): one for one in run_shape(outcome, {})["tables"]}
+    for alias in sources:
+        one = tables[f"{alias}:person"]
+        assert (one["read"], one["loaded"], one["deduplicated"], one["filtered"]) == (
+            ROWS, ROWS - gone[alias], gone[alias], 0,
+        )  # fmt: skip
+    assert min(gone.values()) > 0
+
+
+def test_equal_numbers_of_two_sources_are_not_confused(tmp_path: Path, servers: Servers) -> None:
+    """Number 1 of the one goes, and number 1 of the other is somebody else, whose children stay with it."""
+    sources, target = (
+        {alias: spot("sqlite", tmp_path, servers) for alias in ("eu", "us")},
+        spot("postgresql", tmp_path, servers),
+    )
+    for place, people, deeds in (
+        (sources["eu"], "(1, 'a', 1), (2, 'b', 5)", "(1, 1), (2, 2)"), (sources["us"], "(1, 'B', 2)", "(3, 1)"),
+    ):  # fmt: skip
+        place.ask("CREATE TABLE person (id integer PRIMARY KEY, mail varchar(30), seen integer)")
+        place.ask("CREATE TABLE deed (id integer PRIMARY KEY, who integer REFERENCES person (id))")
+        place.ask(f"INSERT INTO person VALUES {people}")
+        place.ask(f"INSERT INTO deed VALUES {deeds}")
+    done(asked(sources, target, of_both("person", dedup=MAIL), of_both("deed")))
+    assert sorted(target.ask("SELECT id, mail FROM person")) == [(1, "a"), (2, "b")]
+    assert sorted(target.ask("SELECT id, who FROM deed")) == [(1, 1), (2, 2), (3, 2)]
+
+
+def test_of_rows_with_one_key_the_newest_stays(tmp_path: Path, servers: Servers) -> None:
+    sources, target = clashing(servers, tmp_path, "postgresql", "sqlite")
+    sources["us"].ask("DELETE FROM note WHERE id = 3")
+    sources["us"].ask("UPDATE note SET person_id = NULL, n = NULL WHERE id = 4")
+    newest = {"clash": {"newest": "at"}, "provenance": "region"}
+    tables = [
+        of_both(name, transforms=[{"derive": {"at": at}}], **newest)
+        for name, at in (("shop", "length(code)"), ("person", "id % 3 + CASE name[1] WHEN 'e' THEN 1 ELSE 2 END"),
+                         ("line", "n"), ("note", "coalesce(n, 9)"))
+    ]  # fmt: skip
+    wanted = asked(sources, target, *tables)
+    outcome = wire.run(wanted.request, wanted.secrets)
+    assert outcome.report
+    assert outcome.report.equal
+    assert target.ask("SELECT count(*), count(DISTINCT id) FROM person") == [(8, 8)]
+    assert target.ask("SELECT DISTINCT region FROM person") == [("us",)]
+    assert target.ask("SELECT id, region FROM note WHERE id IN (3, 4) ORDER BY id") == [(3, "eu"), (4, "us")]
+    assert target.ask("SELECT count(*) FROM line") == [(16,)]
+    assert sum(one["deduplicated"] for one in run_shape(outcome, {})["tables"]) == 2 + 8 + 16 + 8
+
+
+@pytest.mark.parametrize(
+    ("point", "nth", "decided"),
+    [
+        ("gathering", 3, False), ("gathering", 6, False), ("deciding", 1, False), ("decided", 1, True),
+        ("landed", 3, True), ("landed", 9, True),
+    ],
+)  # fmt: skip
+def test_a_killed_run_decides_once(point: str, nth: int, *, decided: bool, tmp_path: Path, servers: Servers) -> None:
+    """Once it is decided, the sources are asked for these rows no more."""
+    sources, target = twins(servers, tmp_path, "postgresql", ("sqlite", "sqlite"))
+    settings = {"job": keys(sources, target, PEOPLE, DEEDS, workers=1), "point": point, "nth": nth}
+    killed = attack(**settings)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    before = merged(sources)
+    for place in sources.values():
+        place.ask("UPDATE person SET seen = 100 - seen")
+    after = merged(sources)
+    answer = finished(settings)
+    assert {table["claim"] for table in answer["report"]["tables"]} == {EQUALS_READ}
+    assert before[:2] != after[:2]
+    assert found(target) == (before if decided else after)[:2]
+
+
 def test_partitions_are_of_the_rows_of_all(tmp_path: Path, servers: Servers) -> None:
     sources, target = two(servers, tmp_path, "postgresql")
     partition = {"by": "range", "column": "id", "every": 500, "key": "widen"}
@@ -445,7 +579,7 @@ def test_what_no_consolidated_table_can_have_is_refused(tmp_path: Path, servers:
     sources, target = clashing(servers, tmp_path, "postgresql", "sqlite")
     for more, words in (
         ({"mode": "append"}, "mode append is not for tables that several sources feed"),
-        ({"dedup": {"key": "code"}}, "'dedup' is not for"),
+        ({"dedup": {"key": "code"}, "clash": {"newest": "code"}}, "is a 'dedup' by the table's key"),
         ({"on_violation": "quarantine"}, "quarantine is not for"),
         ({"provenance": "Code"}, "has a column Code already"),
         ({"defaults": {"cod": "x"}}, "'defaults' names cod"),

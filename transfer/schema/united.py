@@ -92,16 +92,32 @@ def _column(table: Relation, name: str, parts: Sequence[Part], defaults: Mapping
 def _conflict(table: Relation, name: str, parts: Sequence[Part]) -> RequestError:
     kinds = {part.named: part.fields[name].type for part in parts if name in part.fields}
     said = ", ".join(f"{meaning} in {named}" for named, meaning in kinds.items())
-    ways = f"transforms: [cast: {{{name}: text}}]"
-    others = [one for one in kinds.values() if one.kind != "text"]
-    if len(others) < len(kinds) and (wide := _widest(others)):
-        ways += f", or cast: {{{name}: {wide}}} if all its texts are such values"
+    ways = _ways(name, list(kinds.values()))
     return RequestError(
         f"{table}.{name} is {said}: no type holds both as they are.",
         table=str(table),
         column=name,
-        remedy=f"Give it one type on its way from each, by {ways}; or rename or drop it in the entry's transforms.",
+        remedy=f"{ways} Or rename or drop it in the entry's transforms, which hold for each of the tables.",
     )
+
+
+def _ways(name: str, types: Sequence[Type]) -> str:
+    """How the columns could be made alike, in a sentence."""
+    kinds = {one.kind for one in types}
+    others = [one for one in types if one.kind != "text"]
+    numbers = {*INTEGERS, *FLOATS, "decimal"}
+    if {"timestamp", "instant"} <= kinds:
+        return "Read it of one source through a view that says it as the other does, with a zone or without."
+    if kinds == {"date", "timestamp"}:
+        return f"Give it one type by transforms: [cast: {{{name}: timestamp}}]."
+    if "bool" in kinds and kinds <= {"bool", *INTEGERS}:
+        return f"If its numbers are 0 and 1, give it one type by transforms: [cast: {{{name}: bool}}]."
+    exact = _widest([one for one in types if one.kind not in FLOATS]) if kinds <= numbers else None
+    if exact:
+        return f"If its values are such numbers, give it one type by transforms: [cast: {{{name}: {exact}}}]."
+    wide = _widest(others) if len(others) < len(types) else None
+    more = f", or by cast: {{{name}: {wide}}} if all its texts are such values" if wide else ""
+    return f"Give it one type by transforms: [cast: {{{name}: text}}]{more}."
 
 
 def _widest(types: Sequence[Type]) -> Type | None:
