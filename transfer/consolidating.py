@@ -18,7 +18,7 @@ from .schema import clashes
 from .schema.catalogue import Relation
 from .schema.clashes import Change
 from .schema.entry import Ends, Entry, Fed
-from .schema.feeding import alike
+from .schema.feeding import alike, unheld
 from .schema.selection import Selected
 from .schema.transformed import Reshaped, behind, fields_behind
 from .schema.united import Part, united
@@ -49,6 +49,9 @@ def plan(request: Request, ends: Mapping[str, Ends], run: str = "") -> Plan:
     reshaped, findings = _reshaped(several)
     entries = {alias: drafted(one, reshaped[alias]) for alias, one in looked.items()}
     said = _made_alike(entries, several)
+    if ends[next(iter(ends))].target.parents_first:
+        merged = {one.table.name for made in entries.values() for one in made if one.fed and one.choice.over}
+        entries = {alias: unheld(made, merged) for alias, made in entries.items()}
     plans: dict[str, Plan] = {}
     for alias, one in looked.items():
         first = 1 + sum(len(made.hops) for made in plans.values())

@@ -302,8 +302,10 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
     for hop in plan.hops:
         first = plan.feeders(hop)[0]
         if hop.over and (state := journal.get(decided(first), "")):
+            removed, into = _removed(json.loads(state), hop)
             file = Stage(FOLDER / plan.run / "stage", first).folder / MERGED
-            found.append(Merged(hop.name, *_removed(json.loads(state), hop), str(file)))
+            if removed or len(plan.feeders(hop)) == 1:
+                found.append(Merged(hop.name, removed, into, str(file)))
     return tuple(found)
 
 

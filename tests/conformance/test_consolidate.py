@@ -385,7 +385,8 @@ def found(target: Spot) -> tuple[Rows, Rows]:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "there"), [(("sqlite", "postgresql"), "postgresql"), (("mariadb", "sqlite"), "mariadb")]
+    ("kinds", "there"),
+    [(("sqlite", "postgresql"), "postgresql"), (("mariadb", "sqlite"), "mariadb"), (("sqlite", "sqlite"), "duckdb")],
 )
 def test_rows_of_all_are_deduplicated(
     kinds: tuple[str, str], there: str, tmp_path: Path, servers: Servers
@@ -533,6 +534,33 @@ def test_the_command_line_tells_of_all_sources(tmp_path: Path) -> None:
     assert shell.json("verify", "job.yaml")["equal"]
     assert "one source" in shell.refused("verify", "job.yaml", "--repair")
     assert shell.json("status", "--target", "duckdb:///out.duckdb")
+
+
+def test_the_demo_puts_its_regions_together(tmp_path: Path, servers: Servers) -> None:
+    target = spot("postgresql", tmp_path, servers)
+    found = Shell(tmp_path).json("demo", "--rows", "3000", "--target", target.url)
+    assert found["equal"]
+    parts = target.ask("SELECT relid::regclass::text FROM pg_partition_tree('shop.orders') WHERE isleaf")
+    assert {"shop.orders_p2022_06", "shop.orders_pdefault"} <= {name for (name,) in parts}
+    assert target.ask("SELECT count(*) FROM shop.orders_pdefault") == [(0,)]
+    for table in ("addresses", "orders", "order_lines", "payments"):
+        ((there, here),) = target.ask(
+            f"SELECT (SELECT count(*) FROM shop.{table}), (SELECT count(*) FROM eu.{table}) + "
+            f"(SELECT count(*) FROM us.{table})"
+        )
+        assert there == here, table
+    # As SQL would have it: of all with one address but for case, blanks and accents the latest stays.
+    both = "SELECT *, 'eu' AS region FROM eu.customers UNION ALL SELECT *, 'us' FROM us.customers"
+    target.ask(f"CREATE TABLE known AS {both}")
+    gone = found["runs"][2]["tables"]
+    ((all_, shop),) = target.ask("SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM shop.customers)")
+    assert all_ - shop == sum(one["deduplicated"] for one in gone if one["target"] == "shop.customers") > 0
+    same = "shop.customers s JOIN known k USING (customer_id, region) WHERE s.updated_at = k.updated_at"
+    assert target.ask(f"SELECT count(*) FROM {same}") == [(shop,)]
+    assert target.ask("SELECT DISTINCT region FROM shop.products") == [("eu",)]
+    assert target.ask(
+        "SELECT count(*) FROM shop.orders o LEFT JOIN shop.customers c USING (customer_id) WHERE c.customer_id IS NULL"
+    ) == [(0,)]
 
 
 def test_passwords_stay_out(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import RequestError
@@ -34,6 +34,27 @@ def alike(
     for alias, entry in feeding.items():
         findings += _lost(alias, entry, table) if entry is not first else []
     return {alias: _with(entry, table, first) for alias, entry in feeding.items()}, findings
+
+
+def unheld(entries: Sequence[Entry], merged: Collection[Relation]) -> list[Entry]:
+    """The entries without foreign keys to tables whose rows are `merged` with those of other sources.
+
+    For engines that look for a parent with each row: the one that stays may be of another source, and come later.
+    """
+    made = []
+    for entry in entries:
+        lost = [fk for fk in entry.table.foreign_keys if fk.references in merged]
+        kept = tuple(fk for fk in entry.table.foreign_keys if fk not in lost)
+        said = tuple(
+            Finding("warning", str(entry.table.name),
+                    f"its foreign key on {', '.join(fk.columns)} to {fk.references} is not kept: the engine checks "
+                    "each row at once, and rows there are merged into those of other sources, which come later",
+                    "foreign-key-lost")
+            for fk in lost
+        )  # fmt: skip
+        table = replace(entry.table, foreign_keys=kept)
+        made.append(replace(entry, table=table, findings=(*entry.findings, *said)))
+    return made
 
 
 def _rows(feeding: Mapping[str, Entry]) -> int:
