@@ -51,7 +51,7 @@ def _read(path: Path) -> JobKeys:
 
 def _warn_of_literals(found: Wanted, asked: Asked) -> None:
     for name in found.literal:
-        typed = bool(getattr(asked, name))
+        typed = bool(getattr(asked, name, ""))  # of several sources all stand in the file
         where = "the process list and the shell's history" if typed else f"the file {asked.job}"
         quotes = ", in single quotes" if typed else ""
         say.warn(

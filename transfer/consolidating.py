@@ -19,6 +19,7 @@ from .schema.catalogue import Relation
 from .schema.clashes import Change
 from .schema.entry import Ends, Entry, Fed
 from .schema.feeding import alike, unheld
+from .schema.names import check_columns
 from .schema.selection import Selected
 from .schema.transformed import Reshaped, behind, fields_behind
 from .schema.united import Part, united
@@ -96,14 +97,21 @@ def _shares(looked: Mapping[str, Looked]) -> Shares:
     return shares
 
 
+def _alone(choice: Choice) -> Choice:
+    """What a choice has of its entry, without what is its table's own."""
+    return replace(choice, origin="", table="", types=())
+
+
 def _check(table: Relation, share: Mapping[str, Selected], several: _Several, request: Request) -> None:
     """RequestError for what no table that several sources feed can have."""
     target = several.looked[next(iter(share))].ends.target
     wanted = [one for one in request.choices if one.shared and one.to == next(iter(share.values())).choice.to]
     missing = [f"{one.origin}:{one.table}" for one in wanted if one.origin not in share]
-    choice = next(iter(share.values())).choice
+    choice, *others = (item.choice for item in share.values())
     mode = choice.mode or request.mode
     refusals = (
+        (any(_alone(one) != _alone(choice) for one in others),
+         "two entries put tables into it", "Name all of them in the list of one."),
         (missing, f"{', '.join(missing)} goes elsewhere by a later entry", "Leave it out of one of them."),
         (mode not in _MADE, f"mode {mode} is not for tables that several sources feed", "Modes: create, replace."),
         (target.landing != "transaction", f"{target.name} targets take no table that several sources feed",
@@ -122,7 +130,7 @@ def _reshaped(several: _Several) -> tuple[dict[str, dict[Relation, Reshaped]], l
     """The tables whose keys change, and those that go into one, behind the transforms that make them so."""
     changed = {alias: _changes(alias, several) for alias in several.looked}
     made: dict[str, dict[Relation, Reshaped]] = {alias: {} for alias in several.looked}
-    findings: list[Finding] = []
+    findings = [one for alias, columns in changed.items() for one in clashes.told(alias, columns)]
     for alias, tables in changed.items():
         looked = several.looked[alias]
         for item in looked.selected:
@@ -176,6 +184,8 @@ def _united(
     for alias, item in items.items():
         ends = several.looked[alias].ends
         fields = fields_behind(ends, item, several.profile(alias, item))
+        goals = [(field.name, ends.name(field.name)) for field in fields]
+        check_columns(item.table.name, goals, ends.target.name, fold=ends.target.folds_columns)
         parts.append(Part(alias, f"{alias}:{item.table.name}", {ends.name(field.name): field for field in fields}))
     choice = next(iter(items.values())).choice
     return united(table, parts, choice.provenance, dict(choice.defaults))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import RequestError
-from ..plan import Call
+from ..plan import Call, Finding
 from .catalogue import Relation, Table
 
 _CONFORM = "ropeway.transforms.conform"
@@ -85,3 +85,18 @@ def calls_of(columns: Mapping[str, Change]) -> tuple[Call, ...]:
         given = {name: json.loads(one.given) for name, one in columns.items() if one.call == function}
         made.append(Call(function, (("spec", json.dumps(given)),)))
     return tuple(made)
+
+
+def told(alias: str, columns: Mapping[Relation, Mapping[str, Change]]) -> list[Finding]:
+    """Which columns of a source change: what is not among them, and refers to a key all the same, refers to others."""
+    made = []
+    for change in dict.fromkeys(one for changed in columns.values() for one in changed.values()):
+        names = [
+            f"{table}.{name}" for table, changed in columns.items() for name, one in changed.items() if one == change
+        ]
+        given = json.loads(change.given)
+        how = f"a number k becomes k * {given[0]} + {given[1]}" if change.word == "rekey" else f"{given} comes in front"
+        said = f"{how}, so that keys do not meet, in {', '.join(sorted(names))}, and in no other column"
+        remedy = "Declare a foreign key in the source where another column refers to these keys."
+        made.append(Finding("warning", alias, said, "keys-changed", remedy))
+    return made

@@ -108,6 +108,7 @@ def _table(made: Reshaped) -> tuple[Table, list[str]]:
     touched = [column.name for column in table.columns if column.name not in unchanged]
     columns = tuple(_column(made, field) for field in made.fields)
     lost = [f"the default of {c.name}: {c.default}" for c in table.columns if c.default and _loses(made, c)]
+    lost += [f"that {c.name} counts by itself" for c in table.columns if c.identity and _loses(made, c)]
     lost += [f"that {c.name} is computed" for c in table.columns if c.generated and touched]
     key = tuple(names[name] for name in table.key) if set(table.key) <= set(names) else ()
     lost += [f"primary key on {', '.join(table.key)}"] if table.key and not key else []
