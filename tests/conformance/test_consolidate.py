@@ -233,6 +233,27 @@ def test_three_engines_are_united(tmp_path: Path, servers: Servers) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("there", ["postgresql", "oracle"])
+def test_names_are_matched_as_the_target_has_them(there: str, tmp_path: Path, servers: Servers) -> None:
+    """Oracle's are in capitals, where nobody quoted them; a text of no length is NULL there."""
+    sources = {"ora": spot("oracle", tmp_path, servers), "maria": spot("mariadb", tmp_path, servers)}
+    target = spot(there, tmp_path, servers)
+    sources["ora"].ask("CREATE TABLE sale (id number(9) PRIMARY KEY, price number(8,2), note varchar2(20))")
+    sources["maria"].ask("CREATE TABLE sale (id int PRIMARY KEY, note varchar(30), price decimal(10,3))")
+    for place, rows in zip(sources.values(), (["1, 1.5, 'a'", "2, NULL, NULL"], ["1, 'b', 2.125"]), strict=True):
+        for row in rows:
+            place.ask(f"INSERT INTO sale VALUES ({row})")
+    entry = {
+        "from": ["ora:SALE", "maria:sale"], "to": target.kept("sale"), "provenance": target.kept("region"),
+    }  # fmt: skip
+    policies = {"empty_string": "null"} if there == "oracle" else {}
+    done(asked(sources, target, dict(entry, clash="rekey"), policies=policies))
+    found = target.ask("SELECT id, price, note, region FROM sale ORDER BY id")
+    assert [(int(a), b and float(b), c, d) for a, b, c, d in found] == [
+        (2, 1.5, "a", "ora"), (3, 2.125, "b", "maria"), (4, None, None, "ora"),
+    ]  # fmt: skip
+
+
 def test_what_means_different_things_is_refused_with_a_way_out(tmp_path: Path, servers: Servers) -> None:
     sources, target = two(servers, tmp_path, "postgresql")
     sources["us"].ask("ALTER TABLE person RENAME COLUMN seen TO was")
