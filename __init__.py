@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from .transfer.errors import RequestError as RequestError
     from .transfer.errors import RopewayError as RopewayError
     from .transfer.errors import UnfinishedRun as UnfinishedRun
+    from .transfer.interrupt import Interrupt as Interrupt
     from .transfer.job import Limits as Limits
     from .transfer.plan import Plan as Plan
     from .transfer.progress import Progress as Progress
     from .transfer.request import Choice as Choice
     from .transfer.request import Request as Request
-    from .transfer.run import Interrupt as Interrupt
     from .verify.report import Report as Report
 
 _HOMES = {
@@ -67,7 +67,7 @@ _HOMES = {
     "transfer.progress": ("Progress",),
     "transfer.request": ("Choice", "Request"),
     "transfer.job": ("Limits",),
-    "transfer.run": ("Interrupt",),
+    "transfer.interrupt": ("Interrupt",),
     "verify.report": ("Report",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -32,6 +32,7 @@ from ..transfer.schema.selection import select_tables
 from . import wire
 from .job import Wanted, wanted
 from .keys import JobKeys
+from .places import single
 
 PARTS = ("whole", "reader", "loader")
 _HELD = 256 << 20  # bytes of rows that the loader's part keeps in memory to load from
@@ -150,6 +151,7 @@ def _loader(job: Wanted) -> Part:
 
 def _scratch(job: Wanted) -> Request:
     """The job with each table going into a scratch table of its own, and nothing else done to the target."""
+    single(job.request, "bench")
     request, engine = job.request, engine_of(job.request.source.scheme)
     with closing(engine.connect(resolve(request.source, job.secrets.source))) as session:
         selected, _ = select_tables(request, engine, session, engine.tables(session))

@@ -10,6 +10,7 @@ from ..transfer.proposals import approving, rehearsed
 from ..transfer.request import Choice, Request
 from ..transfer.schema.selection import matches
 from ..transfer.schema.violations import deciding
+from .places import check_apart
 
 
 def chosen_now(plan: Plan, what: Request | Plan) -> Plan:
@@ -20,6 +21,7 @@ def chosen_now(plan: Plan, what: Request | Plan) -> Plan:
         return plan
     choices = {hop.name: choice_of(what, hop) for hop in plan.hops}
     hops = {name: choice.on_violation or what.on_violation for name, choice in choices.items()}
+    check_apart(plan, hops)
     made = [one for s in plan.statements for one in deciding([s], hops.get(s.hop, what.on_violation))]
     plan = replace(plan, statements=tuple(made), max_rejects=what.max_rejects or plan.max_rejects)
     return approving(plan, {name: choice.over for name, choice in choices.items()})
@@ -27,11 +29,12 @@ def chosen_now(plan: Plan, what: Request | Plan) -> Plan:
 
 def choice_of(request: Request, hop: Hop) -> Choice:
     """The choice that a hop came from: the last one that means its table."""
-    default = engine_of(request.source.scheme).default_schema
+    default = engine_of(dict(request.sources).get(hop.origin, request.source).scheme).default_schema
     if hop.query:
         return next(choice for choice in request.choices if choice.query == hop.query)
     return next(
-        c for c in reversed(request.choices) if not c.query and matches(hop.reads, c.table, default)
+        c for c in reversed(request.choices)
+        if c.origin == hop.origin and not c.query and matches(hop.reads, c.table, default)
         and not any(matches(hop.reads, pattern, default) for pattern in c.exclude)
     )  # fmt: skip
 

@@ -62,7 +62,7 @@ def estimate(plan: Plan, probed: Speed | None = None, base: Path | None = None) 
     tables = [(hop.name, *_of_hop(hop, plan, speed)) for hop in plan.hops if hop.rows >= 0]
     return Estimate(
         _START / 2 + sum(low for _, low, _ in tables), 2 * _START + sum(high for *_, high in tables), speed.basis,
-        tuple(tables), tuple(str(hop.reads) for hop in plan.hops if hop.rows < 0),
+        tuple(tables), tuple(hop.named for hop in plan.hops if hop.rows < 0),
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def _known(base: Path | None) -> Iterator[tuple[Plan, dict[str, Any]]]:
 
 def _moved(plan: Plan, report: dict[str, Any]) -> tuple[float, float]:
     """Cells and seconds of a run, its verification included."""
-    columns = {(str(hop.reads), str(hop.writes)): len(hop.columns) for hop in plan.hops}
+    columns = {(hop.named, str(hop.writes)): len(hop.columns) for hop in plan.hops}
     tables: Sequence[dict[str, Any]] = report.get("tables", ())
     rows = sum(int(table["loaded"]) for table in tables)
     if rows < _FEW_ROWS:

@@ -32,7 +32,7 @@ from ..transfer.errors import BlockedPlan, RopewayError
 from . import say
 
 if TYPE_CHECKING:
-    from ..transfer.run import Interrupt
+    from ..transfer.interrupt import Interrupt
 
 DEFECT, REFUSED, INTERRUPTED, UNREAD = 1, 3, 130, 141
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

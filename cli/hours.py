@@ -13,7 +13,7 @@ from ..transfer.errors import RequestError
 from . import say
 
 if TYPE_CHECKING:
-    from ..transfer.run import Interrupt
+    from ..transfer.interrupt import Interrupt
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from ..transfer.throttle import throttle
 from ..transfer.types import KINDS, Type
 from . import say
 from .keys import JobKeys, TableKeys
+from .several import check_aliases, check_entry, check_used, feeding, shared
 from .wire import Secrets
 
 _UNITS = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ALL_ROWS = 1 << 62  # no table has more
-_NEUTRAL = {"bool": "bool", "boolean": "bool", "string": "text", "float": "float64", "double": "float64"}
 _SECRET_OPTION = re.compile(r"pass|secret|token", re.IGNORECASE)
+_NEUTRAL = {"bool": "bool", "boolean": "bool", "string": "text", "float": "float64", "double": "float64"}
 
 
 @dataclass(frozen=True)
@@ -65,25 +66,33 @@ def job(**keys: Any) -> Wanted:
 
 def wanted(keys: JobKeys) -> Wanted:
     """A Request of the keys. RequestError for what cannot be asked for, before any connection is made."""
+    check_aliases(keys)
+    sources = {alias: place(url) for alias, url in keys.sources.items()}
     for name in ("source", "target"):
-        if not getattr(keys, name):
+        if not getattr(keys, name) and not (name == "source" and sources):
             raise RequestError(
                 f"The job names no {name}.", remedy=f"Give --{name} URL, or '{name}: URL' in a job file."
             )
-    source, source_secret = place(keys.source)
+    source, source_secret = next(iter(sources.values())) if sources else place(keys.source)
     target, target_secret = place(keys.target)
     entries = keys.tables or [TableKeys.model_validate({"from": "*"})]
+    places = {alias: one for alias, (one, _) in sources.items()}
     request = Request(
-        source, target, tuple(_choice(entry, source) for entry in entries), mode=keys.mode,
+        source, target, tuple(choice for entry in entries for choice in _choices(entry, places or {"": source})),
+        mode=keys.mode,
         consistency=keys.consistency, level=keys.verify, limit=keys.limit, target_schema=keys.target_schema,
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
         policies=checked(keys.policies.items()),
         waive=tuple(keys.waive), names=keys.names, on_violation=keys.on_violation,
         target_owner=keys.target_owner, partitions=keys.partitions, max_rejects=_rejects(keys.max_rejects),
-        writes=keys.writes, keep=seconds_of(keys.keep),
+        writes=keys.writes, keep=seconds_of(keys.keep), sources=tuple(places.items()),
     )  # fmt: skip
-    secrets = Secrets(source_secret, target_secret)
+    check_used(request)
+    secrets = Secrets(
+        "" if sources else source_secret, target_secret, {alias: one for alias, (_, one) in sources.items()}
+    )
     literal = tuple(name for name in ("source", "target") if getattr(secrets, name))
+    literal += tuple(alias for alias, secret in secrets.sources.items() if secret)
     return Wanted(request, secrets, limits(keys.workers, keys.max_memory, keys.throttle), literal)
 
 
@@ -111,25 +120,31 @@ def place(url: str) -> tuple[Place, str]:
 
 def withhold(found: Wanted) -> None:
     """Keep the passwords of a job out of all messages, those in the environment too."""
-    for secret, place in ((found.secrets.source, found.request.source), (found.secrets.target, found.request.target)):
+    request, secrets = found.request, found.secrets
+    places = [(secrets.source, request.source), (secrets.target, request.target)]
+    places += [(secrets.of(alias), one) for alias, one in request.sources]
+    for secret, one in places:
         say.hide(secret)
-        say.hide(os.environ.get(place.password.removeprefix("${").removesuffix("}"), ""))
+        say.hide(os.environ.get(one.password.removeprefix("${").removesuffix("}"), ""))
 
 
-def _choice(entry: TableKeys, source: Place) -> Choice:
-    if not entry.source and not entry.query:
-        raise RequestError(
-            "An entry of 'tables' has neither 'from' nor 'query'.", remedy="Name its tables: from: shop.*"
-        )
-    if entry.query and not entry.to:
-        raise RequestError("A query needs a name in the target.", remedy="Give it one: to: schema.table")
-    if entry.source and entry.query:
-        raise RequestError("'from' and 'query' exclude each other.", remedy="Put the condition into 'where'.")
-    if entry.to and any(sign in entry.source for sign in "*?["):
-        raise RequestError(f"'to: {entry.to}' names one table, and {entry.source!r} may mean several.")
+def _choices(entry: TableKeys, places: Mapping[str, Place]) -> list[Choice]:
+    """The choices of an entry: one, or one for each source of which a table goes into one."""
+    check_entry(entry, several="" not in places)
+    if entry.to and any(sign in entry.named for sign in "*?["):
+        raise RequestError(f"'to: {entry.to}' names one table, and {entry.named!r} may mean several.")
+    if "" in places:
+        return [_choice(entry, str(entry.source), places[""])]
+    return [
+        replace(_choice(entry, table, places[alias]), origin=alias, **shared(entry))
+        for alias, table in feeding(entry, places)
+    ]
+
+
+def _choice(entry: TableKeys, table: str, source: Place) -> Choice:
     types = {column: native_of(engine_of(source.scheme), word) for column, word in entry.types.items()}
     return Choice(
-        entry.source or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
+        table or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
         _transforms(entry), _over(entry), _rules(entry), _partition(entry), _storage(entry),

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from ..transfer.errors import RequestError
-from .keys import NOT_BUILT, JobKeys
+from .keys import JobKeys
 
 
 def read(path: Path) -> JobKeys:
@@ -61,15 +61,11 @@ def wrong(error: ErrorDetails) -> str:
     """What is wrong with which key, and what was perhaps meant."""
     place = _place_of(error)
     key, name = _spelled(place), str(place[-1]) if place else ""
-    if error["type"] == "extra_forbidden" and name in NOT_BUILT:
-        return f"'{key}': {NOT_BUILT[name]}: designed and not built yet."
     if error["type"] == "extra_forbidden":
         known = _keys(_model(place))
         near = get_close_matches(name, known, 1)
         hint = f"Did you mean '{near[0]}'?" if near else f"Keys here: {', '.join(known)}."
         return f"there is no key '{key}'. {hint}"
-    if name == "from" and isinstance(error["input"], list):
-        return f"'{key}' with a list consolidates tables: designed and not built yet."
     return f"'{key}' {error['msg'].removeprefix('Input ').removeprefix('Value error, ')}."
 
 

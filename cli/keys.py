@@ -54,13 +54,6 @@ _WORD_OR_NULL = {"type": "object", "additionalProperties": {"type": ["string", "
 Policies = Annotated[dict[str, str], BeforeValidator(_spelled), WithJsonSchema(_WORD_OR_NULL)]
 
 
-# Designed and not there yet: named here so that a job which asks for them gets an honest answer.
-NOT_BUILT = {
-    "sources": "several sources in one job",
-    "provenance": "a provenance column",
-}
-
-
 class _Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -290,14 +283,21 @@ class StorageKeys(_Keys):
     row_group_rows: int = Field(default=1 << 20, ge=1, description="Parquet: rows of a row group, at most.")
 
 
+class NewestKeys(_Keys):
+    """Of several rows with one key the newest stays."""
+
+    newest: str = Field(description="The column that says which is the newest, by its name in the target.")
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
-    source: str = Field(
+    source: str | list[str] = Field(
         default="",
         validation_alias="from",
         serialization_alias="from",
-        description="Tables of the source: a name, or a glob such as `SALES.*`.",
+        description="Tables of the source: a name, or a glob such as `SALES.*`; of several sources behind an alias, as "
+        "`eu:sales.*`. A list puts one table of each into one.",
     )
     exclude: Texts = Field(default=[], description="Globs of tables that the entry leaves out.")
     to: str = Field(default="", description="The target's name, as `table` or `schema.table`.")
@@ -331,14 +331,34 @@ class TableKeys(_Keys):
     rules: list[RuleKeys] = Field(default=[], description="What is asked of the rows once they are there.")
     partition: PartitionKeys | None = Field(default=None, description="How the target's table is partitioned.")
     storage: StorageKeys | None = Field(default=None, description="How the target keeps the table.")
+    provenance: str = Field(
+        default="", description="Of a list: the column that says where each row came from, by the source's alias."
+    )
+    clash: Literal["stop", "prefix", "rekey"] | NewestKeys = Field(
+        default="stop",
+        description="Of a list: what becomes of keys that two sources have. `prefix` puts the alias in front of texts, "
+        "`rekey` makes other whole numbers, and what refers to them follows; `newest` keeps one row of each key.",
+    )
+    defaults: dict[str, str | int | float | bool] = Field(
+        default={}, description="Of a list: column to its value in rows of a table that has no such column; else NULL."
+    )
     before: Texts = Field(default=[], description="SQL for the target, before rows of these tables are moved.")
     after: Texts = Field(default=[], description="SQL for the target, once all rows of the table are there.")
+
+    @property
+    def named(self) -> str:
+        """What the entry is called by: its tables; where several become one, that one."""
+        return self.to if isinstance(self.source, list) else self.source
 
 
 class JobKeys(_Keys):
     """A job of Ropeway. The command line overrides it."""
 
     source: str = Field(default="", description="URL of the source.")
+    sources: dict[str, str] = Field(
+        default={},
+        description="Several places in that of `source`: alias to URL; tables are named as `eu:orders`.",
+    )
     target: str = Field(default="", description="URL of the target.")
     mode: Mode = Field(default="create", description="What becomes of the target's tables.")
     consistency: Consistency = Field(

@@ -51,7 +51,7 @@ def _read(path: Path) -> JobKeys:
 
 def _warn_of_literals(found: Wanted, asked: Asked) -> None:
     for name in found.literal:
-        typed = bool(getattr(asked, name))
+        typed = bool(getattr(asked, name, ""))  # of several sources all stand in the file
         where = "the process list and the shell's history" if typed else f"the file {asked.job}"
         quotes = ", in single quotes" if typed else ""
         say.warn(
@@ -82,6 +82,10 @@ def overlaid(keys: JobKeys, asked: Asked) -> JobKeys:
         entries = _changed(entries, table, columns=[name.strip() for name in names.split(",")])
     for text in asked.zone:
         entries = _zoned(entries, text)
+    if keys.sources and asked.source:
+        raise RequestError(
+            f"--source names one place, and {asked.job} names several.", remedy="Change 'sources' in the job file."
+        )
     return keys.model_copy(update={**typed, "tables": entries})
 
 
@@ -93,7 +97,7 @@ def _zoned(entries: list[TableKeys], text: str) -> list[TableKeys]:
             f"--zone names a table's column, not {place!r}.", remedy="--zone orders.placed_at=Europe/Paris"
         )
     entries = _changed(entries, table)
-    return [_with(one, zones={**one.zones, column: zone}) if _is_same(one.source, table) else one for one in entries]
+    return [_with(one, zones={**one.zones, column: zone}) if _is_same(one.named, table) else one for one in entries]
 
 
 def _entry(pattern: str) -> TableKeys:
@@ -128,10 +132,10 @@ def _narrowed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
     kept: dict[str, list[TableKeys]] = {pattern: [] for pattern in asked.table}
     for entry in entries:
         for pattern in asked.table:
-            inside = _inside(entry.source, pattern)
-            if _inside(pattern, entry.source):
+            inside = _inside(entry.named, pattern)
+            if _inside(pattern, entry.named):
                 kept[pattern].append(entry)
-            elif inside:
+            elif inside and not isinstance(entry.source, list):
                 kept[pattern].append(_with(entry, source=inside))
     for pattern, found in kept.items():
         if not found:
@@ -142,7 +146,7 @@ def _narrowed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
 
 
 def _listed(entries: list[TableKeys]) -> str:
-    return ", ".join(entry.source or entry.to for entry in entries)
+    return ", ".join(entry.named or entry.to for entry in entries)
 
 
 def _inside(wide: str, narrow: str) -> str:
@@ -166,7 +170,7 @@ def _renamed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
             raise RequestError("--query needs a name in the target.", remedy="Give it one: --to schema.table")
         return [*entries, TableKeys(query=asked.query, to=asked.to)]
     if asked.to:
-        if len(entries) != 1 or any(sign in entries[0].source for sign in "*?["):
+        if len(entries) != 1 or any(sign in entries[0].named for sign in "*?["):
             raise RequestError("--to names one table.", remedy="Name it: --table shop.orders --to orders_old")
         return [_with(entries[0], to=asked.to)]
     return entries
@@ -174,10 +178,10 @@ def _renamed(entries: list[TableKeys], asked: Asked) -> list[TableKeys]:
 
 def _changed(entries: list[TableKeys], table: str, **changes: Any) -> list[TableKeys]:
     """The entries with a change for one table: to its own entry, or to a copy of the one that means it."""
-    own = [n for n, entry in enumerate(entries) if _is_same(entry.source, table)]
+    own = [n for n, entry in enumerate(entries) if _is_same(entry.named, table)]
     if own:
         return [_with(entry, **changes) if n == own[-1] else entry for n, entry in enumerate(entries)]
-    around = [(entry, inside) for entry in entries if (inside := _inside(entry.source, table))]
+    around = [(entry, inside) for entry in entries if (inside := _inside(entry.named, table))]
     if not around:
         raise RequestError(
             f"{table} is not among the tables of this job, so nothing can be said of it.",

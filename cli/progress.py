@@ -117,7 +117,7 @@ class Lines(Progress):
             self._figures.begin(plan, receipts)
         slices = sum(len(hop.slices) for hop in plan.hops)
         size = f"{say.count(len(plan.hops), 'table')} in {say.count(slices, 'slice')}"
-        say.note(f"Run {plan.run}: {plan.source} -> {plan.target}, {size}.")
+        say.note(f"Run {plan.run}: {plan.read_from} -> {plan.target}, {size}.")
 
     def moving(self, hop: str, rows: int, size: int) -> None:
         with self._lock:

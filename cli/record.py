@@ -93,12 +93,12 @@ class Recorder(Progress):
         except OSError as error:
             self._fail(error)
         tables = [
-            {"hop": hop.name, "source": str(hop.reads), "target": str(hop.writes), "rows": hop.rows,
+            {"hop": hop.name, "source": hop.named, "target": str(hop.writes), "rows": hop.rows,
              "slices": len(hop.slices)}
             for hop in plan.hops
         ]  # fmt: skip
         self.event(
-            "planned", run=plan.run, source=str(plan.source), target=str(plan.target), pid=os.getpid(),
+            "planned", run=plan.run, source=plan.read_from, target=str(plan.target), pid=os.getpid(),
             host=socket.gethostname(), tables=tables,
         )  # fmt: skip
         for receipt in receipts:

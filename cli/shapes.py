@@ -36,7 +36,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         _table_shape(
             hop,
             receipts[hop.name],
-            claims.get((str(hop.reads), str(hop.writes))),
+            claims.get((hop.named, str(hop.writes))),
             seconds,
             aside[str(hop.writes)],
             sum(one.removed for one in outcome.merged if one.hop == hop.name),
@@ -81,7 +81,7 @@ def _merged_shape(hop: Hop, one: Merged) -> dict[str, Any]:
     So many blocks are `uncompared`.
     """
     return {
-        "source": str(hop.reads), "table": str(hop.writes), "rows": one.removed, "into": one.into, "list": one.file,
+        "source": hop.named, "table": str(hop.writes), "rows": one.removed, "into": one.into, "list": one.file,
         "approved": one.approved, "proposed": one.proposed, "review": one.review, "left": one.left,
         "uncompared": one.uncompared,
         "map": str(hop.keymap.writes) if hop.keymap else "",
@@ -102,7 +102,7 @@ def _table_shape(
 ) -> dict[str, Any]:
     """A table's rows balance: those that were moved `aside` again count as rejected, and no longer as loaded."""
     return {
-        "source": str(hop.reads),
+        "source": hop.named,
         "target": str(hop.writes),
         "instant": ", ".join(sorted({receipt.instant for receipt in receipts})),
         "read": sum(receipt.read for receipt in receipts),

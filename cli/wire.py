@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +14,23 @@ import pyarrow as pa
 from ..transfer.clean import ENDED, Left
 from ..transfer.clean import leftovers as _leftovers
 from ..transfer.clean import remove as _remove_there
-from ..transfer.cutting import cut_anew
 from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
 from ..transfer.gathering import Merged, forget, merged
+from ..transfer.interrupt import Interrupt
 from ..transfer.job import Job, Limits
 from ..transfer.ledger import ROLLED_BACK
 from ..transfer.place import Address, parse, resolve
 from ..transfer.plan import Plan, from_json
-from ..transfer.planning import plan as _plan
 from ..transfer.progress import Progress
 from ..transfer.proposals import rehearsed
 from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.refusal import worded
 from ..transfer.request import Request, job_of
-from ..transfer.run import Interrupt, execute
+from ..transfer.run import execute
 from ..transfer.schema.catalogue import Table
-from ..transfer.schema.definitions import check_nothing_new, check_unmoved
-from ..transfer.schema.entry import Ends
+from ..transfer.schema.definitions import check_nothing_new
 from ..transfer.schema.risks import blockers, regardless
 from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
@@ -42,18 +40,11 @@ from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
 from .chosen import choice_of, chosen_now, pairing
+from .places import Secrets, addresses, checked, planned, single
 
 if TYPE_CHECKING:
     from .mending import Repair
     from .rulebook import Export
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """Literal passwords, which no plan keeps. `repr` does not show them."""
-
-    source: str = field(default="", repr=False)
-    target: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,20 +78,8 @@ def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
 def plan(request: Request, secrets: Secrets | None = None) -> Plan:
     """Plan a job; changes nothing anywhere."""
     secrets = secrets or Secrets()
-    source, target = engine_of(request.source.scheme), engine_of(request.target.scheme)
-    address = resolve(request.target, secrets.target)
-    with ExitStack() as stack:
-        source_address = resolve(request.source, secrets.source)
-        source_session = source.connect(source_address)
-        stack.callback(source_session.close)
-        target_session = None
-        if is_there(address):
-            target_session = target.connect(address, create=True)
-            stack.callback(target_session.close)
-        ends = Ends(
-            source, source_session, target, target_session, source_address=source_address, target_address=address
-        )
-        return _plan(request, ends)
+    target = resolve(request.target, secrets.target)
+    return planned(request, secrets, target if is_there(target) else None)
 
 
 def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, pa.Table]:
@@ -110,10 +89,11 @@ def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, p
 
 def sampled(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, tuple[pa.Table, pa.Table, list[bool]]]:
     """The first rows of each hop as they are read and as they would be loaded; of each that was read, whether it is."""
-    engine, address = engine_of(what.source.scheme), resolve(what.source, (secrets or Secrets()).source)
+    sources = addresses(what, secrets or Secrets())
     found = {}
     for hop in what.hops:
-        read = first_rows(engine, address, hop, rows)
+        address = sources[hop.origin]
+        read = first_rows(engine_of(address.place.scheme), address, hop, rows)
         loaded, kept = loadable(hop, read)
         found[hop.name] = (read, loaded, kept)
     return found
@@ -146,15 +126,15 @@ def run(
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
         _refuse(frozen)
     frozen = replace(frozen, level=level)
-    source = resolve(frozen.source, secrets.source)
+    sources = addresses(frozen, secrets)
     if not resume or _is_moving(frozen, target):
-        frozen, new = _checked(frozen, source, anew=isinstance(what, Plan) and not resume, grown=resume)
+        frozen, new = checked(frozen, sources, anew=isinstance(what, Plan) and not resume, grown=resume)
         if resume:  # its rows are as good as before
             for one in new:
                 progress.said(f"{one}.")
         else:
             check_nothing_new(new)
-    job = Job.of(frozen, source, target, limits or Limits(), progress, mix_instants=mix_instants)
+    job = Job.of(frozen, sources, target, limits or Limits(), progress, mix_instants=mix_instants)
     with worded("What has landed stays: go on with --resume."):
         try:
             receipts = execute(job, interrupt, fresh=not resume)
@@ -171,17 +151,6 @@ def _is_moving(plan: Plan, target: Address) -> bool:
     """Whether a run that is taken up again has rows left to read: one whose rows are all there has only its proof."""
     running = any(known.run == plan.run and known.state == "running" for known in _known(target))
     return running and not has_swapped(plan, target)
-
-
-def _checked(plan: Plan, source: Address, *, anew: bool, grown: bool) -> tuple[Plan, list[str]]:
-    """The plan, whose source is defined as it was, and what is new there and not in it.
-
-    It is cut `anew` where it was made some time before its run. Partitions may have `grown` since rows were read.
-    """
-    engine = engine_of(plan.source.scheme)
-    with closing(engine.connect(source)) as session:
-        new = check_unmoved(plan, engine, session, grown=grown)
-        return (cut_anew(plan, engine, session) if anew else plan), new
 
 
 def _refuse(plan: Plan) -> None:
@@ -203,11 +172,12 @@ def probe(request: Request, secrets: Secrets | None = None, rows: int = 1000) ->
     What planning can only read of, this tries: privileges, types, values, both drivers. The scratch tables are called
     ropeway_probe_1 and so on, and are removed whatever happens; the ledger's own tables stay where they had to be made.
     """
-    planned = plan(request, secrets)
+    single(request, "plan --probe")
+    looked = plan(request, secrets)
     scratch = [
         replace(choice, to=".".join(filter(None, (hop.writes.schema, f"ropeway_probe_{number}"))), mode="create",
                 table=str(hop.reads), exclude=(), before=(), after=(), over=rehearsed(choice.over))
-        for number, hop in enumerate(planned.hops, start=1)
+        for number, hop in enumerate(looked.hops, start=1)
         for choice in [choice_of(request, hop)]
     ]  # fmt: skip
     rehearsal = replace(
@@ -302,8 +272,11 @@ def verify(
     manifest, and is mixed into its checksums if it is `salted`.
     """
     secrets = secrets or Secrets()
+    if manifest:
+        single(what, "verify --manifest")
     target, level = resolve(what.target, secrets.target), level or what.level
     if isinstance(what, Request) and not any(one.job == _job(what) for one in _known(target)):
+        single(what, "verify, where no run of the job is in the target,")
         now = _as_they_are(what, secrets)
         noted = _compare_now(now, level, secrets, manifest, limits or Limits(), settle, key, salted=salted)
         return replace(noted, run="")
@@ -317,14 +290,15 @@ def verify(
 
 
 def _stands_alone(plan: Plan) -> bool:
-    """Whether a run's tables hold its rows and no others, so that whole tables can be compared."""
-    return not any(hop.mode in ("append", "merge") for hop in plan.hops)
+    """Whether a run's tables hold its rows and no others, of one source, so that whole tables can be compared."""
+    return not plan.sources and not any(hop.mode in ("append", "merge") for hop in plan.hops)
 
 
 def repairs(what: Request | Plan, level: str = "", secrets: Secrets | None = None) -> Repair:
     """Compare two places as they are now, and see what would set the target right. Writes nothing."""
     from .mending import look
 
+    single(what, "verify --repair")
     secrets, level = secrets or Secrets(), level or what.level
     level = level if level in ("standard", "full") else "standard"
     target = resolve(what.target, secrets.target)
@@ -387,7 +361,7 @@ def _compare_now(
 
 
 def _of_plan(report: Report, plan: Plan) -> Report:
-    return replace(report, source=str(plan.source), target=str(plan.target), run=plan.run)
+    return replace(report, source=plan.read_from, target=str(plan.target), run=plan.run)
 
 
 def verify_against(manifest: Path, url: str = "", secret: str = "", key: bytes = b"") -> Report:

@@ -25,8 +25,8 @@ from ..transfer.schema.scripts import FILES, unix, written
 from ..transfer.schema.sealing import sealed
 from .job import Wanted, limits, place, withhold
 from .options import Asked
+from .places import Secrets, single
 from .sums import SUM, changed, is_listed, sums
-from .wire import Secrets
 
 PLAN = "plan.json"
 # What may still be chosen when a written plan is carried out.
@@ -67,7 +67,9 @@ def write(plan: Plan, folder: Path, told: Sequence[str] = ()) -> None:
 def _files(plan: Plan, folder: Path, told: Sequence[str]) -> dict[str, str]:
     source, target = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
     return {
-        "README.md": _README.format(run=plan.run, source=plan.source, target=plan.target, folder=folder.resolve().name),
+        "README.md": _README.format(
+            run=plan.run, source=plan.read_from, target=plan.target, folder=folder.resolve().name
+        ),
         **{name: written(plan, name, target) for name in FILES},
         "checks.sql": checks(plan, target),
         "mapping.md": mapping(plan, source, target),
@@ -139,6 +141,7 @@ def seal(folder: Path) -> tuple[Plan, list[str]]:
     contents = _contents(folder)
     _check(folder, contents, [name for name in contents if name not in (PLAN, SUM)])
     plan = _parsed(folder, contents)
+    single(plan, "plan --seal")
     texts = {name: _text(folder / name, content) for name, content in contents.items()}
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     made = sealed(plan, texts, engine_of(plan.target.scheme), f"{getpass.getuser()}@{socket.gethostname()}", now)

@@ -101,10 +101,10 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
 
 
 def _hold(plan: Plan, loader: Loader) -> None:
-    for hop in plan.landings:
-        if not held(loader, str(hop.writes)):
+    for name in dict.fromkeys(str(hop.writes) for hop in plan.landings):
+        if not held(loader, name):
             raise EngineError(
-                f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
+                f"A run of Ropeway is moving rows into {name}.", table=name,
                 remedy="Wait for its end, or stop it first. Its lock goes with its process.",
             )  # fmt: skip
 

@@ -275,13 +275,14 @@ def record(run: str, receipt: Receipt, loader: Loader) -> None:
         raise
 
 
-def start_over(run: str, hop: Hop, empty: str, loader: Loader) -> None:
-    """Empty where a hop's rows land and forget its receipts, both or neither."""
+def start_over(run: str, hops: Sequence[Hop], empty: str, loader: Loader) -> None:
+    """Empty where the rows of hops land and forget their receipts, both or neither."""
     loader.begin()
     try:
         if empty:
             loader.execute(empty)
-        loader.ledger.revoke(run, hop.name)
+        for hop in hops:
+            loader.ledger.revoke(run, hop.name)
         loader.commit()
     except BaseException:
         _roll_back(loader)

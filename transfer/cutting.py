@@ -29,6 +29,19 @@ def slices(engine: Engine, session: Session, table: Table, where: str, slice_row
     return tuple(Slice(number, cut) for number, cut in enumerate(cuts, start=1))
 
 
+def apart(plan: Plan) -> Plan:
+    """The plan whose slices of hops that are staged together have numbers of their own each."""
+    hops = []
+    for hop in plan.hops:
+        if hop.over:
+            feeders = plan.feeders(hop)
+            before = sum(len(one.slices) for one in feeders[: feeders.index(hop)])
+            parts = tuple(Slice(number, part.cut) for number, part in enumerate(hop.slices, start=before + 1))
+            hop = replace(hop, slices=parts)  # noqa: PLW2901 - the same hop
+        hops.append(hop)
+    return replace(plan, hops=tuple(hops))
+
+
 def cut_anew(plan: Plan, engine: Engine, session: Session) -> Plan:
     """The plan with the slices that its tables have now; before a run has begun, for they are frozen with it."""
     tables = {table.name: table for table in engine.tables(session)}

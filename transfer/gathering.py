@@ -21,6 +21,7 @@ from .errors import EngineError, RequestError
 from .flow import flow
 from .job import Job
 from .keymap import keep_keys, kept
+from .ledger import number_of
 from .plan import Follow, Hop, Plan, Slice
 from .proposals import FOLDER, check_approved, review_of, reviewed
 from .resume import proof_of
@@ -85,17 +86,19 @@ class Maps:
 
     def __init__(self, stages: Mapping[str, Stage]) -> None:
         self._stages = stages
-        self.order = _parents_first([stage.hop for stage in stages.values()])
+        self.order = _parents_first(stages)
         self._moved: dict[str, Moved] = {}
         self._lock = threading.Lock()
 
     def late(self, hop: Hop) -> list[Follow]:
         """References of staged rows that follow once these are decided: to the table itself, or in a circle."""
-        names = [one.name for one in self.order]
-        if hop.name not in names:
+        stage = self._stages.get(hop.name)
+        if stage is None:
             return []
-        earlier = names[: names.index(hop.name)]
-        return [follow for follow in hop.follows if follow.hop not in earlier]
+        if len(stage.feeders) > 1:  # all its rows are there before anything is decided
+            return list(hop.follows)
+        earlier = self.order[: self.order.index(stage)]
+        return [follow for follow in hop.follows if self._stages[follow.hop] not in earlier]
 
     def followed(self, follows: Sequence[Follow], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches with columns that refer to the rows that stay."""
@@ -110,7 +113,8 @@ class Maps:
             if not self._stages[hop].removed.exists():
                 raise _gone(self._stages[hop])
             if hop not in self._moved:
-                self._moved[hop] = Moved(self._stages[hop])
+                stage = self._stages[hop]
+                self._moved[hop] = Moved(stage, next(one for one in stage.feeders if one.name == hop))
             return self._moved[hop]
 
 
@@ -127,7 +131,7 @@ class Gathering:
         self._writer = writer
         self._stop = stop
         self._pace = pace
-        self._stages = {hop.name: Stage(folder_of(job), hop) for hop in job.plan.hops if hop.over}
+        self._stages = stages_of(job.plan, folder_of(job))
         self._maps = Maps(self._stages)
 
     def reader(self, hop: Hop, reader: Reader) -> Reader:
@@ -142,20 +146,40 @@ class Gathering:
 
     def instant(self, hop: Hop, instant: str) -> str:
         """Of which instant a hop's rows are."""
-        return next(iter(self._stages[hop.name].instants())) if hop.over else instant
+        return next(iter(self._stages[hop.name].instants(hop))) if hop.over else instant
 
     def prepare(self, hops: Sequence[Hop], source: Source, readers: Sequence[Reader], instant: str) -> None:
         """Gather and decide what of these hops is not decided yet, each after those that it refers to."""
         names = {hop.name for hop in hops}
         needed = names | {follow.hop for hop in hops for follow in hop.follows}
-        for hop in self._maps.order:
-            stage, state = self._stages[hop.name], self._journal.get(decided(hop), "")
+        for stage in self._maps.order:
+            state, own = self._journal.get(decided(stage.hop), ""), {hop.name for hop in stage.feeders}
             if state:
-                check_approved(hop, json.loads(state).get("pairs", ""))
-            if hop.name in needed and state:
-                _check(stage, json.loads(state)["sum"], hop)
-            elif hop.name in names:
-                self._gather(stage, source, readers, instant)
+                check_approved(stage.hop, json.loads(state).get("pairs", ""))
+            if own & needed and state:
+                _check(stage, json.loads(state)["sum"])
+            elif own & names:
+                assert len(own) == 1  # noqa: S101 - those of several are decided before any group is moved
+                self._gather(stage, stage.hop, source, readers, instant)
+                self._decide(stage)
+
+    def undecided(self, hops: Sequence[Hop]) -> list[Hop]:
+        """Those of which the rows are decided with those of other sources, and are not yet."""
+        stages = {hop.name: self._stages[hop.name] for hop in hops if hop.over}
+        return [
+            hop for hop in hops
+            if hop.over and len(stages[hop.name].feeders) > 1 and decided(stages[hop.name].hop) not in self._journal
+        ]  # fmt: skip
+
+    def gather(self, hops: Sequence[Hop], source: Source, readers: Sequence[Reader], instant: str) -> None:
+        """Gather hops that are decided once those of other sources are gathered, too."""
+        for hop in hops:
+            self._gather(self._stages[hop.name], hop, source, readers, instant)
+
+    def decide(self) -> None:
+        """Decide what is gathered of several sources."""
+        for stage in self._maps.order:
+            if self.undecided(stage.feeders):
                 self._decide(stage)
 
     def finish(self, hop: Hop, loader: Loader, attempt: str) -> None:
@@ -165,7 +189,7 @@ class Gathering:
         for name in kept(hop):
             state = json.loads(self._journal[decided(hop)])
             if self._journal.get(name) != "done":
-                _check(self._stages[hop.name], state["sum"], hop)
+                _check(self._stages[hop.name], state["sum"])
                 with self._writer or nullcontext():  # and nobody else's loader, for others work beside
                     keep_keys(self._job, self._stages[hop.name], loader, state["removed"], attempt)
                     loader.ledger.journal(self._job.plan.run, name, "done")
@@ -173,11 +197,12 @@ class Gathering:
 
     def _prove(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
         """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
+        stage = self._stages[hop.name]
         landed = sum(one.loaded + one.rejected for one in receipts if one.hop == hop.name and one.slice > 0)
-        removed, staged = int(json.loads(self._journal[decided(hop)])["removed"]), self._stages[hop.name].rows
+        removed, staged = _removed(json.loads(self._journal[decided(stage.hop)]), hop)[0], stage.rows(hop)
         if landed != staged - removed:
             raise EngineError(
-                f"{hop.reads}: {staged} rows were staged, {removed} of them removed, and {landed} have landed.",
+                f"{hop.named}: {staged} rows were staged, {removed} of them removed, and {landed} have landed.",
                 table=str(hop.writes), remedy="This is a defect of Ropeway: please report it.",
             )  # fmt: skip
 
@@ -190,17 +215,18 @@ class Gathering:
             for file in (*stage.files, stage.removed, stage.changed):
                 file.unlink(missing_ok=True)
 
-    def _gather(self, stage: Stage, source: Source, readers: Sequence[Reader], instant: str) -> None:
+    def _gather(
+        self, stage: Stage, hop: Hop, source: Source, readers: Sequence[Reader], instant: str
+    ) -> None:  # fmt: skip
         """Read all slices that are not there yet, with all readers, and prove that they are the whole table."""
-        hop = stage.hop
-        if not (stage.instants() <= {instant} and source.survives):
-            stage.clear()
+        if not (stage.instants(hop) <= {instant} and source.survives):
+            stage.clear(hop)
         left: SimpleQueue[Slice] = SimpleQueue()
         for part in hop.slices:
             if not stage.has(part):
                 left.put(part)
         with ThreadPoolExecutor(len(readers), "ropeway-gathering") as pool:
-            for work in [pool.submit(self._take, stage, left, reader, instant) for reader in readers]:
+            for work in [pool.submit(self._take, stage, hop, left, reader, instant) for reader in readers]:
                 work.result()
         read = sum(stage.read(part) for part in hop.slices)
         if self._job.plan.consistency != "none":
@@ -213,8 +239,8 @@ class Gathering:
         self._note(proof_of(hop), "done")
         self._job.progress.said(f"{hop.reads}: {read:,} rows are gathered.")
 
-    def _take(self, stage: Stage, left: SimpleQueue[Slice], reader: Reader, instant: str) -> None:
-        hop, size = replace(stage.hop, over=()), self._job.limits.batch_bytes
+    def _take(self, stage: Stage, hop: Hop, left: SimpleQueue[Slice], reader: Reader, instant: str) -> None:
+        hop, size = replace(hop, over=()), self._job.limits.batch_bytes
         while True:
             if not self._pace.ready(self._stop.is_set):
                 raise KeyboardInterrupt
@@ -241,7 +267,9 @@ class Gathering:
         """Once: the journal says what was decided, and the files of that are what is loaded from now on."""
         step, size = self._step(stage.hop), memory_of(self._job.limits.engines)
         found = step.decide(stage, size, self._job.limits.workers)
-        state = {"removed": found.removed, "into": found.into, "sum": stage.sum()}
+        state: dict[str, Any] = {"removed": found.removed, "into": found.into, "sum": stage.sum()}
+        if len(stage.feeders) > 1:
+            state["of"] = {number_of(hop.name): stage.gone(hop) for hop in stage.feeders}
         if step.similar:
             proposed = step.similar.propose(stage, review_of(self._job.plan.run), size, self._job.limits.workers)
             state |= reviewed(self._job, stage, step.similar, found, proposed)
@@ -258,17 +286,30 @@ class Gathering:
         self._journal[name] = state
 
 
-def _parents_first(hops: Sequence[Hop]) -> list[Hop]:
-    """Those with steps over all rows, in an order in which each finds what it refers to decided; of a circle, any."""
-    left, made = {hop.name: hop for hop in hops if hop.over}, []
+def _parents_first(stages: Mapping[str, Stage]) -> list[Stage]:
+    """The stages, in an order in which each finds what it refers to decided; of a circle, any."""
+    left, made = list(dict.fromkeys(stages.values())), list[Stage]()
     while left:
-        free = [hop for hop in left.values() if not ({one.hop for one in hop.follows} - {hop.name}) & left.keys()]
-        made += [left.pop(hop.name) for hop in free or list(left.values())[:1]]
+        free = [
+            one for one in left if not ({stages[f.hop] for h in one.feeders for f in h.follows} - {one}) & set(left)
+        ]
+        made += free or left[:1]
+        left = [one for one in left if one not in made]
     return made
 
 
-def _check(stage: Stage, wanted: str, hop: Hop) -> None:
-    whole = stage.removed.exists() and all(stage.has(part) for part in hop.slices)
+def stages_of(plan: Plan, folder: Path) -> dict[str, Stage]:
+    """By each hop that is staged its stage, which is that of all that feed its table."""
+    made: dict[str, Stage] = {}
+    for hop in plan.hops:
+        if hop.over:
+            first, *_ = feeders = plan.feeders(hop)
+            made[hop.name] = made.get(first.name) or Stage(folder, first, feeders)
+    return made
+
+
+def _check(stage: Stage, wanted: str) -> None:
+    whole = stage.removed.exists() and all(stage.has(part) for part in stage.parts)
     if not whole or stage.sum() != wanted:
         raise _gone(stage)
 
@@ -291,15 +332,24 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
     """What was removed, by the journal of a run."""
     found = []
     for hop in plan.hops:
-        if state := journal.get(decided(hop), ""):
+        first = plan.feeders(hop)[0]
+        if hop.over and (state := journal.get(decided(first), "")):
             said: dict[str, Any] = json.loads(state)
-            file = Stage(FOLDER / plan.run / "stage", hop).folder / MERGED
+            removed, into = _removed(said, hop)
+            file = Stage(FOLDER / plan.run / "stage", first).folder / MERGED
             review = str(review_of(plan.run) / said["file"]) if said.get("file") else ""
-            found.append(Merged(
-                hop.name, said["removed"], said["into"], str(file), said.get("by", 0), said.get("alike", 0),
-                review, said.get("left", 0), said.get("large", 0),
-            ))  # fmt: skip
+            if removed or len(plan.feeders(hop)) == 1:
+                found.append(Merged(
+                    hop.name, removed, into, str(file), said.get("by", 0), said.get("alike", 0), review,
+                    said.get("left", 0), said.get("large", 0),
+                ))  # fmt: skip
     return tuple(found)
+
+
+def _removed(said: dict[str, Any], hop: Hop) -> tuple[int, int]:
+    """How many of a hop's rows were removed, and into how many others, by what the journal says of its stage."""
+    removed, into = said.get("of", {}).get(str(number_of(hop.name)), (said["removed"], said["into"]))
+    return int(removed), int(into)
 
 
 def loaded_fields(hop: Hop) -> tuple[Field, ...]:
@@ -307,10 +357,10 @@ def loaded_fields(hop: Hop) -> tuple[Field, ...]:
     return tuple(Field(one.target, one.type, one.nullable, one.source) for one in hop.columns)
 
 
-def check(hops: Sequence[Hop]) -> None:
-    """RequestError for a step over all rows that does not fit its hop."""
-    maps = Maps({hop.name: Stage(FOLDER, hop) for hop in hops if hop.over})
-    for hop in maps.order:
+def check(hops: Sequence[Hop], stages: Mapping[str, Stage] | None = None) -> None:
+    """RequestError for a step over all rows that does not fit its hop; of several sources their `stages` are known."""
+    maps = Maps(stages or {hop.name: Stage(FOLDER, hop) for hop in hops if hop.over})
+    for hop in (one for one in hops if one.over):
         (call,) = hop.over
         step = function_of(call)(loaded_fields(hop), primary=hop.key, **dict(call.arguments))
         late = {name for follow in maps.late(hop) for name in follow.columns} & set(step.named)

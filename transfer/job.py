@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from .engine import Engine
 from .engines import engine_of
 from .place import Address
-from .plan import Plan
+from .plan import Origin, Plan
 from .progress import Progress
 from .throttle import Throttle
 
@@ -68,12 +69,18 @@ class Job:
     limits: Limits
     progress: Progress
     mix_instants: bool = False
+    sources: Mapping[str, Address] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, plan: Plan, source: Address, target: Address, limits: Limits, progress: Progress,
+        cls, plan: Plan, sources: Mapping[str, Address], target: Address, limits: Limits, progress: Progress,
         *, mix_instants: bool = False,
     ) -> Job:  # fmt: skip
-        """The job of a plan; engines are found by the places' schemes."""
+        """The job of a plan, with where its sources are, by alias; engines are found by the places' schemes."""
         engines = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
-        return cls(plan, *engines, source, target, limits, progress, mix_instants)
+        first = sources[plan.origins[0].alias]
+        return cls(plan, *engines, first, target, limits, progress, mix_instants, sources)
+
+    def at(self, origin: Origin) -> Job:
+        """The same job with one of its sources as the one that is read."""
+        return replace(self, source=engine_of(origin.place.scheme), source_address=self.sources[origin.alias])

@@ -125,6 +125,8 @@ class Hop:
     done `over` all rows is done in the stage, the `keymap` takes the keys of merged rows, each with its new one.
     `leaves` are the partitions that rows may be loaded into directly, `storage` is how files are to be kept, each
     option with its value as JSON. `upon` is there where the relation that is read is the one written.
+    `origin` is the alias of its source where the plan has several: hops of several that write one table feed it
+    together.
     """
 
     name: str
@@ -150,6 +152,12 @@ class Hop:
     leaves: Leaves | None = None
     storage: tuple[tuple[str, str], ...] = ()
     upon: Upon | None = None
+    origin: str = ""
+
+    @property
+    def named(self) -> str:
+        """What it reads, as people are told: behind the alias of its source, where a plan has several."""
+        return f"{self.origin}:{self.reads}" if self.origin else str(self.reads)
 
     @property
     def sent(self) -> Hop:
@@ -312,6 +320,15 @@ class Seal:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """One source of several, by the alias that hops name it by; and what is meant there beside the hops' tables."""
+
+    alias: str
+    place: Place
+    scope: Scope = Scope()
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole job, frozen.
 
@@ -320,6 +337,7 @@ class Plan:
     as they will be, `scope` is what else was meant there. `checksum` adds up a batch's rows, `parted` those of each
     partition. `sealed` are edits by hand. `max_rejects` rows may be left behind, or so many percent of each table's.
     `keep` is for how many seconds replaced tables are kept at least.
+    Where there are several `sources`, `source` is the first of them.
     """
 
     source: Place
@@ -346,6 +364,8 @@ class Plan:
     max_rejects: str = ""
     keep: int = 0
 
+    sources: tuple[Origin, ...] = ()
+
     @property
     def landings(self) -> tuple[Hop, ...]:
         """All hops, those of key maps too."""
@@ -354,6 +374,25 @@ class Plan:
     def hop(self, name: str) -> Hop:
         """The hop of this name."""
         return next(hop for hop in self.hops if hop.name == name)
+
+    def feeders(self, hop: Hop) -> tuple[Hop, ...]:
+        """The hops that write the table that this one does, itself too; the first one's statements make the table."""
+        return tuple(one for one in self.hops if one.writes == hop.writes) if self.sources else (hop,)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """All sources; a single one has no alias."""
+        return self.sources or (Origin("", self.source, self.scope),)
+
+    def part(self, origin: Origin) -> Plan:
+        """The plan of one source, with its hops alone."""
+        mine = tuple(hop for hop in self.hops if hop.origin == origin.alias)
+        return replace(self, source=origin.place, scope=origin.scope, hops=mine)
+
+    @property
+    def read_from(self) -> str:
+        """Its source, or its sources with their aliases, for people."""
+        return ", ".join(f"{one.alias}: {one.place}" for one in self.sources) or str(self.source)
 
 
 @cache

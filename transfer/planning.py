@@ -14,6 +14,7 @@ from .canonical import canon_of
 from .cutting import WHOLE, slices
 from .errors import MissingTable, RequestError
 from .gathering import check
+from .looking import Looked, look
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import choices, may_pass, shared
 from .request import Request, job_of
@@ -37,14 +38,14 @@ from .schema.keymaps import mapped, orphans
 from .schema.leaves import Leaves, leaves_of
 from .schema.meaning import chosen, meant
 from .schema.modes import Made, Move, is_reference, statements_of, statistics
-from .schema.names import check_columns, check_spelt, check_table
+from .schema.names import check_columns, check_spelt
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
 from .schema.quality import rules_of
 from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
-from .schema.selection import Selected, select_tables
+from .schema.selection import Selected
 from .schema.storing import stored
 from .schema.transformed import Reshaped, behind, check_alike, left, referring
 from .schema.violations import check_choice, deciding
@@ -63,36 +64,36 @@ def new_run() -> str:
 
 def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     """Plan a job. RequestError for what cannot be done; nothing is changed anywhere."""
-    run = run or new_run()
-    ends = replace(ends, style=request.names)
-    if request.mode not in ends.target.modes:
-        raise RequestError(
-            f"{ends.target.name} targets have no mode {request.mode}.",
-            remedy=f"Modes there: {', '.join(ends.target.modes)}.",
-        )
-    if request.max_rejects and ends.target.landing != "transaction":
-        raise RequestError(
-            f"{ends.target.name} targets have no place for rejected rows.", remedy="Leave max_rejects out."
-        )
-    tables = ends.source.tables(ends.source_session)
-    selected, skipped = select_tables(request, ends.source, ends.source_session, tables)
-    names, known = _target_names(request, ends, selected), {item.table.name: item.table for item in selected}
-    readable = Readable.of(request, ends, selected)
-    around = Around(request, ends, ends.source.further(ends.source_session), names)
-    shaped = {
-        item.table.name: behind(ends, item, readable.profile(item, raw=False))
-        for item in selected
-        if item.choice.transforms
-    }
-    planned = [_table_plan(request, ends, item, names, readable, shaped) for item in selected]
+    looked = look(request, ends)
+    return decided(looked, drafted(looked), run or new_run())
+
+
+def drafted(looked: Looked, reshaped: Mapping[Relation, Reshaped] | None = None) -> list[Entry]:
+    """Each table in the target's types and names; some may be `reshaped` already."""
+    request, ends, made = looked.request, looked.ends, dict(reshaped or {})
+    for item in looked.selected:
+        if item.choice.transforms and item.table.name not in made:
+            made[item.table.name] = behind(ends, item, looked.readable.profile(item, raw=False))
+    choices = {name: one.selected.choice for name, one in made.items()}
+    items = [Selected(item.table, choices.get(item.table.name, item.choice)) for item in looked.selected]
+    return [_table_plan(request, ends, item, looked.names, looked.readable, made) for item in items]
+
+
+def decided(
+    looked: Looked, planned: Sequence[Entry], run: str, first: int = 1, beside: Sequence[Table] = ()
+) -> Plan:  # fmt: skip
+    """The plan of one source's tables, their hops numbered from the first one on; others will be `beside` them."""
+    request, ends, around, readable = looked.request, looked.ends, looked.around, looked.readable
+    known = {item.table.name: item.table for item in looked.selected}
     there = _there(ends, [entry.table.name for entry in planned])
-    entries, existing = _placed(request, ends, planned, there, readable)
+    others = [one for one in beside if one.name not in {entry.table.name for entry in planned}]
+    entries, existing = _placed(request, ends, planned, there, readable, first, others)
     entries = itself.settled(request, ends, following(entries))
     around = replace(around, upon=frozenset(e.read.name for e in entries if e.hop and e.hop.upon))
-    beyond = belongings.beyond(around, selected, entries, tables)
+    beyond = belongings.beyond(around, looked.selected, entries, looked.tables)
     entries = parents_first([further.asking(entry, around, beyond.sequences.made) for entry in entries], ends)
-    hops, statements = _assemble(around, entries, run, existing, beyond, tables)
-    findings = [*skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
+    hops, statements = _assemble(around, entries, run, existing, beyond, looked.tables)
+    findings = [*looked.skipped, *(finding for entry in entries for finding in entry.findings), *beyond.findings]
     findings += readable.findings
     if request.moves:
         findings += doubts(ends, entries, statements, existing, rejects=bool(request.max_rejects))
@@ -125,22 +126,29 @@ def plan(request: Request, ends: Ends, run: str = "") -> Plan:
 
 
 def _placed(
-    request: Request, ends: Ends, planned: Sequence[Entry], there: Sequence[Table], readable: Readable
+    request: Request,
+    ends: Ends,
+    planned: Sequence[Entry],
+    there: Sequence[Table],
+    readable: Readable,
+    first: int,
+    beside: Sequence[Table],
 ) -> tuple[list[Entry], dict[Relation, Table]]:
     """The tables as they fit beside each other and into what is there already, each with its hop."""
     check_alike(planned)
-    planned = ordered(ends.target, distinct(unify(planned, ends), ends, there))
+    taken = [*there, *beside]
+    planned = ordered(ends.target, distinct(unify(planned, ends), ends, taken))
     planned = [numbered(ends.target, entry) for entry in planned]
     fitting = [fitted(ends.target, entry.mode, entry.table, entry.columns) for entry in planned]
     planned = [
         carried_as(replace(e, table=table, columns=made), ends)
         for e, (table, made) in zip(planned, fitting, strict=True)
     ]
-    planned = stored(divided(declared(planned, ends, there, readable.may), ends, request, there), ends)
+    planned = stored(divided(declared(planned, ends, taken, readable.may), ends, request, taken), ends)
     existing = filling.existing_tables(there, [(entry.table.name, entry.mode) for entry in planned])
     return [
         _with_hop(readable.asked(entry.source), ends, entry, number, existing)
-        for number, entry in enumerate(planned, start=1)
+        for number, entry in enumerate(planned, start=first)
     ], existing
 
 
@@ -154,36 +162,6 @@ def _renames(entry: Entry, ends: Ends) -> list[Rename]:
 
 def _checksum(request: Request, function: str = CHECKSUM) -> Call | None:
     return call(function) if request.level in ("standard", "full") else None
-
-
-def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) -> dict[Relation, Relation]:
-    """Where each source table goes; RequestError if two would meet."""
-    made: dict[Relation, Relation] = {}
-    taken: dict[Relation, Relation] = {}
-    folds = ends.target.folds_tables(ends.target_session)
-    for item in selected:
-        source = item.table.name
-        target = _target_name(request, ends, item)
-        if (item.choice.mode or request.mode) in ("create", "replace"):
-            check_table(source, target, ends.target)
-        spelled = Relation(target.schema.lower(), target.table.lower()) if folds else target
-        if spelled in taken:
-            raise RequestError(
-                f"{source} and {taken[spelled]} would both become {target} in {ends.target.name}.",
-                remedy="Give one of them another name with 'to:'.",
-            )
-        taken[spelled] = source
-        made[source] = target
-    return made
-
-
-def _target_name(request: Request, ends: Ends, item: Selected) -> Relation:
-    source = item.table.name
-    default = ends.target.default_schema
-    if item.choice.to:
-        schema, dot, table = item.choice.to.rpartition(".")
-        return Relation(schema if dot else request.target_schema or default, table)
-    return ends.home(source, request.target_schema)
 
 
 def _table_plan(
@@ -359,7 +337,9 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
     known = [finding for c in entry.columns for finding in of_column(entry.source, entry.source.column(c.source), c)]
     keyed = of_key(entry.source.name, entry.table, entry.mode) if ends.target.landing == "transaction" else []
     entry = replace(entry, findings=(*entry.findings, *known, *keyed))
-    name, choice = f"{number} {entry.source.name} -> {entry.table.name}", entry.choice
+    choice = entry.choice
+    of = f"{choice.origin}:" if choice.origin else ""
+    name = f"{number} {of}{entry.source.name} -> {entry.table.name}"
     raw = _raw_form(entry, ends, request)
     key = entry.choice.key or entry.table.key
     hop = Hop(
@@ -368,6 +348,7 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
         leaves=_leaves(entry), storage=choice.storage,
+        origin=choice.origin,
     )  # fmt: skip
     return replace(entry, hop=hop)
 

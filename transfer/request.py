@@ -19,6 +19,7 @@ VIOLATIONS = ("stop", "leave-out", "quarantine")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
 WRITES = ("prove", "block")
+_LATER = ("origin", "shared", "provenance", "clash", "defaults")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Choice:
-    """A selection of source tables and what to do with them; empty fields mean the job's own."""
+    """A selection of source tables and what to do with them; empty fields mean the job's own.
+
+    A `shared` one names one table of several sources' that go into one: choices with the same `to` belong together.
+    `provenance` is then the column that says where a row came from, `clash` the rule for keys that meet and its words,
+    `defaults` are values, as text, of columns that a table lacks.
+    """
 
     table: str = "*"
     exclude: tuple[str, ...] = ()
@@ -55,12 +61,18 @@ class Choice:
     rules: tuple[Rule, ...] = ()
     partition: Call | None = None
     storage: tuple[tuple[str, str], ...] = ()  # option to JSON
+    origin: str = ""
+    shared: bool = False
+    provenance: str = ""
+    clash: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Request:
     """A whole job as asked for. `slice_rows` is how many rows a slice should hold, by estimate.
 
+    Of several `sources`, each with its alias, `source` is the first, and each choice names its own by `origin`.
     One that does not move anything only pairs the tables and columns of two places. `writes` is what becomes of writers
     to a table that goes into itself, `keep` for how many seconds at least a replaced table stays.
     """
@@ -87,6 +99,7 @@ class Request:
     max_rejects: str = ""
     writes: str = "prove"
     keep: int = 0
+    sources: tuple[tuple[str, Place], ...] = ()
 
 
 def job_of(request: Request) -> str:
@@ -99,4 +112,9 @@ def job_of(request: Request) -> str:
         choice.pop("on_violation")
         for over in choice["over"]:  # what a person approves meanwhile does not either
             over["arguments"] = [one for one in over["arguments"] if one[0] not in ("approved", "wait")]
+    # What came later, and says nothing, changes no name of a job that was begun before.
+    for known, names in ((content, ("sources",)), *((one, _LATER) for one in content["choices"])):
+        for name in names:
+            if not known[name]:
+                known.pop(name)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ checksums. Otherwise the table starts over, unless mixing instants is allowed an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError
 from .flow import flow
 from .job import Job
-from .plan import Hop, Slice
+from .plan import Hop, Plan, Slice
 from .schema.modes import beside
 from .schema.sql import counted
 
@@ -41,13 +42,25 @@ def standing(look: Standing, hop: Hop, receipts: Sequence[Receipt], *, proven: b
     if not mine or (proven and look.job.plan.consistency != "frozen") or _same_instant(look, mine):
         return set(mine)
     if _unchanged(look, hop, mine):
-        look.job.progress.said(f"{hop.reads}: {len(mine)} slices stand, their rows are unchanged.")
+        look.job.progress.said(f"{hop.named}: {len(mine)} slices stand, their rows are unchanged.")
         return set(mine)
     if look.job.mix_instants and all(part.cut.kind in ("range", "nulls") for part in hop.slices):
-        look.job.progress.said(f"{hop.reads}: goes on at another instant, as --mix-instants allows.")
+        look.job.progress.said(f"{hop.named}: goes on at another instant, as --mix-instants allows.")
         return set(mine)
-    _start_over(look, hop, mine)
+    _start_over(look, hop, receipts)
     return set()
+
+
+def go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], lost: str) -> None:
+    """To the instant of an earlier process, where the engine keeps such: what has landed then stands as it is.
+
+    One that was `lost` while it was read is not tried again: some of it may still be there.
+    """
+    back = getattr(source, "return_to", None)
+    names = {hop.name for hop in hops if not hop.over}
+    instants = {receipt.instant for receipt in receipts if receipt.slice and receipt.hop in names}
+    if back and len(instants) == 1 and lost not in instants:
+        back(instants.pop(), hops)
 
 
 def _same_instant(look: Standing, mine: dict[int, Receipt]) -> bool:
@@ -78,14 +91,16 @@ def _sum(look: Standing, hop: Hop, part: Slice, add: object, canons: object) -> 
     return total.text() if total else ""  # type: ignore[attr-defined]  # a verify Sum
 
 
-def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
-    target, loader = look.job.target, look.loader
+def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
+    """Empty a table and revoke what landed in it: of all that feed it, for their rows cannot be told apart."""
+    target, loader, run = look.job.target, look.loader, look.job.plan.run
+    feeders = look.job.plan.feeders(hop)
     if hop.merge:
         # Merged rows are overwritten by the newer ones, and merging twice changes nothing; but the keys are others.
-        empty = target.empty(beside(hop, look.job.plan.run, "keys"))
+        empty = target.empty(beside(hop, run, "keys"))
     else:
-        relation = target.relation(hop.into)
-        landed = sum(receipt.loaded for receipt in mine.values())
+        relation, names = target.relation(hop.into), {one.name for one in feeders}
+        landed = sum(receipt.loaded for receipt in receipts if receipt.hop in names and receipt.slice > 0)
         there = int(str(loader.ask(f"SELECT {counted(target)} FROM {relation}")[0][0]))
         if there != landed:
             raise EngineError(
@@ -93,9 +108,17 @@ def _start_over(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> None:
                 table=str(hop.into), remedy="Look at the table; 'ropeway clean' undoes the run.",
             )  # fmt: skip
         empty = target.empty(hop.into)
-    look.job.progress.said(f"{hop.reads} changed since the run was interrupted: the table starts over.")
-    start_over(look.job.plan.run, hop, empty, loader)
-    loader.ledger.journal(look.job.plan.run, proof_of(hop), "revoked")
+    said = "the table starts over" + (", with all that goes into it" if len(feeders) > 1 else "")
+    look.job.progress.said(f"{hop.named} changed since the run was interrupted: {said}.")
+    for one in feeders:  # before: a proof of rows that are gone would be taken for one of those that come
+        loader.ledger.journal(run, proof_of(one), "revoked")
+    start_over(run, feeders, empty, loader)
+
+
+def unfed(plan: Plan, receipts: Sequence[Receipt], hops: Sequence[Hop] | None = None) -> list[str]:
+    """The hops, of all if none are named, of which not all slices have receipts, as people are told."""
+    landed = Counter(receipt.hop for receipt in receipts if receipt.slice > 0)
+    return [hop.named for hop in (plan.hops if hops is None else hops) if landed[hop.name] < len(hop.slices)]
 
 
 LOST = "0 the instant that cannot be read any more"  # the journal's entry whose state is that instant

@@ -8,8 +8,10 @@ from here, less those removed, and in the same slices.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
@@ -35,9 +37,14 @@ _HALF = 2  # of what engines may take: the rest is for what reads and loads besi
 
 
 class Stage:
-    """The files of one hop in a folder of their own."""
+    """The files of one hop in a folder of their own; of a table that several feed those of all, by the first of them.
 
-    def __init__(self, folder: Path, hop: Hop) -> None:
+    The slices of such `feeders` have numbers of their own each.
+    """
+
+    def __init__(self, folder: Path, hop: Hop, feeders: Sequence[Hop] = ()) -> None:
+        self.feeders = tuple(feeders or (hop,))
+        self.parts = tuple(part for one in self.feeders for part in one.slices)
         self.folder = folder / hop.name.split(" ", 1)[0]
         self._schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         # Names of a user's may be ours, and DuckDB takes those for one that differ in letters' case only.
@@ -47,7 +54,7 @@ class Stage:
 
     @property
     def files(self) -> list[Path]:
-        return [self.file(part) for part in self.hop.slices]
+        return [self.file(part) for part in self.parts]
 
     def file(self, part: Slice) -> Path:
         return self.folder / f"{part.number}.parquet"
@@ -62,15 +69,17 @@ class Stage:
         """The rows that are loaded otherwise than they were staged."""
         return self.folder / "changed.parquet"
 
-    def instants(self) -> set[str]:
-        """Of which instants the slices are that are there."""
-        return {_noted(file)[_INSTANT] for file in self.files if file.exists()}
+    def instants(self, hop: Hop) -> set[str]:
+        """Of which instants a hop's slices are that are there."""
+        return {_noted(file)[_INSTANT] for file in map(self.file, hop.slices) if file.exists()}
 
     def has(self, part: Slice) -> bool:
         return self.file(part).exists()
 
-    def clear(self) -> None:
-        rmtree(self.folder, ignore_errors=True)
+    def clear(self, hop: Hop) -> None:
+        """Remove what is there of a hop's rows, and what may have been decided with them."""
+        for file in (*map(self.file, hop.slices), self.removed, self.changed):
+            file.unlink(missing_ok=True)
 
     def put(self, part: Slice, batches: Iterable[pa.RecordBatch], instant: str, read: Callable[[], int]) -> None:
         """Write a slice; `read` says in the end how many rows it had before transforms."""
@@ -105,10 +114,14 @@ class Stage:
             whole = others.select(self._staged.names[:-1]).rename_columns(self._schema.names)
             yield from whole.cast(self._schema).combine_chunks().to_batches()
 
-    @property
-    def rows(self) -> int:
-        """How many rows there are in all slices."""
-        return sum(pq.read_metadata(file).num_rows for file in self.files)
+    def rows(self, hop: Hop) -> int:
+        """How many rows there are in a hop's slices."""
+        return sum(pq.read_metadata(self.file(part)).num_rows for part in hop.slices)
+
+    def gone(self, hop: Hop) -> tuple[int, int]:
+        """How many of a hop's rows are removed, and into how many others."""
+        found = pq.read_table(self.removed, columns=[ROW, KEPT], filters=_of(hop))
+        return found.num_rows, len(pc.unique(found.column(KEPT)))
 
     def sum(self) -> str:
         """The SHA-256 of what was decided."""
@@ -159,16 +172,22 @@ class Stage:
 
 
 class Moved:
-    """The keys of rows that were removed, each with that of the row that stays in its place."""
+    """The keys of a hop's rows that were removed, each with that of the row that stays in its place.
 
-    def __init__(self, stage: Stage) -> None:
+    Rows of others that feed the table may have had the same keys, and mean others by them.
+    """
+
+    def __init__(self, stage: Stage, hop: Hop) -> None:
         import duckdb
 
         self._places = range(len(stage.hop.key))
         self._database = duckdb.connect(":memory:", config={"threads": 1})
         self._database.execute("SET TimeZone = 'UTC'")
-        path = text_literal(stage.removed)
-        self._database.execute(f"CREATE TABLE moved AS SELECT COLUMNS('^(old|new) [0-9]+$') FROM read_parquet({path})")
+        path, parts = text_literal(stage.removed), ", ".join(str(part.number) for part in hop.slices)
+        self._database.execute(
+            f"CREATE TABLE moved AS SELECT COLUMNS('^(old|new) [0-9]+$') FROM read_parquet({path}) "
+            f"WHERE {ROW} >> {_PART} IN ({parts})"
+        )
 
     def followed(self, columns: Sequence[str], batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch whose columns refer to the rows that stay."""
@@ -221,6 +240,14 @@ def _within(path: Path, part: Slice, columns: list[str] | None) -> pa.Table:
     first = part.number << _PART
     within = (pc.field(ROW) >= first) & (pc.field(ROW) < first + (1 << _PART))
     return pq.read_table(path, columns=columns, filters=within)
+
+
+def _of(hop: Hop) -> Any:
+    """The condition of a hop's own rows."""
+    own = [
+        (pc.field(ROW) >= part.number << _PART) & (pc.field(ROW) < (part.number + 1) << _PART) for part in hop.slices
+    ]
+    return reduce(operator.or_, own)
 
 
 def _noted(path: Path) -> dict[str, str]:

@@ -68,6 +68,11 @@ class Pace:
     def check(self) -> None:
         """RequestError where the source's server says nothing of what is limited."""
         if self._limits.most:
+            if self._job.plan.sources:
+                raise RequestError(
+                    "running and lag are of one source, and the job has several.",
+                    remedy="Rows and bytes a second can be limited.",
+                )
             known = self._pressure()
             for name, _ in self._limits.most:
                 if name not in known:

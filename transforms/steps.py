@@ -55,9 +55,11 @@ def _spec(word: str, given: Any) -> Any:
 
 def told(made: Call) -> str:
     """A transform as a plan shows it: its word, and what was given for it."""
+    if made.function == f"{__package__}.conform:conform":
+        return f"as one with other sources: {', '.join(map(_conformed, json.loads(dict(made.arguments)['spec'])))}"
     words = {f"{__package__}.{function}": word for word, function in STEPS.items()}
     given = json.loads(dict(made.arguments)["spec"])
-    word = words.get(made.function, "dedup")
+    word = words.get(made.function, made.function.rpartition(":")[2])
     if name := dict(made.arguments).get("map", ""):
         given["map"] = name
     if approved := dict(made.arguments).get("approved", ""):
@@ -67,3 +69,10 @@ def told(made: Call) -> str:
     if word == "mask":
         given = {column: {key: value for key, value in how.items() if key != "check"} for column, how in given.items()}
     return f"{word} {given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)}"
+
+
+def _conformed(column: Mapping[str, Any]) -> str:
+    """A column of a consolidated table, and what it is made of where that says more than its name."""
+    if column["of"]:
+        return str(column["name"]) if column["of"] == column["name"] else f"{column['of']} as {column['name']}"
+    return f"{column['name']} = {'NULL' if column['value'] is None else repr(column['value'])}"

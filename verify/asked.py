@@ -31,7 +31,8 @@ def _sum(text: str) -> Sum:
 
 def told(plan: Plan, hop: Hop, mine: Sequence[Receipt]) -> str:
     """What the source's server computed, or why nothing; '' where there was nothing to ask for."""
-    source, asked = engine_of(plan.source.scheme), [one for one in mine if one.asked]
+    place = next(one.place for one in plan.origins if one.alias == hop.origin)
+    source, asked = engine_of(place.scheme), [one for one in mine if one.asked]
     read = sum(one.read for one in mine)
     if hop.raw or not read:
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..transfer.engine import Engine, Receipt, Session
@@ -11,6 +11,7 @@ from ..transfer.errors import DataError
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
 from ..transfer.quarantine import quarantined
+from ..transfer.resume import unfed
 from ..transfer.schema.modes import beside, moved_keys
 from ..transfer.schema.quarantine import quarantine
 from ..transfer.verification import read_back, target_sum
@@ -50,26 +51,42 @@ def compare(plan: Plan, receipts: Sequence[Receipt], level: str, target: Address
         place = _Target(engine, session, target)
         if level != "count":
             check_forms(engine, session, forms_of(plan.hops))
-        return Report(level, tuple(_table(plan, hop, receipts, level, place) for hop in plan.hops))
+        return Report(level, tuple(_tables(plan, receipts, level, place)))
     finally:
         session.close()
 
 
 def _unverified(hop: Hop, level: str, reason: str) -> TableReport:
-    return TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, reason)
+    return TableReport(hop.named, str(hop.writes), level, NOT_VERIFIED, reason)
 
 
-def _table(plan: Plan, hop: Hop, receipts: Sequence[Receipt], level: str, target: _Target) -> TableReport:
-    mine = [r for r in receipts if r.hop == hop.name and r.slice]
+def _tables(plan: Plan, receipts: Sequence[Receipt], level: str, target: _Target) -> Iterator[TableReport]:
+    """A report for each hop. Where several feed a table, each has that of the whole table, which is compared once."""
+    whole: dict[str, TableReport] = {}
+    for hop in plan.hops:
+        feeders, name = plan.feeders(hop), str(hop.writes)
+        if name not in whole:
+            whole[name] = _table(plan, feeders, receipts, level, target)
+        one = whole[name]
+        if len(feeders) > 1:
+            said = f"of the whole table, which {', '.join(feeder.named for feeder in feeders)} feed"
+            one = replace(one, source=hop.named, reason="; ".join(filter(None, (one.reason, said))))
+        yield one
+
+
+def _table(plan: Plan, feeders: Sequence[Hop], receipts: Sequence[Receipt], level: str, target: _Target) -> TableReport:
+    """The claim on a table, by the receipts of all that feed it."""
+    hop, names = feeders[0], {one.name for one in feeders}
+    mine = [r for r in receipts if r.hop in names and r.slice]
     before = next((r for r in receipts if r.hop == hop.name and not r.slice), None)
-    if len(mine) < len(hop.slices):
+    if unfed(plan, receipts, feeders):
         return _unverified(hop, level, "the run is not finished")
     if hop.mode == "merge":
         target = replace(target, where=moved_keys(target.engine, hop, plan.run))
     if target.where and not target.session.ask(target.engine.exists(beside(hop, plan.run, "keys"))):
         return _unverified(hop, level, "the keys that it merged are not known any more: 'ropeway clean' took them")
     read = sum((r.loaded if hop.transforms or hop.over else r.read - r.rejected) for r in mine)
-    empty = TableReport(str(hop.reads), str(hop.writes), level, NOT_VERIFIED, rows_source=read)
+    empty = TableReport(hop.named, str(hop.writes), level, NOT_VERIFIED, rows_source=read)
     summed = all(r.checksum or not r.loaded for r in mine)
     if level in ("standard", "full") and plan.checksum and summed:
         return _by_checksum(plan, hop, mine, before, target)
@@ -103,7 +120,7 @@ def rejected(mine: Sequence[Receipt]) -> str:
 
 def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target) -> TableReport:
     # Both servers, segment by segment: full.py, for what both places hold by then.
-    empty = TableReport(str(hop.reads), str(hop.writes), "standard", NOT_VERIFIED)
+    empty = TableReport(hop.named, str(hop.writes), "standard", NOT_VERIFIED)
     expected = sum((Sum.parse(r.checksum) for r in mine if r.checksum), Sum.zero())
     others, said = aside(plan, hop, target.session, target.engine)
     said = "; ".join(filter(None, (said, rejected(mine))))

@@ -17,7 +17,15 @@ from .run import show as show_run
 if TYPE_CHECKING:
     from ..job import Wanted
 
-REGIONS = ("eu", "us")
+REGIONS, WHOLE = ("eu", "us"), "shop"
+# Who is known in both regions is one: the later row stays, and what refers to the other follows it. Of the catalogue,
+# which both have, Europe's rows stay.
+_SAME_PERSON = {
+    "key": "email", "normalise": {"email": ["email", "accents"]}, "keep": "latest", "by": "updated_at",
+}  # fmt: skip
+_DEDUP = {"customers": _SAME_PERSON, "products": {"key": "product_id", "keep": "first", "by": "region"}}
+_BY_MONTH = {"by": "range", "column": "ordered_at", "every": "month", "key": "widen", "foreign_keys": "drop"}
+_TABLES = ("customers", "addresses", "products", "orders", "order_lines", "payments")
 _MARK = ".ropeway-demo"
 
 
@@ -33,10 +41,11 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where its files go.")] = Path("ropeway-demo"),
     manner: Manner,
 ) -> None:
-    """Make a shop with two regions in SQLite, move both into one database, and prove it.
+    """Make a shop with two regions in SQLite, move both into one database, put them together there, and prove it.
 
     The rows are as odd as real ones: names in many scripts, NULLs, decimals, dates of the year 1, empty and long
-    texts. Each region goes into a schema of its own.
+    texts. Each region goes into a schema of its own, and then both into one: customers that both know become one, and
+    orders are partitioned by month, where the target has partitions.
 
     Examples:
 
@@ -54,7 +63,8 @@ def demo(
     say.note(f"Making {rows:,} rows in {folder} ...")
     files = dict(zip(REGIONS, make_regions(folder, rows), strict=True))
     started = time.monotonic()
-    shapes = {region: _move(region, file, url, folder) for region, file in files.items()}
+    shapes = {region: _move(url, folder, **_alone(region, file)) for region, file in files.items()}
+    shapes[WHOLE] = _move(url, folder, **_together(files, url))
     seconds = time.monotonic() - started
     reports = [read_report(shape["run"], folder / ".ropeway") for shape in shapes.values()]
     html = folder / "report.html"
@@ -77,10 +87,34 @@ def _prepare(folder: Path) -> None:
     (folder / _MARK).write_text("Made by 'ropeway demo', which empties this folder when it runs again.\n")
 
 
-def _move(region: str, file: Path, url: str, folder: Path) -> dict[str, Any]:
+def _alone(region: str, file: Path) -> dict[str, Any]:
+    """The keys of a region's own job."""
+    return {"source": f"sqlite:///{file}", "target_schema": region}
+
+
+def _together(files: dict[str, Path], url: str) -> dict[str, Any]:
+    """The keys of the job that puts the regions together."""
+    from ...transfer.engines import engine_of
+
+    parted = hasattr(engine_of(url.partition("://")[0]), "divided")
+    tables: list[dict[str, Any]] = [
+        {"from": [f"{region}:{name}" for region in files], "to": name, "provenance": "region"} for name in _TABLES
+    ]
+    for table in tables:
+        if table["to"] in _DEDUP:
+            table["dedup"] = _DEDUP[table["to"]]
+        if table["to"] == "orders" and parted:
+            table["partition"] = _BY_MONTH
+    return {
+        "sources": {region: f"sqlite:///{file}" for region, file in files.items()}, "target_schema": WHOLE,
+        "tables": tables,
+    }  # fmt: skip
+
+
+def _move(url: str, folder: Path, **keys: Any) -> dict[str, Any]:
     from ..job import job
 
-    wanted = job(source=f"sqlite:///{file}", target=url, target_schema=region)
+    wanted = job(target=url, **keys)
     say.hide(wanted.secrets.target)
     _forget_earlier(wanted, url)
     outcome, recorder = carry_out(wanted.request, wanted, base=folder / ".ropeway")
@@ -122,6 +156,10 @@ def _is_proven(shapes: dict[str, dict[str, Any]]) -> bool:
     return claims <= {"target equals what was read", "target equals source"}
 
 
+def _persons(shape: dict[str, Any]) -> int:
+    return sum(table["deduplicated"] for table in shape["tables"] if table["target"] == f"{WHOLE}.customers")
+
+
 def _conclude(shapes: dict[str, dict[str, Any]], seconds: float, html: Path, target: str) -> None:
     from ...transfer.errors import DifferenceFound
 
@@ -134,5 +172,9 @@ def _conclude(shapes: dict[str, dict[str, Any]], seconds: float, html: Path, tar
     say.out(
         f"{rows:,} rows of {tables} tables went from two SQLite files to {target} in {seconds:.1f} s, and each "
         "table there has the checksum of the rows that were read: the target equals what was read."
+    )
+    say.out(
+        f"Each region lies in a schema of its own, and schema {WHOLE} has both: {_persons(shapes[WHOLE]):,} customers "
+        "that both knew became one, and all that referred to them follows."
     )
     say.out(f"The report, with pictures: {html}")

@@ -126,9 +126,11 @@ def show(plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] |
     from ...transfer.schema.rollback import Ways
 
     say.out(f"Plan {plan.run}, hash {hash_of(plan)[:12]}")
-    say.out(f"  from {plan.source}")
+    for one in plan.origins:
+        say.out(f"  from {one.alias + ': ' if one.alias else ''}{one.place}")
     say.out(f"  to   {plan.target}")
-    say.out(f"  reads {_WORDS.get(plan.consistency, plan.consistency)}; verification: {plan.level}")
+    apart = "; each source at an instant of its own" if plan.sources else ""
+    say.out(f"  reads {_WORDS.get(plan.consistency, plan.consistency)}{apart}; verification: {plan.level}")
     say.out(f"  as a whole {Ways(plan).of_all()}")
     for seal in plan.sealed:
         say.out(f"  edited by hand and sealed {seal}")
@@ -176,7 +178,7 @@ def _hop(hop: Hop) -> None:
 
     rows = f"about {hop.rows:,} rows" if hop.rows >= 0 else "rows unknown"
     through = f" through {hop.into}" if hop.into != hop.writes else ""
-    say.out(f"{hop.reads} -> {hop.writes}{through}: {hop.mode}, {rows}, {_slices(hop)}")
+    say.out(f"{hop.named} -> {hop.writes}{through}: {hop.mode}, {rows}, {_slices(hop)}")
     for word, text in (("where", hop.where), ("query", hop.query), ("key", ", ".join(hop.key))):
         if text and (word != "key" or hop.mode == "merge"):
             say.out(f"  {word} {text}")

@@ -97,7 +97,7 @@ def carry_out(
     runs, by default `.ropeway`.
     """
     from ...transfer.errors import RopewayError
-    from ...transfer.run import Interrupt
+    from ...transfer.interrupt import Interrupt
     from ..guard import gently
     from ..hours import ending
     from ..progress import Several, progress
@@ -179,7 +179,7 @@ def full_report(shape: dict[str, Any], outcome: Outcome, recorder: Recorder) -> 
         **shape,
         "version": version(),
         "at": now(),
-        "source": str(plan.source),
+        "source": plan.read_from,
         "target": str(plan.target),
         "consistency": plan.consistency,
         "plan_hash": hash_of(plan),

@@ -16,8 +16,8 @@ from moves import requested
 from ropeway.cli import wire
 from ropeway.cli.hours import ending, moment
 from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.interrupt import Interrupt
 from ropeway.transfer.job import Limits
-from ropeway.transfer.run import Interrupt
 from ropeway.transfer.throttle import PAUSE, Throttle, throttle
 from spots import Servers, Spot, spot
 

@@ -446,9 +446,12 @@ def test_a_closed_pipe_is_no_error(shell: Shell, source: tuple[str, str]) -> Non
 def test_demo(shell: Shell) -> None:
     found = shell.json("demo", "--rows", "2000")
     assert found["equal"]
-    assert [run["rows"] for run in found["runs"]] == [1100, 900]
+    gone = sum(table["deduplicated"] for table in found["runs"][2]["tables"])
+    assert [run["rows"] for run in found["runs"]] == [1100, 900, 2000 - gone]
+    assert gone > 0
     done = shell("demo", "--rows", "1000")  # again, in place of the first
-    assert "1,000 rows of 12 tables" in done.stdout
+    assert "rows of 24 tables" in done.stdout
+    assert "customers that both knew became one" in done.stdout
     assert "the target equals what was read" in done.stdout
     assert "<svg" in (shell.folder / "ropeway-demo" / "report.html").read_text()
 

@@ -17,7 +17,7 @@ import ropeway
 from moves import requested
 from ropeway.cli import wire
 from ropeway.transfer import room
-from ropeway.transfer.run import Interrupt
+from ropeway.transfer.interrupt import Interrupt
 from servers import Postgresql
 from spots import Servers, Spot, spot
 

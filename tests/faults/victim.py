@@ -16,13 +16,14 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 from ropeway.cli import wire
 from ropeway.cli.back import rollback
+from ropeway.cli.job import job
 from ropeway.partitioning.declared import call_of
 from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, stage, steps, swapping, violation
-from ropeway.transfer import run as running
+from ropeway.transfer import mover as running
 from ropeway.transfer.engines.files import ledger as folders
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
@@ -87,10 +88,13 @@ def lay(point: str, fuse: Fuse) -> None:
 
 def main() -> None:
     wanted = json.loads(sys.argv[1])
-    source, source_secret = parse(wanted["source"])
-    target, target_secret = parse(wanted["target"])
     if wanted.get("point"):
         lay(wanted["point"], Fuse(wanted["nth"]))
+    if wanted.get("job"):  # of several sources
+        found = job(**wanted["job"])
+        told(wire.run(found.request, found.secrets, resume=wanted.get("resume", False)))
+    source, source_secret = parse(wanted["source"])
+    target, target_secret = parse(wanted["target"])
     if wanted.get("after_s"):
         threading.Timer(wanted["after_s"], lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
     if wanted.get("rollback"):
@@ -116,7 +120,10 @@ def main() -> None:
         ended = [known.state for known in wire.status(wanted["target"])] in (["done"], ["different"])
         print("ended" if ended else "not ended", flush=True)  # noqa: T201
         os._exit(0)
-    outcome = wire.run(request, secrets, resume=wanted.get("resume", False))
+    told(wire.run(request, secrets, resume=wanted.get("resume", False)))
+
+
+def told(outcome: wire.Outcome) -> NoReturn:
     report = asdict(outcome.report) if outcome.report else {}
     receipts = [asdict(receipt) for receipt in outcome.receipts]
     print(json.dumps({"report": report, "receipts": receipts}), flush=True)  # noqa: T201

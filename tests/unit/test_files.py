@@ -234,7 +234,7 @@ def test_a_part_that_came_later_is_noticed(tmp_path: Path) -> None:
     pq.write_table(NUMBERS, tmp_path / "in" / "t" / "2.parquet")
     source, target = (resolve(one) for one in (planned.source, planned.target))
     with pytest.raises(EngineError, match=r"read 20 rows, and count\(\*\) at the same instant is 40"):
-        execute(Job.of(planned, source, target, Limits(), Progress()))
+        execute(Job.of(planned, {"": source}, target, Limits(), Progress()))
     assert sum(receipt.read for receipt in wire.run(again, fresh=True).receipts) == 40
 
 

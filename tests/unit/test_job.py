@@ -119,12 +119,11 @@ def test_it_is_yaml_1_2(write: Write) -> None:
         (ENDS + "tables: all\n", 3, ["'tables'", "list"]),
         (ENDS + "mode: create\nmode: append\n", 4, ["mode"]),
         (ENDS + "tables: [\n", 4, []),
-        (ENDS + "sources: {eu: sqlite:///a}\n", 3, ["several sources", "not built yet"]),
+        (ENDS + "sources: sqlite:///a\n", 3, ["'sources'", "dictionary"]),
         (ENDS + "on_violation: leave\n", 3, ["'stop', 'leave-out' or 'quarantine'"]),
-        (ENDS + "tables:\n  - from: a\n    provenance: region\n", 5, ["a provenance column", "not built yet"]),
+        (ENDS + "tables:\n  - from: [eu:a, us:a]\n    clash: newest\n", 5, ["clash", "'prefix' or 'rekey'"]),
         (ENDS + "tables:\n  - from: a\n    transforms: [{renme: {a: b}}]\n", 5, ["renme", "rename"]),
         (ENDS + "tables:\n  - from: a\n    dedup: {keys: [a]}\n", 5, ["dedup.keys", "key"]),
-        (ENDS + "tables:\n  - from: [eu:a, us:a]\n", 4, ["consolidates", "not built yet"]),
     ],
 )
 def test_a_mistake_names_file_line_and_key(write: Write, text: str, line: int, words: list[str]) -> None:
@@ -251,7 +250,7 @@ def test_an_unknown_type_names_the_neutral_words() -> None:
 
 
 def sources(entries: list[keys.TableKeys]) -> list[str]:
-    return [entry.source or entry.query for entry in entries]
+    return [entry.named or entry.query for entry in entries]
 
 
 def over(text: dict[str, Any], **typed: Any) -> keys.JobKeys:

@@ -91,7 +91,7 @@ def _number(values: Values, arrow: pa.DataType) -> Values:
         same = pc.equal(back, values)
         if pa.types.is_floating(values.type):
             same = pc.or_(same, pc.and_(pc.is_nan(values), pc.is_nan(made.cast(pa.float64()))))
-        if not pc.all(same).as_py():
+        if pc.any(pc.invert(same)).as_py():  # NULLs are neither
             raise pa.ArrowInvalid(f"{_first(values, same)} would change")
     return made
 

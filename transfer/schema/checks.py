@@ -20,14 +20,16 @@ def checks(plan: Plan, engine: Engine) -> str:
     head = _HEAD.format(run=plan.run, target=plan.target)
     if engine.landing != "transaction":
         return f"{head}\n-- {engine.name} runs no SQL: 'ropeway verify' and the files themselves are the check.\n"
-    found = [one for hop, table in zip(plan.hops, plan.tables, strict=True) for one in _of_table(hop, table, engine)]
+    tables = [(hop, table) for hop, table in zip(plan.hops, plan.tables, strict=True) if hop is plan.feeders(hop)[0]]
+    found = [one for hop, table in tables for one in _of_table(plan, hop, table, engine)]
     made = [f"-- [{number}] {' '.join(what.split())}\n{sql};" for number, (what, sql) in enumerate(found, start=1)]
     return "\n\n".join([head, *made]) + "\n"
 
 
-def _of_table(hop: Hop, table: Table, engine: Engine) -> Iterator[tuple[str, str]]:
+def _of_table(plan: Plan, hop: Hop, table: Table, engine: Engine) -> Iterator[tuple[str, str]]:
     on = engine.relation(hop.writes)
-    about = f" (about {hop.rows:,} in {hop.reads})" if hop.rows >= 0 and not hop.where else ""
+    known = [f"about {one.rows:,} in {one.named}" for one in plan.feeders(hop) if one.rows >= 0 and not one.where]
+    about = f" ({', '.join(known)})" if known else ""
     yield f"rows of {hop.writes}{about}", f"SELECT {counted(engine)} FROM {on}"
     keys = [("the primary key", tuple(map(engine.quote, table.key)), "")] if table.key else []
     keys += [(f"unique index {i.name}", keys_of(engine, i), i.where) for i in table.indexes if i.unique]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..engine import Engine, Session
@@ -10,6 +10,7 @@ from ..place import Address
 from ..plan import ColumnPlan, Finding, Hop
 from ..request import Choice
 from .catalogue import Relation, Table
+from .declared import Extremes
 from .names import styled
 from .transformed import Reshaped
 from .wording import Wording
@@ -64,10 +65,19 @@ class Ends:
 
 
 @dataclass(frozen=True)
+class Fed:
+    """All entries that feed one table, each with its ends; what was `known` of their rows once is not asked again."""
+
+    by: tuple[tuple[Entry, Ends], ...]
+    known: dict[str, Extremes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Entry:
     """One table on its way into the plan: the source's, the target's, and what connects them.
 
-    One that is `reshaped` is planned as its transforms leave it, and `source` is that.
+    One that is `reshaped` is planned as its transforms leave it, and `source` is that. `fed` are all entries that go
+    into the same table, itself too, where there are several.
     """
 
     choice: Choice
@@ -78,6 +88,7 @@ class Entry:
     mode: str
     hop: Hop | None = None
     reshaped: Reshaped | None = None
+    fed: Fed | None = None
 
     @property
     def read(self) -> Table:

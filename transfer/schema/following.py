@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..plan import Finding, Follow
+from ..plan import Call, Finding, Follow
 from .catalogue import ForeignKey, Relation
 from .entry import Entry
 
 
 def following(entries: Sequence[Entry]) -> list[Entry]:
     """The tables, each with the references that follow what becomes of the rows that they name."""
-    merging = {entry.table.name: entry for entry in entries if entry.hop and entry.hop.over}
+    merging = {
+        entry.table.name: entry
+        for entry in entries
+        if entry.hop and entry.hop.over and not keeps_keys(entry.hop.over, entry.hop.key)
+    }
     return [_following(entry, merging) for entry in entries] if merging else list(entries)
+
+
+def keeps_keys(over: Sequence[Call], own: Sequence[str]) -> bool:
+    """Whether rows are merged by their table's own key: then they are referred to as before."""
+    spec = json.loads(dict(over[0].arguments)["spec"])
+    key = [spec["key"]] if isinstance(spec["key"], str) else spec["key"]
+    return bool(own) and set(key) == set(own) and not spec.get("normalise")
 
 
 def _following(entry: Entry, merging: Mapping[Relation, Entry]) -> Entry:

@@ -44,10 +44,24 @@ class TableLook:
         )  # fmt: skip
 
     def extremes(self, name: str) -> Extremes:
-        """By one query where the source's SQL has the values as they are loaded, else of all rows in a stream."""
-        column = next(one for one in self.entry.columns if one.target == name)
-        hop = _asking(self.entry, self.ends, column) if _answers(self.entry, self.ends, column) else None
-        return _of_rows(hop or streaming(self.entry, (column,)), self.ends, column)
+        """By one query where the source's SQL has the values as they are loaded, else of all rows in a stream.
+
+        Of a table that several sources feed, the least and the greatest value of all.
+        """
+        fed = self.entry.fed
+        if fed is None:
+            return _extremes(self.entry, self.ends, name)
+        if name not in fed.known:
+            found = [one for entry, ends in fed.by if (one := _extremes(entry, ends, name))]
+            lows, highs = (list[Any](ends) for ends in zip(*found, strict=True)) if found else ([], [])
+            fed.known[name] = (min(lows), max(highs)) if found else None
+        return fed.known[name]
+
+
+def _extremes(entry: Entry, ends: Ends, name: str) -> Extremes:
+    column = next(one for one in entry.columns if one.target == name)
+    hop = _asking(entry, ends, column) if _answers(entry, ends, column) else None
+    return _of_rows(hop or streaming(entry, (column,)), ends, column)
 
 
 def _answers(entry: Entry, ends: Ends, column: ColumnPlan) -> bool:

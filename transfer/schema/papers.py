@@ -29,7 +29,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def mapping(plan: Plan, source: Engine, target: Engine) -> str:
     """The text of mapping.md: each column, each name that changed, and what is not carried."""
-    parts = [f"# Mapping of plan {plan.run}\n\nFrom {plan.source}\\\nto {plan.target}"]
+    parts = [f"# Mapping of plan {plan.run}\n\nFrom {plan.read_from}\\\nto {plan.target}"]
     parts += [_hop(hop, source, target) for hop in plan.hops]
     parts.append("## Names that changed\n\n" + _table(
         ("what", "source", "target"), [(one.kind, one.source, one.target) for one in plan.renames]
@@ -50,7 +50,7 @@ def _fenced(text: str) -> str:
 
 
 def _hop(hop: Hop, source: Engine, target: Engine) -> str:
-    said = [f"## {_cell(hop.reads)} to {_cell(hop.writes)}", f"Mode {hop.mode}; slices: {len(hop.slices)}."]
+    said = [f"## {_cell(hop.named)} to {_cell(hop.writes)}", f"Mode {hop.mode}; slices: {len(hop.slices)}."]
     said += [f"Only rows WHERE {_cell(hop.where)}."] if hop.where else []
     said += [f"The query {_cell(hop.query)}."] if hop.query else []
     said += [
@@ -59,7 +59,7 @@ def _hop(hop: Hop, source: Engine, target: Engine) -> str:
     ]
     said += [f"Over all rows: {_cell(dict(call.arguments)['spec'])}." for call in hop.over]
     rows = [
-        (f"{hop.reads}.{c.source}", c.type.native, c.type, f"{hop.writes}.{c.target}",
+        (f"{hop.named}.{c.source}", c.type.native, c.type, f"{hop.writes}.{c.target}",
          c.native + ("" if c.nullable else " NOT NULL"), _rule(c, source, target), c.fidelity, c.why)
         for c in hop.columns
     ]  # fmt: skip

@@ -96,15 +96,13 @@ def unix(text: str) -> str:
 
 def written(plan: Plan, name: str, engine: Engine) -> str:
     """The text of one of FILES."""
-    head = _HEAD.format(name=name, run=plan.run, source=plan.source, target=plan.target, what=_WHAT[name])
+    head = _HEAD.format(name=name, run=plan.run, source=plan.read_from, target=plan.target, what=_WHAT[name])
     statements = in_order(plan)
     if name == DOWN:
         return "\n\n".join([head, *(_piece(plan, s, s.back, engine) for s in reversed(statements))]) + "\n"
     if name == BEFORE:
         made = [_piece(plan, s, s.forward, engine) for s in statements if s.phase == "before"]
-        hops = [
-            f"-- rows of {_line(str(h.reads))} into {_line(str(h.into))}, slices: {len(h.slices)}" for h in plan.hops
-        ]
+        hops = [f"-- rows of {_line(h.named)} into {_line(str(h.into))}, slices: {len(h.slices)}" for h in plan.hops]
         return "\n\n".join([head, *made, "-- Then the rows move:\n" + "\n".join(hops)]) + "\n"
     made = [_piece(plan, s, s.forward, engine) for s in statements if s.phase == "after"]
     swap = [_piece(plan, s, s.forward, engine) for s in statements if s.phase == "swap"]

@@ -64,6 +64,12 @@ def _reshaped(item: Selected, reading: Sequence[ColumnPlan]) -> Reshaped:
 def behind(ends: Ends, item: Selected, profile: tuple[Mapping[str, str], Sequence[Finding]]) -> Reshaped:
     """A table behind its transforms; its rows decide what they are read as, before."""
     decided, findings = profile
+    made = _reshaped(item, _reading(ends, item, decided))
+    return replace(made, findings=(*findings, *made.findings))
+
+
+def _reading(ends: Ends, item: Selected, decided: Mapping[str, str]) -> list[ColumnPlan]:
+    """What is read of a table, before its transforms."""
     within = ends.source.family == ends.target.family
     reading = []
     for column in chosen(item):
@@ -75,8 +81,14 @@ def behind(ends: Ends, item: Selected, profile: tuple[Mapping[str, str], Sequenc
             canon=canon_of(meaning), nullable=column.nullable or rule.nulls, declared=column.base or column.native,
             zone=zone, zone_rule=(item.choice.zone_rule or "stop") if zone else "",
         ))  # fmt: skip
-    made = _reshaped(item, reading)
-    return replace(made, findings=(*findings, *made.findings))
+    return reading
+
+
+def fields_behind(ends: Ends, item: Selected, profile: tuple[Mapping[str, str], Sequence[Finding]]) -> list[Field]:
+    """The columns that the transforms of a choice leave; those that are read, if it has none."""
+    fields = fields_of(_reading(ends, item, profile[0]))
+    steps = chain(item.choice.transforms, fields)
+    return list(steps[-1].shaped.fields if steps else fields)
 
 
 def left(made: Reshaped, column: Column) -> tuple[Type, Read]:
@@ -96,6 +108,7 @@ def _table(made: Reshaped) -> tuple[Table, list[str]]:
     touched = [column.name for column in table.columns if column.name not in unchanged]
     columns = tuple(_column(made, field) for field in made.fields)
     lost = [f"the default of {c.name}: {c.default}" for c in table.columns if c.default and _loses(made, c)]
+    lost += [f"that {c.name} counts by itself" for c in table.columns if c.identity and _loses(made, c)]
     lost += [f"that {c.name} is computed" for c in table.columns if c.generated and touched]
     key = tuple(names[name] for name in table.key) if set(table.key) <= set(names) else ()
     lost += [f"primary key on {', '.join(table.key)}"] if table.key and not key else []
