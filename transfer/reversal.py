@@ -46,7 +46,7 @@ def put_back(run: str, target: Address, *, discard: bool = False) -> list[Return
     """
     with closing(engine_of(target.place.scheme).loader(target)) as loader:
         plan, engine = _plan(run, loader), engine_of(target.place.scheme)
-        for hop in plan.hops:
+        for hop in plan.landings:
             if not held(loader, str(hop.writes)):
                 raise EngineError(
                     f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
@@ -109,7 +109,7 @@ def _told(statement: Statement) -> Returned:
 def _unwritten(plan: Plan, statement: Statement, engine: Engine, loader: Loader) -> None:
     """RequestError where the new table is not as it was when it was swapped in."""
     swap = _of(statement)
-    at, state = swapped_in(plan.hop(statement.hop), loader.ledger.journaled(plan.run))
+    at, state = swapped_in(statement, loader.ledger.journaled(plan.run))
     if state and standing(engine, loader, swap.relation) == state:
         return
     said = (
@@ -151,7 +151,7 @@ def check_kept(plan: Plan, journal: Mapping[str, str], *, early: bool) -> None:
     for one in plan.statements:
         if not plan.keep or early or not one.swap or journal.get(one.name) != "done":
             continue
-        at = swapped_in(plan.hop(one.hop), journal)[0]
+        at = swapped_in(one, journal)[0]
         until = datetime.fromisoformat(at).replace(tzinfo=UTC) + timedelta(seconds=plan.keep)
         if until > datetime.now(UTC):
             raise RequestError(
@@ -163,6 +163,6 @@ def check_kept(plan: Plan, journal: Mapping[str, str], *, early: bool) -> None:
 def check_unwritten(plan: Plan, journal: Mapping[str, str], engine: Engine, loader: Loader) -> None:
     """RequestError where undoing a run would take a table away that was written to since it was swapped in."""
     for one in plan.statements:
-        known = one.swap and journal.get(one.name) == "done" and swapped_in(plan.hop(one.hop), journal)[1]
+        known = one.swap and journal.get(one.name) == "done" and swapped_in(one, journal)[1]
         if known and loader.ask(engine.exists(_of(one).kept)):
             _unwritten(plan, one, engine, loader)

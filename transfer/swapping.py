@@ -22,22 +22,19 @@ from .place import Address
 from .plan import Hop, Plan, Statement, Swap
 from .schema.catalogue import Relation
 
-_READ, _SWAPPED = 2_000_000, 3_000_000  # the journal's entries of these are numbered apart from all others
+_SWAPPED, _READ = 3_000_000, 4_000_000  # the journal's entries of these are numbered apart from all others
 
 
 def as_read(hop: Hop) -> str:
     """The journal's entry on what a hop's source was when its rows were read."""
-    return _entry(hop, _READ, "as it was read")
-
-
-def as_swapped(hop: Hop) -> str:
-    """The journal's entry on what a hop's target was when it was swapped in, and when that was."""
-    return _entry(hop, _SWAPPED, "as it was swapped in")
-
-
-def _entry(hop: Hop, offset: int, what: str) -> str:
     number, _, rest = hop.name.partition(" ")
-    return f"{-offset - int(number)} {rest} {what}"
+    return f"{-_READ - int(number)} {rest} as it was read"
+
+
+def as_swapped(statement: Statement) -> str:
+    """The journal's entry on what a table was when it was swapped in by a statement, and when that was."""
+    number, _, rest = statement.name.partition(" ")
+    return f"{-_SWAPPED - int(number)} what was there after: {rest}"
 
 
 def standing(engine: Engine, asked: Asked, relation: Relation) -> str:
@@ -114,7 +111,7 @@ def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> No
         for sql in parts(statement.forward):
             loader.execute(sql)
         _count(what, loader)
-        loader.ledger.journal(plan.run, as_swapped(hop), json.dumps({"at": now(), "state": made}))
+        loader.ledger.journal(plan.run, as_swapped(statement), json.dumps({"at": now(), "state": made}))
         loader.ledger.journal(plan.run, statement.name, "done")
 
     together(work, loader)
@@ -161,8 +158,8 @@ def has_swapped(plan: Plan, target: Address) -> bool:
     return any(s.swap and s.swap.proven and journal.get(s.name) == "done" for s in plan.statements)
 
 
-def swapped_in(hop: Hop, journal: Mapping[str, str]) -> tuple[str, str]:
-    """When a hop's table was swapped in, and what it was then; both '' where that is not known."""
-    said = journal.get(as_swapped(hop), "")
+def swapped_in(statement: Statement, journal: Mapping[str, str]) -> tuple[str, str]:
+    """When a table was swapped in by a statement, and what it was then; both '' where that is not known."""
+    said = journal.get(as_swapped(statement), "")
     found: dict[str, str] = json.loads(said) if said else {}
     return found.get("at", ""), found.get("state", "")
