@@ -66,6 +66,7 @@ TYPES: tuple[tuple[str, str, str, Any], ...] = (
     ("INTERVAL DAY(9) TO SECOND(6)", "INTERVAL '-3 01:02:03.000004' DAY(9) TO SECOND(6)", "interval",
      -timedelta(days=3, hours=1, minutes=2, seconds=3, microseconds=4)),
     ("INTERVAL YEAR(3) TO MONTH", "INTERVAL '2-3' YEAR TO MONTH", "text", "+02-03"),
+    ("BOOLEAN", "TRUE", "boolean", True),
 )  # fmt: skip
 
 

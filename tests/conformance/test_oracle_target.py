@@ -16,8 +16,10 @@ import oracledb
 import pytest
 import sqlglot
 
+import ropeway
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
+from ropeway.transfer import room
 from ropeway.transfer.commit import parts
 from ropeway.transfer.engines.oracle.direct import staging
 from ropeway.transfer.engines.oracle.loader import OracleLoader
@@ -330,15 +332,25 @@ def test_a_swap_that_stopped_between_its_renames_is_finished(
     assert target.ask(f'SELECT id FROM "ropeway_{outcome.plan.run}_1_old"') == [(9,)]
 
 
-def test_no_space_stops_the_run_and_keeps_what_landed(many: tuple[Spot, Spot], oracle: Accounts) -> None:
+def test_a_full_tablespace_is_waited_for(
+    many: tuple[Spot, Spot], oracle: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "EVERY_S", 0.1)
     said = "unable to extend table SPOT.T by 128 in tablespace USERS"
     oracle.tell("trouble", r'INSERT INTO "T"', 1653, said, 1, 3)
     request, secrets = requested(*many, slice_rows=500)
-    with pytest.raises(EngineError, match="ORA-01653") as caught:
-        wire.run(request, secrets, limits=Limits(workers=1))
-    assert "--resume" in str(caught.value)
-    assert many[1].ask("SELECT COUNT(*) FROM t") == [(1500,)]
-    wire.run(request, secrets, resume=True)
+
+    class Heard(ropeway.Progress):
+        def __init__(self) -> None:
+            self.full: list[str] = []
+
+        def said(self, message: str) -> None:
+            self.full += [message] if message.startswith("No room") else []
+
+    heard = Heard()
+    wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
+    assert len(heard.full) == 1
+    assert "ORA-01653" in heard.full[0]
     whole(many[1])
 
 

@@ -418,7 +418,7 @@ def test_the_memory_limit_is_kept(file: Path, tmp_path: Path) -> None:
     asked = request(f"duckdb:///{source}", f"duckdb:///{file}.keyed", slice_rows=400_000, level="count")
     with pytest.raises(EngineError, match="larger --max-memory") as refusal:
         wire.run(asked, limits=Limits(memory=384 << 20))
-    assert ENGINE.classify(refusal.value) == "space"
+    assert ENGINE.classify(refusal.value) == "memory"
     outcome = wire.run(asked, limits=Limits(memory=2 << 30), resume=True)
     assert sum(receipt.loaded for receipt in outcome.receipts) == 2_000_000
 

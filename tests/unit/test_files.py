@@ -239,7 +239,9 @@ def test_a_part_that_came_later_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
-    source, url = hold("source", t=NUMBERS), f"parquet:///{tmp_path}"
+    (tmp_path / "in" / "t").mkdir(parents=True)
+    pq.write_table(NUMBERS, tmp_path / "in" / "t" / "1.parquet")
+    source, url = hold("source", t=NUMBERS), f"parquet:///{tmp_path}/out"
     move(source, url)
     lines = f"""
         from ropeway.cli import wire
@@ -247,7 +249,7 @@ def test_a_second_run_is_refused(tmp_path: Path) -> None:
         from ropeway.transfer.place import parse, resolve
         from ropeway.transfer.request import Request
         try:
-            wire.run(Request(parse("parquet:///{tmp_path}")[0], parse("parquet:///{tmp_path}")[0], mode="append"))
+            wire.run(Request(parse("parquet:///{tmp_path}/in")[0], parse("{url}")[0], mode="append"))
         except EngineError as error:
             print(error)
     """

@@ -22,6 +22,7 @@ class Discard(WithoutSql):
     name = "discard"
     family = "discard"
     schemes = ("discard",)
+    drivers: tuple[str, ...] = ()
     landing: Literal["memory"] = "memory"
     instant: Literal["single"] = "single"
     writers: Literal["many"] = "many"

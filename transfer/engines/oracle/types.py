@@ -110,6 +110,7 @@ READS = (
     Read("binary_double", fixed("float64")),
     Read("varchar2|nvarchar2|char|nchar", _text, why="'' is NULL there"),
     Read("clob|nclob|long", fixed("text")),
+    Read("boolean", fixed("bool"), when="from version 23 on"),
     Read("raw, as uuid", fixed("uuid"), _UUID, when="as Ropeway writes them, or where types: says so"),
     Read("raw", _binary),
     Read("blob|long raw", fixed("binary")),

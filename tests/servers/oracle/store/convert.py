@@ -10,6 +10,7 @@ from ..spoken import (
     BINARY_DOUBLE,
     BINARY_FLOAT,
     BLOB,
+    BOOLEAN,
     CHAR,
     CLOB,
     DATE,
@@ -59,6 +60,8 @@ def converted(value: Stored, kind: Kind, nls: Nls, where: str = "") -> Stored:
         return _interval(value, kind)
     if kind.code in (ROWID, UROWID):
         return values.rowid_of(value) if isinstance(value, str) else value
+    if kind.code == BOOLEAN and isinstance(value, bytes):
+        return value
     raise Refused(902, f"the test server cannot hold a value of this type: {kind}")
 
 

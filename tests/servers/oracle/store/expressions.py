@@ -11,6 +11,7 @@ from sqlglot import exp
 from ..spoken import (
     BINARY_DOUBLE,
     BLOB,
+    BOOLEAN,
     CHAR,
     CLOB,
     DATE,
@@ -201,6 +202,11 @@ def _literal(tree: exp.Literal, writing: Writing) -> Typed:
     if not text:
         return render.Typed("NULL", Kind(CHAR, 1, 1))
     return render.Typed("'" + text.replace("'", "''") + "'", Kind(CHAR, len(text.encode()), len(text)), nullable=False)
+
+
+def _boolean(tree: exp.Boolean, writing: Writing) -> Typed:
+    del writing
+    return render.Typed("X'0101'" if tree.this else "X'00'", Kind(BOOLEAN, 1), nullable=False)
 
 
 def _null(tree: exp.Null, writing: Writing) -> Typed:
@@ -444,7 +450,8 @@ def _now(letter: str, kind: Kind) -> Callable[..., Typed]:
 
 
 _WRITERS: dict[type[exp.Expression], Callable[..., Typed]] = {
-    exp.Column: _column, exp.Literal: _literal, exp.Null: _null, exp.Placeholder: _bind, exp.Paren: _paren,
+    exp.Column: _column, exp.Literal: _literal, exp.Boolean: _boolean, exp.Null: _null,
+    exp.Placeholder: _bind, exp.Paren: _paren,
     exp.Neg: _negative, exp.Add: _reached, exp.Sub: _reached, exp.Mul: _reached, exp.Div: _reached, exp.DPipe: _joined,
     exp.Case: _case, exp.Cast: _cast, exp.Extract: _extract, exp.DateStrToDate: _day,
     exp.StrToTime: _moment, exp.Interval: _interval, exp.AtTimeZone: _zone, exp.Trim: _trim, exp.Subquery: _scalar,
