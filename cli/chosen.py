@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..transfer.engines import engine_of
+from ..transfer.errors import RequestError
 from ..transfer.plan import Hop, Plan
 from ..transfer.proposals import approving, rehearsed
 from ..transfer.request import Choice, Request
@@ -22,9 +23,21 @@ def chosen_now(plan: Plan, what: Request | Plan) -> Plan:
     choices = {hop.name: choice_of(what, hop) for hop in plan.hops}
     hops = {name: choice.on_violation or what.on_violation for name, choice in choices.items()}
     check_apart(plan, hops)
+    _check_rejects(plan, what)
     made = [one for s in plan.statements for one in deciding([s], hops.get(s.hop, what.on_violation))]
     plan = replace(plan, statements=tuple(made), max_rejects=what.max_rejects or plan.max_rejects)
     return approving(plan, {name: choice.over for name, choice in choices.items()})
+
+
+def _check_rejects(plan: Plan, what: Request) -> None:
+    """RequestError where rows are to be rejected now, and the plan has no way to."""
+    if not what.max_rejects or plan.max_rejects:
+        return
+    if engine_of(plan.target.scheme).landing != "transaction" or any(hop.raw for hop in plan.hops):
+        raise RequestError(
+            "The run was planned without --max-rejects, and cannot reject rows now: bytes pass undecoded, or files "
+            "keep none.", remedy="Begin anew with --fresh and --max-rejects.",
+        )  # fmt: skip
 
 
 def choice_of(request: Request, hop: Hop) -> Choice:

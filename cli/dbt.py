@@ -5,6 +5,7 @@ What dbt's own tests ask in the same way is asked by them; all else is a query t
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -120,7 +121,9 @@ def _name(said: Said) -> str:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_").lower()[:40]
+    """Letters, digits and underscores; where that is not the whole name, with a hash of it."""
+    short = re.sub(r"\W+", "_", text).strip("_").lower()[:40]
+    return short if short == text else f"{short}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _freshness(book: Book, said: Said, table: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -27,7 +28,8 @@ def ending(interrupt: Interrupt, until: str) -> Iterator[None]:
         say.note(f"It is {until}: the slices under way land, then the run ends.")
         interrupt.ask()
 
-    timer = threading.Timer((moment(until, datetime.now()) - datetime.now()).total_seconds(), end)
+    # As a moment of the world: between then and now a clock may be put forward or back.
+    timer = threading.Timer(max(0.0, moment(until, datetime.now()).timestamp() - time.time()), end)
     timer.daemon = True
     timer.start()
     try:

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from ..transfer.engine import Loader, Rejected
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
-from ..transfer.place import parse, resolve
+from ..transfer.place import parse
 from ..transfer.plan import Plan, from_json
 from ..transfer.rejects import row_of
 from ..transfer.replay import Replayed
 from ..transfer.replay import rejected as _rejected
 from ..transfer.replay import replay as _replay
+from .wire import located
 
 Made = TypeVar("Made")
 
@@ -49,8 +50,8 @@ def write(rows: list[Rejected], folder: Path) -> list[Path]:
 
 
 def _with(run: str, url: str, work: Callable[[Plan, Loader], Made]) -> Made:
-    place, secret = parse(url)
-    with closing(engine_of(place.scheme).loader(resolve(place, secret))) as loader:
+    place, _ = parse(url)
+    with closing(engine_of(place.scheme).loader(located(url))) as loader:
         if not any(row[0] == run for row in loader.ledger.runs()):
             raise RequestError(f"{place} knows no run {run}.", remedy="'ropeway status --target URL' lists its runs.")
         return work(from_json(loader.ledger.plan(run)), loader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -31,7 +32,8 @@ def soda(book: Book) -> Export:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"\W+", "_", text)
+    short = re.sub(r"\W+", "_", text)
+    return short if short == text else f"{short}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _made(book: Book, said: Said) -> list[tuple[str, str, str, dict[str, Any]]]:

@@ -35,7 +35,7 @@ class Left:
     """What a run left: `statements` remove it, in order; `stuck` names what nothing can undo.
 
     `rows` names tables whose rows go with the run itself, where rows lie in files. `published` are the tables that
-    keep rows of this run: appended, and without a key to take them out by.
+    keep rows of this run: appended, and without a key to take them out by. So many `rejected` rows go with the ledger.
     """
 
     run: str
@@ -44,6 +44,7 @@ class Left:
     stuck: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    rejected: int = 0
 
 
 def leftovers(run: str, target: Address, *, undo: bool = False) -> Left:
@@ -95,9 +96,10 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
         )
     plan = from_json(loader.ledger.plan(run))
     engine = engine_of(plan.target.scheme)
+    rejected = sum(one.rejected for one in loader.ledger.receipts(run))
     if states[run] in ENDED and not undo:
-        return plan, Left(run, states[run], tuple(_beside(plan, engine, loader)))
-    return plan, _undoing(plan, states[run], engine, loader)
+        return plan, Left(run, states[run], tuple(_beside(plan, engine, loader)), rejected=rejected)
+    return plan, replace(_undoing(plan, states[run], engine, loader), rejected=rejected)
 
 
 def _hold(plan: Plan, loader: Loader) -> None:
@@ -148,13 +150,29 @@ def _each(statement: Statement) -> list[Statement]:
 def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
     """The run's own tables beside the target's, as far as they are there."""
     made: list[Statement] = []
-    for hop in plan.landings:
+    for hop in reversed(in_order_of_references(plan)):
         move = Move(engine, loader, hop, Table(hop.writes, ()), None, plan.run)
         for relation in map(move.beside, _BESIDE):
             query = engine.exists(relation)
             if query and loader.ask(query):
                 made.append(_drop(len(made) + 1, f"drop table {relation}", engine.relation(relation), engine))
     return made + _aside(plan, engine, loader, len(made) + 1)
+
+
+def in_order_of_references(plan: Plan) -> list[Hop]:
+    """All that a run lands, parents first: what refers to a table goes before it."""
+    tables = {table.name: table for table in plan.tables}
+    left, made = list(plan.landings), list[Hop]()
+    while left:
+        names = {hop.writes for hop in left}
+
+        def free(hop: Hop, names: set[Relation] = names) -> bool:
+            table = tables.get(hop.writes)
+            return not table or not ({fk.references for fk in table.foreign_keys} - {hop.writes}) & names
+
+        made += [hop for hop in left if free(hop)] or left[:1]
+        left = [hop for hop in left if hop not in made]
+    return made
 
 
 def _aside(plan: Plan, engine: Engine, loader: Loader, first: int) -> list[Statement]:

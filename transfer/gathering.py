@@ -21,7 +21,6 @@ from .errors import EngineError, RequestError
 from .flow import flow
 from .job import Job
 from .keymap import keep_keys, kept
-from .ledger import number_of
 from .plan import Follow, Hop, Plan, Slice
 from .proposals import FOLDER, check_approved, review_of, reviewed
 from .resume import proof_of
@@ -29,6 +28,7 @@ from .shaping import Field
 from .stage import MERGED, Moved, Stage, memory_of
 from .throttle import Pace
 
+_SHARES = 5_000_000
 _DECIDED = 1_000_000  # the journal's entries of what was decided are numbered apart from statements and proofs
 
 
@@ -199,7 +199,10 @@ class Gathering:
         """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
         stage = self._stages[hop.name]
         landed = sum(one.loaded + one.rejected for one in receipts if one.hop == hop.name and one.slice > 0)
-        removed, staged = _removed(json.loads(self._journal[decided(stage.hop)]), hop)[0], stage.rows(hop)
+        removed, staged = (
+            _removed(json.loads(self._journal[decided(stage.hop)]), hop, self._journal)[0],
+            stage.rows(hop),
+        )
         if landed != staged - removed:
             raise EngineError(
                 f"{hop.named}: {staged} rows were staged, {removed} of them removed, and {landed} have landed.",
@@ -268,8 +271,8 @@ class Gathering:
         step, size = self._step(stage.hop), memory_of(self._job.limits.engines)
         found = step.decide(stage, size, self._job.limits.workers)
         state: dict[str, Any] = {"removed": found.removed, "into": found.into, "sum": stage.sum()}
-        if len(stage.feeders) > 1:
-            state["of"] = {number_of(hop.name): stage.gone(hop) for hop in stage.feeders}
+        for hop in stage.feeders if len(stage.feeders) > 1 else ():  # one by one: an entry has 190 letters at most
+            self._note(share_of(hop), json.dumps(stage.gone(hop)))
         if step.similar:
             proposed = step.similar.propose(stage, review_of(self._job.plan.run), size, self._job.limits.workers)
             state |= reviewed(self._job, stage, step.similar, found, proposed)
@@ -335,7 +338,7 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
         first = plan.feeders(hop)[0]
         if hop.over and (state := journal.get(decided(first), "")):
             said: dict[str, Any] = json.loads(state)
-            removed, into = _removed(said, hop)
+            removed, into = _removed(said, hop, journal)
             file = Stage(FOLDER / plan.run / "stage", first).folder / MERGED
             review = str(review_of(plan.run) / said["file"]) if said.get("file") else ""
             if removed or len(plan.feeders(hop)) == 1:
@@ -346,9 +349,16 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
     return tuple(found)
 
 
-def _removed(said: dict[str, Any], hop: Hop) -> tuple[int, int]:
-    """How many of a hop's rows were removed, and into how many others, by what the journal says of its stage."""
-    removed, into = said.get("of", {}).get(str(number_of(hop.name)), (said["removed"], said["into"]))
+def share_of(hop: Hop) -> str:
+    """The journal's entry on what was removed of the rows of one of several hops that feed a table."""
+    number, _, rest = hop.name.partition(" ")
+    return f"{-_SHARES - int(number)} {rest}: its share"
+
+
+def _removed(said: dict[str, Any], hop: Hop, journal: Mapping[str, str]) -> tuple[int, int]:
+    """How many of a hop's rows were removed, and into how many others, by what the journal says."""
+    share = journal.get(share_of(hop), "")
+    removed, into = json.loads(share) if share else (said["removed"], said["into"])
     return int(removed), int(into)
 
 

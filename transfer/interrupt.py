@@ -13,3 +13,8 @@ class Interrupt:
 
     def ask(self) -> None:
         self.asked.set()
+
+    def heed(self) -> None:
+        """KeyboardInterrupt where it was asked: between two statements, which the journal tells apart."""
+        if self.asked.is_set():
+            raise KeyboardInterrupt

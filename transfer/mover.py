@@ -394,6 +394,7 @@ class Mover:
             self._gathering.finish(hop, loader, f"{self._attempt}-keys")
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop) if self._is_fed(hop, loader) else ():
+                self._interrupt.heed()
                 with self._writer or nullcontext():
                     carry_out(self._job, statement, loader, self._journal, self._interrupt.asked)
         board.finish(hop)

@@ -28,7 +28,7 @@ def told(way: str, value: str, of: str) -> str:
 def _of_command(command: str, of: str) -> str:
     """Without a shell: its words are split as a shell would, and nothing in them is expanded."""
     try:
-        done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, timeout=_SECONDS, check=False, text=True)
+        done = subprocess.run(_words(command, of), stdout=subprocess.PIPE, timeout=_SECONDS, check=False, text=True)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         said = f"took longer than {_SECONDS} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)
         raise RequestError(f"The password_command of {of} cannot be run: {said}") from None
@@ -37,9 +37,16 @@ def _of_command(command: str, of: str) -> str:
     return _first_line(done.stdout, f"The password_command of {of} printed nothing.")
 
 
+def _words(command: str, of: str) -> list[str]:
+    words = shlex.split(command)
+    if not words:
+        raise RequestError(f"The password_command of {of} is empty.")
+    return words
+
+
 def _of_file(name: str, of: str) -> str:
-    path = Path(name).expanduser()
     try:
+        path = Path(name).expanduser()
         with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -47,8 +54,9 @@ def _of_file(name: str, of: str) -> str:
                     f"{path} holds the password of {of}, and others may read it.", remedy=f"chmod 600 {path}"
                 )
             return _first_line(file.read(), f"{path}, which is to hold the password of {of}, is empty.")
-    except OSError as error:
-        raise RequestError(f"The password_file of {of} cannot be read: {error.strerror}: {path}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise RequestError(f"The password_file of {of} cannot be read: {said}: {name}") from None
 
 
 def _first_line(text: str, otherwise: str) -> str:

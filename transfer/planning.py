@@ -14,6 +14,7 @@ from .canonical import canon_of
 from .cutting import WHOLE, slices
 from .errors import MissingTable, RequestError
 from .gathering import check
+from .ledger import number_of
 from .looking import Looked, look
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import choices, may_pass, shared
@@ -37,7 +38,7 @@ from .schema.groups import unify
 from .schema.keymaps import mapped, orphans
 from .schema.leaves import Leaves, leaves_of
 from .schema.meaning import chosen, meant
-from .schema.modes import Made, Move, is_reference, statements_of, statistics
+from .schema.modes import Made, Move, is_reference, once_swapped, statements_of, statistics
 from .schema.names import check_columns, check_spelt
 from .schema.objects import carried, told, unmoved
 from .schema.order import parents_first
@@ -54,6 +55,7 @@ from .types import Fidelity, Type
 from .zones import unworded
 
 CHECKSUM = "ropeway.verify.checksum:of_batch"
+_MAPS = 100_000  # the hops of key maps are numbered apart, in jobs of several sources too
 PARTED = "ropeway.verify.checksum:of_parts"
 
 
@@ -425,8 +427,8 @@ def _assemble(
     moves = [_aimed(ends, entry, run, existing) for entry in entries]
     taken = {entry.table.name for entry in entries}
     moves = [
-        mapped(ends, entry, made, len(entries) + number, taken, run)
-        for number, (entry, made) in enumerate(zip(entries, moves, strict=True), start=1)
+        mapped(ends, entry, made, _MAPS + number_of(made[0].name), taken, run)
+        for entry, made in zip(entries, moves, strict=True)
     ]
     aimed = {hop.writes: hop for hop, _, _ in moves}
     for entry, (hop, making, finishing) in zip(entries, moves, strict=True):
@@ -441,6 +443,7 @@ def _assemble(
             added.append(Added(hop, there, "stop" if otherwise == QUARANTINE else otherwise))
         before += _own("before", entry.choice.before, hop.name) + opening
         after += closing + _own("after", entry.choice.after, hop.name)
+    after = once_swapped(hops, after)
     swapped = [s for s in after if s.phase == "swap" and is_reference(s)]  # their parents have to have their names
     after = [s for s in after if s not in swapped] + swapped
     after = references.kept(ends.target, added, after)

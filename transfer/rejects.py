@@ -142,7 +142,7 @@ class Rejecting:
     def _transform(self, unit: _Unit, spool: _Spool, tally: Tally, rejects: _Rejects) -> None:
         """The slice into the spool; rows that a transform refuses are rejected as they were before all of them."""
         hop, size = unit.hop, self._job.limits.batch_bytes
-        hidden = {name for step in chain(hop.transforms, fields_of(hop.reading)) for name in step.hidden}
+        hidden = any(step.shaped.hides for step in chain(hop.transforms, fields_of(hop.reading)))
         with spool.written() as put:
             if hop.over:  # transformed when they were gathered
                 for batch in flow(hop, unit.part, unit.reader, size):
@@ -150,7 +150,7 @@ class Rejecting:
                 return
             for batch in before_transforms(hop, unit.part, unit.reader, size):
                 tally.seen(batch.num_rows)
-                for made in self._through(unit, batch, rejects, masked=bool(hidden)):
+                for made in self._through(unit, batch, rejects, masked=hidden):
                     put(made)
 
     def _through(

@@ -13,8 +13,8 @@ from .commit import land_again, tried
 from .engine import Engine, Loader, Receipt, Rejected
 from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
-from .ledger import keeping
-from .plan import Hop, Plan, Slice
+from .ledger import ROLLED_BACK, keeping
+from .plan import Hop, Plan, Slice, from_json
 from .rejects import TRANSFORM, concerns_rows, row_of
 from .start import held, holder
 
@@ -53,6 +53,12 @@ def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
     state = next(str(row[3]) for row in loader.ledger.runs() if row[0] == plan.run)
     if state == "running":
         raise RequestError(f"Run {plan.run} did not end.", remedy="Go on with --resume first.")
+    if state == ROLLED_BACK:
+        raise RequestError(
+            f"Run {plan.run} was rolled back: what stands in its tables' places is not what its rows belong to.",
+            remedy="'ropeway rejects RUN --out DIR' writes them.",
+        )
+    _check_latest(plan, hops, loader)
     for hop in (plan.hop(name) for name in hops):
         if hop.follows or hop.over:
             raise RequestError(
@@ -62,6 +68,18 @@ def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
             )  # fmt: skip
         if not held(loader, str(hop.writes)):
             raise holder(loader, hop.writes)
+
+
+def _check_latest(plan: Plan, hops: set[str], loader: Loader) -> None:
+    """RequestError where a later run wrote a table: it may have brought these rows, or newer ones."""
+    mine = {plan.hop(name).writes for name in hops}
+    names = [str(row[0]) for row in loader.ledger.runs()]
+    for later in names[names.index(plan.run) + 1 :]:
+        if met := mine & {hop.writes for hop in from_json(loader.ledger.plan(later)).landings}:
+            raise RequestError(
+                f"Run {later} wrote {', '.join(sorted(map(str, met)))} after run {plan.run}: it may have brought these "
+                "rows, or newer ones.", remedy="'ropeway rejects RUN --out DIR' writes them, for a job of their own.",
+            )  # fmt: skip
 
 
 def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: Engine, loader: Loader) -> Replayed:

@@ -47,12 +47,14 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
         for statement in job.plan.statements:
             if statement.phase == "before":
+                interrupt.heed()
                 carry_out(job, statement, loader, journal, interrupt.asked)
         mover = _move_all(stack, job, loader, journal, interrupt, pace)
         journal = loader.ledger.journaled(job.plan.run)
         for phase in ("after", "swap"):
             for statement in job.plan.statements:
                 if statement.phase == phase:
+                    interrupt.heed()
                     carry_out(job, statement, mover.keepers.of(statement, loader), journal, interrupt.asked)
         receipts = loader.ledger.receipts(job.plan.run)
         loader.ledger.finish(job.plan.run, "loaded")

@@ -102,9 +102,9 @@ def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> No
     assert what  # noqa: S101 - the caller looked
 
     def work() -> None:
-        made = standing(engine, loader, what.shadow)  # before the lock, for nobody else knows of that table
         for sql in parts(what.lock):
             loader.execute(sql)
+        made = standing(engine, loader, what.shadow)
         if what.proven:
             _prove(engine, loader, what, loader.ledger.journaled(plan.run).get(as_read(hop), ""))
             _look(engine, loader, what, hop)

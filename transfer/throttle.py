@@ -66,7 +66,8 @@ class Pace:
         self._why = ""
 
     def check(self) -> None:
-        """RequestError where the source's server says nothing of what is limited."""
+        """Forget an earlier process' pause. RequestError where the source's server says nothing of what is limited."""
+        self._file.unlink(missing_ok=True)
         if self._limits.most:
             if self._job.plan.sources:
                 raise RequestError(
@@ -118,11 +119,20 @@ class Pace:
         if self._file.exists():
             return f"The run is paused: 'ropeway pause {self._job.plan.run} --end' lets it go on."
         if self._limits.most:
-            said = self._pressure()
+            said = self._known_pressure()
             for name, most in self._limits.most:
                 if said.get(name, 0.0) > most:
                     return f"The source is busy ({name} above {most:g}): no slice is begun until it is less."
         return ""
+
+    def _known_pressure(self) -> Mapping[str, float]:
+        """Nothing where the connection was lost: a new one is asked in a second."""
+        try:
+            return self._pressure()
+        except Exception as error:
+            if self._job.source.classify(error) != "transient":
+                raise
+            return {}
 
     def _pressure(self) -> Mapping[str, float]:
         ask = getattr(self._job.source, "pressure", None)

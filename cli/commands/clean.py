@@ -84,7 +84,10 @@ def _list(left: Left, *, undo: bool) -> None:
     say.table(("what", "statement"), [(one.name.split(" ", 1)[1], one.forward) for one in left.statements])
     for table in left.rows:
         say.out(f"Its files of {table} are deleted.")
-    if not left.statements and not left.rows:
+    if left.rejected:
+        rows = say.count(left.rejected, "rejected row")
+        say.warn(f"{rows} of the run go too: 'ropeway rejects {left.run} --out DIR' writes them.")
+    if not left.statements and not left.rows and not left.rejected:
         say.out("It left nothing to drop.")
     for what in left.stuck:
         say.out(f"No way back: {what}")
@@ -106,4 +109,5 @@ def _shape(left: Left, *, removed: bool) -> dict[str, object]:
         "statements": [{"what": one.name.split(" ", 1)[1], "sql": one.forward} for one in left.statements],
         "files_of": list(left.rows),
         "no_way_back": list(left.stuck),
+        "rejected": left.rejected,
     }

@@ -33,7 +33,7 @@ def pause(
 
     folder = folder_of(run)
     shape = read_status(folder)
-    if shape["status"] != "running":
+    if shape["status"] != "running" and not end:
         raise RequestError(f"Run {folder.name} is not moving: it is {shape['status']}.")
     file = folder / PAUSE
     if end:

@@ -206,6 +206,16 @@ def is_reference(statement: Statement) -> bool:
     return statement.constraint is not None and statement.constraint.references is not None
 
 
+def once_swapped(hops: Sequence[Hop], after: Sequence[Statement]) -> list[Statement]:
+    """Foreign keys to tables that are swapped come once these have their names, or they would mean the old ones."""
+    swapped = {hop.writes for hop in hops if hop.mode == "replace" and hop.into != hop.writes}
+    return [
+        replace(s, phase="swap", after=("*",))
+        if s.phase == "after" and s.constraint and s.constraint.references in swapped else s
+        for s in after
+    ]  # fmt: skip
+
+
 def _references(move: Move, suffix: str) -> list[Statement]:
     """Foreign keys once all tables have their names: a shadow's would go on to refer to the old parent.
 

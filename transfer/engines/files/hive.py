@@ -33,6 +33,9 @@ def divided(table: Table, division: Partitioning) -> Table:
     """The table with a folder for each partition, each before those inside. Undivided where there are none such."""
     if any(level.by == "hash" for level in levels(division)):
         raise Undivided("folders tell values apart, and hashes have none")
+    columns = _columns(division)
+    if len(columns) != len(set(columns)):  # two folders of one name, of which a reader takes the outer one
+        raise Undivided("a folder's name is its column's, and one inside another cannot be of the same column")
     parts = tuple(_parts(table, division, table.name.table))
     made = replace(table, partitioned=f"in folders {division}", parts=parts, division=division)
     if not leaves_of(made, {column.name: meaning_of(column.native) for column in table.columns}):
@@ -44,6 +47,12 @@ def divided(table: Table, division: Partitioning) -> Table:
     if len(longest) > _LONGEST:
         raise Undivided(f"a folder would be called {longest[:40]}..., which is too long")
     return made
+
+
+def _columns(division: Partitioning) -> list[str]:
+    """What tells partitions apart, from the outside in."""
+    inside = next((one.within for one in division.partitions if one.within), None)
+    return [division.columns[0], *(_columns(inside) if inside else [])]
 
 
 def _parts(table: Table, division: Partitioning, owner: str, outer: str = "") -> Iterator[Part]:

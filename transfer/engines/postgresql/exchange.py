@@ -87,6 +87,7 @@ UNION ALL SELECT 'policy ' || polname FROM pg_policy WHERE polrelid = {on}
 UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = {on}
 UNION ALL SELECT concat_ws(' ', 'publication', p.pubname) FROM pg_publication_tables p JOIN pg_class c ON c.oid = {on}
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+UNION ALL SELECT concat_ws(' ', 'subscription', srsubid) FROM pg_subscription_rel WHERE srrelid = {on}
 UNION ALL SELECT concat_ws(' ', 'inherits', inhrelid::regclass) FROM pg_inherits WHERE {on} IN (inhrelid, inhparent)
 ) q"""
 
@@ -114,6 +115,8 @@ UNION ALL SELECT 'inheritance with ' || CASE inhrelid WHEN {on} THEN inhparent E
 FROM pg_inherits WHERE {on} IN (inhrelid, inhparent)
 UNION ALL SELECT 'publication ' || p.pubname FROM pg_publication_tables p JOIN pg_class c ON c.oid = {on}
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+UNION ALL SELECT 'subscription ' || s.subname FROM pg_subscription_rel r
+JOIN pg_subscription s ON s.oid = r.srsubid WHERE r.srrelid = {on}
 UNION ALL SELECT 'security label ' || label FROM pg_seclabel WHERE classoid = 'pg_class'::regclass AND objoid = {on}
 UNION ALL SELECT 'foreign key ' || k.conname || ' of ' || k.conrelid::regclass || ', which is partitioned'
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid

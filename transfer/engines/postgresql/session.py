@@ -37,6 +37,11 @@ PINS = (
     "SET datestyle = 'ISO, YMD'", "SET timezone = 'UTC'", "SET intervalstyle = 'iso_8601'",
     "SET extra_float_digits = 3", "SET bytea_output = 'hex'", "SET standard_conforming_strings = on",
     "SET client_encoding = 'UTF8'", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+    # A proof under a lock sees what was committed while the lock was waited for.
+    "SET default_transaction_isolation = 'read committed'",
+    # From versions 14 and 17 on.
+    "SELECT set_config(name, '0', false) FROM pg_settings "
+    "WHERE name IN ('idle_session_timeout', 'transaction_timeout')",
 )  # fmt: skip
 # Safe for the ledger: rows and receipt vanish together if the server falls within the next moments (three times
 # wal_writer_delay), and a run that has ended says so by a commit that waits for the disk.
