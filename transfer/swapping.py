@@ -97,24 +97,50 @@ def note(job: Job, hops: Sequence[Hop], reader: Reader, loader: Loader, journal:
 
 
 def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> None:
-    """Swap, with the journal's entry. EngineError where somebody wrote, DataError where parents would be lost."""
-    what, hop = statement.swap, plan.hop(statement.hop)
-    assert what  # noqa: S101 - the caller looked
+    """Swap, with the journal's entry. EngineError where somebody wrote, DataError where parents would be lost.
+
+    Tables that go into themselves are swapped all together, by the first of their statements: of two that refer to each
+    other one alone would be left with the other's old table.
+    """
+    journal = loader.ledger.journaled(plan.run)
+    if journal.get(statement.name) == "done":
+        return
+    among = _together(plan, statement, journal)
 
     def work() -> None:
-        for sql in parts(what.lock):
-            loader.execute(sql)
-        made = standing(engine, loader, what.shadow)
-        if what.proven:
-            _prove(engine, loader, what, loader.ledger.journaled(plan.run).get(as_read(hop), ""))
-            _look(engine, loader, what, hop)
-        for sql in parts(statement.forward):
-            loader.execute(sql)
-        _count(what, loader)
-        loader.ledger.journal(plan.run, as_swapped(statement), json.dumps({"at": now(), "state": made}))
-        loader.ledger.journal(plan.run, statement.name, "done")
+        for one in among:
+            for sql in parts(_of(one).lock):
+                loader.execute(sql)
+        made = {one.name: standing(engine, loader, _of(one).shadow) for one in among}
+        for one in among:
+            if _of(one).proven:
+                hop = plan.hop(one.hop)
+                _prove(engine, loader, _of(one), journal.get(as_read(hop), ""))
+                _look(engine, loader, _of(one), hop)
+        for one in among:
+            for sql in parts(one.forward):
+                loader.execute(sql)
+        for one in among:
+            _count(_of(one), loader)
+            loader.ledger.journal(plan.run, as_swapped(one), json.dumps({"at": now(), "state": made[one.name]}))
+            loader.ledger.journal(plan.run, one.name, "done")
 
     together(work, loader)
+
+
+def _of(statement: Statement) -> Swap:
+    assert statement.swap  # noqa: S101 - only such are looked at
+    return statement.swap
+
+
+def _together(plan: Plan, statement: Statement, journal: Mapping[str, str]) -> list[Statement]:
+    """What is swapped with a statement. Whose writers are kept out each has a connection of its own for that."""
+
+    def waits(one: Statement) -> bool:
+        upon = plan.hop(one.hop).upon if one.swap and one.swap.proven else None
+        return one.atomic and upon is not None and upon.writes != "block" and journal.get(one.name) != "done"
+
+    return [one for one in plan.statements if waits(one)] if waits(statement) else [statement]
 
 
 def _prove(engine: Engine, loader: Loader, what: Swap, noted: str) -> None:
