@@ -158,9 +158,11 @@ def test_a_row_that_a_transform_refuses_is_kept_as_it_was_before(tmp_path: Path,
     assert file.name.endswith("note-transform.parquet")
 
 
-def test_masked_values_are_not_kept_as_they_were(tmp_path: Path, servers: Servers) -> None:
+@pytest.mark.parametrize("made", [False, True], ids=["read", "derived"])
+def test_masked_values_are_not_kept_as_they_were(made: bool, tmp_path: Path, servers: Servers) -> None:
     source, target = filled(tmp_path, servers), spot("postgresql", tmp_path, servers)
-    steps = calls_of([{"cast": {"grade": "int16"}}, {"mask": {"said": "redact"}}])
+    derived = [{"derive": {"who": "said || 'x'"}}, {"drop": ["said"]}, {"mask": {"who": "redact"}}]
+    steps = calls_of([{"cast": {"grade": "int16"}}, *(derived if made else [{"mask": {"said": "redact"}}])])
     request, secrets = requested(source, target, max_rejects="9", choices=(Choice("note", transforms=steps),))
     planned = wire.plan(request, secrets)
     source.ask("UPDATE note SET grade = 99999 WHERE id = 3")

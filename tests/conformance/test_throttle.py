@@ -187,6 +187,17 @@ def test_the_time_of_an_end() -> None:
             moment(wrong, now)
 
 
+def test_an_end_comes_at_its_time_though_clocks_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        evening = datetime(2026, 10, 24, 22)
+        assert moment("06:00", evening).timestamp() - evening.timestamp() == 9 * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_at_its_time_a_run_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt = Interrupt()
     monkeypatch.setattr("ropeway.cli.hours.moment", lambda *_: datetime.now())

@@ -1,0 +1,153 @@
+"""Swaps of tables: what is proven, what refers to them, and what may come after; none loses a row or a reference."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import ropeway
+from elsewhere import once
+from moves import requested
+from ropeway.cli import wire
+from ropeway.cli.rejected import rejects, replay
+from ropeway.transfer.engine import Receipt
+from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.request import Choice
+from ropeway.transforms.steps import calls_of
+from spots import Servers, Spot, database, spot
+
+TRIM = Choice("person", transforms=calls_of([{"upper": ["mail"]}]))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def people(place: Spot, rows: int = 30) -> None:
+    place.ask("CREATE TABLE person (id integer PRIMARY KEY, mail varchar(30))")
+    place.ask(f"INSERT INTO person VALUES {', '.join(f'({n}, {chr(39)}m{n}{chr(39)})' for n in range(1, rows + 1))}")
+
+
+class Landed(ropeway.Progress):
+    """Does something when so many slices have landed."""
+
+    def __init__(self, nth: int, what: Callable[[], Any]) -> None:
+        self._left, self._what = nth, what
+
+    def landed(self, receipt: Receipt) -> None:
+        del receipt
+        self._left -= 1
+        if self._left == 0:
+            self._what()
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
+def test_what_commits_while_the_lock_is_waited_for_stops_the_swap(
+    isolation: str, tmp_path: Path, servers: Servers
+) -> None:
+    """Whatever isolation the database has by default: a snapshot from before the lock would not see it."""
+    place = spot("postgresql", tmp_path, servers)
+    people(place)
+    place.ask(f"ALTER DATABASE {database(place)} SET default_transaction_isolation = '{isolation}'")
+    request, secrets = requested(place, place, choices=(TRIM,), mode="replace", slice_rows=7)
+    threads: list[threading.Thread] = []
+
+    def begin() -> None:
+        writer = psycopg.connect(place.url, autocommit=True)
+        writer.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        writer.execute("INSERT INTO person VALUES (99, 'm99')")
+
+        def commit() -> None:
+            waiting = "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+            for _ in range(500):
+                if place.ask(waiting):
+                    break
+                time.sleep(0.02)
+            writer.execute("COMMIT")
+            writer.close()
+
+        threads.append(threading.Thread(target=commit))
+        threads[0].start()
+
+    with pytest.raises(EngineError, match="was written to since its rows were read"):
+        wire.run(request, secrets, progress=Landed(1, begin))
+    threads[0].join()
+    assert place.ask("SELECT count(*) FROM person WHERE id = 99") == [(1,)]
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "sqlite"])
+def test_of_two_tables_none_is_swapped_where_one_may_not_be(engine: str, tmp_path: Path, servers: Servers) -> None:
+    place = spot(engine, tmp_path, servers)
+    if engine == "sqlite":
+        place.ask("PRAGMA journal_mode = WAL")
+    people(place)
+    place.ask("CREATE TABLE deed (id integer PRIMARY KEY, who integer REFERENCES person (id))")
+    place.ask("INSERT INTO deed SELECT id, id FROM person")
+    request, secrets = requested(place, place, choices=(TRIM, Choice("deed")), mode="replace")
+    with pytest.raises(EngineError, match="deed was written to"):
+        wire.run(request, secrets, progress=Landed(2, lambda: once(place.url, "UPDATE deed SET who = 1 WHERE id = 9")))
+    place.ask("INSERT INTO person VALUES (500, 'x')")
+    place.ask("INSERT INTO deed VALUES (500, 500)")
+    wire.run(request, secrets, fresh=True)
+    assert place.ask("SELECT mail FROM person WHERE id = 500") == [("X",)]
+    place.ask("INSERT INTO person VALUES (501, 'x')")
+    place.ask("INSERT INTO deed VALUES (501, 501)")
+    wire.clean(wire.status(place.url)[-1].run, place.url)  # the old child goes before the old parent
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_new_table_refers_to_the_one_that_is_swapped_in(engine: str, tmp_path: Path, servers: Servers) -> None:
+    """And not to the one of before, which goes with `clean`."""
+    source, target = spot("sqlite", tmp_path, servers), spot(engine, tmp_path, servers)
+    people(source)
+    source.ask("CREATE TABLE deed (id integer PRIMARY KEY, who integer REFERENCES person (id))")
+    source.ask("INSERT INTO deed SELECT id, id FROM person")
+    target.ask("CREATE TABLE person (id bigint PRIMARY KEY, mail varchar(20))")
+    outcome = wire.run(*requested(source, target, mode="replace"))
+    wire.clean(outcome.plan.run, target.url)
+    target.ask("INSERT INTO person VALUES (500, 'new')")
+    target.ask("INSERT INTO deed VALUES (500, 500)")
+    with pytest.raises(Exception, match=r"(?i)foreign|constraint"):
+        target.ask("INSERT INTO deed VALUES (501, 501)")
+
+
+def refusing(target: Spot) -> None:
+    target.ask("CREATE TABLE person (id integer, mail varchar(30) CONSTRAINT known CHECK (mail <> 'm3'))")
+
+
+def test_rows_are_not_replayed_into_what_a_later_run_wrote(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    people(source)
+    refusing(target)
+    request, secrets = requested(source, target, mode="truncate", max_rejects="1")
+    first = wire.run(request, secrets)
+    target.ask("ALTER TABLE person DROP CONSTRAINT known")
+    later = wire.run(request, secrets)
+    with pytest.raises(RequestError, match=rf"Run {later.plan.run} wrote public.person after"):
+        replay(first.plan.run, target.url)
+    assert target.ask("SELECT count(*), count(DISTINCT id) FROM person") == [(30, 30)]
+    assert len(rejects(first.plan.run, target.url)) == 1
+    assert wire.leftovers(first.plan.run, target.url).rejected == 1  # said before they go
+
+
+def test_rows_are_not_replayed_into_a_table_that_was_put_back(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE person (id integer, mail varchar(30))")
+    source.ask("INSERT INTO person VALUES (1, '1'), (2, '2')")
+    target.ask("CREATE TABLE person (id integer, mail bigint)")
+    choice = Choice("person", transforms=calls_of([{"cast": {"mail": "int64"}}]))
+    request, secrets = requested(source, target, choices=(choice,), mode="replace", max_rejects="1")
+    plan = wire.plan(request, secrets)
+    source.ask("UPDATE person SET mail = 'odd' WHERE id = 2")
+    wire.run(plan, secrets)
+    ropeway.rollback(plan.run, target.url)
+    with pytest.raises(RequestError, match="was rolled back"):
+        replay(plan.run, target.url)
+    assert target.ask("SELECT count(*) FROM person") == [(0,)]
