@@ -13,6 +13,7 @@ from ..transfer.removed import Removed, file_of, removed
 from ..transfer.schema.selection import matches
 from .record import folder_of, read_report
 
+_NONE = {"rows": 0, "into": 0}
 _FIRST = 5  # removed rows of a table that a report shows
 
 
@@ -33,10 +34,15 @@ def merged(run: str = "", table: str = "", key: Sequence[str] = (), limit: int =
                 f"The list of what run {report['run']} merged of {hop.writes} is not in {folder} any more.",
                 table=str(hop.writes), remedy="'ropeway clean' takes it away.",
             )  # fmt: skip
-    counts = {one["table"]: one for one in report["merged"]}
+    counts: dict[str, dict[str, Any]] = {}
+    for one in report["merged"]:  # of a table that several sources feed one for each
+        known = counts.get(one["table"], {"rows": 0, "into": 0})
+        counts[one["table"]] = {**one, "rows": known["rows"] + one["rows"], "into": known["into"] + one["into"]}
     return {
         "run": report["run"],
-        "tables": [_table_shape(hop, removed(folder, hop, limit, key), counts[str(hop.writes)]) for hop in chosen],
+        "tables": [
+            _table_shape(hop, removed(folder, hop, limit, key), counts.get(str(hop.writes), _NONE)) for hop in chosen
+        ],
     }
 
 
@@ -56,9 +62,10 @@ def with_first(report: dict[str, Any]) -> dict[str, Any]:
 def _merging(run: str) -> list[Hop]:
     path = folder_of(run) / "plan.json"
     try:
-        return [hop for hop in from_json(path.read_text(encoding="utf-8")).hops if hop.over]
+        plan = from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
+    return [hop for hop in plan.hops if hop.over and plan.feeders(hop)[0].name == hop.name]  # it has the list of all
 
 
 def _table_shape(hop: Hop, rows: Sequence[Removed], figures: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from shutil import rmtree
@@ -15,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from . import room
 from .calls import function_of
 from .engine import Loader, Reader, Receipt, Source
 from .errors import EngineError, RequestError
@@ -243,7 +245,7 @@ class Gathering:
         self._job.progress.said(f"{hop.reads}: {read:,} rows are gathered.")
 
     def _take(self, stage: Stage, hop: Hop, left: SimpleQueue[Slice], reader: Reader, instant: str) -> None:
-        hop, size = replace(hop, over=()), self._job.limits.batch_bytes
+        hop = replace(hop, over=())
         while True:
             if not self._pace.ready(self._stop.is_set):
                 raise KeyboardInterrupt
@@ -251,14 +253,28 @@ class Gathering:
                 part = left.get_nowait()
             except Empty:
                 return
-            seen = [0]
+            self._put(stage, hop, part, reader, instant)
 
-            def count(rows: int, seen: list[int] = seen) -> None:
-                seen[0] += rows
-
-            follows = Following(reader, self._maps) if hop.follows else reader
-            with closing(flow(hop, part, follows, size, count)) as batches:  # type: ignore[type-var]  # a generator
-                stage.put(part, self._told(hop, batches), instant, lambda seen=seen: seen[0])  # type: ignore[misc]
+    def _put(self, stage: Stage, hop: Hop, part: Slice, reader: Reader, instant: str) -> None:
+        """Stage a slice, whole or not at all; where the disk is full, wait for room."""
+        again = False
+        follows = Following(reader, self._maps) if hop.follows else reader
+        while True:
+            seen: list[int] = []
+            try:
+                rows = flow(hop, part, follows, self._job.limits.batch_bytes, seen.append)
+                with closing(rows) as batches:  # type: ignore[type-var]  # a generator
+                    stage.put(part, self._told(hop, batches), instant, lambda seen=seen: sum(seen))  # type: ignore[misc]
+                return
+            except OSError as error:
+                if error.errno not in (ENOSPC, EDQUOT) and "errno 28" not in str(error).lower():
+                    raise
+                what = f"the stage of {hop.reads} in {stage.folder}"
+                again = room.awaited(self._job, what, error, self._stop, again=again)
+                if not again:
+                    raise EngineError(
+                        f"There is no room for {what}.", table=str(hop.reads), remedy="Make some, and go on: --resume."
+                    ) from error
 
     def _told(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

@@ -280,7 +280,7 @@ class Mover:
                     continue
                 failure = engine.classify(error)
                 if failure == "space" and not read and not board.error:
-                    where, stop = f"slice {part.number} of {hop.writes}", self._interrupt.asked
+                    where, stop = f"slice {part.number} of {hop.writes} in the target", self._interrupt.asked
                     again = paused = room.awaited(self._job, where, error, stop, again=paused)
                     attempt -= 1
                 else:

@@ -1,4 +1,4 @@
-"""Waiting for room: where a target's disk is full, a run pauses, says so, and goes on once there is some."""
+"""Waiting for room: where a disk is full, a run pauses, says so, and goes on once there is some."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def awaited(job: Job, what: str, error: Exception, stop: threading.Event, *, aga
     if not again:
         said = (str(error).strip().splitlines() or [""])[0]
         job.progress.said(
-            f"No room in the target for {what}: {said} The run pauses, and tries again every {EVERY_S:.0f} s; "
+            f"No room for {what}: {said} The run pauses, and tries again every {EVERY_S:.0f} s; "
             "Ctrl-C ends it, and --resume goes on later."
         )
     return not stop.wait(EVERY_S)

@@ -683,3 +683,17 @@ def test_what_no_consolidated_table_can_have_is_refused(tmp_path: Path, servers:
     assert "[eu:shop, us:shop]" in both
     files = Spot("parquet", f"parquet:///{tmp_path / 'out'}", lambda _: [])
     assert "parquet targets take no table" in refused(asked(sources, files, of_both("shop"))).lower()
+
+
+def test_a_map_of_one_source_beside_a_table_of_another(tmp_path: Path, servers: Servers) -> None:
+    """The rows of the second are its own, and the map's are: what is numbered alike would be taken for landed."""
+    sources, target = two(servers, tmp_path, "duckdb")
+    sources["eu"].ask("UPDATE person SET mail = 'one' WHERE id < 4")
+    outcome = done(asked(
+        sources, target, {"from": "eu:person", "dedup": {"key": "mail", "map": "person_keys"}},
+        {"from": "us:orders", "to": "us_orders"}, {"from": "us:person", "to": "us_person"},
+    ))  # fmt: skip
+    assert target.ask("SELECT count(*) FROM us_orders") == [(ROWS - 1,)]
+    assert target.ask("SELECT count(*) FROM person_keys") == [(2,)]
+    numbers = [hop.name.split()[0] for hop in outcome.plan.landings]
+    assert len(numbers) == len(set(numbers))

@@ -18,6 +18,8 @@ from moves import requested
 from ropeway.cli import wire
 from ropeway.transfer import room
 from ropeway.transfer.interrupt import Interrupt
+from ropeway.transfer.request import Choice
+from ropeway.transforms.steps import over_of
 from servers import Postgresql
 from spots import Servers, Spot, spot
 
@@ -125,4 +127,27 @@ def test_a_run_that_waits_can_be_ended_and_taken_up_again(disk: Path, tmp_path: 
     assert "full" in str(raised[0])
     filler.unlink()
     assert wire.run(replace(request), secrets, resume=True).report
+    assert target.ask("SELECT count(*) FROM note") == [(ROWS,)]
+
+
+def test_a_stage_waits_for_room(disk: Path, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the run, in which rows lie until it is decided which of them are one, is on the full disk."""
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE note (id integer PRIMARY KEY, said text)")
+    source.ask(
+        f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) "
+        "INSERT INTO note SELECT i, hex(randomblob(50)) FROM n"
+    )
+    target = spot("duckdb", tmp_path, servers)
+    filler = filled(disk)
+    monkeypatch.chdir(disk)
+    choice = Choice("note", over=over_of({"key": "id"}))
+    request, secrets = requested(source, target, slice_rows=10_000, choices=(choice,))
+    told, done = Told(), []
+    run = threading.Thread(target=lambda: done.append(wire.run(request, secrets, progress=told)))
+    run.start()
+    assert told.full.wait(60)
+    filler.unlink()
+    run.join(60)
+    assert done
     assert target.ask("SELECT count(*) FROM note") == [(ROWS,)]
