@@ -67,7 +67,8 @@ class Pace:
 
     def check(self) -> None:
         """Forget an earlier process' pause. RequestError where the source's server says nothing of what is limited."""
-        self._file.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none
+            self._file.unlink()
         if self._limits.most:
             if self._job.plan.sources:
                 raise RequestError(
