@@ -7,7 +7,7 @@ PART ?= run
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 
-.PHONY: help demo test lint faults foreign bench constraints clean
+.PHONY: help demo test wide servers lint faults foreign bench constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -15,12 +15,17 @@ help:  ## what can be made
 demo: .venv/.installed  ## a real migration on embedded engines, in a minute
 	@$(BIN)/ropeway demo $(ARGS)
 
-test: lint  ## linters, types and the whole suite on real servers; ARGS goes to pytest
+test: lint servers  ## linters, types and the suite on real servers; ARGS goes to pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal --spread $(ARGS)
+
+wide: lint servers  ## the same with each engine to each, and each case on each
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+servers: .venv/.tested
 	@.ci/mariadb
 	@.ci/mysql
 	@.ci/browser
 	@.ci/odbc
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: .venv/.tested  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from servers import Absent, Mariadb, Mysql, Postgresql
 from servers.oracle.process import Accounts, Oracle
 from servers.sqlserver.process import Databases, SqlServer
 from spots import Servers
+from spread import thinned
 
 AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Accounts, Databases, Browser)
 
@@ -49,6 +50,17 @@ class PlainRoot:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         return pytest.Dir.from_parent(parent, path=path) if path == parent.config.rootpath else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--spread", action="store_true", help="engines and cases once each, not each with each")
+
+
+@pytest.hookimpl(trylast=True)  # after -m and -k, so that what they leave is covered
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--spread"):
+        items[:], left = thinned(items)
+        config.hook.pytest_deselected(items=left)
 
 
 def pytest_configure(config: pytest.Config) -> None:
