@@ -32,7 +32,7 @@ from ..transfer.schema.selection import select_tables
 from . import wire
 from .job import Wanted, wanted
 from .keys import JobKeys
-from .places import single
+from .places import as_they_are, single
 
 PARTS = ("whole", "reader", "loader")
 _HELD = 256 << 20  # bytes of rows that the loader's part keeps in memory to load from
@@ -71,7 +71,7 @@ class Measured:
 def bench(keys: JobKeys | Mapping[str, Any], told: Callable[[str], None] = lambda _text: None) -> Measured:
     """Measure a job, given by the keys of a job file. What a part raises is raised here."""
     keys = keys if isinstance(keys, JobKeys) else JobKeys.model_validate(keys)
-    wanted(keys)  # so that a wrong request is refused before a process starts
+    as_they_are(wanted(keys).request, "bench")  # so that a wrong request is refused before a process starts
     parts = []
     for name in PARTS:
         told(f"measuring the {name} ...")

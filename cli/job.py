@@ -27,6 +27,7 @@ from ..transfer.throttle import throttle
 from ..transfer.types import KINDS, Type
 from . import say
 from .keys import JobKeys, TableKeys
+from .reshaped import reshaping
 from .several import check_aliases, check_entry, check_used, feeding, shared
 from .wire import Secrets
 
@@ -76,9 +77,12 @@ def wanted(keys: JobKeys) -> Wanted:
     source, source_secret = next(iter(sources.values())) if sources else place(keys.source)
     target, target_secret = place(keys.target)
     entries = keys.tables or [TableKeys.model_validate({"from": "*"})]
+    reshapes = any(entry.reshape for entry in entries)
     places = {alias: one for alias, (one, _) in sources.items()}
     request = Request(
-        source, target, tuple(choice for entry in entries for choice in _choices(entry, places or {"": source})),
+        source, target, () if reshapes else tuple(
+            choice for entry in entries for choice in _choices(entry, places or {"": source})
+        ),
         mode=keys.mode,
         consistency=keys.consistency, level=keys.verify, limit=keys.limit, target_schema=keys.target_schema,
         before=tuple(keys.before), after=tuple(keys.after), slice_rows=keys.slice_rows or _ALL_ROWS,
@@ -87,7 +91,9 @@ def wanted(keys: JobKeys) -> Wanted:
         target_owner=keys.target_owner, partitions=keys.partitions, max_rejects=_rejects(keys.max_rejects),
         writes=keys.writes, keep=seconds_of(keys.keep), sources=tuple(places.items()),
     )  # fmt: skip
-    check_used(request)
+    if reshapes:
+        request = reshaping(request, entries, _choice)
+    check_used(request.staging.request if request.staging else request)
     secrets = Secrets(
         "" if sources else source_secret, target_secret, {alias: one for alias, (_, one) in sources.items()}
     )
@@ -122,6 +128,9 @@ def withhold(found: Wanted) -> None:
     """Keep the passwords of a job out of all messages, those in the environment too."""
     request, secrets = found.request, found.secrets
     places = [(secrets.source, request.source), (secrets.target, request.target)]
+    if request.staging:
+        request = request.staging.request
+        places.append((secrets.source, request.source))
     places += [(secrets.of(alias), one) for alias, one in request.sources]
     for secret, one in places:
         say.hide(secret)

@@ -292,12 +292,12 @@ class NewestKeys(_Keys):
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
-    source: str | list[str] = Field(
+    source: str | list[str] | dict[str, str] = Field(
         default="",
         validation_alias="from",
         serialization_alias="from",
         description="Tables of the source: a name, or a glob such as `SALES.*`; of several sources behind an alias, as "
-        "`eu:sales.*`. A list puts one table of each into one.",
+        "`eu:sales.*`. A list puts one table of each into one. For `reshape`: name to table.",
     )
     exclude: Texts = Field(default=[], description="Globs of tables that the entry leaves out.")
     to: str = Field(default="", description="The target's name, as `table` or `schema.table`.")
@@ -306,8 +306,20 @@ class TableKeys(_Keys):
     query: str = Field(
         default="", description="A query of the source whose rows are moved, in place of `from`; needs `to`."
     )
+    reshape: str = Field(
+        default="",
+        description="A query of DuckDB's over the tables that `from` gives names; what it gives is the table. Needs "
+        "`to`.",
+    )
+    one_per: str = Field(
+        default="", description="Of `reshape`: the name of the table of which each row is to give one, and no more."
+    )
     mode: Mode | None = Field(default=None, description="As the job's `mode`, for these tables.")
-    key: Texts = Field(default=[], description="The unique key of mode merge; the target's primary key if left out.")
+    key: Texts = Field(
+        default=[],
+        description="The unique key of mode merge; the target's primary key if left out. Of `reshape`: the primary "
+        "key.",
+    )
     types: Annotated[dict[str, str], BeforeValidator(_rejoined)] = Field(
         default={},
         description="Column to type: a native type of the source, or a neutral word such as `decimal(18,2)`.",
@@ -348,7 +360,7 @@ class TableKeys(_Keys):
     @property
     def named(self) -> str:
         """What the entry is called by: its tables; where several become one, that one."""
-        return self.to if isinstance(self.source, list) else self.source
+        return self.source if isinstance(self.source, str) else self.to
 
 
 class JobKeys(_Keys):

@@ -59,7 +59,10 @@ def checked(plan: Plan, sources: Mapping[str, Address], *, anew: bool, grown: bo
     """The plan, whose sources are defined as they were, and what is new there and not in it.
 
     It is cut `anew` where it was made some time before its run. Partitions may have `grown` since rows were read.
+    A stage is this job's own, and was planned as it is.
     """
+    if plan.staging:
+        return plan, []
     new: list[str] = []
     hops: list[Hop] = []
     for origin in plan.origins:
@@ -72,8 +75,18 @@ def checked(plan: Plan, sources: Mapping[str, Address], *, anew: bool, grown: bo
     return (apart(made) if anew and plan.sources else made), new
 
 
+def as_they_are(what: Request | Plan, asked: str) -> None:
+    """RequestError for what is asked of the source's own tables, where queries make others of them."""
+    if what.staging:
+        raise RequestError(
+            f"{asked} is for a job that moves tables as they are, and this one reshapes them.",
+            remedy="A run of it is proven by itself, and again by 'ropeway verify'.",
+        )
+
+
 def single(what: Request | Plan, asked: str) -> None:
-    """RequestError for what is asked of one source, where there are several."""
+    """RequestError for what is asked of one source, where there are several, or a stage in its place."""
+    as_they_are(what, asked)
     if what.sources:
         raise RequestError(
             f"{asked} is for a job of one source, and this one has {len(what.sources)}.",

@@ -114,6 +114,7 @@ class Lines(Progress):
 
     def planned(self, plan: Plan, receipts: Sequence[Receipt]) -> None:
         with self._lock:
+            self._figures = Figures()
             self._figures.begin(plan, receipts)
         slices = sum(len(hop.slices) for hop in plan.hops)
         size = f"{say.count(len(plan.hops), 'table')} in {say.count(slices, 'slice')}"
@@ -172,6 +173,7 @@ class Drawn(Progress):
 
     def planned(self, plan: Plan, receipts: Sequence[Receipt]) -> None:
         with self._lock:
+            self._figures, self._tasks = Figures(), {}
             self._figures.begin(plan, receipts)
             self._bars = _bars()
             known = [max(hop.rows, 0) for hop in plan.hops]

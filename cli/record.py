@@ -87,7 +87,11 @@ class Recorder(Progress):
         return self._base / self.plan.run if self.plan else None
 
     def planned(self, plan: Plan, receipts: Sequence[Receipt]) -> None:
-        self.plan = plan
+        """Begin with a run; a job that reshapes has two, one after the other."""
+        self.plan, self.moved, self.pace = plan, False, Pace()
+        self._moving.clear()
+        self._spans.clear()
+        self.slices.clear()
         try:
             self._open(plan)
         except OSError as error:

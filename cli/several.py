@@ -33,6 +33,9 @@ def check_aliases(keys: JobKeys) -> None:
 
 def check_entry(entry: TableKeys, *, several: bool) -> None:
     """RequestError for an entry that means nothing, or more than can be."""
+    if isinstance(entry.source, dict) or entry.one_per:
+        word = "one_per" if entry.one_per else "from: {name: table}"
+        raise RequestError(f"{entry.named!r}: {word!r} is for an entry with 'reshape'.")
     if not entry.source and not entry.query:
         raise RequestError(
             "An entry of 'tables' has neither 'from' nor 'query'.", remedy="Name its tables: from: shop.*"
@@ -78,7 +81,7 @@ def _check_list(entry: TableKeys, *, several: bool) -> None:
 
 def feeding(entry: TableKeys, places: Mapping[str, Place]) -> list[tuple[str, str]]:
     """The tables of an entry, each with the alias of its source, in the order of the job's sources."""
-    named = [entry.source] if isinstance(entry.source, str) else entry.source
+    named = [entry.source] if isinstance(entry.source, str) else list(entry.source)
     found: dict[str, str] = {}
     for text in named:
         alias, colon, table = text.partition(":")

@@ -20,6 +20,7 @@ from .wire import Outcome
 
 if TYPE_CHECKING:
     from .mending import Repair
+    from .staging import Reshaped
 
 
 def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "left_out_constraints": [_left_out_shape(one) for one in outcome.left_out],
         "quarantined": [_quarantined_shape(one) for one in outcome.quarantined],
         "merged": [_merged_shape(outcome.plan.hop(one.hop), one) for one in outcome.merged],
+        "reshaped": [_reshaped_shape(one) for one in outcome.reshaped],
         "tables": tables,
     }
 
@@ -86,6 +88,12 @@ def _merged_shape(hop: Hop, one: Merged) -> dict[str, Any]:
         "uncompared": one.uncompared,
         "map": str(hop.keymap.writes) if hop.keymap else "",
     }  # fmt: skip
+
+
+def _reshaped_shape(one: Reshaped) -> dict[str, Any]:
+    """What a query made: `rows` out of so many of each table that it saw."""
+    seen = [{"source": name, "rows": rows, "instant": instant} for name, rows, instant in one.sources]
+    return {"table": one.target, "rows": one.rows, "from": seen}
 
 
 def _quarantined_shape(one: Quarantined) -> dict[str, Any]:

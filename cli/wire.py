@@ -40,11 +40,12 @@ from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
 from .chosen import choice_of, chosen_now, pairing
-from .places import Secrets, addresses, checked, planned, single
+from .places import Secrets, addresses, as_they_are, checked, planned, single
 
 if TYPE_CHECKING:
     from .mending import Repair
     from .rulebook import Export
+    from .staging import Reshaped
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Outcome:
     left_out: tuple[LeftOut, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     merged: tuple[Merged, ...] = ()
+    reshaped: tuple[Reshaped, ...] = ()
 
 
 def inspect(url: str, tables: Sequence[str] = ("*",)) -> list[Table]:
@@ -79,6 +81,10 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
     """Plan a job; changes nothing anywhere."""
     secrets = secrets or Secrets()
     target = resolve(request.target, secrets.target)
+    if request.staging:
+        from .staging import foreseen
+
+        return foreseen(request, secrets, target if is_there(target) else None)
     return planned(request, secrets, target if is_there(target) else None)
 
 
@@ -89,6 +95,7 @@ def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, p
 
 def sampled(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, tuple[pa.Table, pa.Table, list[bool]]]:
     """The first rows of each hop as they are read and as they would be loaded; of each that was read, whether it is."""
+    as_they_are(what, "plan --sample")
     sources = addresses(what, secrets or Secrets())
     found = {}
     for hop in what.hops:
@@ -116,7 +123,30 @@ def run(
     KeyboardInterrupt after an interrupt.
     """
     started = time.monotonic()
+    how: dict[str, Any] = {"limits": limits, "mix_instants": mix_instants, "interrupt": interrupt}
     secrets, progress = secrets or Secrets(), progress or Progress()
+    if isinstance(what, Request) and what.staging:
+        from .staging import Ways, staged
+
+        ways = Ways(_known, _make_way, _refuse, is_there)
+        made = staged(what, secrets, _carried, ways, resume=resume, fresh=fresh, progress=progress, **how)
+    else:
+        made = _carried(what, secrets, progress=progress, resume=resume, fresh=fresh, **how)
+    return replace(made, seconds=round(time.monotonic() - started, 3))
+
+
+def _carried(
+    what: Request | Plan,
+    secrets: Secrets,
+    *,
+    progress: Progress,
+    limits: Limits | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    mix_instants: bool = False,
+    interrupt: Interrupt | None = None,
+) -> Outcome:
+    """Carry out a request of one step, or a plan."""
     target = resolve(what.target, secrets.target)
     level = what.level
     if resume:
@@ -144,7 +174,7 @@ def run(
             raise KeyboardInterrupt
         report = None if level == "none" else _compare(frozen, receipts, level, target)
         missing, aside, gone = _close(frozen, target, report)
-    return Outcome(frozen, tuple(receipts), report, round(time.monotonic() - started, 3), missing, aside, gone)
+    return Outcome(frozen, tuple(receipts), report, 0.0, missing, aside, gone)
 
 
 def _is_moving(plan: Plan, target: Address) -> bool:
@@ -291,7 +321,7 @@ def verify(
 
 def _stands_alone(plan: Plan) -> bool:
     """Whether a run's tables hold its rows and no others, of one source, so that whole tables can be compared."""
-    return not plan.sources and not any(hop.mode in ("append", "merge") for hop in plan.hops)
+    return not plan.sources and not plan.staging and not any(hop.mode in ("append", "merge") for hop in plan.hops)
 
 
 def repairs(what: Request | Plan, level: str = "", secrets: Secrets | None = None) -> Repair:

@@ -25,7 +25,7 @@ from ..transfer.schema.scripts import FILES, unix, written
 from ..transfer.schema.sealing import sealed
 from .job import Wanted, limits, place, withhold
 from .options import Asked
-from .places import Secrets, single
+from .places import Secrets, as_they_are, single
 from .sums import SUM, changed, is_listed, sums
 
 PLAN = "plan.json"
@@ -57,6 +57,7 @@ again by --source and --target.
 
 def write(plan: Plan, folder: Path, told: Sequence[str] = ()) -> None:
     """Write the plan's files, `told` on time among them; RequestError if the folder holds anything else than a plan."""
+    as_they_are(plan, "plan --out")
     files = _files(plan, folder, told)
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
     if there and (PLAN not in there or there - files.keys() - {SUM}):

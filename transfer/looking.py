@@ -15,6 +15,7 @@ from .schema.entry import Ends
 from .schema.further import Around
 from .schema.names import check_table
 from .schema.selection import Selected, select_tables
+from .schema.staged import keyed
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def look(request: Request, ends: Ends) -> Looked:
         )
     tables = ends.source.tables(ends.source_session)
     selected, skipped = select_tables(request, ends.source, ends.source_session, tables)
+    selected = [keyed(one) for one in selected] if request.staging else selected
     names, readable = _target_names(request, ends, selected), Readable.of(request, ends, selected)
     return Looked(request, ends, tables, selected, skipped, names, readable)
 

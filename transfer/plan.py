@@ -337,7 +337,7 @@ class Plan:
     as they will be, `scope` is what else was meant there. `checksum` adds up a batch's rows, `parted` those of each
     partition. `sealed` are edits by hand. `max_rejects` rows may be left behind, or so many percent of each table's.
     `keep` is for how many seconds replaced tables are kept at least.
-    Where there are several `sources`, `source` is the first of them.
+    Where there are several `sources`, `source` is the first of them. Where that is a stage, `staging` filled it.
     """
 
     source: Place
@@ -365,6 +365,7 @@ class Plan:
     keep: int = 0
 
     sources: tuple[Origin, ...] = ()
+    staging: Plan | None = None
 
     @property
     def landings(self) -> tuple[Hop, ...]:

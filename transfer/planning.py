@@ -47,6 +47,7 @@ from .schema.quarantine import QUARANTINE, undoing
 from .schema.references import Added
 from .schema.risks import of_column, of_key, waived, worst_first
 from .schema.selection import Selected
+from .schema.staged import bare
 from .schema.storing import stored
 from .schema.transformed import Reshaped, behind, check_alike, left, referring
 from .schema.violations import check_choice, deciding
@@ -233,6 +234,8 @@ def _shaped(
     mode = item.choice.mode or request.mode
     untold += unmoved(source, columns, names)
     untold += [Finding("note", str(source.name), f"not carried: {what}", "object-lost") for what in source.left_out]
+    if request.bare:
+        table, untold = bare(table), []
     findings += untold if mode in ("create", "replace") else []  # a table that is there has its own
     columns = [replace(c, computed=bool(table.column(c.target).generated)) for c in columns]
     if request.limit and table.foreign_keys:

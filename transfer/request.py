@@ -20,6 +20,7 @@ STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
 WRITES = ("prove", "block")
 _LATER = ("origin", "shared", "provenance", "clash", "defaults")
+_JOBS_LATER = ("sources", "staging", "bare")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Request:
     Of several `sources`, each with its alias, `source` is the first, and each choice names its own by `origin`.
     One that does not move anything only pairs the tables and columns of two places. `writes` is what becomes of writers
     to a table that goes into itself, `keep` for how many seconds at least a replaced table stays.
+    What reads from a stage says by `staging` how that is filled; `bare` tables get rows and no keys.
     """
 
     source: Place
@@ -100,6 +102,28 @@ class Request:
     writes: str = "prove"
     keep: int = 0
     sources: tuple[tuple[str, Place], ...] = ()
+    staging: Staging | None = None
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class Reshaping:
+    """A query over the tables of a stage that it has `seen`, and the table there that it `makes`. Each row of `one_per`
+    is to give one row.
+    """
+
+    query: str
+    makes: str
+    seen: tuple[str, ...]
+    one_per: str = ""
+
+
+@dataclass(frozen=True)
+class Staging:
+    """What fills a stage: a job of its own, whose target it is, and queries over what that brought."""
+
+    request: Request
+    queries: tuple[Reshaping, ...]
 
 
 def job_of(request: Request) -> str:
@@ -113,7 +137,7 @@ def job_of(request: Request) -> str:
         for over in choice["over"]:  # what a person approves meanwhile does not either
             over["arguments"] = [one for one in over["arguments"] if one[0] not in ("approved", "wait")]
     # What came later, and says nothing, changes no name of a job that was begun before.
-    for known, names in ((content, ("sources",)), *((one, _LATER) for one in content["choices"])):
+    for known, names in ((content, _JOBS_LATER), *((one, _LATER) for one in content["choices"])):
         for name in names:
             if not known[name]:
                 known.pop(name)

@@ -19,6 +19,8 @@ _CLAUSES = {"group_expressions": "GROUP BY", "group_sets": "GROUP BY", "having":
             "sample": "a sample"}  # fmt: skip
 _CLASSES = {"WINDOW": "a window function", "SUBQUERY": "a query inside", "PARAMETER": "a parameter"}
 _LISTS = ("list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate")  # of one row's list
+# What DuckDB takes for a function though it is written as a column.
+_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "current_schema"}
 _CLOCK = {("age", 1)}  # DuckDB 2.0 lists it as consistent, and it subtracts from today
 
 
@@ -47,8 +49,8 @@ def _check(part: Any) -> None:
             _refuse(_CLASSES[node["class"]])
         if node["class"] == "FUNCTION":
             _check_function(str(node["function_name"]).lower(), len(node["arguments"]))
-        if node["class"] == "COLUMN_REF" and str(node["column_names"][-1]).lower() in _clock_words():
-            _refuse(f"{node['column_names'][-1]}, which is of another run's time")
+        if node["class"] == "COLUMN_REF" and (word := changing(str(node["column_names"][-1]))):
+            _refuse(word)
 
 
 def _nodes(part: Any) -> Iterator[Node]:
@@ -69,12 +71,21 @@ def _check_function(name: str, arguments: int) -> None:
         _refuse(f"{name}(), which is of several rows")
     if "window" in kinds or name in ("unnest", "generate_subscripts"):
         _refuse(f"{name}(), which is not row by row")
-    some = [one for one in known if one[2] == arguments] or known
-    if (name, arguments) in _CLOCK or any(stability not in (None, "CONSISTENT") for _, stability, _, _ in some):
-        _refuse(f"{name}(), which gives something else each time")
+    if word := changing(name, arguments):
+        _refuse(word)
     for _, _, _, definition in known:
         if definition:
             _check(_parsed(definition))
+
+
+def changing(name: str, arguments: int = -1) -> str:
+    """What to say of a function, or of a word that is one, which gives something else each time; '' if it does not."""
+    if arguments < 0:
+        return f"{name}, which is of another run's time" if name.lower() in _WORDS else ""
+    known = _functions()[name]
+    some = [one for one in known if one[2] == arguments] or known
+    changes = any(stability not in (None, "CONSISTENT") for _, stability, _, _ in some)
+    return f"{name}(), which gives something else each time" if changes or (name, arguments) in _CLOCK else ""
 
 
 def _refuse(what: str) -> NoReturn:
@@ -97,14 +108,6 @@ def _functions() -> defaultdict[str, list[tuple[str, str | None, int, str | None
             if kind != "table":
                 found[str(name).lower()].append((kind, stability, count, text if kind == "macro" else None))
     return found
-
-
-@cache
-def _clock_words() -> frozenset[str]:
-    """What DuckDB takes for a function though it is written as a column: current_date and its like."""
-    listed = _functions()
-    bare = {name for name, ways in listed.items() if any(s not in (None, "CONSISTENT") for _, s, _, _ in ways)}
-    return frozenset({"current_timestamp", "localtime", "localtimestamp", "current_time", *bare}) - {"random", "uuid"}
 
 
 @cache

@@ -136,6 +136,8 @@ def show(plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] |
         say.out(f"  edited by hand and sealed {seal}")
     say.out()
     _findings(plan)
+    if plan.staging:
+        _staging(plan.staging)
     for hop in plan.hops:
         _hop(hop)
         if rows and hop.name in rows:
@@ -143,6 +145,18 @@ def show(plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] |
     _statements(plan)
     _locks(plan)
     _grants(plan)
+
+
+def _staging(first: Plan) -> None:
+    """What comes before the rest where queries make the tables."""
+    say.out(f"First these are brought into a stage, {first.target.database}, and proven there:")
+    for hop in first.hops:
+        _hop(hop)
+    say.out("There the queries make what is moved then:")
+    for statement in first.statements:
+        if statement.phase == "after" and statement.forward.startswith(("CREATE TABLE", "CREATE SCHEMA")):
+            say.out(f"  {statement.forward.strip()}")
+    say.out()
 
 
 def _findings(plan: Plan) -> None:

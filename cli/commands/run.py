@@ -232,6 +232,9 @@ def show(shape: dict[str, Any]) -> None:
         say.warn(f"{say.count(gone, 'row')} rejected. 'ropeway rejects {shape['run']}' lists them.")
     for one in shape.get("merged", ()):  # earlier reports have none
         _show_merged(one)
+    for one in shape.get("reshaped", ()):
+        seen = " and ".join(f"{say.count(came['rows'], 'row')} of {came['source']}" for came in one["from"])
+        say.out(f"{one['table']}: {say.count(one['rows'], 'row')} made of {seen}")
     if shape["waived"]:
         say.out(f"Waived: {', '.join(shape['waived'])}")
     say.out(f"Run {shape['run']}: {shape['rows']:,} rows in {seconds:,.1f} s ({shape['rows'] / seconds:,.0f} rows/s).")

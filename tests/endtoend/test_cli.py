@@ -263,6 +263,7 @@ def test_run_moves_all_and_proves_it(shell: Shell, source: tuple[str, str]) -> N
             "left_out_constraints",
             "quarantined",
             "merged",
+            "reshaped",
             "tables",
         )
     ]

@@ -1,0 +1,116 @@
+"""A query of DuckDB's over staged tables: what would not give the same rows of the same tables is refused by its tree.
+
+It may do what a transform may not, for it sees all rows at once: join, group, take apart, count. It may not read
+anything but the tables that it was given, nor depend on the clock, on chance, or on the order in which rows arrived.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..transfer.errors import RequestError
+from .rowwise import changing
+
+Node = dict[str, Any]
+_TABLES = {"JOIN", "SUBQUERY", "EMPTY", "EXPRESSION_LIST", "COLUMN_DATA"}
+_MAKING = {"unnest", "generate_series", "range", "json_each", "json_tree"}  # tables of their arguments alone
+_ARRIVING = {
+    "first", "last", "any_value", "arbitrary", "list", "array_agg", "string_agg", "group_concat", "listagg",
+    "reservoir_quantile", "first_value", "last_value", "nth_value", "row_number", "lag", "lead", "ntile",
+}  # fmt: skip
+_UNORDERED = {"rank", "rank_dense", "dense_rank", "percent_rank", "cume_dist"}
+
+
+def check(query: str, names: Iterable[str]) -> None:
+    """RequestError for what is no single SELECT over tables of these names, or gives something else each time."""
+    node = _parsed(query)
+    nodes = list(_nodes(node))
+    known = {name.lower() for name in names} | {name.lower() for one in nodes for name in _ctes(one)}
+    for one in nodes:
+        if "class" in one:
+            _check_expression(one)
+        elif "from_table" in one:
+            _check_select(one)
+        elif str(one.get("type", "")) == "SHOW_REF":
+            _refuse("SHOW and DESCRIBE", "Read the tables themselves.")
+        if "table_name" in one and one.get("type") == "BASE_TABLE":
+            _check_table(one, known, names)
+        if one.get("type") == "TABLE_FUNCTION":
+            _check_making(one)
+        if one.get("sample"):
+            _refuse("a sample", "Choose rows by a condition.")
+
+
+def _parsed(query: str) -> Node:
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+    tree = json.loads(text)
+    if tree["error"]:
+        raise RequestError(f"reshape: this is no query of DuckDB's: {tree['error_message']}", remedy="Write a SELECT.")
+    if len(tree["statements"]) != 1:
+        raise RequestError("reshape: one SELECT is read, and no more.", remedy="Give each its own entry of 'tables'.")
+    node: Node = tree["statements"][0]["node"]
+    return node
+
+
+def _nodes(part: Any) -> Iterator[Node]:
+    if isinstance(part, dict):
+        yield part
+        for value in part.values():
+            yield from _nodes(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _nodes(value)
+
+
+def _ctes(node: Node) -> list[str]:
+    return [str(one["key"]) for one in (node.get("cte_map") or {}).get("map", ())]
+
+
+def _check_select(node: Node) -> None:
+    kinds = {one["type"] for one in node["modifiers"]}
+    picks = {"LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER"} & kinds
+    picks |= {one["type"] for one in node["modifiers"] if one.get("distinct_on_targets")}
+    if picks and "ORDER_MODIFIER" not in kinds:
+        _refuse("LIMIT or DISTINCT ON without ORDER BY", "Say by what columns rows come first.")
+
+
+def _check_expression(node: Node) -> None:
+    kind = node["class"]
+    if kind == "PARAMETER":
+        _refuse("a parameter", "Write the value itself.")
+    if kind == "COLUMN_REF" and (word := changing(str(node["column_names"][-1]))):
+        _refuse(word, "Write the moment itself.")
+    name = str(node.get("function_name", "")).lower()
+    if kind in ("FUNCTION", "WINDOW") and name:
+        if word := changing(name, len(node.get("arguments", ()))):
+            _refuse(word, "Derive such a value in the target.")
+        orders = node.get("orders") or (node.get("order_bys") or {}).get("orders")
+        arriving = name in _ARRIVING or (kind == "WINDOW" and name in _UNORDERED)
+        if arriving and not orders:
+            within = "OVER (... ORDER BY ...)" if kind == "WINDOW" else f"{name}(... ORDER BY ...)"
+            _refuse(f"{name}() of rows in no order", f"Say in which: {within}, or take min() or max().")
+
+
+def _check_table(node: Node, known: set[str], names: Iterable[str]) -> None:
+    name = str(node["table_name"])
+    if node["schema_name"] or node["catalog_name"] or name.lower() not in known:
+        said = ".".join(filter(None, (node["catalog_name"], node["schema_name"], name)))
+        raise RequestError(
+            f"reshape: {said!r} is none of the tables that the query was given.",
+            remedy=f"It has {', '.join(names)}; name others under 'from': {{name: table}}.",
+        )
+
+
+def _check_making(node: Node) -> None:
+    name = str(node["function"].get("function_name", "")).lower()
+    if name not in _MAKING:
+        _refuse(f"{name}()", f"It sees its tables only, and {', '.join(sorted(_MAKING))}.")
+
+
+def _refuse(what: str, remedy: str) -> None:
+    raise RequestError(f"reshape: {what} is not for a query that has to give the same again.", remedy=remedy)
