@@ -14,7 +14,7 @@ from .keys import TableKeys
 
 FOLDER = ".ropeway/reshape"  # beside the folders of the runs; a folder for each such job
 SCHEMA = "reshaped"  # of the stage: what the queries make
-_SQL_SAYS = ("exclude", "where", "columns", "query", "policies", "zones", "zone_rule", "provenance", "defaults")
+_SQL_SAYS = ("exclude", "where", "columns", "query", "zones", "zone_rule", "provenance", "defaults")
 
 
 def reshaping(
@@ -44,7 +44,7 @@ def reshaping(
     filling = replace(filling, target=stage, after=tuple(statements(queries)))
     moved = tuple(choice(entry, f"{SCHEMA}.{one.makes}", stage) for entry, one in zip(entries, queries, strict=True))
     return replace(
-        request, source=stage, sources=(), choices=moved, policies=(), consistency="run", raw=False,
+        request, source=stage, sources=(), choices=moved, consistency="run", raw=False,
         staging=Staging(filling, tuple(queries)),
     )  # fmt: skip
 

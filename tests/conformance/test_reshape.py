@@ -213,6 +213,18 @@ def test_what_cannot_be_is_found_by_the_plan(
     assert not (tmp_path / ".ropeway").exists()
 
 
+def test_policies_are_for_what_is_made(tmp_path: Path, servers: Servers) -> None:
+    """The stage holds what the target does not."""
+    source, target = spot("postgresql", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE m (id int PRIMARY KEY, v double precision)")
+    source.ask("INSERT INTO m VALUES (1, 'NaN'), (2, 0.5)")
+    entry = {"to": "made", "from": {"m": "m"}, "reshape": "SELECT id, v FROM m", "key": "id"}
+    with pytest.raises(RequestError, match="--policy nan=null"):
+        done(asked(source, target, entry))
+    done(asked(source, target, entry, policies={"nan": "null"}))
+    assert target.ask("SELECT id, v FROM made ORDER BY id") == [(1, None), (2, 0.5)]
+
+
 _TEXT = some.text("ab, ü'\"", max_size=6)
 _ROWS = some.lists(some.tuples(some.integers(-3, 3) | some.none(), _TEXT | some.none()), max_size=9)
 
