@@ -48,6 +48,8 @@ _OF_RUNS = (
     ("ropeway_run_ended_timestamp_seconds", "gauge", "When it ended; absent before."),
     ("ropeway_run_written_timestamp_seconds", "gauge", "When this file was written."),
 )
+KNOWN = (*_OF_RUNS, *_OF_TABLES)
+_NUMBERED = {name for name, _, _ in _OF_TABLES}
 
 
 @dataclass
@@ -77,20 +79,15 @@ class Counted:
         self.figures["ropeway_rows_moving_total"] = max(least, self.figures.get("ropeway_rows_moving_total", 0))
 
 
-class Metrics(Watching):
-    """Keeps the figures, and writes them. What cannot be written is said once, and the run goes on."""
+class Tallies(Watching):
+    """A run's figures, as they stand."""
 
-    def __init__(self, file: Path, every: float = EVERY) -> None:
-        self._file, self._every = file, every
-        self._lock, self._over = threading.Lock(), threading.Event()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._plan: Plan | None = None
         self._tables: dict[str, Counted] = {}
         self._state, self._steps = "planning", 0
         self._started, self._ended = time.time(), 0.0
-        self._failed = False
-        self._write()
-        self._thread = threading.Thread(target=self._go_on, name="metrics", daemon=True)
-        self._thread.start()
 
     def planned(self, plan: Plan, receipts: Sequence[Receipt]) -> None:
         with self._lock:
@@ -99,7 +96,6 @@ class Metrics(Watching):
             for receipt in receipts:
                 if receipt.slice > 0 and receipt.hop in self._tables:
                     self._tables[receipt.hop].land(receipt, earlier=True)
-        self._write()
 
     def moving(self, hop: str, rows: int, size: int) -> None:
         with self._lock:
@@ -133,6 +129,43 @@ class Metrics(Watching):
                 known.claim = one["verified"]["claim"]
                 for name in ("rejected", "filtered", "deduplicated"):
                     known.figures[f"ropeway_rows_{name}_total"] = one[name]
+
+    def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """The numbers of one metric, each with its labels."""
+        run = {"run": self._plan.run if self._plan else ""}
+        if name == "ropeway_run_state":
+            return [({**run, "state": one}, int(one == self._state)) for one in STATES]
+        if name in (numbers := self._of_run()):
+            return [(run, numbers[name])]
+        return [found for one in list(self._tables.values()) for found in _of_table(name, one, run)]
+
+    def _of_run(self) -> dict[str, float]:
+        return {
+            "ropeway_run_tables": len(self._tables), "ropeway_run_statements_done_total": self._steps,
+            "ropeway_run_statements": len(self._plan.statements) if self._plan else 0,
+            "ropeway_run_started_timestamp_seconds": round(self._started, 3),
+            "ropeway_run_written_timestamp_seconds": round(time.time(), 3),
+            **({"ropeway_run_ended_timestamp_seconds": round(self._ended, 3)} if self._ended else {}),
+        }  # fmt: skip
+
+
+class Metrics(Tallies):
+    """Writes them. What cannot be written is said once, and the run goes on."""
+
+    def __init__(self, file: Path, every: float = EVERY) -> None:
+        super().__init__()
+        self._file, self._every, self._failed = file, every, False
+        self._over = threading.Event()
+        self._write()
+        self._thread = threading.Thread(target=self._go_on, name="metrics", daemon=True)
+        self._thread.start()
+
+    def planned(self, plan: Plan, receipts: Sequence[Receipt]) -> None:
+        super().planned(plan, receipts)
+        self._write()
+
+    def close(self, status: str, shape: Mapping[str, Any] | None = None) -> None:
+        super().close(status, shape)
         self._over.set()
         self._thread.join()
         self._write()
@@ -156,38 +189,23 @@ class Metrics(Watching):
                     say.warn(f"{error.filename or self._file}: {error.strerror}. The run's metrics are not kept.")
 
     def _text(self) -> str:
-        run = {"run": self._plan.run if self._plan else ""}
-        of_run: dict[str, list[str]] = {
-            "ropeway_run_state": [
-                _sample("ropeway_run_state", {**run, "state": one}, int(one == self._state)) for one in STATES
-            ]
-        }
-        numbers = {
-            "ropeway_run_tables": len(self._tables), "ropeway_run_statements_done_total": self._steps,
-            "ropeway_run_statements": len(self._plan.statements) if self._plan else 0,
-            "ropeway_run_started_timestamp_seconds": round(self._started, 3),
-            "ropeway_run_written_timestamp_seconds": round(time.time(), 3),
-            **({"ropeway_run_ended_timestamp_seconds": round(self._ended, 3)} if self._ended else {}),
-        }  # fmt: skip
-        of_run |= {name: [_sample(name, run, number)] for name, number in numbers.items()}
         lines: list[str] = []
-        for name, kind, said in (*_OF_RUNS, *_OF_TABLES):
-            samples = of_run.get(name) or [line for one in self._tables.values() for line in _of_table(name, one, run)]
-            if samples:
-                lines += [f"# HELP {name} {said}", f"# TYPE {name} {kind}", *samples]
+        for name, kind, said in KNOWN:
+            if found := self.samples(name):
+                lines += [f"# HELP {name} {said}", f"# TYPE {name} {kind}", *(_sample(name, *one) for one in found)]
         return "\n".join(lines) + "\n"
 
 
-def _of_table(name: str, one: Counted, run: Mapping[str, str]) -> Iterator[str]:
+def _of_table(name: str, one: Counted, run: Mapping[str, str]) -> Iterator[tuple[dict[str, str], float]]:
     labels = {**run, "source": one.hop.named, "target": str(one.hop.writes)}
     if name == "ropeway_table_verified":
         if one.claim:
-            yield _sample(name, {**labels, "claim": one.claim}, 1)
+            yield {**labels, "claim": one.claim}, 1
     elif name == "ropeway_rows_expected":
         if one.hop.rows >= 0:
-            yield _sample(name, labels, one.hop.rows)
-    else:
-        yield _sample(name, labels, one.figures.get(name, 0))
+            yield labels, one.hop.rows
+    elif name in _NUMBERED:
+        yield labels, one.figures.get(name, 0)
 
 
 def _sample(name: str, labels: Mapping[str, str], number: float) -> str:

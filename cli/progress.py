@@ -47,6 +47,10 @@ class Several(Progress):
         for other in self._others:
             other.failed(hop, part, message)
 
+    def stepping(self, statement: Statement) -> None:
+        for other in self._others:
+            other.stepping(statement)
+
     def stepped(self, statement: Statement) -> None:
         for other in self._others:
             other.stepped(statement)

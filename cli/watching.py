@@ -23,4 +23,6 @@ def watchers(metrics: Path | None) -> list[Watching]:
         from .metrics import Metrics
 
         made.append(Metrics(metrics))
-    return made
+    from . import spans
+
+    return [*made, *spans.asked()]
