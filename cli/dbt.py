@@ -13,6 +13,7 @@ from typing import Any
 from ..transfer.errors import RequestError
 from ..transfer.schema.catalogue import Relation
 from .rulebook import HEAD, Book, Export, Said, heading, yaml
+from .say import visible
 
 FOLDER = "ropeway"
 _PERIODS = {"m": ("minute", 1), "h": ("hour", 1), "d": ("day", 1), "w": ("day", 7)}
@@ -107,7 +108,7 @@ def _test(said: Said, test: str, column: str = "", **arguments: Any) -> dict[str
 
 def _described(text: str) -> str:
     """A text for people, in which Jinja finds nothing of its own."""
-    return re.sub("[{}%#]", " ", " ".join(text.split()))
+    return re.sub("[{}%#]", " ", visible(" ".join(text.split())))
 
 
 def _severity(said: Said) -> str:

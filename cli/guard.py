@@ -137,7 +137,7 @@ def _is_ours(file: Path) -> bool:
 
 def _traced(error: BaseException) -> None:
     if say.voice().verbose:
-        sys.stderr.write(say.safe("".join(traceback.format_exception(error))))
+        sys.stderr.write(say.visible(say.safe("".join(traceback.format_exception(error)))))
 
 
 def told(status: int, text: str, findings: Sequence[dict[str, str]] = (), **fields: str) -> None:

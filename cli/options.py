@@ -55,6 +55,15 @@ Page = Annotated[
 ]  # fmt: skip
 
 
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics", metavar="FILE", callback=_in_a_folder, show_default=False, rich_help_panel="How",
+        help="Keep the run's figures in this file, for Prometheus' textfile collector.",
+    ),
+]  # fmt: skip
+
+
 def _or(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 

@@ -47,6 +47,10 @@ class Several(Progress):
         for other in self._others:
             other.failed(hop, part, message)
 
+    def stepping(self, statement: Statement) -> None:
+        for other in self._others:
+            other.stepping(statement)
+
     def stepped(self, statement: Statement) -> None:
         for other in self._others:
             other.stepped(statement)
@@ -204,7 +208,7 @@ class Drawn(Progress):
                 return
             rows = max(self._figures.plan.hop(hop).rows, 0)
             name = str(self._figures.plan.hop(hop).writes)
-            self._tasks[hop] = self._bars.add_task(name, total=rows or None, told="")
+            self._tasks[hop] = self._bars.add_task(say.visible(name), total=rows or None, told="")
         own = self._figures.durable.get(hop, 0)
         told = f"{own:,} durable  {self._figures.moving.get(hop, 0):,} moving"
         self._bars.update(self._tasks[hop], completed=own, told=told)
@@ -222,7 +226,7 @@ class Drawn(Progress):
     def _print(self, message: str) -> None:
         with self._lock:
             if self._bars:
-                self._bars.console.print(say.safe(message))
+                self._bars.console.print(say.visible(say.safe(message)))
             else:
                 say.note(message)
 

@@ -44,7 +44,8 @@ def write(rows: list[Rejected], folder: Path) -> list[Path]:
         table = pa.Table.from_batches([row_of(one) for one in mine])
         number, _, names = hop.partition(" ")
         name = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in names.partition(" -> ")[2])
-        files.append(folder / f"{number}-{name[:80]}-{stage}.parquet")
+        short = name.encode()[:160].decode(errors="ignore")  # a file's name has 255 bytes
+        files.append(folder / f"{number}-{short}-{stage}.parquet")
         pq.write_table(table, files[-1])
     return files
 

@@ -21,6 +21,7 @@ from ..transfer.schema.catalogue import Relation
 from ..transfer.schema.entry import Ends, Entry
 from ..transfer.schema.quality import asked, columns_named
 from ..transfer.schema.violations import duplicates
+from . import say
 from .chosen import choice_of, pairing
 from .wire import Secrets, is_there, plan
 
@@ -78,7 +79,7 @@ HEAD = "Written by 'ropeway rules': what it says is in the job's file."
 def heading(left_out: Sequence[tuple[str, str]]) -> str:
     """The comment at the head of a file, with what is not in it."""
     lines = [HEAD, *(f"Left out: {name}: {why}." for name, why in left_out)]
-    return "".join(f"# {' '.join(line.split())}\n" for line in lines)
+    return "".join(f"# {say.visible(' '.join(line.split()))}\n" for line in lines)
 
 
 def yaml(content: Any, depth: int = 0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _PIPED_WIDTH = 200  # columns of a table that goes into a file or a pipe, where no terminal says how wide it is
 WITHHELD = "***"
+# Controls but for tabs and ends of lines, of which a lone return writes over its line; marks of direction.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNCLEAN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # which JSON lets stand
 
 
 @dataclass
@@ -55,6 +59,18 @@ def safe(text: str) -> str:
     return text
 
 
+def visible(text: str) -> str:
+    """A text as a terminal may show it: signs that command one, or turn the direction of reading, by their numbers.
+
+    Names and values come from databases, and what one says there must not clear a screen here.
+    """
+    return _COMMANDS.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
 def console(stream: TextIO) -> Console:
     """Rich on a stream, as wide as the terminal; names of tables are never taken for markup."""
     from rich.console import Console
@@ -66,7 +82,7 @@ def console(stream: TextIO) -> Console:
 def out(text: str = "") -> None:
     """A line of the result, for people."""
     if not voice().json:
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(visible(text) + "\n")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
@@ -77,12 +93,14 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: s
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, show_edge=False)
+    drawn = Table(
+        box=box.SIMPLE_HEAD, title=visible(title) or None, title_justify="left", pad_edge=False, show_edge=False
+    )
     for place, heading in enumerate(headings):
         numbers = all(isinstance(row[place], int | float) for row in rows)
         drawn.add_column(heading, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell(value)) for value in row))
+        drawn.add_row(*(Text(visible(cell(value))) for value in row))
     console(sys.stdout).print(drawn, soft_wrap=False)
     sys.stdout.write("\n")
 
@@ -100,7 +118,8 @@ def data(value: Mapping[str, Any]) -> None:
     """The one JSON object of a command that was given --json; a second one is not printed."""
     if voice().json and not voice().answered:
         voice().answered = True
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+        text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        sys.stdout.write(_UNCLEAN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def note(text: str) -> None:
@@ -126,5 +145,5 @@ def count(number: int, word: str) -> str:
 
 def _aside(text: str) -> None:
     sys.stdout.flush()
-    sys.stderr.write(safe(text) + "\n")
+    sys.stderr.write(visible(safe(text)) + "\n")
     sys.stderr.flush()

@@ -47,4 +47,11 @@ def _found(function: str) -> Callable[..., Any]:
 
 @cache
 def _version(function: str) -> str:
-    return hashlib.sha256(inspect.getsource(_found(function)).encode()).hexdigest()
+    try:
+        source = inspect.getsource(_found(function))
+    except (OSError, TypeError) as error:
+        raise RequestError(
+            f"{function} has no source in Python, by which a plan would know it again.",
+            remedy="Name a function of your own that calls it.",
+        ) from error
+    return hashlib.sha256(source.encode()).hexdigest()

@@ -131,7 +131,7 @@ def _check_rows(plan: Plan, left: Left, loader: Loader) -> None:
 
 def _carry_out(run: str, statement: Statement, loader: Loader) -> None:
     try:
-        for one in _each(statement):
+        for one in _each(statement, loader):
             step(run, one, loader, "")
     except Exception as error:
         raise EngineError(
@@ -140,11 +140,11 @@ def _carry_out(run: str, statement: Statement, loader: Loader) -> None:
         ) from error
 
 
-def _each(statement: Statement) -> list[Statement]:
+def _each(statement: Statement, loader: Loader) -> list[Statement]:
     """Where each commits by itself, the parts of a way back one by one; a body that CREATE begins has semicolons."""
     if statement.atomic or statement.forward.startswith((DELIMITED, "CREATE")):
         return [statement]
-    return [replace(statement, forward=sql) for sql in parts(statement.forward)]
+    return [replace(statement, forward=sql) for sql in parts(statement.forward, loader)]
 
 
 def _beside(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:

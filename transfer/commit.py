@@ -22,9 +22,9 @@ from .plan import Hop, Slice, Statement
 _MERGED = ("inserted", "updated", "unchanged")  # figures of a receipt
 DELIMITED = "DELIMITER ;;\n"
 # A statement goes on over comments, bodies in dollars and quotes; a quote without its fellow is a plain character.
-_STATEMENT = re.compile(
-    r"""(?:--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|'[^']*'|"[^"]*"|`[^`]*`|;(?!\n)|[^;])+""", re.DOTALL
-)
+_REGION = r"""--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|'[^']*'|"[^"]*"|`[^`]*`"""
+_STATEMENT = re.compile(rf"(?:{_REGION}|;(?!\n)|[^;])+", re.DOTALL)
+_BRACKETED = re.compile(rf"(?:{_REGION}|\[(?:[^\]]|\]\])*\]|;(?!\n)|[^;])+", re.DOTALL)  # where names stand in brackets
 
 
 def land(
@@ -200,20 +200,24 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
         _atomically(run, statement, loader)
         return
     loader.ledger.journal(run, statement.name, "started")
-    for sql in parts(statement.forward):
+    for sql in parts(statement.forward, loader):
         loader.execute(sql)
     loader.ledger.journal(run, statement.name, "done")
 
 
-def parts(sql: str) -> list[str]:
+def parts(sql: str, of: object = None) -> list[str]:
     """The statements of a text; one ends at a semicolon at the end of a line, outside of quotes and comments.
+
+    Names in brackets are quotes to an engine that says so, or its loader, which it is a text `of`; elsewhere there are
+    arrays in brackets.
 
     A text that begins with the mysql client's DELIMITER ;; is split at lines that end so: a trigger's body has
     semicolons of its own.
     """
     if sql.startswith(DELIMITED):
         return [one for part in sql.removeprefix(DELIMITED).split(";;\n") if (one := part.strip("\n"))]
-    return [found[0].strip() for found in _STATEMENT.finditer(sql) if found[0].strip()]
+    pattern = _BRACKETED if getattr(of, "brackets", False) else _STATEMENT
+    return [found[0].strip() for found in pattern.finditer(sql) if found[0].strip()]
 
 
 def leave_out(run: str, statement: Statement, instead: str, loader: Loader) -> None:
@@ -229,7 +233,7 @@ def take_back(run: str, statement: Statement, loader: Loader) -> None:
 def _atomically(run: str, statement: Statement, loader: Loader, state: str = "done") -> None:
     loader.begin()
     try:
-        for sql in parts(statement.forward):
+        for sql in parts(statement.forward, loader):
             loader.execute(sql)
         loader.ledger.journal(run, statement.name, state)
         loader.commit()

@@ -63,8 +63,7 @@ def _target_names(request: Request, ends: Ends, selected: Sequence[Selected]) ->
     for item in selected:
         source = item.table.name
         target = _target_name(request, ends, item)
-        if (item.choice.mode or request.mode) in ("create", "replace"):
-            check_table(source, target, ends.target)
+        check_table(source, target, ends.target)
         spelled = Relation(target.schema.lower(), target.table.lower()) if folds else target
         if spelled in taken:
             raise RequestError(

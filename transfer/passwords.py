@@ -1,4 +1,4 @@
-"""Passwords that a URL does not hold but says who tells: a command, or a file. Asked for at each connect.
+"""Passwords that a URL does not hold but says who tells: a command, a file, a keyring. Asked for at each connect.
 
 A token of a cloud lasts a quarter of an hour, and a migration days.
 """
@@ -13,14 +13,16 @@ from pathlib import Path
 
 from .errors import RequestError
 
-WAYS = ("password_command", "password_file")
+WAYS = ("password_command", "password_file", "password_keyring")
 TOLD: set[str] = set()  # so that no message holds one
 _SECONDS = 60
 
 
 def told(way: str, value: str, of: str) -> str:
     """The password `of` a place. RequestError where nothing tells it; the command's output is never shown."""
-    found = _of_command(value, of) if way == "password_command" else _of_file(value, of)
+    found = {"password_command": _of_command, "password_file": _of_file, "password_keyring": _of_keyring}[way](
+        value, of
+    )
     TOLD.add(found)
     return found
 
@@ -57,6 +59,29 @@ def _of_file(name: str, of: str) -> str:
     except (OSError, RuntimeError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise RequestError(f"The password_file of {of} cannot be read: {said}: {name}") from None
+
+
+def _of_keyring(entry: str, of: str) -> str:
+    """`service/user`, of the keyring that the package finds: of the desktop, or as PYTHON_KEYRING_BACKEND says."""
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError:
+        raise RequestError(
+            f"The password_keyring of {of} needs the package keyring.", remedy="pip install 'ropeway[keyring]'"
+        ) from None
+    service, slash, user = entry.rpartition("/")
+    if not (service and slash and user):
+        raise RequestError(f"The password_keyring of {of} is service/user, not {entry!r}.")
+    try:
+        found = keyring.get_password(service, user)
+    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
+        raise RequestError(f"The keyring does not tell the password of {of}: {type(error).__name__}: {error}") from None
+    if not found:
+        raise RequestError(
+            f"The keyring has no password of {user} for {service}.", remedy=f"keyring set {service} {user}"
+        )
+    return found
 
 
 def _first_line(text: str, otherwise: str) -> str:

@@ -17,12 +17,19 @@ from .passwords import TOLD, WAYS, told
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_OPTIONS = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
+_FILES = ("sslkey", "ssl_key")  # of them the path is no secret
 WITHHELD = "***"
+_V6 = re.compile(r"[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _PLAIN = "/:~${}.,;@*()!' "  # of an option's value: what tells it from others is written as in a URL
 
 
 def _is_secret(option: str) -> bool:
-    return bool(_SECRET_OPTIONS.search(option)) and option not in WAYS
+    return bool(_SECRET_OPTIONS.search(option)) and option not in (*WAYS, *_FILES)
+
+
+def _spelt(text: str, ends: str) -> str:
+    """A part of a URL with only that in percents which would end it, or shows nothing: people read it."""
+    return "".join(quote(one, safe="") if one in ends or not one.isprintable() else one for one in text)
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,13 @@ class Place:
         login = quote(self.username, safe="${}")
         if self.password:
             login += f":{self.password}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host}]" if _V6.fullmatch(self.host) else _spelt(self.host, "%/?@#:[]")
         where = (f"{login}@" if login else "") + host + (f":{self.port}" if self.port else "")
+        database = _spelt(self.database, "%?@")
         options = "&".join(
             f"{name}={WITHHELD if _is_secret(name) else quote(value, safe=_PLAIN)}" for name, value in self.options
         )
-        return f"{self.scheme}://{where}/{self.database}" + (f"?{options}" if options else "")
+        return f"{self.scheme}://{where}/{database}" + (f"?{options}" if options else "")
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def parse(url: str) -> tuple[Place, str]:
         (name, unquote(value)) for name, _, value in (part.partition("=") for part in query.split("&") if part)
     )
     for name, value in options:
-        if _is_secret(name) and not _REFERENCE.fullmatch(value) and not name.startswith("ssl"):
+        if _is_secret(name) and not _REFERENCE.fullmatch(value):
             raise RequestError(
                 f"The {scheme} URL holds a secret in its option {name}.",
                 remedy=f"Name an environment variable instead: {name}=${{NAME}}.",

@@ -23,6 +23,9 @@ class Progress:
     def failed(self, hop: str, part: int, message: str) -> None:
         """A try of a slice failed and will be repeated."""
 
+    def stepping(self, statement: Statement) -> None:
+        """A statement begins."""
+
     def stepped(self, statement: Statement) -> None:
         """A statement is done."""
 

@@ -125,11 +125,11 @@ def _put_back(plan: Plan, statement: Statement, engine: Engine, loader: Loader, 
     swap = _of(statement)
 
     def work() -> None:
-        for sql in parts(swap.lock):
+        for sql in parts(swap.lock, loader):
             loader.execute(sql)
         if not discard:
             _unwritten(plan, statement, engine, loader)
-        for sql in parts(statement.back):
+        for sql in parts(statement.back, loader):
             loader.execute(sql)
         loader.ledger.journal(plan.run, statement.name, _BACK)
 

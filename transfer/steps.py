@@ -28,6 +28,8 @@ def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str,
     constraint, EngineError for any other refusal of the target.
     """
     state = journal.get(statement.name, "")
+    if state not in ("done", LEFT_OUT):
+        job.progress.stepping(statement)
     try:
         now = _with_room(job, statement, loader, state, stop)
     except RopewayError:

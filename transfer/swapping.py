@@ -109,7 +109,7 @@ def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> No
 
     def work() -> None:
         for one in among:
-            for sql in parts(_of(one).lock):
+            for sql in parts(_of(one).lock, loader):
                 loader.execute(sql)
         made = {one.name: standing(engine, loader, _of(one).shadow) for one in among}
         for one in among:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import say, version
-from ..options import Asked, Manner
+from ..options import Asked, Manner, Metrics
 
 if TYPE_CHECKING:
     from ...transfer.plan import Plan
     from ...transfer.request import Request
     from ..job import Wanted
     from ..record import Recorder
+    from ..watching import Watching
     from ..wire import Outcome
 
 
@@ -48,6 +49,7 @@ def run(
             help="End at this time of the day, as 06:00, once the slices under way have landed.",
         ),
     ] = "",
+    metrics: Metrics = None,
     manner: Manner,
 ) -> None:
     """Carry out a job, or a plan that 'plan --out' wrote, and prove the result.
@@ -66,6 +68,7 @@ def run(
       ropeway run job.yaml --resume --until 06:00
     """  # fmt: skip
     from ..overlay import wanted_of
+    from ..watching import watchers
     from ..written import is_written, written_of
 
     if resume and fresh:
@@ -73,8 +76,11 @@ def run(
     what, wanted = written_of(asked) if is_written(asked) else _asked(wanted_of(asked))
     if mix_instants and not resume:
         raise typer.BadParameter("--mix-instants is for --resume.")
-    outcome, recorder = carry_out(what, wanted, resume=resume, fresh=fresh, mix_instants=mix_instants, until=until)
-    conclude(outcome, recorder)
+    watching = watchers(metrics)
+    outcome, recorder = carry_out(
+        what, wanted, resume=resume, fresh=fresh, mix_instants=mix_instants, until=until, watching=watching
+    )
+    conclude(outcome, recorder, watching)
 
 
 def _asked(wanted: Wanted) -> tuple[Request, Wanted]:
@@ -90,6 +96,7 @@ def carry_out(
     mix_instants: bool = False,
     until: str = "",
     base: Path | None = None,
+    watching: Sequence[Watching] = (),
 ) -> tuple[Outcome, Recorder]:
     """Run with progress, events and signals; what it raises is in the events, too.
 
@@ -109,8 +116,8 @@ def carry_out(
     try:
         with gently(interrupt, recorder.is_moving), ending(interrupt, until):
             outcome = move(
-                what, wanted.secrets, limits=wanted.limits, progress=Several(recorder, progress()), resume=resume,
-                fresh=fresh, mix_instants=mix_instants, interrupt=interrupt,
+                what, wanted.secrets, limits=wanted.limits, progress=Several(recorder, progress(), *watching),
+                resume=resume, fresh=fresh, mix_instants=mix_instants, interrupt=interrupt,
             )  # fmt: skip
         status = "ended"
     except KeyboardInterrupt:
@@ -123,6 +130,8 @@ def carry_out(
     finally:
         if status != "ended":
             recorder.close(status)
+            for one in watching:
+                one.close(status)
     return outcome, recorder
 
 
@@ -134,9 +143,11 @@ def _after_interrupt(recorder: Recorder) -> str:
     return f"Run {recorder.plan.run}: what has landed stays. Go on with the same command and --resume."
 
 
-def conclude(outcome: Outcome, recorder: Recorder) -> None:
+def conclude(outcome: Outcome, recorder: Recorder, watching: Sequence[Watching] = ()) -> None:
     """Show and keep the report. DifferenceFound if the verification says so."""
     shape = keep(outcome, recorder)
+    for one in watching:
+        one.close(shape["status"], shape)
     say.data(shape)
     show(shape)
     judge(shape)

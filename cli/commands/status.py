@@ -89,7 +89,8 @@ def read_status(folder: Path) -> dict[str, Any]:
     shape["moving"] = sum(max(table["moving"], table["durable"]) for table in tables.values())
     shape["tables"] = [
         {"source": t["source"], "target": t["target"], "rows": t["rows"] if t["rows"] >= 0 else None,
-         "durable": t["durable"], "slices": t["slices"], "landed": t["landed"]}
+         "moving": max(t["moving"], t["durable"]), "durable": t["durable"], "slices": t["slices"],
+         "landed": t["landed"]}
         for t in tables.values()
     ]  # fmt: skip
     return shape
@@ -135,12 +136,13 @@ def show(shape: dict[str, Any]) -> None:
     """A run, for people."""
     say.out(line(shape))
     say.table(
-        ("source", "target", "rows", "durable", "slices", "landed"),
+        ("source", "target", "rows", "moving", "durable", "slices", "landed"),
         [
-            (t["source"], t["target"], -1 if t["rows"] is None else t["rows"], t["durable"], t["slices"], t["landed"])
+            (t["source"], t["target"], -1 if t["rows"] is None else t["rows"], t["moving"], t["durable"], t["slices"],
+             t["landed"])
             for t in shape["tables"]
         ],
-    )
+    )  # fmt: skip
     if shape["status"] in ("killed", "interrupted", "failed"):
         say.out("What has landed stays. Go on with the command that began it, and --resume.")
 

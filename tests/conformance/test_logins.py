@@ -19,6 +19,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+import keyring
+import keyring.backend
+import keyring.errors
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,6 +32,7 @@ from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.transfer.errors import EngineError, RequestError
 from ropeway.transfer.place import parse
+from ropeway.transfer.plan import to_json
 from servers import Mariadb
 from servers.processes import other_uid
 from spots import Servers, Spot, spot
@@ -73,6 +77,62 @@ def test_a_command_tells_the_password_at_each_connect(kind: str, tmp_path: Path,
     (tmp_path / "word").unlink()
     with pytest.raises(RequestError, match="ended with 1"):
         wire.run(*requested(without(source, option), without(target, option), mode="replace"))
+
+
+class Ring(keyring.backend.KeyringBackend):
+    """A keyring in memory that counts who asks."""
+
+    priority = 1
+
+    def __init__(self, known: dict[tuple[str, str], str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring's own
+        self.known, self.asked = known, 0
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked += 1
+        if service == "locked":
+            raise keyring.errors.KeyringLocked("it is locked")
+        return self.known.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    before, made = keyring.get_keyring(), Ring({})
+    keyring.set_keyring(made)
+    yield made
+    keyring.set_keyring(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_keyring_tells_the_password_at_each_connect(kind: str, tmp_path: Path, servers: Servers, ring: Ring) -> None:
+    source, target = ends(kind, tmp_path, servers)
+    ring.known["the shop/eu", "app"] = parse(source.url)[1]
+    option = f"password_keyring={quote('the shop/eu/app')}"
+    outcome = moved(without(source, option), without(target, option))
+    assert ring.asked > 4
+    assert parse(source.url)[1] not in to_json(outcome.plan)
+    for entry, said in (("the shop/us/app", "has no password of app for the shop/us"), ("app", "is service/user"),
+                        ("locked/app", "KeyringLocked: it is locked")):  # fmt: skip
+        with pytest.raises(RequestError, match=said):
+            wire.plan(*requested(without(source, f"password_keyring={quote(entry)}"), target))
+    with pytest.raises(RequestError, match="more than once"):
+        wire.plan(*requested(without(source, option, password=True), target))
+    ring.known["the shop/eu", "app"] = "another"
+    with pytest.raises(EngineError) as caught:
+        wire.plan(*requested(without(source, option), target))
+    assert "another" not in str(caught.value)
+
+
+def test_without_the_package_the_keyring_says_what_to_install(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = ends("postgresql", tmp_path, servers)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(RequestError, match=r"ropeway\[keyring\]"):
+        wire.plan(*requested(without(source, "password_keyring=shop/app"), target))
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, servers: Servers) -> None:

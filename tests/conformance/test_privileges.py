@@ -46,7 +46,7 @@ def name_of(place: Spot) -> str:
 def worded(statements: tuple[str, ...], engine: str, place: Spot) -> list[str]:
     """The statements for this account, where somebody else made the plan."""
     if engine == "postgresql":
-        return [one.replace('TO "ropeway"', f'TO "{name_of(place)}"') for one in statements]
+        return [one.replace('"ropeway";', f'"{name_of(place)}";') for one in statements]
     return [one.replace("'ropeway'", f"'{name_of(place)}'") for one in statements]
 
 
@@ -132,7 +132,7 @@ TAKEN = {
         ("target", "append", "REVOKE INSERT ON TABLE c FROM {}", "INSERT on public.c"),
         ("target", "merge", "REVOKE UPDATE ON TABLE c FROM {}", "UPDATE on public.c"),
         ("target", "truncate", "REVOKE TRUNCATE ON TABLE c FROM {}", "TRUNCATE on public.c"),
-        ("target", "replace", "REVOKE ropeway FROM {}", "ownership of public.c"),
+        ("target", "replace", "ALTER TABLE c OWNER TO ropeway; REVOKE ALL ON TABLE c FROM {}", "ownership of public.c"),
     ],
     "mariadb": [
         ("source", "create", "REVOKE SELECT ON `{db}`.p FROM {}@'127.0.0.1'", "SELECT on p"),
@@ -171,7 +171,7 @@ def test_one_less_is_a_blocker(
     found = planned(reader, writer, mode=mode)
     assert [one for one in lacking(found) if f"this account lacks {need.format(db=database)}" in one], found.findings
     (finding,) = [f for f in found.findings if f.grade == "blocker" and need.format(db=database) in f.message]
-    assert finding.remedy.startswith(("GRANT", "CREATE SCHEMA"))
+    assert finding.remedy.startswith(("GRANT", "CREATE SCHEMA", "ALTER TABLE"))
     request, secrets = requested(reader, writer, mode=mode)
     with pytest.raises(RequestError, match="privilege at"):
         wire.run(request, secrets)

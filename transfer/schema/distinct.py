@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .catalogue import Index, Relation, Table
 from .entry import Ends, Entry
+from .names import refused
 
 Taken = set[tuple[str, str]]
 
@@ -39,8 +40,8 @@ def _spelt(table: Table, ends: Ends) -> Table:
     """The table with other names for its indexes and constraints where the engine cannot have theirs."""
 
     def name(old: str, kind: str, number: int) -> str:
-        refused = ends.target.refuses_name(old, kind)
-        return ends.target.name_of(f"{table.name.table}_{kind}_{number}") if refused else old
+        unfit = refused(old, kind, ends.target)
+        return ends.target.name_of(f"{table.name.table}_{kind}_{number}") if unfit else old
 
     return replace(
         table,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..engine import Engine
 from ..errors import RequestError
 from .catalogue import Relation
+from .sql import unsayable
 
 
 def styled(name: str, style: str) -> str:
@@ -54,11 +55,19 @@ def check_spelt(table: Relation, names: Iterable[tuple[str, str]], engine: Engin
         _check(str(table), source, target, "column", engine, remedy)
 
 
+def refused(name: str, kind: str, engine: Engine) -> str:
+    """Why the engine can have no such name, or ''."""
+    odd = unsayable(name)
+    if ";;\n" in name:
+        return "it has ';;' at the end of a line, by which the scripts of triggers are parted"
+    return f"it has {odd}, which no statement of SQL can say" if odd else engine.refuses_name(name, kind)
+
+
 def _check(table: str, column: str, name: str, kind: str, engine: Engine, remedy: str) -> None:
-    why = engine.refuses_name(name, kind)
+    why = refused(name, kind, engine)
     if not why:
         return
-    if kind != "schema" and not engine.refuses_name(styled(name, "snake"), kind):
+    if kind != "schema" and not refused(styled(name, "snake"), kind, engine):
         remedy += ", or spell all names anew with --names snake"
     said = f"{table}: no {kind} of {engine.name} can be called {name!r}: {why}."
     raise RequestError(said, table=table, column=column, remedy=f"{remedy}.")

@@ -7,7 +7,7 @@ the next such line everything is its SQL, but for lines that begin with `-- :`, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,32 +54,38 @@ def escapes(engine: Engine) -> bool:
     return engine.literal("\\") != "'\\'"
 
 
+def _quoting(engine: Engine) -> dict[str, bool]:
+    """What else than usual the engine's quotes are."""
+    return {"escaping": escapes(engine), "brackets": getattr(engine, "brackets", False)}
+
+
 @cache
-def _tokens(escaping: bool) -> re.Pattern[str]:
+def _tokens(escaping: bool, brackets: bool) -> re.Pattern[str]:
     inside = r"(?:[^{0}\\]|\\.|{0}{0})*" if escaping else r"(?:[^{0}]|{0}{0})*"
     blank = r"(?=\s|\Z)" if escaping else ""  # where a backslash escapes, in the MySQL family, 1--1 is 2
+    name = r"|\[(?:[^\]]|\]\])*\]" if brackets else ""
     return re.compile(
         rf"(?P<comment>--{blank}[^\n]*|/\*.*?\*/)"
         rf"|(?P<quoted>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'|'{inside.format(chr(39))}'"
-        rf"|\"{inside.format(chr(34))}\"|`(?:[^`]|``)*`)"
+        rf"|\"{inside.format(chr(34))}\"|`(?:[^`]|``)*`{name})"
         r"|(?P<space>\s+)|(?P<word>[\w$]+)|(?P<sign>.)",
         re.DOTALL,
     )
 
 
-def tokens(sql: str, *, escaping: bool) -> Iterator[tuple[str, str, int]]:
+def tokens(sql: str, *, escaping: bool, brackets: bool = False) -> Iterator[tuple[str, str, int]]:
     """(kind, text, place) of each token: comment, quoted, space, word or sign. A quote without its fellow is a sign."""
-    for found in _tokens(escaping).finditer(sql):
+    for found in _tokens(escaping, brackets).finditer(sql):
         yield str(found.lastgroup if found.lastgroup != "tag" else "quoted"), found[0], found.start()
 
 
-def cut(sql: str, *, escaping: bool) -> tuple[str, ...]:
+def cut(sql: str, *, escaping: bool, brackets: bool = False) -> tuple[str, ...]:
     """The statements of a text, without those that are comments alone.
 
     One ends at a semicolon with nothing but a comment after it on its line: bodies of triggers hold others.
     """
     made, start, filled = [], 0, False
-    for kind, text, place in tokens(sql, escaping=escaping):
+    for kind, text, place in tokens(sql, escaping=escaping, brackets=brackets):
         if kind == "sign" and text == ";" and _ENDS.match(sql, place + 1):
             made += [sql[start:place].strip()] if filled else []
             start, filled = place + 1, False
@@ -128,13 +134,13 @@ def _piece(plan: Plan, statement: Statement, sql: str, engine: Engine) -> str:
         return "\n".join([*lines, "-- : the engine's own text, which is not edited", _bodied(sql, engine)])
     text = _unmarked(sql, engine).rstrip().rstrip(";")
     # Behind a comment that ends with its line a semicolon would be a part of it.
-    last = [kind for kind, _, _ in tokens(text, escaping=escapes(engine))][-1:]
+    last = [kind for kind, _, _ in tokens(text, **_quoting(engine))][-1:]
     return "\n".join([*lines, f"{text}\n;" if last == ["comment"] else f"{text};"])
 
 
 def _bodied(sql: str, engine: Engine) -> str:
     """Statements that may have semicolons inside, as the engine's own client takes them."""
-    made = [_unmarked(one, engine).strip().rstrip(";") for one in parts(sql)]
+    made = [_unmarked(one, engine).strip().rstrip(";") for one in parts(sql, engine)]
     if engine.delimits:
         return "\n".join([DELIMITED.rstrip(), *(f"{one};;" for one in made), "DELIMITER ;"])
     return "\n".join(f"{one};" for one in made)
@@ -149,32 +155,31 @@ def is_unedited(piece: Piece | None, sql: str, engine: Engine) -> bool:
 
 def _unmarked(sql: str, engine: Engine) -> str:
     """SQL whose own comments are no marks: those at a line's beginning move a blank to the right."""
-    escaping = escapes(engine)
     return "".join(
         f" {text}" if kind == "comment" and text.startswith(("-- [", "-- :")) else text
-        for kind, text, _ in tokens(unix(sql), escaping=escaping)
+        for kind, text, _ in tokens(unix(sql), **_quoting(engine))
     )
 
 
 def parts_of(sql: str, engine: Engine) -> tuple[str, ...]:
     """A statement's SQL as `pieces` finds it in an unedited file."""
-    return cut(_unmarked(sql, engine), escaping=escapes(engine))
+    return cut(_unmarked(sql, engine), **_quoting(engine))
 
 
 def pieces(text: str, file: str, engine: Engine) -> list[Piece]:
     """The marked statements of a file. RequestError for SQL that no mark begins, or a mark that says nothing."""
-    escaping = escapes(engine)
+    quoting = _quoting(engine)
     text = unix(text)
     marks: list[tuple[int, int, re.Match[str]]] = []
     remarks: list[tuple[int, int]] = []
-    for kind, token, place in tokens(text, escaping=escaping):
+    for kind, token, place in tokens(text, **quoting):
         if kind != "comment" or (place and text[place - 1] != "\n"):
             continue
         if found := _MARK.fullmatch(token):
             marks.append((place, place + len(token), found))
         elif token.startswith("-- :"):
             remarks.append((place, place + len(token)))
-    if cut(text[: marks[0][0] if marks else len(text)], escaping=escaping):
+    if cut(text[: marks[0][0] if marks else len(text)], **quoting):
         raise RequestError(
             f"{file} begins with SQL that no line '-- [...]' announces.",
             remedy="Begin a statement that you add with a line '-- [+] what it does'.",
@@ -183,12 +188,12 @@ def pieces(text: str, file: str, engine: Engine) -> list[Piece]:
     made, line, place = [], 1, 0
     for (begin, start, found), end in zip(marks, ends, strict=True):
         line, place = line + text.count("\n", place, begin), begin
-        made.append(_marked(found, _without(text, remarks, start, end), file, line, escaping=escaping))
+        made.append(_marked(found, _without(text, remarks, start, end), file, line, quoting))
     return made
 
 
-def _marked(found: re.Match[str], text: str, file: str, line: int, *, escaping: bool) -> Piece:
-    parts = cut(text, escaping=escaping)
+def _marked(found: re.Match[str], text: str, file: str, line: int, quoting: Mapping[str, bool]) -> Piece:
+    parts = cut(text, **quoting)
     if found[1] == "+" and not (found[2].strip() and parts):
         lacks = "SQL" if found[2].strip() else "name"
         raise RequestError(

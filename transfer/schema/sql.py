@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..errors import RequestError
 from ..plan import Cut, Hop, Slice
 from .catalogue import Column, ForeignKey, Index, Relation, Table
 
@@ -36,7 +37,23 @@ def text_literal(value: object) -> str:
         return "1" if value else "0"
     if isinstance(value, int | float):
         return repr(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    return "'" + sayable(str(value), "a value").replace("'", "''") + "'"
+
+
+def sayable(text: str, what: str, *, unless: str = "") -> str:
+    """The text, if a statement can hold it. RequestError if it has what ends a statement early, or is no character."""
+    found = unsayable(text.replace(unless, "") if unless else text)
+    if found:
+        raise RequestError(f"{what} has {found}, which no statement of SQL can say: {text!r:.120}.")
+    return text
+
+
+def unsayable(text: str) -> str:
+    """What of a text no statement can say, by its number: U+0000, which drivers written in C take for the end, or half
+    of a pair of UTF-16; '' if there is nothing.
+    """
+    odd = next((letter for letter in text if letter == "\0" or "\ud800" <= letter <= "\udfff"), "")
+    return f"U+{ord(odd):04X}" if odd else ""
 
 
 def shortened(name: str, most: int, encoding: str = "utf-8") -> str:
@@ -50,7 +67,7 @@ def shortened(name: str, most: int, encoding: str = "utf-8") -> str:
 
 def double_quoted(name: str) -> str:
     """A name in standard SQL quotes."""
-    return '"' + name.replace('"', '""') + '"'
+    return '"' + sayable(name, "a name").replace('"', '""') + '"'
 
 
 def counted(engine: object) -> str:

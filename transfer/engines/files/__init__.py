@@ -56,6 +56,12 @@ class Files(WithoutSql):
             return f"{kept}_{sha256(name.encode()).hexdigest()[:8]}"
         return safe
 
+    def refuses_name(self, name: str, kind: str) -> str:
+        """A table's name is a file's or a folder's, and none leads out of the target."""
+        if kind != "table" or name == self.name_of(name):
+            return "" if name else "a file has a name"
+        return f"a file's name there has no slash, no dot in front and at most {_LONGEST_NAME} bytes"
+
     def connect(self, address: Address, *, create: bool = False) -> Session:
         return FileSession(address, create=create)
 

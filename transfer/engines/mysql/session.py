@@ -19,6 +19,7 @@ from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
+from ...schema.sql import sayable
 from .infile import insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
@@ -41,7 +42,7 @@ LOADER_PINS = (
 
 def quoted(name: str) -> str:
     """A name in backticks."""
-    return "`" + name.replace("`", "``") + "`"
+    return "`" + sayable(name, "a name").replace("`", "``") + "`"
 
 
 def qualified(relation: Relation) -> str:
@@ -57,7 +58,7 @@ def literal(value: object) -> str:
         return "1" if value else "0"
     if isinstance(value, int | float):
         return repr(value)
-    escaped = str(value).replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
+    escaped = sayable(str(value), "a value", unless="\0").replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
     return f"'{escaped}'"
 
 

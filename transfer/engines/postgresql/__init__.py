@@ -308,13 +308,13 @@ class PostgreSql:
         return f"SELECT 1 WHERE to_regclass({text_literal(qualified(relation))}) IS NOT NULL"
 
     def referenced(self, relation: Relation) -> str:
-        name = text_literal(qualified(relation))
+        named = rights.number_of(relation)
         return (
-            f"SELECT 'foreign key ' || conname FROM pg_constraint WHERE confrelid = {name}::regclass "
+            f"SELECT 'foreign key ' || conname FROM pg_constraint WHERE confrelid = {named} "
             f"AND conrelid <> confrelid UNION ALL SELECT DISTINCT 'view ' || r.ev_class::regclass::text "
-            f"FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid WHERE d.refobjid = {name}::regclass "
+            f"FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid WHERE d.refobjid = {named} "
             f"AND r.ev_class <> d.refobjid UNION ALL SELECT DISTINCT 'grant to ' || a.grantee::regrole::text "
-            f"FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = {name}::regclass AND a.grantee <> c.relowner"
+            f"FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = {named} AND a.grantee <> c.relowner"
         )
 
     def empty(self, relation: Relation) -> str:

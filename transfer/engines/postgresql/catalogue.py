@@ -253,7 +253,9 @@ def _given(index: str, table: str) -> str:
 def _tail(definition: str) -> str:
     """What follows the table's name in a CREATE INDEX; names with blanks stand in quotes."""
     found = re.match(
-        r'CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|\S+) ON (?:ONLY )?(?:"(?:[^"]|"")*"|[^\s"])+ (.*)', definition
+        r'CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|\S+) ON (?:ONLY )?(?:"(?:[^"]|"")*"|[^\s"])+ (.*)',
+        definition,
+        re.DOTALL,
     )
     return found[1] if found else ""
 

@@ -11,7 +11,7 @@ from ...schema.catalogue import Relation, Table
 from ...schema.sql import double_quoted, text_literal
 from .session import qualified
 
-_LEDGER = ("ropeway_run", "ropeway_slice", "ropeway_statement")
+_LEDGER = ("ropeway_run", "ropeway_slice", "ropeway_statement", "ropeway_reject")
 # What each mode does to a table that is there, beside adding to it; the way back of an append deletes.
 _DOES = {
     "append": ("INSERT", "SELECT"), "truncate": ("TRUNCATE", "INSERT", "SELECT"),
@@ -106,18 +106,31 @@ def to_write(session: Session, hops: Sequence[Hop], there: Iterable[Relation]) -
 def _on_table(session: Session, role: str, hop: Hop, owner: str) -> Iterator[Right]:
     name, where = qualified(hop.writes), str(hop.writes)
     if hop.mode in _OWNING:
-        ((held,),) = session.ask(f"SELECT pg_has_role({text_literal(owner)}, 'USAGE')")
-        yield Right(where, f"ownership of {where}", f"GRANT {double_quoted(owner)} TO {role};", bool(held),
-                    _OWNING[hop.mode])  # fmt: skip
+        # Who is a member of a superuser's role can become the superuser.
+        ((held, high),) = session.ask(
+            f"SELECT pg_has_role(oid, 'USAGE'), rolsuper FROM pg_roles WHERE rolname = {text_literal(owner)}"
+        )
+        give = f"ALTER TABLE {name} OWNER TO {role};" if high else f"GRANT {double_quoted(owner)} TO {role};"
+        yield Right(where, f"ownership of {where}", give, bool(held), _OWNING[hop.mode])
         return
     wanted = [(word, "blocker") for word in _DOES.get(hop.mode, ())]
     if hop.mode == "append":
         wanted.append(("DELETE", "warning"))
-    asked = ", ".join(f"has_table_privilege({text_literal(name)}, '{word}')" for word, _ in wanted)
+    asked = ", ".join(f"has_table_privilege({number_of(hop.writes)}, '{word}')" for word, _ in wanted)
     for (word, grade), held in zip(wanted, session.ask(f"SELECT {asked}")[0] if wanted else (), strict=True):
         why = "without it the appended rows cannot be taken out again" if grade == "warning" else ""
         yield Right(where, f"{word} on {where}", f"GRANT {word} ON TABLE {name} TO {role};", bool(held), why,
                     "warning" if grade == "warning" else "blocker")  # fmt: skip
+
+
+def number_of(relation: Relation) -> str:
+    """A table's oid, in SQL. Who lacks USAGE on its schema may not say it as a regclass."""
+    if not relation.schema:
+        return f"{text_literal(qualified(relation))}::regclass"
+    return (
+        "(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE n.nspname = {text_literal(relation.schema)} AND c.relname = {text_literal(relation.table)})"
+    )
 
 
 def _who(session: Session) -> tuple[str, Right]:
@@ -177,7 +190,10 @@ def _sequences(session: Session, role: str, tables: Sequence[Relation]) -> list[
 
 
 def _ledger(session: Session, role: str) -> list[Right]:
-    """A schema of its own. An administrator who makes it spares the role CREATE on the database."""
+    """A schema of its own. An administrator who makes it spares the role CREATE on the database.
+
+    Where it is there, who made it may be another role than the one that the statements are for.
+    """
     make = f"CREATE SCHEMA IF NOT EXISTS ropeway AUTHORIZATION {role};"
     why = "the ledger lives in a schema 'ropeway'"
     if not _schema(session, "ropeway"):
@@ -193,10 +209,9 @@ def _ledger(session: Session, role: str) -> list[Right]:
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         f"WHERE n.nspname = 'ropeway' AND c.relname IN ({', '.join(map(text_literal, _LEDGER))}) ORDER BY 1"
     )
-    if owns and all(held for _, held in tables):
-        return [Right("target", "CREATE on schema ropeway", make, held=True)]
     grant = f"GRANT USAGE, CREATE ON SCHEMA ropeway TO {role};"
-    rights = [Right("target", "USAGE and CREATE on schema ropeway", grant, bool(usage and create), why)]
+    rights = [Right("target", "USAGE and CREATE on schema ropeway", grant,
+                    bool(owns or (usage and create)), why)]  # fmt: skip
     for table, held in tables:
         words = "SELECT, INSERT, UPDATE, DELETE"
         rights.append(Right("target", f"{words} on ropeway.{table}",

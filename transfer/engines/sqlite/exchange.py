@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from ...commit import DELIMITED
+from ...commit import DELIMITED, parts
 from ...engine import Asked, Session
 from ...schema.attached import Attached, Child, Exchange
 from ...schema.catalogue import Relation
@@ -141,8 +141,8 @@ def _children(session: Session, what: Exchange, among: set[str]) -> tuple[Child,
 
 def swapping(engine: Sqlite, what: Exchange, gone: Attached) -> tuple[str, str]:
     """Both renames amid what goes over, and the way back; triggers have semicolons of their own."""
-    forward = engine.swap(what.relation, what.shadow, what.kept).split(";\n")
-    back = engine.swap(what.relation, what.kept, what.shadow).split(";\n")
+    forward = parts(engine.swap(what.relation, what.shadow, what.kept))
+    back = parts(engine.swap(what.relation, what.kept, what.shadow))
     return _script([*forward, *gone.then]), _script([*back, *gone.back_then])
 
 

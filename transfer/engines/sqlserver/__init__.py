@@ -53,6 +53,7 @@ class SqlServer:
 
     name = "sqlserver"
     counted = "COUNT_BIG(*)"
+    brackets = True  # around names, as quotes
     family = "sqlserver"
     schemes = ("mssql", "sqlserver")
     drivers: tuple[str, ...] = ("pyodbc", "mssql_python")

@@ -71,6 +71,8 @@ def inserting(on: Relation, columns: Iterable[str], insert: str) -> str:
 class SqlServerLoader(SqlServerSession):
     """Claim, rows and receipt share the connection's transaction."""
 
+    brackets = True  # around names, as quotes
+
     def __init__(self, address: Address) -> None:
         super().__init__(address)
         # A statement that fails takes its transaction along, so that nothing of it is committed by mistake. A slice

@@ -21,7 +21,7 @@ from ...engine import Asked, Row
 from ...errors import EngineError, RequestError
 from ...place import Address, redact
 from ...schema.catalogue import Relation
-from ...schema.sql import text_literal
+from ...schema.sql import sayable, text_literal
 from .options import keywords
 
 # What a session prints and compares by must not depend on the login's language. Indexes over computed columns want
@@ -44,7 +44,7 @@ pyodbc.pooling = False  # a session that is closed is to be gone, with its snaps
 
 def quoted(name: str) -> str:
     """A name in brackets."""
-    return "[" + name.replace("]", "]]") + "]"
+    return "[" + sayable(name, "a name").replace("]", "]]") + "]"
 
 
 def qualified(relation: Relation) -> str:
