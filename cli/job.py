@@ -171,7 +171,7 @@ def _rules(entry: TableKeys) -> tuple[Rule, ...]:
     made = []
     for number, one in enumerate(entry.rules, start=1):
         ((kind, given),) = one.words.items()
-        made.append(Rule(one.name or f"{kind} {number}", kind, json.dumps(given), one.on_fail))
+        made.append(Rule(one.name or f"{kind} {number}", kind, json.dumps(given), one.on_fail, one.asked or ""))
     return tuple(made)
 
 

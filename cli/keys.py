@@ -169,11 +169,14 @@ class AggregateKeys(_Keys):
 
 
 class RuleKeys(_Keys):
-    """What is asked of a table's rows once they are there: exactly one word beside `name` and `on_fail`."""
+    """What is asked of a table's rows once they are there: exactly one word beside `name`, `on_fail` and `asked`."""
 
     name: str = Field(default="", description="What messages call it.")
     on_fail: Literal["fail", "warn", "quarantine"] = Field(
         default="fail", description="Whether the run stops, goes on and says so, or moves the rows aside."
+    )
+    asked: Literal["target"] | None = Field(
+        default=None, description="Not of the rows on their way, but of all of them in the target alone."
     )
     check: str | None = Field(default=None, description="An SQL condition of the target; NULL does not break it.")
     not_null: Texts | None = Field(default=None, description="Columns that hold no NULL.")
@@ -196,13 +199,13 @@ class RuleKeys(_Keys):
     @model_validator(mode="after")
     def _one(self) -> RuleKeys:
         if len(self.words) != 1:
-            raise ValueError(f"a rule is one word beside name and on_fail, and here are {len(self.words)}")
+            raise ValueError(f"a rule is one word beside name, on_fail and asked, and here are {len(self.words)}")
         return self
 
     @property
     def words(self) -> dict[str, Any]:
         """What is asked."""
-        return self.model_dump(exclude={"name", "on_fail"}, exclude_unset=True)
+        return self.model_dump(exclude={"name", "on_fail", "asked"}, exclude_unset=True)
 
 
 Normal = Literal["case", "spaces", "accents", "email", "phone"]

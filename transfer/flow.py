@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -39,6 +40,7 @@ class Tally:
         self._sum: Any = None
         self._parts: dict[int, Any] = {}
         self.server_sum = ""
+        self.broken: dict[int, tuple[int, list[str]]] = {}
 
     def seen(self, rows: int) -> None:
         """So many rows were read, before any transform."""
@@ -89,6 +91,7 @@ class Tally:
         return Receipt(
             self.hop.name, part, attempt, instant, read=read, loaded=loaded, bytes=self.bytes,
             checksum=checksum, partitions=partitions,
+            broken=json.dumps(self.broken) if self.broken else "",
         )  # fmt: skip
 
 

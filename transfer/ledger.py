@@ -285,5 +285,5 @@ def _receipt(row: Row) -> Receipt:
     numbers = {name: int(str(value)) for name, value in zip(_FIGURES, figures, strict=True)}
     return Receipt(
         str(hop), int(str(part)), str(attempt), str(instant), **numbers,
-        checksum=whole, seconds=float(str(seconds)), partitions=partitions, asked="", asked_for="",
+        checksum=whole, seconds=float(str(seconds)), partitions=partitions, asked="", asked_for="", broken="",
     )  # fmt: skip

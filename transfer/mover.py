@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from . import room
+from . import room, rowrules
 from .asking import Asking
 from .board import Board
 from .commit import land, record
@@ -357,6 +357,8 @@ class Mover:
             ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
+            if hop.rules and not self._job.plan.max_rejects:
+                batches = rowrules.asked(hop, batches, tally.broken)
             if hop.over:  # they were told of when they were gathered
                 tally.seen(self._gathering.read(hop, part))
             counted = tally.counted(batches, self._job.plan, _untold if hop.over else self._moving)

@@ -21,7 +21,7 @@ from .policies import choices, may_pass, shared
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Read, Use, write_rule
-from .schema import belongings, filling, further, itself, references, traits
+from .schema import belongings, filling, further, itself, references, rowrules, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
@@ -99,7 +99,7 @@ def decided(
     findings += readable.findings
     if request.moves:
         findings += doubts(ends, entries, statements, existing, rejects=bool(request.max_rejects))
-    findings += itself.told(statements)
+    findings += [*itself.told(statements), *rowrules.told(hops, statements)]
     check(hops)
     for hop in hops:
         if hop.transforms and ends.source_address:
@@ -349,8 +349,8 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
-        leaves=_leaves(entry), storage=choice.storage,
-        origin=choice.origin,
+        leaves=_leaves(entry), storage=choice.storage, origin=choice.origin,
+        rules=rowrules.row_rules(ends, entry, rejects=bool(request.max_rejects)) if request.moves else (),
     )  # fmt: skip
     return replace(entry, hop=hop)
 

@@ -24,12 +24,16 @@ _LATER = ("origin", "shared", "provenance", "clash", "defaults")
 
 @dataclass(frozen=True)
 class Rule:
-    """What is asked of a table's rows, as JSON, and what becomes of a run whose rows break it."""
+    """What is asked of a table's rows, as JSON, and what becomes of a run whose rows break it.
+
+    One that is `asked` in the `target` is not asked of rows on their way.
+    """
 
     name: str
     kind: str
     spec: str
     on_fail: str = "fail"
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,8 @@ def job_of(request: Request) -> str:
         for over in choice["over"]:  # what a person approves meanwhile does not either
             over["arguments"] = [one for one in over["arguments"] if one[0] not in ("approved", "wait")]
     # What came later, and says nothing, changes no name of a job that was begun before.
-    for known, names in ((content, ("sources",)), *((one, _LATER) for one in content["choices"])):
+    rules = [(rule, ("asked",)) for one in content["choices"] for rule in one["rules"]]
+    for known, names in ((content, ("sources",)), *((one, _LATER) for one in content["choices"]), *rules):
         for name in names:
             if not known[name]:
                 known.pop(name)
