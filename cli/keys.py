@@ -292,6 +292,20 @@ class NewestKeys(_Keys):
     newest: str = Field(description="The column that says which is the newest, by its name in the target.")
 
 
+class RekeyKeys(_Keys):
+    """What becomes of a key: a text gets a `prefix`, a whole number k becomes k * multiply + offset."""
+
+    prefix: str = Field(default="", description="What comes in front of keys that are texts.")
+    offset: int = Field(default=0, description="What is added to keys that are whole numbers.")
+    multiply: Annotated[int, Field(ge=1)] = Field(default=1, description="By what they are multiplied before.")
+
+    @model_validator(mode="after")
+    def _one(self) -> RekeyKeys:
+        if bool(self.prefix) == ((self.multiply, self.offset) != (1, 0)):
+            raise ValueError("rekey is either a prefix, or an offset, multiply, or both")
+        return self
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
@@ -330,6 +344,9 @@ class TableKeys(_Keys):
     )
     dedup: DedupKeys | None = Field(
         default=None, description="Which of several rows with one key stays, decided over the whole table."
+    )
+    rekey: RekeyKeys | None = Field(
+        default=None, description="Makes other keys by a rule; what refers to them by a foreign key follows."
     )
     rules: list[RuleKeys] = Field(default=[], description="What is asked of the rows once they are there.")
     partition: PartitionKeys | None = Field(default=None, description="How the target's table is partitioned.")

@@ -18,6 +18,7 @@ from .ledger import number_of
 from .looking import Looked, look
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import choices, may_pass, shared
+from .rekeying import rekeyed
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Read, Use, write_rule
@@ -66,8 +67,8 @@ def new_run() -> str:
 
 def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     """Plan a job. RequestError for what cannot be done; nothing is changed anywhere."""
-    looked = look(request, ends)
-    return decided(looked, drafted(looked), run or new_run())
+    looked, changed = rekeyed(look(request, ends))
+    return decided(looked, drafted(looked, changed), run or new_run())
 
 
 def drafted(looked: Looked, reshaped: Mapping[Relation, Reshaped] | None = None) -> list[Entry]:

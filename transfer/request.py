@@ -19,7 +19,7 @@ VIOLATIONS = ("stop", "leave-out", "quarantine")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
 WRITES = ("prove", "block")
-_LATER = ("origin", "shared", "provenance", "clash", "defaults")
+_LATER = ("origin", "shared", "provenance", "clash", "defaults", "rekey")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Choice:
 
     A `shared` one names one table of several sources' that go into one: choices with the same `to` belong together.
     `provenance` is then the column that says where a row came from, `clash` the rule for keys that meet and its words,
-    `defaults` are values, as text, of columns that a table lacks.
+    `defaults` are values, as text, of columns that a table lacks. `rekey` is a rule by which keys become others: its
+    word and what is given for it, as JSON.
     """
 
     table: str = "*"
@@ -70,6 +71,7 @@ class Choice:
     provenance: str = ""
     clash: tuple[str, ...] = ()
     defaults: tuple[tuple[str, str], ...] = ()
+    rekey: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
