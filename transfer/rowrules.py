@@ -18,7 +18,9 @@ import pyarrow.compute
 from .engine import Receipt
 from .errors import DataError
 from .plan import Constraint, Hop, Plan, RowRule
+from .schema.rowrules import CHECK, check_call
 from .schema.violations import RULE
+from .shaping import Field, chain, run_through
 from .violation import LeftOut, Offending
 
 Mask: TypeAlias = Any  # an Arrow array of booleans
@@ -30,17 +32,33 @@ _NAMED = 5  # rows that a warning names
 
 def asked(hop: Hop, batches: Iterator[pa.RecordBatch], broken: Broken) -> Iterator[pa.RecordBatch]:
     """Pass batches on; what breaks a rule that only warns is noted in `broken`. DataError for what breaks another."""
-    rules = [(place, rule, json.loads(rule.spec)) for place, rule in enumerate(hop.rules)]
+    rules = [(place, rule, json.loads(rule.spec), _finder(hop, rule)) for place, rule in enumerate(hop.rules)]
     with closing(batches):  # type: ignore[type-var]  # flow gives a generator
         for batch in batches:
-            for place, rule, spec in rules:
-                mask = mask_of(rule, spec, batch)
-                rows = _compute.sum(mask).as_py() or 0
-                if rows and rule.otherwise == "stop":
-                    raise _stopped(hop, rule, spec, batch, mask)
-                if rows:
-                    _note(broken, place, rows, _words(hop, spec, batch.filter(mask), _NAMED))
+            for place, rule, spec, find in rules:
+                rows = find(batch)
+                if rows.num_rows and rule.otherwise == "stop":
+                    raise _stopped(hop, rule, spec, rows)
+                if rows.num_rows:
+                    _note(broken, place, rows.num_rows, _words(hop, spec, rows, _NAMED))
             yield batch
+
+
+def _finder(hop: Hop, rule: RowRule) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+    """What finds the rows of a batch that break a rule."""
+    spec = json.loads(rule.spec)
+    if rule.kind != CHECK:
+        return lambda batch: batch.filter(mask_of(rule, spec, batch))
+    steps = chain((check_call(spec[0][1]),), [Field(c.target, c.type, c.nullable, c.source) for c in hop.columns])
+
+    def find(batch: pa.RecordBatch) -> pa.RecordBatch:
+        try:
+            return run_through(steps, batch, str(hop.reads), hop.key)
+        except DataError as error:
+            said = f"rule {rule.name}: {error.message.partition(': ')[2]}"
+            raise DataError(said, table=error.table, column=error.column, key=error.key, remedy=error.remedy) from error
+
+    return find
 
 
 def _note(broken: Broken, place: int, rows: int, words: list[str]) -> None:
@@ -125,21 +143,25 @@ _KINDS: dict[str, Callable[[Any, Any], Mask]] = {
 }  # fmt: skip
 
 
+def _about(spec: Sequence[tuple[str, Any]], rows: pa.RecordBatch) -> list[str]:
+    """The columns that a rule names; of SQL the first ones."""
+    return [name for name, _ in spec if name] or rows.schema.names[:_NAMED]
+
+
 def _words(hop: Hop, spec: Sequence[tuple[str, Any]], rows: pa.RecordBatch, most: int) -> list[str]:
     """Rows by their keys; by what the rule is about where there is none."""
-    named = [name for name in hop.key if name in rows.schema.names] or [name for name, _ in spec]
+    named = [name for name in hop.key if name in rows.schema.names] or _about(spec, rows)
     some = rows.slice(0, most)
     return [", ".join(f"{name}={str(row[name])[:40]}" for name in named) for row in some.select(named).to_pylist()]
 
 
-def _stopped(hop: Hop, rule: RowRule, spec: Sequence[tuple[str, Any]], batch: pa.RecordBatch, mask: Mask) -> DataError:
-    rows = batch.filter(mask)
+def _stopped(hop: Hop, rule: RowRule, spec: Sequence[tuple[str, Any]], rows: pa.RecordBatch) -> DataError:
     (first,) = _words(hop, spec, rows, 1)
-    values = rows.slice(0, 1).to_pylist()[0]
-    said = ", ".join(f"{name} is {str(values[name])[:40] if values[name] is not None else 'NULL'}" for name, _ in spec)
+    values, about = rows.slice(0, 1).to_pylist()[0], _about(spec, rows)
+    said = ", ".join(f"{name} is {str(values[name])[:40] if values[name] is not None else 'NULL'}" for name in about)
     return DataError(
         f"rule {rule.name}: the row with {first} breaks it on its way ({said})", table=str(hop.reads), key=first,
-        column=spec[0][0] if len(spec) == 1 else "",
+        column=about[0] if len(about) == 1 else "",
         remedy="Mend the row in the source, or leave it out by where: or a transform. "
         "'asked: target' in the rule would have all rows loaded, to be mended there.",
     )  # fmt: skip
@@ -155,7 +177,7 @@ def warned(plan: Plan, receipts: Sequence[Receipt]) -> list[LeftOut]:
                 _note(all_, int(place), rows, words)
         for place, (rows, words) in sorted(all_.items()):
             rule = hop.rules[place]
-            columns = tuple(name for name, _ in json.loads(rule.spec))
+            columns = tuple(name or given for name, given in json.loads(rule.spec))
             told = Offending(tuple((word,) for word in words), rows, rows)
             found.append(LeftOut(Constraint(RULE, rule.name, hop.writes, columns, "", broken=rule.spec), told))
     return found

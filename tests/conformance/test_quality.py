@@ -154,6 +154,9 @@ def test_where_rules_are_not_asked(tmp_path: Path, servers: Servers) -> None:
     target.ask("CREATE TABLE person (id bigint PRIMARY KEY, mail text, age bigint, state text)")
     choices = (Choice("person", rules=(rule("not_null", ["mail"], "fail"),)),)
     assert "this is mode append in duckdb" in refusal(source, target, choices=choices, mode="append")
+    target.ask("ALTER TABLE person ADD more text")
+    others = (Choice("person", rules=(rule("not_null", ["more"], "fail"),)),)
+    assert "this is mode append in duckdb" in refusal(source, target, choices=others, mode="append")
     sqlite = spot("sqlite", tmp_path, servers)
     matching = (Choice("person", rules=(rule("matches", {"mail": "x"}, "fail"),)),)
     assert "no regular expressions of sqlite are known here" in refusal(source, sqlite, choices=matching)
@@ -239,10 +242,34 @@ def test_files_are_asked_on_the_way(tmp_path: Path, servers: Servers) -> None:
     assert shape["tables"][0]["loaded"] == 5
 
 
+def test_files_are_asked_sql_on_the_way(tmp_path: Path, servers: Servers) -> None:
+    """Of one row, in DuckDB's words; NULL breaks nothing."""
+    source, _ = ends("duckdb", tmp_path, servers)
+    target = Spot("csv", f"csv:///{tmp_path / 'files'}", lambda _: [])
+    checks = [
+        rule("check", "mail LIKE '%@%' -- with a sign\n", "warn"),
+        rule("check", "age >= 0 OR id > 3", "fail", "ages"),
+    ]
+    request, secrets = requested(source, target, choices=(Choice("person", rules=tuple(checks)),))
+    with pytest.raises(DataError, match="rule ages: the row with id=3 breaks it on its way"):
+        wire.run(request, secrets)
+    source.ask("UPDATE person SET age = 5 WHERE id = 3")
+    shape = run_shape(wire.run(request, secrets, resume=True), {})
+    assert [(one["constraint"], one["rows"], one["keys"]) for one in shape["left_out_constraints"]] == [
+        ("mine", 1, [["id=5"]])
+    ]
+    casts = (Choice("person", rules=(rule("check", "CAST(mail AS integer) > 0", "fail"),)),)
+    other = Spot("csv", f"csv:///{tmp_path / 'others'}", lambda _: [])
+    with pytest.raises(DataError, match=r"(?s)rule mine: .*Could not convert.*id=1"):
+        wire.run(*requested(source, other, choices=casts))
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (rule("check", "age >= 0", "fail"), "rule mine: files know no SQL"),
+        (rule("check", "age >= avg(age)", "fail"), "rule mine: avg"),
+        (rule("check", "age) OR (1 = 1", "fail"), "rule mine: The rule of person closes a parenthesis"),
+        (rule("check", "nope >= 0", "fail"), "rule mine: "),
         (rule("unique", ["mail"], "fail"), "rule mine: files cannot be asked it"),
         (rule("not_null", ["mail"], "quarantine"), "rule mine: there is no quarantine beside files"),
         (rule("range", {"mail": {"min": 0}}, "fail"), "rule mine: mail is text, of which"),

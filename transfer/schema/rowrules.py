@@ -15,21 +15,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
+from ..calls import call
 from ..errors import RequestError
-from ..plan import ColumnPlan, Finding, Hop, RowRule, Statement
+from ..plan import Call, ColumnPlan, Finding, Hop, RowRule, Statement
 from ..request import Rule
+from ..shaping import Field, chain
 from ..types import INTEGERS, Fidelity
 from .catalogue import Relation
+from .enclosed import check_enclosed
 from .entry import Ends, Entry
 from .equality import overlooked
-from .quality import CHOICES, columns_named, is_rule
+from .quality import CHOICES, MODES, columns_named, is_rule
 from .quarantine import QUARANTINE
 
 TARGET = "target"  # what a rule says that is not to be asked on the way
 _compute: Any = pyarrow.compute  # as in verify/checksum.py
 _SAME = (Fidelity.EXACT, Fidelity.WIDENED, Fidelity.CONSTRAINED)
 _DAY = re.compile(r"(?!0000)\d{4}-\d\d-\d\d")
-_FILES = ("not_null", "accepted", "range", "matches")
+CHECK = "check"
+_FILES = ("not_null", "accepted", "range", "matches", CHECK)
+_FILTER = "ropeway.transforms.query:filter_rows"
 
 
 def row_rules(ends: Ends, entry: Entry, *, rejects: bool) -> tuple[RowRule, ...]:
@@ -37,6 +42,8 @@ def row_rules(ends: Ends, entry: Entry, *, rejects: bool) -> tuple[RowRule, ...]
 
     None behind one that moves rows aside, for what that takes no later one sees; none where rows may be rejected.
     """
+    if entry.mode not in MODES:
+        return ()  # they are refused: quality.py
     if ends.target.landing == "files":
         return tuple(_of_files(entry, rule) for rule in entry.choice.rules)
     found: list[RowRule] = []
@@ -67,18 +74,35 @@ def told(hops: Sequence[Hop], statements: Sequence[Statement]) -> list[Finding]:
 def _of_files(entry: Entry, rule: Rule) -> RowRule:
     given = json.loads(rule.spec)
     refusals = (
-        (rule.kind not in _FILES, "files cannot be asked it, and no row alone breaks it on its way"
-         if rule.kind != "check" else "files know no SQL",
-         f"For files there are {', '.join(_FILES)}; rows are left out by a transform: filter."),
+        (rule.kind not in _FILES, "files cannot be asked it, and no row alone breaks it on its way",
+         f"For files there are {', '.join(_FILES)}."),
         (CHOICES[rule.on_fail] == QUARANTINE, "there is no quarantine beside files", "Choose fail or warn."),
         (rule.asked == TARGET, "files cannot be asked", "Leave out 'asked'."),
     )  # fmt: skip
     for refused, said, remedy in refusals:
         if refused:
             raise _refusal(entry.table.name, rule, said, remedy=remedy)
+    if rule.kind == CHECK:
+        return _of_sql(entry, rule, given)
     for column, bounds in _columns(entry, rule, given):
         _check_files(entry, rule, column, bounds)
     return _made(entry, rule, given)
+
+
+def _of_sql(entry: Entry, rule: Rule, condition: str) -> RowRule:
+    """A condition in DuckDB's SQL over one row, as that of a transform."""
+    try:
+        check_enclosed("rule", condition, "duckdb", str(entry.table.name))
+        chain((check_call(condition),), [Field(c.target, c.type, c.nullable, c.source) for c in entry.columns])
+    except RequestError as error:
+        said = error.message.removeprefix("transform 1 (filter_rows): ").rstrip(".")
+        raise _refusal(entry.table.name, rule, said, error.column, error.remedy) from error
+    return RowRule(rule.name, CHECK, json.dumps([["", condition]]), CHOICES[rule.on_fail])
+
+
+def check_call(condition: str) -> Call:
+    """The transform that leaves the rows of which a condition is false: NULL breaks none."""
+    return call(_FILTER, spec=json.dumps(f"CAST(({condition}\n) AS boolean) IS FALSE"))
 
 
 def _check_files(entry: Entry, rule: Rule, column: ColumnPlan, given: Any) -> None:
