@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from .calls import function_of
 from .empties import nulled
-from .engine import Reader, Receipt
+from .engine import Reader, Receipt, Rejected
 from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
@@ -40,6 +40,7 @@ class Tally:
         self._sum: Any = None
         self._parts: dict[int, Any] = {}
         self.server_sum = ""
+        self.aside: list[Rejected] = []  # by rules that are asked on the way
         self.broken: dict[int, tuple[int, list[str]]] = {}
 
     def seen(self, rows: int) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from .engine import Claim, Ledger, Receipt, Rejected, Row
 
@@ -234,6 +234,24 @@ class SqlLedger:
 
     def _equal(self, **values: object) -> str:
         return " AND ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
+
+
+class Keeper(Protocol):
+    """A ledger that keeps rows that do not land: a database's, and that of files for what their rules set aside."""
+
+    def reject(self, run: str, rows: Sequence[Rejected]) -> None:
+        """Keep rows, by the transaction of their slice."""
+        ...
+
+    def rejected(self, run: str) -> list[Rejected]:
+        """All that a run's receipts count."""
+        ...
+
+
+def keeper(ledger: Ledger) -> Keeper:
+    """The ledger as one that keeps rows."""
+    assert hasattr(ledger, "reject")  # noqa: S101 - planning sees to it
+    return cast("Keeper", ledger)
 
 
 def keeping(ledger: Ledger) -> SqlLedger:

@@ -15,9 +15,12 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute
 
-from .engine import Receipt
+from .engine import Receipt, Rejected
 from .errors import DataError
-from .plan import Constraint, Hop, Plan, RowRule
+from .flow import Tally
+from .plan import Constraint, Hop, Plan, RowRule, Slice
+from .rejects import LOAD, kept
+from .schema.quarantine import QUARANTINE
 from .schema.rowrules import CHECK, check_call
 from .schema.violations import RULE
 from .shaping import Field, chain, run_through
@@ -28,35 +31,60 @@ Broken: TypeAlias = dict[int, tuple[int, list[str]]]  # by the rule's place: how
 _compute: Any = pyarrow.compute  # as in verify/checksum.py
 _EPOCH = date(1970, 1, 1)
 _NAMED = 5  # rows that a warning names
+_MOST = 10_000  # rows of a slice that are set aside: they are held until it lands
 
 
-def asked(hop: Hop, batches: Iterator[pa.RecordBatch], broken: Broken) -> Iterator[pa.RecordBatch]:
-    """Pass batches on; what breaks a rule that only warns is noted in `broken`. DataError for what breaks another."""
+def asked(hop: Hop, part: Slice, batches: Iterator[pa.RecordBatch], tally: Tally) -> Iterator[pa.RecordBatch]:
+    """Pass batches on, less rows that a rule sets aside; these, and what breaks a rule that only warns, the tally has.
+
+    DataError for what breaks any other rule. What one rule sets aside no later one sees.
+    """
     rules = [(place, rule, json.loads(rule.spec), _finder(hop, rule)) for place, rule in enumerate(hop.rules)]
     with closing(batches):  # type: ignore[type-var]  # flow gives a generator
         for batch in batches:
+            left = batch
             for place, rule, spec, find in rules:
-                rows = find(batch)
-                if rows.num_rows and rule.otherwise == "stop":
+                mask = find(left)
+                count = _compute.sum(mask).as_py() or 0
+                rows = left.filter(mask) if count else None
+                if rows is None:
+                    continue
+                if rule.otherwise == "stop":
                     raise _stopped(hop, rule, spec, rows)
-                if rows.num_rows:
-                    _note(broken, place, rows.num_rows, _words(hop, spec, rows, _NAMED))
-            yield batch
+                if rule.otherwise == QUARANTINE:
+                    _set_aside(hop, part, rule, rows, tally.aside)
+                    left = left.filter(_compute.invert(mask))
+                else:
+                    _note(tally.broken, place, count, _words(hop, spec, rows, _NAMED))
+            if left.num_rows:
+                yield left
 
 
-def _finder(hop: Hop, rule: RowRule) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+def _set_aside(hop: Hop, part: Slice, rule: RowRule, rows: pa.RecordBatch, found: list[Rejected]) -> None:
+    if len(found) + rows.num_rows > _MOST:
+        raise DataError(
+            f"rule {rule.name}: more than {_MOST:,} rows of a slice break rules that set them aside.",
+            table=str(hop.reads), remedy="Mend the source, or leave such rows out by a transform: filter.",
+        )  # fmt: skip
+    for row in range(rows.num_rows):
+        said = (LOAD, f"rule {rule.name}", "")
+        found.append(kept(hop, part.number, len(found) + 1, said, rows.slice(row, 1)))
+
+
+def _finder(hop: Hop, rule: RowRule) -> Callable[[pa.RecordBatch], Mask]:
     """What finds the rows of a batch that break a rule."""
     spec = json.loads(rule.spec)
     if rule.kind != CHECK:
-        return lambda batch: batch.filter(mask_of(rule, spec, batch))
+        return lambda batch: mask_of(rule, spec, batch)
     steps = chain((check_call(spec[0][1]),), [Field(c.target, c.type, c.nullable, c.source) for c in hop.columns])
 
-    def find(batch: pa.RecordBatch) -> pa.RecordBatch:
+    def find(batch: pa.RecordBatch) -> Mask:
         try:
-            return run_through(steps, batch, str(hop.reads), hop.key)
+            made = run_through(steps, batch, str(hop.reads), hop.key)
         except DataError as error:
             said = f"rule {rule.name}: {error.message.partition(': ')[2]}"
             raise DataError(said, table=error.table, column=error.column, key=error.key, remedy=error.remedy) from error
+        return made.column(made.num_columns - 1)
 
     return find
 

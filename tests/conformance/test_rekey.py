@@ -183,3 +183,14 @@ def test_of_several_sources_it_is_for_tables_that_go_alone(tmp_path: Path, serve
     assert (held(target, "t", "1"), held(target, "u", "1")) == ([(1,)], [(6,)])
     with pytest.raises(RequestError, match="'rekey', which is for one table"):
         job([{"from": ["eu:t", "us:t"], "to": "t", "rekey": {"offset": 5}}])
+
+
+def test_in_place(tmp_path: Path, servers: Servers) -> None:
+    """Of tables that go into themselves: all of them, or what refers to the keys would be lost."""
+    place = spot("postgresql", tmp_path, servers)
+    family(place)
+    choices = tuple(Choice(name, rekey=OFFSET if name == "person" else ()) for name in ("person", "deed", "share"))
+    wire.run(*requested(place, place, choices=choices, mode="replace"))
+    assert held(place, "person") == [(new(1), None, "x"), (new(2), new(1), "y"), (new(3), new(3), "x")]
+    assert held(place, "deed") == [(1, new(3)), (2, None)]
+    assert held(place, "share") == [(1, new(2)), (2, new(3))]

@@ -26,7 +26,6 @@ from .enclosed import check_enclosed
 from .entry import Ends, Entry
 from .equality import overlooked
 from .quality import CHOICES, MODES, columns_named, is_rule
-from .quarantine import QUARANTINE
 
 TARGET = "target"  # what a rule says that is not to be asked on the way
 _compute: Any = pyarrow.compute  # as in verify/checksum.py
@@ -34,7 +33,8 @@ _SAME = (Fidelity.EXACT, Fidelity.WIDENED, Fidelity.CONSTRAINED)
 _DAY = re.compile(r"(?!0000)\d{4}-\d\d-\d\d")
 CHECK = "check"
 _FILES = ("not_null", "accepted", "range", "matches", CHECK)
-_FILTER = "ropeway.transforms.query:filter_rows"
+_DERIVE = "ropeway.transforms.query:derive"
+_BROKEN = "ropeway broken"  # a column of a batch's own, while a condition is asked
 
 
 def row_rules(ends: Ends, entry: Entry, *, rejects: bool) -> tuple[RowRule, ...]:
@@ -76,7 +76,6 @@ def _of_files(entry: Entry, rule: Rule) -> RowRule:
     refusals = (
         (rule.kind not in _FILES, "files cannot be asked it, and no row alone breaks it on its way",
          f"For files there are {', '.join(_FILES)}."),
-        (CHOICES[rule.on_fail] == QUARANTINE, "there is no quarantine beside files", "Choose fail or warn."),
         (rule.asked == TARGET, "files cannot be asked", "Leave out 'asked'."),
     )  # fmt: skip
     for refused, said, remedy in refusals:
@@ -95,14 +94,14 @@ def _of_sql(entry: Entry, rule: Rule, condition: str) -> RowRule:
         check_enclosed("rule", condition, "duckdb", str(entry.table.name))
         chain((check_call(condition),), [Field(c.target, c.type, c.nullable, c.source) for c in entry.columns])
     except RequestError as error:
-        said = error.message.removeprefix("transform 1 (filter_rows): ").rstrip(".")
+        said = error.message.removeprefix("transform 1 (derive): ").rstrip(".")
         raise _refusal(entry.table.name, rule, said, error.column, error.remedy) from error
     return RowRule(rule.name, CHECK, json.dumps([["", condition]]), CHOICES[rule.on_fail])
 
 
 def check_call(condition: str) -> Call:
-    """The transform that leaves the rows of which a condition is false: NULL breaks none."""
-    return call(_FILTER, spec=json.dumps(f"CAST(({condition}\n) AS boolean) IS FALSE"))
+    """The transform that says of each row, in a column behind the others, whether a condition is false. NULL is not."""
+    return call(_DERIVE, spec=json.dumps({_BROKEN: f"coalesce(NOT CAST(({condition}\n) AS boolean), false)"}))
 
 
 def _check_files(entry: Entry, rule: Rule, column: ColumnPlan, given: Any) -> None:
