@@ -16,6 +16,7 @@ from ..errors import RequestError
 from ..ledger import number_of
 from ..plan import ColumnPlan, Finding, Hop, Plan, Seal, Statement
 from ..types import Fidelity
+from . import rowrules
 from .catalogue import Column, Table
 from .created import created, same_type
 from .demands import check_columns, check_keys, check_tables
@@ -324,6 +325,7 @@ def _retyped(plan: Plan, edited: Mapping[str, Statement], engine: Engine) -> Pla
         hops.append(replace(hop, columns=columns, raw="" if changed else hop.raw, leaves=None, rules=rules))
         tables.append(_with_types(table, {name: column.native for name, column in changed.items()}))
         found = _found(found, hop, list(changed.values()))
+    found = [*(one for one in found if one.name != "rules-asked"), *rowrules.told(hops, plan.statements)]
     return replace(plan, hops=tuple(hops), tables=tuple(tables), findings=tuple(worst_first(found)))
 
 
