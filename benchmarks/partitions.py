@@ -3,6 +3,9 @@
 Batches of rows in memory go into monthly partitions of PostgreSQL, slice by slice, each in a transaction as a run's
 are: through the whole table, and divided in the client. In order of their month and at random, by turns; medians count.
 Reading is left out, as it is the same for both. `plain` is a table without partitions, which nothing can beat.
+
+With --cut rows at random are read as well: as they lie, to be loaded through the whole, and from month to month by an
+index on the column, to be loaded directly. All of it lies in memory, which is the best case of the index.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import data
@@ -40,6 +44,7 @@ def main() -> None:
     parser.add_argument("--months", type=int, nargs="+", default=[12, 36, 84])
     parser.add_argument("--wide", type=int, default=60, help="characters of a row's note")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--cut", action="store_true", help="read as well, cut at the bounds of partitions")
     parser.add_argument("--folder", type=Path, default=data.DEFAULT)
     given = parser.parse_args()
     with closing(Servers(given.folder)) as servers:
@@ -48,7 +53,7 @@ def main() -> None:
             server.drop(TWIN)
             server.make(TWIN)
             with server.connect(TWIN, autocommit=True) as connection:
-                _measure(connection, given, months)
+                _cut_at_bounds(connection, given, months) if given.cut else _measure(connection, given, months)
             server.drop(TWIN)
 
 
@@ -72,6 +77,46 @@ def _measure(connection: psycopg.Connection[object], given: argparse.Namespace, 
         word = "met" if ratio >= least else "MISSED"
         said = ", ".join(f"{name} {median:.2f} s" for name, median in medians.items())
         print(f"{months} months, {order}: {ratio:.2f} times as fast, at least {least} {word}; {said}", flush=True)
+
+
+def _cut_at_bounds(connection: psycopg.Connection[object], given: argparse.Namespace, months: int) -> None:
+    """Reading and loading one after the other, each by itself: what a run does beside each other is one of both."""
+    connection.execute("SET synchronous_commit = off")
+    divided = _made(connection, months)
+    bounds = np.array(divided.level.bounds)
+    mixed, sorted_ = (_slices(given, bounds, ordered=ordered) for ordered in (False, True))
+    for batches in mixed:
+        load(connection, "plain", [*COLUMNS], batches[0].schema, _natives(), batches)
+    connection.execute("CREATE INDEX plain_at ON plain (at)")
+    connection.execute("VACUUM ANALYZE plain")
+    edges = [np.datetime64(int(bound), "us") for bound in bounds]
+    months_ = [f" WHERE at >= '{low}' AND at < '{high}'" for low, high in pairwise(edges)]
+    took: dict[str, list[float]] = {name: [] for name in ("read whole", "read cut", "load whole", "load cut")}
+    for _ in range(given.repetitions):
+        took["read whole"].append(_reading(connection, [""]))
+        took["read cut"].append(_reading(connection, months_))
+        connection.execute("TRUNCATE orders")
+        whole: Callable[[list[pa.RecordBatch]], int] = lambda batches: load(  # noqa: E731 - one use
+            connection, "orders", [*COLUMNS], batches[0].schema, _natives(), batches
+        )
+        took["load whole"].append(_seconds(connection, whole, mixed))
+        connection.execute("TRUNCATE orders")
+        took["load cut"].append(_seconds(connection, lambda batches: _direct(connection, divided, batches), sorted_))
+    medians = {name: statistics.median(seconds) for name, seconds in took.items()}
+    ratio = (medians["read whole"] + medians["load whole"]) / (medians["read cut"] + medians["load cut"])
+    word = "met" if ratio >= TARGETS["random"] else "MISSED"
+    said = ", ".join(f"{name} {median:.2f} s" for name, median in medians.items())
+    print(f"{months} months, cut: {ratio:.2f} times as fast, at least {TARGETS['random']} {word}; {said}", flush=True)
+
+
+def _reading(connection: psycopg.Connection[object], conditions: list[str]) -> float:
+    started = time.monotonic()
+    for condition in conditions:
+        query = f"COPY (SELECT * FROM plain{condition}) TO STDOUT (FORMAT binary)".encode()
+        with connection.cursor().copy(query) as rows:
+            for _ in rows:
+                pass
+    return time.monotonic() - started
 
 
 def _natives() -> list[str]:

@@ -156,7 +156,7 @@ def _choice(entry: TableKeys, table: str, source: Place) -> Choice:
         table or "*", tuple(entry.exclude), entry.to, entry.where, tuple(entry.columns), entry.query,
         entry.mode or "", tuple(entry.key), tuple(types.items()), tuple(entry.before), tuple(entry.after),
         checked(entry.policies.items()), entry.on_violation or "", tuple(entry.zones.items()), entry.zone_rule or "",
-        _transforms(entry), _over(entry), _rules(entry), _partition(entry), _storage(entry),
+        _transforms(entry), _over(entry), _rules(entry), _partition(entry), _storage(entry), rekey=_rekey(entry),
     )  # fmt: skip
 
 
@@ -180,8 +180,18 @@ def _rules(entry: TableKeys) -> tuple[Rule, ...]:
     made = []
     for number, one in enumerate(entry.rules, start=1):
         ((kind, given),) = one.words.items()
-        made.append(Rule(one.name or f"{kind} {number}", kind, json.dumps(given), one.on_fail))
+        made.append(Rule(one.name or f"{kind} {number}", kind, json.dumps(given), one.on_fail, one.asked or ""))
     return tuple(made)
+
+
+def _rekey(entry: TableKeys) -> tuple[str, ...]:
+    """The rule by which keys change, as a transform is given it."""
+    given = entry.rekey
+    if given is None:
+        return ()
+    return (
+        ("prefix", json.dumps(given.prefix)) if given.prefix else ("rekey", json.dumps([given.multiply, given.offset]))
+    )
 
 
 def _partition(entry: TableKeys) -> Call | None:

@@ -169,11 +169,14 @@ class AggregateKeys(_Keys):
 
 
 class RuleKeys(_Keys):
-    """What is asked of a table's rows once they are there: exactly one word beside `name` and `on_fail`."""
+    """What is asked of a table's rows once they are there: exactly one word beside `name`, `on_fail` and `asked`."""
 
     name: str = Field(default="", description="What messages call it.")
     on_fail: Literal["fail", "warn", "quarantine"] = Field(
         default="fail", description="Whether the run stops, goes on and says so, or moves the rows aside."
+    )
+    asked: Literal["target"] | None = Field(
+        default=None, description="Not of the rows on their way, but of all of them in the target alone."
     )
     check: str | None = Field(default=None, description="An SQL condition of the target; NULL does not break it.")
     not_null: Texts | None = Field(default=None, description="Columns that hold no NULL.")
@@ -196,13 +199,13 @@ class RuleKeys(_Keys):
     @model_validator(mode="after")
     def _one(self) -> RuleKeys:
         if len(self.words) != 1:
-            raise ValueError(f"a rule is one word beside name and on_fail, and here are {len(self.words)}")
+            raise ValueError(f"a rule is one word beside name, on_fail and asked, and here are {len(self.words)}")
         return self
 
     @property
     def words(self) -> dict[str, Any]:
         """What is asked."""
-        return self.model_dump(exclude={"name", "on_fail"}, exclude_unset=True)
+        return self.model_dump(exclude={"name", "on_fail", "asked"}, exclude_unset=True)
 
 
 Normal = Literal["case", "spaces", "accents", "email", "phone"]
@@ -289,6 +292,20 @@ class NewestKeys(_Keys):
     newest: str = Field(description="The column that says which is the newest, by its name in the target.")
 
 
+class RekeyKeys(_Keys):
+    """What becomes of a key: a text gets a `prefix`, a whole number k becomes k * multiply + offset."""
+
+    prefix: str = Field(default="", description="What comes in front of keys that are texts.")
+    offset: int = Field(default=0, description="What is added to keys that are whole numbers.")
+    multiply: Annotated[int, Field(ge=1)] = Field(default=1, description="By what they are multiplied before.")
+
+    @model_validator(mode="after")
+    def _one(self) -> RekeyKeys:
+        if bool(self.prefix) == ((self.multiply, self.offset) != (1, 0)):
+            raise ValueError("rekey is either a prefix, or an offset, multiply, or both")
+        return self
+
+
 class TableKeys(_Keys):
     """One entry of `tables`; a later entry overrides an earlier one for the tables that both name."""
 
@@ -339,6 +356,9 @@ class TableKeys(_Keys):
     )
     dedup: DedupKeys | None = Field(
         default=None, description="Which of several rows with one key stays, decided over the whole table."
+    )
+    rekey: RekeyKeys | None = Field(
+        default=None, description="Makes other keys by a rule; what refers to them by a foreign key follows."
     )
     rules: list[RuleKeys] = Field(default=[], description="What is asked of the rows once they are there.")
     partition: PartitionKeys | None = Field(default=None, description="How the target's table is partitioned.")

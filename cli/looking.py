@@ -34,10 +34,7 @@ def merged(run: str = "", table: str = "", key: Sequence[str] = (), limit: int =
                 f"The list of what run {report['run']} merged of {hop.writes} is not in {folder} any more.",
                 table=str(hop.writes), remedy="'ropeway clean' takes it away.",
             )  # fmt: skip
-    counts: dict[str, dict[str, Any]] = {}
-    for one in report["merged"]:  # of a table that several sources feed one for each
-        known = counts.get(one["table"], {"rows": 0, "into": 0})
-        counts[one["table"]] = {**one, "rows": known["rows"] + one["rows"], "into": known["into"] + one["into"]}
+    counts = _counts(report)
     return {
         "run": report["run"],
         "tables": [
@@ -46,16 +43,29 @@ def merged(run: str = "", table: str = "", key: Sequence[str] = (), limit: int =
     }
 
 
+def _counts(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was merged of each table; of one that several sources feed there is an entry for each."""
+    counts: dict[str, dict[str, Any]] = {}
+    for one in report["merged"]:
+        known = counts.get(one["table"], _NONE)
+        # Rows of several sources may be merged into one; earlier reports do not say into how many in all.
+        into = one.get("whole") or known["into"] + one["into"]
+        counts[one["table"]] = {**one, "rows": known["rows"] + one["rows"], "into": into}
+    return counts
+
+
 def with_first(report: dict[str, Any]) -> dict[str, Any]:
     """A run's report with the first rows of each table that were merged, where their list is still here."""
     if not report.get("merged"):  # earlier reports have none
         return report
     folder, hops = folder_of(report["run"]) / "stage", {str(hop.writes): hop for hop in _merging(report["run"])}
-    shapes = []
+    shapes: list[dict[str, Any]] = []
     for one in report["merged"]:
-        hop = hops[one["table"]]
-        first = [removed_shape(row) for row in removed(folder, hop, _FIRST)]
-        shapes.append({**one, "key": list(hop.key), "rule": _rule(hop), "first": first})
+        hop, shown = hops[one["table"]], {shape["table"] for shape in shapes}
+        rows = [] if one["table"] in shown else removed(folder, hop, _FIRST)  # the list is of all sources
+        first = [removed_shape(row) for row in rows]
+        listed = _counts(report)[one["table"]]["rows"]
+        shapes.append({**one, "key": list(hop.key), "rule": _rule(hop), "first": first, "listed": listed})
     return {**report, "merged": shapes}
 
 

@@ -85,6 +85,12 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
 
 
 def _check(engine: Engine, hops: Sequence[Hop]) -> None:
+    decided = next((hop for hop in hops if hop.over or hop.follows), None)
+    if decided:
+        raise RequestError(
+            f"Which rows of {decided.writes} stay, or what they refer to, was decided over all rows, and a repair does "
+            "not decide.", table=str(decided.writes), remedy="Load the table anew: ropeway run --mode replace.",
+        )  # fmt: skip
     if engine.landing != "transaction":
         raise RequestError(
             f"A repair is one transaction a slice, which {engine.name} has not.", table=str(hops[0].writes),

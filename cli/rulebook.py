@@ -106,7 +106,8 @@ def _scalar(value: Any) -> str:
 def put(export: Export, folder: Path) -> None:
     """Write the files into a folder. Those of an earlier export that are none any more go: a rule of theirs is none."""
     for file in (*folder.glob("tests/*/*.sql"), *folder.glob("checks*.yml")):
-        if file.read_text(encoding="utf-8").partition(" ")[2].startswith(HEAD):
+        # Whatever else lies there, in whatever encoding, is none of ours.
+        if file.read_bytes().partition(b" ")[2].startswith(HEAD.encode()):
             file.unlink()
     for path, text in export.files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -115,11 +116,7 @@ def put(export: Export, folder: Path) -> None:
 
 def rulebook(request: Request, secrets: Secrets) -> Book:
     """The rules of a job. RequestError for one that cannot be asked, and for a job that has none."""
-    bare = replace(request, choices=tuple(replace(choice, rules=()) for choice in request.choices))
-    try:
-        found = plan(pairing(bare), secrets)  # the tables are there, from a run
-    except MissingTable:
-        found = plan(bare, secrets)
+    found = _planned(request, secrets)
     engine, address = engine_of(found.target.scheme), resolve(found.target, secrets.target)
     with ExitStack() as stack:
         session = None
@@ -128,10 +125,23 @@ def rulebook(request: Request, secrets: Secrets) -> Book:
             stack.callback(session.close)
         source = engine_of(found.source.scheme)
         ends = Ends(source, None, engine, session, target_address=address)  # type: ignore[arg-type]  # it is not asked
-        said = [one for hop in found.hops for one in _of(ends, request, found, hop)]
+        makers = [hop for hop in found.hops if found.feeders(hop)[0].name == hop.name]
+        said = [one for hop in makers for one in _of(ends, request, found, hop)]
     if not said:
         raise RequestError("No table of the job has rules.", remedy="They stand at a table: docs/quality.md.")
     return Book(engine, tuple(said))
+
+
+def _planned(request: Request, secrets: Secrets) -> Plan:
+    """What the job's tables are in the target, before its run or after it. Several sources' become one by making it."""
+    bare = replace(request, choices=tuple(replace(choice, rules=()) for choice in request.choices))
+    if request.sources:
+        made = tuple(replace(choice, mode="create") for choice in bare.choices)
+        return plan(replace(bare, choices=made, mode="create", moves=False), secrets)
+    try:
+        return plan(pairing(bare), secrets)  # the tables are there, from a run
+    except MissingTable:
+        return plan(bare, secrets)
 
 
 def _of(ends: Ends, request: Request, found: Plan, hop: Hop) -> list[Said]:

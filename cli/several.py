@@ -75,6 +75,11 @@ def _check_list(entry: TableKeys, *, several: bool) -> None:
             f"from: [{listed}] has dedup with {word!r}, which is for one table.",
             remedy="Consolidate first, and clean the one table up with a job of its own.",
         )
+    if entry.rekey:
+        raise RequestError(
+            f"from: [{listed}] has 'rekey', which is for one table.",
+            remedy="Of several sources 'clash' says what becomes of keys that meet.",
+        )
     if len(entry.source) < 2:
         raise RequestError(f"from: [{listed}] is one table.", remedy="Write it without brackets.")
 

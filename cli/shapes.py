@@ -53,7 +53,7 @@ def run_shape(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "sealed": [asdict(seal) for seal in outcome.plan.sealed],
         "left_out_constraints": [_left_out_shape(one) for one in outcome.left_out],
         "quarantined": [_quarantined_shape(one) for one in outcome.quarantined],
-        "merged": [_merged_shape(outcome.plan.hop(one.hop), one) for one in outcome.merged],
+        "merged": [_merged_shape(outcome.plan, one) for one in outcome.merged],
         "reshaped": [_reshaped_shape(one) for one in outcome.reshaped],
         "tables": tables,
     }
@@ -76,16 +76,20 @@ def _left_out_shape(one: LeftOut) -> dict[str, Any]:
     }
 
 
-def _merged_shape(hop: Hop, one: Merged) -> dict[str, Any]:
+def _merged_shape(plan: Plan, one: Merged) -> dict[str, Any]:
     """`rows` were merged `into` so many others, some by `approved` pairs; the `list` names each, and what stays.
 
     So many pairs are `proposed`, in the file `review`, and so many that were approved are `left` as they are.
-    So many blocks are `uncompared`.
+    So many blocks are `uncompared`. Of a table that several sources feed `into` is of these rows alone, and the
+    `whole` of those of all.
     """
+    hop = plan.hop(one.hop)
+    fed = len(plan.feeders(hop)) > 1
     return {
         "source": hop.named, "table": str(hop.writes), "rows": one.removed, "into": one.into, "list": one.file,
         "approved": one.approved, "proposed": one.proposed, "review": one.review, "left": one.left,
-        "uncompared": one.uncompared,
+        "uncompared": one.uncompared, "whole": one.whole,
+        "named": f"{hop.named} in {hop.writes}" if fed else str(hop.writes),
         "map": str(hop.keymap.writes) if hop.keymap else "",
     }  # fmt: skip
 

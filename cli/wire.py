@@ -28,6 +28,7 @@ from ..transfer.proposals import rehearsed
 from ..transfer.quarantine import Quarantined, quarantined
 from ..transfer.refusal import worded
 from ..transfer.request import Request, job_of
+from ..transfer.rowrules import warned
 from ..transfer.run import execute
 from ..transfer.schema.catalogue import Table
 from ..transfer.schema.definitions import check_nothing_new
@@ -174,6 +175,7 @@ def _carried(
             raise KeyboardInterrupt
         report = None if level == "none" else _compare(frozen, receipts, level, target)
         missing, aside, gone = _close(frozen, target, report)
+        missing += tuple(warned(frozen, receipts))
     return Outcome(frozen, tuple(receipts), report, 0.0, missing, aside, gone)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from .engine import Claim, Loader, Receipt, Rejected
 from .errors import DataError, EngineError, RequestError
 from .flow import Tally
-from .ledger import LEFT_OUT, keeping
+from .ledger import LEFT_OUT, keeper, keeping
 from .plan import Hop, Slice, Statement
 
 _MERGED = ("inserted", "updated", "unchanged")  # figures of a receipt
@@ -56,7 +56,7 @@ def land(
         receipt = replace(receipt, seconds=round(time.monotonic() - started, 3), rejected=len(rejects))
         loader.ledger.settle(run, receipt)
         if rejects:
-            keeping(loader.ledger).reject(run, rejects)
+            keeper(loader.ledger).reject(run, rejects)
         loader.commit()
     except BaseException:
         _roll_back(loader)

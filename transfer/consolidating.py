@@ -14,6 +14,7 @@ from .looking import Looked, look
 from .plan import Call, Finding, Plan
 from .planning import decided, drafted, new_run
 from .proposals import FOLDER
+from .rekeying import own_changes, with_changes
 from .request import Choice, Request, job_of
 from .schema import clashes
 from .schema.catalogue import Relation
@@ -136,11 +137,11 @@ def _reshaped(several: _Several) -> tuple[dict[str, dict[Relation, Reshaped]], l
         looked = several.looked[alias]
         for item in looked.selected:
             if item.table.name in tables and not item.choice.shared:
-                own = _rekeyed(alias, item, tables[item.table.name], several)
+                own = with_changes(alias, item, tables[item.table.name], looked)
                 made[alias][item.table.name] = behind(looked.ends, own, several.profile(alias, own))
     for table, share in several.shares.items():
         items = {
-            alias: _rekeyed(alias, item, changed[alias].get(item.table.name, {}), several)
+            alias: with_changes(alias, item, changed[alias].get(item.table.name, {}), several.looked[alias])
             for alias, item in share.items()
         }
         steps, said = _united(table, items, several)
@@ -153,29 +154,13 @@ def _reshaped(several: _Several) -> tuple[dict[str, dict[Relation, Reshaped]], l
 
 def _changes(alias: str, several: _Several) -> dict[Relation, dict[str, Change]]:
     """The columns of a source's tables that change so that keys do not meet, by the source's names."""
-    own = {}
+    own = own_changes(several.looked[alias])
     for share in several.shares.values():
         item = share.get(alias)
         if item and item.choice.clash and item.choice.clash[0] != _NEWEST:
             place = list(share).index(alias)
             own[item.table.name] = clashes.change_of(item.choice.clash[0], alias, place, len(share))
     return clashes.changes(alias, [one.table for one in several.looked[alias].selected], own)
-
-
-def _rekeyed(alias: str, item: Selected, columns: Mapping[str, Change], several: _Several) -> Selected:
-    """The table with the transforms that change these columns, as the job's own leave them."""
-    if not columns:
-        return item
-    fields = fields_behind(several.looked[alias].ends, item, several.profile(alias, item))
-    names = {field.origin: field.name for field in fields if field.origin}
-    gone = [name for name in columns if name not in names and name in item.table.key]
-    if gone:
-        raise RequestError(
-            f"{alias}:{item.table.name} has no {', '.join(gone)} behind its transforms, by which its keys are told "
-            "apart.", table=str(item.table.name), remedy="Keep the key, or leave out 'clash'.",
-        )  # fmt: skip
-    steps = clashes.calls_of({names[name]: change for name, change in columns.items() if name in names})
-    return Selected(item.table, replace(item.choice, transforms=(*item.choice.transforms, *steps)))
 
 
 def _united(

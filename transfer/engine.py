@@ -42,7 +42,8 @@ class Receipt:
 
     `asked` is the checksum of the same slice by the source's own server, where that was asked, and `asked_for` says why
     it was, or why no slice could be (asking.py). `partitions` are the checksums of what went into each of the hop's
-    leaves, by its number: `3=COUNT:SUM,...`.
+    leaves, by its number: `3=COUNT:SUM,...`. What `broken` says is of rules that files are asked on their way
+    (rowrules.py), and kept beside files alone: a database is asked itself.
     """
 
     hop: str
@@ -61,6 +62,7 @@ class Receipt:
     asked: str = ""
     asked_for: str = ""
     partitions: str = ""
+    broken: str = ""
 
 
 @dataclass(frozen=True)

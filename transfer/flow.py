@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from .calls import function_of
 from .empties import nulled
-from .engine import Reader, Receipt
+from .engine import Reader, Receipt, Rejected
 from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
@@ -39,6 +40,8 @@ class Tally:
         self._sum: Any = None
         self._parts: dict[int, Any] = {}
         self.server_sum = ""
+        self.aside: list[Rejected] = []  # by rules that are asked on the way
+        self.broken: dict[int, tuple[int, list[str]]] = {}
 
     def seen(self, rows: int) -> None:
         """So many rows were read, before any transform."""
@@ -89,6 +92,7 @@ class Tally:
         return Receipt(
             self.hop.name, part, attempt, instant, read=read, loaded=loaded, bytes=self.bytes,
             checksum=checksum, partitions=partitions,
+            broken=json.dumps(self.broken) if self.broken else "",
         )  # fmt: skip
 
 

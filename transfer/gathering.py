@@ -38,7 +38,8 @@ _DECIDED = 1_000_000  # the journal's entries of what was decided are numbered a
 class Merged:
     """What a step over all rows did to a hop's: so many rows were removed, into so many others; some of them by
     `approved` pairs. So many pairs of others were `proposed`, in the file `review`, and so many that were approved are
-    `left`. So many blocks were too large, and `uncompared`.
+    `left`. So many blocks were too large, and `uncompared`. The `whole` is into how many those of all hops that feed
+    the table were.
     """
 
     hop: str
@@ -50,6 +51,7 @@ class Merged:
     review: str = ""
     left: int = 0
     uncompared: int = 0
+    whole: int = 0
 
 
 class Staged:
@@ -360,7 +362,7 @@ def merged(plan: Plan, journal: dict[str, str]) -> tuple[Merged, ...]:
             if removed or len(plan.feeders(hop)) == 1:
                 found.append(Merged(
                     hop.name, removed, into, str(file), said.get("by", 0), said.get("alike", 0), review,
-                    said.get("left", 0), said.get("large", 0),
+                    said.get("left", 0), said.get("large", 0), said["into"],
                 ))  # fmt: skip
     return tuple(found)
 

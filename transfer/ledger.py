@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, cast
 
 from .engine import Claim, Ledger, Receipt, Rejected, Row
 
@@ -236,6 +236,24 @@ class SqlLedger:
         return " AND ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
 
 
+class Keeper(Protocol):
+    """A ledger that keeps rows that do not land: a database's, and that of files for what their rules set aside."""
+
+    def reject(self, run: str, rows: Sequence[Rejected]) -> None:
+        """Keep rows, by the transaction of their slice."""
+        ...
+
+    def rejected(self, run: str) -> list[Rejected]:
+        """All that a run's receipts count."""
+        ...
+
+
+def keeper(ledger: Ledger) -> Keeper:
+    """The ledger as one that keeps rows."""
+    assert hasattr(ledger, "reject")  # noqa: S101 - planning sees to it
+    return cast("Keeper", ledger)
+
+
 def keeping(ledger: Ledger) -> SqlLedger:
     """The ledger of a target that keeps rejected rows."""
     assert isinstance(ledger, SqlLedger)  # noqa: S101 - no other target may reject: planning sees to it
@@ -285,5 +303,5 @@ def _receipt(row: Row) -> Receipt:
     numbers = {name: int(str(value)) for name, value in zip(_FIGURES, figures, strict=True)}
     return Receipt(
         str(hop), int(str(part)), str(attempt), str(instant), **numbers,
-        checksum=whole, seconds=float(str(seconds)), partitions=partitions, asked="", asked_for="",
+        checksum=whole, seconds=float(str(seconds)), partitions=partitions, asked="", asked_for="", broken="",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from . import room
+from . import room, rowrules
 from .asking import Asking
 from .board import Board
 from .commit import land, record
@@ -341,7 +341,7 @@ class Mover:
                 raise _Unread(error) from error
         instant, reader = self._gathering.instant(hop, self._instant), self._gathering.reader(hop, hands.reader)
         with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
-            receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader)
+            receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader, tally.aside)
         if receipt and tally.watched:
             self._asking.landed(hop, part.number, tally.extremes)
         return receipt
@@ -357,6 +357,8 @@ class Mover:
             ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
+            if hop.rules and not self._job.plan.max_rejects:
+                batches = rowrules.asked(hop, part, batches, tally)
             if hop.over:  # they were told of when they were gathered
                 tally.seen(self._gathering.read(hop, part))
             counted = tally.counted(batches, self._job.plan, _untold if hop.over else self._moving)

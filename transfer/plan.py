@@ -115,6 +115,18 @@ class Upon:
 
 
 @dataclass(frozen=True)
+class RowRule:
+    """A quality rule that rows are asked on their way: what it asks of which columns, as JSON, and what becomes of a
+    run whose rows break it (`stop` or `leave-out`, as of constraints).
+    """
+
+    name: str
+    kind: str
+    spec: str
+    otherwise: str = "stop"
+
+
+@dataclass(frozen=True)
 class Hop:
     """Moves the rows of one relation into one relation, slice by slice.
 
@@ -125,8 +137,8 @@ class Hop:
     done `over` all rows is done in the stage, the `keymap` takes the keys of merged rows, each with its new one.
     `leaves` are the partitions that rows may be loaded into directly, `storage` is how files are to be kept, each
     option with its value as JSON. `upon` is there where the relation that is read is the one written.
-    `origin` is the alias of its source where the plan has several: hops of several that write one table feed it
-    together.
+    `rules` are asked of the rows on their way. `origin` is the alias of its source where the plan has several: hops of
+    several that write one table feed it together.
     """
 
     name: str
@@ -153,6 +165,7 @@ class Hop:
     storage: tuple[tuple[str, str], ...] = ()
     upon: Upon | None = None
     origin: str = ""
+    rules: tuple[RowRule, ...] = ()
 
     @property
     def named(self) -> str:

@@ -18,10 +18,11 @@ from .ledger import number_of
 from .looking import Looked, look
 from .plan import Call, ColumnPlan, Finding, Hop, Plan, Rename, Slice, Statement
 from .policies import choices, may_pass, shared
+from .rekeying import rekeyed
 from .request import Request, job_of
 from .rights import grants, missing
 from .rules import Read, Use, write_rule
-from .schema import belongings, filling, further, itself, references, traits
+from .schema import belongings, filling, further, itself, references, rowrules, traits
 from .schema.belongings import Beyond
 from .schema.bookkeeping import clashes
 from .schema.catalogue import Column, ForeignKey, Part, Relation, Table
@@ -67,8 +68,8 @@ def new_run() -> str:
 
 def plan(request: Request, ends: Ends, run: str = "") -> Plan:
     """Plan a job. RequestError for what cannot be done; nothing is changed anywhere."""
-    looked = look(request, ends)
-    return decided(looked, drafted(looked), run or new_run())
+    looked, changed = rekeyed(look(request, ends))
+    return decided(looked, drafted(looked, changed), run or new_run())
 
 
 def drafted(looked: Looked, reshaped: Mapping[Relation, Reshaped] | None = None) -> list[Entry]:
@@ -100,7 +101,7 @@ def decided(
     findings += readable.findings
     if request.moves:
         findings += doubts(ends, entries, statements, existing, rejects=bool(request.max_rejects))
-    findings += itself.told(statements)
+    findings += [*itself.told(statements), *rowrules.told(hops, statements)]
     check(hops)
     for hop in hops:
         if hop.transforms and ends.source_address:
@@ -352,8 +353,8 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
-        leaves=_leaves(entry), storage=choice.storage,
-        origin=choice.origin,
+        leaves=_leaves(entry), storage=choice.storage, origin=choice.origin,
+        rules=rowrules.row_rules(ends, entry, rejects=bool(request.max_rejects)) if request.moves else (),
     )  # fmt: skip
     return replace(entry, hop=hop)
 
@@ -383,7 +384,7 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
 def _onto(entry: Entry, ends: Ends, existing: Table | None, *, moves: bool) -> Entry:
     """For modes that fill a table which is there: take its types, and refuse what cannot fit."""
     if entry.mode in ("create", "replace"):
-        if existing and entry.mode == "create":
+        if existing and entry.mode == "create" and moves:
             raise RequestError(
                 f"{entry.table.name} exists in the target, and mode create makes its tables.",
                 table=str(entry.table.name),

@@ -256,19 +256,11 @@ class _Rejects:
     def add(self, stage: str, row: pa.RecordBatch, error: Exception) -> None:
         hop, part = self._unit.hop, self._unit.part
         said = error.message if isinstance(error, RopewayError) else str(error).strip()
-        values = row.to_pylist()[0]
-        key = ", ".join(f"{name}={_word(values[name])}" for name in hop.key if name in values)
-        kept = _bytes(row)
-        if len(kept) > LARGEST:
-            raise DataError(
-                f"{hop.reads}: a row of {len(kept):,} bytes is refused, and none above {LARGEST:,} can be kept as "
-                f"rejected: {said}", table=str(hop.reads), key=key,
-                remedy="Mend its value, or leave the row out by where:.",
-            ) from error  # fmt: skip
-        self.rows.append(Rejected(
-            hop.name, part.number, len(self.rows) + 1, stage, said.replace("\0", ""), getattr(error, "column", ""),
-            key.replace("\0", ""), json.dumps({name: _word(value) for name, value in values.items()}), kept,
-        ))  # fmt: skip
+        column = getattr(error, "column", "")
+        try:
+            self.rows.append(kept(hop, part.number, len(self.rows) + 1, (stage, said, column), row))
+        except DataError as large:
+            raise large from error
         self._check()
 
     def _check(self) -> None:
@@ -277,6 +269,24 @@ class _Rejects:
             raise _too_many(
                 self._unit.hop, self._word, f"The last one{f' ({last.key})' if last.key else ''}: {last.reason}"
             )
+
+
+def kept(hop: Hop, part: int, number: int, why: tuple[str, str, str], row: pa.RecordBatch) -> Rejected:
+    """A row to be kept in the ledger, and `why`: its stage, the reason and the column. DataError if it is too large."""
+    stage, said, column = why
+    values = row.to_pylist()[0]
+    key = ", ".join(f"{name}={_word(values[name])}" for name in hop.key if name in values)
+    stream = _bytes(row)
+    if len(stream) > LARGEST:
+        raise DataError(
+            f"{hop.reads}: a row of {len(stream):,} bytes is refused, and none above {LARGEST:,} can be kept as "
+            f"rejected: {said}", table=str(hop.reads), key=key,
+            remedy="Mend its value, or leave the row out by where:.",
+        )  # fmt: skip
+    return Rejected(
+        hop.name, part, number, stage, said.replace("\0", ""), column, key.replace("\0", ""),
+        json.dumps({name: _word(value) for name, value in values.items()}), stream,
+    )  # fmt: skip
 
 
 def _too_many(hop: Hop, word: str, said: str) -> DataError:

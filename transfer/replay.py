@@ -11,9 +11,10 @@ import pyarrow as pa
 from .calls import function_of
 from .commit import land_again, tried
 from .engine import Engine, Loader, Receipt, Rejected
+from .engines import engine_of
 from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
-from .ledger import ROLLED_BACK, keeping
+from .ledger import ROLLED_BACK, keeper
 from .plan import Hop, Plan, Slice, from_json
 from .rejects import TRANSFORM, concerns_rows, row_of
 from .start import held, holder
@@ -46,7 +47,7 @@ def rejected(plan: Plan, loader: Loader) -> list[Rejected]:
     """A run's rejected rows; the ledger has their table only where a receipt counts some."""
     if not any(receipt.rejected for receipt in loader.ledger.receipts(plan.run)):
         return []
-    return keeping(loader.ledger).rejected(plan.run)
+    return keeper(loader.ledger).rejected(plan.run)
 
 
 def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
@@ -57,6 +58,11 @@ def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
         raise RequestError(
             f"Run {plan.run} was rolled back: what stands in its tables' places is not what its rows belong to.",
             remedy="'ropeway rejects RUN --out DIR' writes them.",
+        )
+    if engine_of(plan.target.scheme).landing != "transaction":
+        raise RequestError(
+            "Nothing is added to files once their run has ended.",
+            remedy="'ropeway rejects RUN --out DIR' writes the rows, for a job of their own.",
         )
     _check_latest(plan, hops, loader)
     for hop in (plan.hop(name) for name in hops):

@@ -19,18 +19,22 @@ VIOLATIONS = ("stop", "leave-out", "quarantine")
 STYLES = ("keep", "lower", "upper", "snake")
 PARTITIONS = ("keep", "flatten")
 WRITES = ("prove", "block")
-_LATER = ("origin", "shared", "provenance", "clash", "defaults")
+_LATER = ("origin", "shared", "provenance", "clash", "defaults", "rekey")
 _JOBS_LATER = ("sources", "staging", "bare")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is asked of a table's rows, as JSON, and what becomes of a run whose rows break it."""
+    """What is asked of a table's rows, as JSON, and what becomes of a run whose rows break it.
+
+    One that is `asked` in the `target` is not asked of rows on their way.
+    """
 
     name: str
     kind: str
     spec: str
     on_fail: str = "fail"
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Choice:
 
     A `shared` one names one table of several sources' that go into one: choices with the same `to` belong together.
     `provenance` is then the column that says where a row came from, `clash` the rule for keys that meet and its words,
-    `defaults` are values, as text, of columns that a table lacks.
+    `defaults` are values, as text, of columns that a table lacks. `rekey` is a rule by which keys become others: its
+    word and what is given for it, as JSON.
     """
 
     table: str = "*"
@@ -67,6 +72,7 @@ class Choice:
     provenance: str = ""
     clash: tuple[str, ...] = ()
     defaults: tuple[tuple[str, str], ...] = ()
+    rekey: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,8 @@ def job_of(request: Request) -> str:
         for over in choice["over"]:  # what a person approves meanwhile does not either
             over["arguments"] = [one for one in over["arguments"] if one[0] not in ("approved", "wait")]
     # What came later, and says nothing, changes no name of a job that was begun before.
-    for known, names in ((content, _JOBS_LATER), *((one, _LATER) for one in content["choices"])):
+    rules = [(rule, ("asked",)) for one in content["choices"] for rule in one["rules"]]
+    for known, names in ((content, _JOBS_LATER), *((one, _LATER) for one in content["choices"]), *rules):
         for name in names:
             if not known[name]:
                 known.pop(name)

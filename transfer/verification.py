@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -113,6 +113,27 @@ def read_back(engine: Engine, address: Address, hop: Hop, checksum: Call, where:
         one = add(batch, canons)
         total = one if total is None else total + one
     return str(total.text()) if total else sum_text(0, 0, 0)
+
+
+def parts_back(
+    engine: Engine, address: Address, hop: Hop, checksum: Call, lying: Mapping[int, Sequence[Cut]]
+) -> dict[int, str] | None:
+    """The checksum of each part of a hop's target, read back; None where the parts are not all that it holds."""
+    add, canons, back = function_of(checksum), [column.canon for column in hop.columns], backwards(engine, hop)
+    source = engine.open(address, [back], "none", 1)
+    try:
+        reader, found, rows = source.readers()[0], {}, 0
+        for number, cuts in lying.items():
+            total = None
+            for cut in cuts:
+                for batch in flow(back, Slice(1, cut), reader, _BATCH_BYTES):
+                    one = add(batch, canons)
+                    total = one if total is None else total + one
+                    rows += batch.num_rows
+            found[number] = str(total.text()) if total else sum_text(0, 0, 0)
+        return found if rows == reader.count(back) else None
+    finally:
+        source.close()
 
 
 def rows_again(engine: Engine, address: Address, hop: Hop) -> Iterator[pa.RecordBatch] | None:

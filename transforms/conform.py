@@ -75,7 +75,7 @@ def rekey(fields: tuple[Field, ...], spec: str) -> Shaped:
         if not whole:
             raise RequestError(
                 f"{field.name} is {field.type}, and only whole numbers are re-keyed.", column=field.name,
-                remedy="Choose clash: prefix for texts.",
+                remedy="Texts get a prefix.",
             )  # fmt: skip
         made = replace(field, type=_INT64)
         changes.append((made, partial(_renumbered, factor=factor, rest=rest, column=field.name)))
@@ -98,7 +98,7 @@ def prefix(fields: tuple[Field, ...], spec: str) -> Shaped:
         if field.type.kind != "text":
             raise RequestError(
                 f"{field.name} is {field.type}, and only texts get a prefix.", column=field.name,
-                remedy="Choose clash: rekey for whole numbers, or cast it to text.",
+                remedy="Whole numbers are re-keyed by others (of several sources clash: rekey); or cast it to text.",
             )  # fmt: skip
         length = field.type.length and field.type.length + len(text)
         made = replace(field, type=replace(field.type, length=length, padded=False, labels=()))

@@ -123,6 +123,14 @@ def read(path: Path) -> Approved:
         raise RequestError(f"{path} cannot be read: {error.strerror}.", remedy="Name the file of pairs.") from error
     except UnicodeDecodeError as error:
         raise RequestError(f"{path} is no UTF-8.", remedy="Save it as CSV in UTF-8.") from error
+    usual = csv.field_size_limit(max(len(text), csv.field_size_limit()))  # a row's text may be longer than csv expects
+    try:
+        return _read(path, text)
+    finally:
+        csv.field_size_limit(usual)
+
+
+def _read(path: Path, text: str) -> Approved:
     tries = [csv.reader(io.StringIO(text, newline=""), delimiter=sign) for sign in ",;\t"]
     found = [(next(rows, []), rows) for rows in tries]
     head, rows = next(((head, rows) for head, rows in found if head[:2] == [PAIR, APPROVE]), ([], tries[0]))

@@ -125,10 +125,11 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
     others, said = aside(plan, hop, target.session, target.engine)
     said = "; ".join(filter(None, (said, rejected(mine))))
     held, how = Sum.zero(), ""
-    parts = parted(target.engine, target.session, hop, mine) if not others and not before and not target.where else None
+    parts, whole = None, not others and not before and not target.where
     try:
+        parts = parted(target.engine, target.session, target.address, hop, mine, plan.checksum) if whole else None
         if parts:
-            held, how = sum(parts.held.values(), Sum.zero()), target.by(f"computed by {target.engine.name} in SQL")
+            held, how = sum(parts.held.values(), Sum.zero()), _how(target, served=parts.served)
         for one in () if parts else (hop, *others):
             part, how = _held(plan, one, target)
             held += part
@@ -156,10 +157,14 @@ def _held(plan: Plan, hop: Hop, target: _Target) -> tuple[Sum, str]:
     assert plan.checksum  # noqa: S101 - looked at by the caller
     _, text = target_sum(target.engine, target.session, hop, want_sum=True, where=target.where)
     if text:
-        return Sum.parse(text), target.by(f"computed by {target.engine.name} in SQL")
+        return Sum.parse(text), _how(target, served=True)
     back = read_back(target.engine, target.address, hop, plan.checksum, target.where)
-    how = target.by(f"by reading {target.engine.name} back through Ropeway's driver")
-    return Sum.parse(back), how
+    return Sum.parse(back), _how(target, served=False)
+
+
+def _how(target: _Target, *, served: bool) -> str:
+    name = target.engine.name
+    return target.by(f"computed by {name} in SQL" if served else f"by reading {name} back through Ropeway's driver")
 
 
 def forms_of(hops: Iterable[Hop]) -> set[str]:

@@ -19,6 +19,7 @@ from .checksum import Sum
 from .closer import Suspects, TooLarge, rows_of_suspects
 from .compare import forms_of, left_out, told
 from .manifest import Manifest, Proof
+from .redecided import SAID, Redecided, is_decided
 from .report import (
     COUNTS_EQUAL,
     DIFFERENT,
@@ -56,7 +57,8 @@ def full(
         for pair in pairs:
             versions = (pair.one.version, pair.others[0].version)
             report, proof = _table(pair, level, settle, salt)
-            made.append((replace(report, reason="; ".join(filter(None, (report.reason, pair.said)))), proof))
+            said = (report.reason, pair.said, SAID if is_decided(pair.hop) and report.claim != NOT_VERIFIED else "")
+            made.append((replace(report, reason="; ".join(filter(None, said))), proof))
     tables = tuple(one for one, _ in made)
     return Report(level, tables, versions=versions), tuple(proof for _, proof in made if proof)
 
@@ -102,7 +104,7 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
         return replace(empty, reason="a rehearsal moved a part of the rows"), None
     if hop.upon:
         return replace(empty, reason="it was its own source, and is that no more: the run alone could prove it"), None
-    if hop.over or hop.follows:
+    if is_decided(hop) and not isinstance(one.engine, Redecided):
         return replace(empty, reason="what was decided over all rows is proven by the run alone"), None
     if level == "count":
         return _counted(pair, empty), None
@@ -172,7 +174,7 @@ def _counted(pair: Pair, empty: TableReport) -> TableReport:
 
 
 def _count(side: Side) -> int:
-    if side.hop.transforms:  # which may leave rows out
+    if side.hop.transforms or side.hop.over:  # which may leave rows out
         return sum(batch.num_rows for batch in rows_of(side.engine, side.address, side.hop))
     source = side.engine.open(side.address, [side.hop], "none", 1)
     try:

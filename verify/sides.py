@@ -22,6 +22,7 @@ from ..transfer.segments import NULL, Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.verification import backwards, rows_again, rows_of
 from .compare import aside, forms_of, told
+from .redecided import is_decided, redecided
 from .segments import Segments, added, by_client, by_server, segment_names
 from .selftest import check_forms
 
@@ -49,7 +50,8 @@ class Side:
     @property
     def asks(self) -> bool:
         """Whether this place can be asked about its table by SQL."""
-        return self.engine.landing == "transaction" and not self.hop.query and not self.hop.transforms
+        plain = not (self.hop.query or self.hop.transforms or is_decided(self.hop))
+        return self.engine.landing == "transaction" and plain
 
     def names(self, places: Sequence[int]) -> list[str]:
         """The columns at these places as this side's SQL calls them."""
@@ -64,6 +66,7 @@ def side(
         table
         and not hop.query
         and not hop.transforms
+        and not is_decided(hop)
         and not any(c.zone or c.fidelity is Fidelity.LOSSY for c in hop.columns)
     )
     columns = [(engine.quote(c.source), c, _native(table, c.source)) for c in hop.columns] if table and plain else []
@@ -116,9 +119,10 @@ def paired(
             if level != "count":
                 check_forms(engine, sessions[-1], forms_of(plan.hops))
         tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
+        again = stack.enter_context(redecided(plan, ends[0], source))
         yield (
             Pair(
-                hop, side(ends[0], sessions[0], source, hop, tables[0].get(hop.reads), connections),
+                hop, side(again, sessions[0], source, hop, tables[0].get(hop.reads), connections),
                 *held_by(plan, hop, ends[1], sessions[1], target, tables[1], connections),
             )
             for hop in plan.hops
@@ -230,7 +234,7 @@ def segments_of(side: Side, division: Division, *, asked: bool, watch: Holders |
             return Computed(
                 sums, f"{side.engine.name} in SQL" + (", a second, independent read" if inside else ""), True
             )
-    again = rows_again(side.engine, side.address, side.hop) if asked else None
+    again = rows_again(side.engine, side.address, side.hop) if asked and not is_decided(side.hop) else None
     if again:
         sums = by_client(again, canons, division)
         return Computed(sums, f"of what a second driver reads from {side.engine.name}", False)

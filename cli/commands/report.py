@@ -56,7 +56,7 @@ def show(found: dict[str, Any]) -> None:
             say.out(f"{target}: not compared: {what}")
     for one in found.get("merged", ()):
         if one.get("first") and not say.voice().quiet:
-            more = one["rows"] - len(one["first"])
+            more = one["listed"] - len(one["first"])
             say.out(
                 f"{one['table']}: what was merged into what"
                 + (f"; 'ropeway merged' shows {more:,} more" if more else "")

@@ -259,7 +259,7 @@ def _show_merged(one: dict[str, Any]) -> None:
         if one.get("approved")
         else ""
     )
-    say.out(f"{one['table']}: {many} merged into {others}{by}. They are listed in {one['list']}.")
+    say.out(f"{one.get('named', one['table'])}: {many} merged into {others}{by}. They are listed in {one['list']}.")
     if one.get("map"):
         say.out(f"{one['table']}: the keys of merged rows are kept in {one['map']}.")
     if one.get("left"):
@@ -277,7 +277,9 @@ def _show_asked(tables: Sequence[dict[str, Any]]) -> None:
     """What the source's own server was asked for; said once of all tables of which it is true."""
     of: dict[str, list[str]] = {}
     for table in tables:
-        of.setdefault(table["verified"].get("asked", ""), []).append(table["target"])  # earlier reports have none
+        fed = sum(one["target"] == table["target"] for one in tables) > 1  # by several, one line for each
+        name = f"{table['source']} in {table['target']}" if fed else table["target"]
+        of.setdefault(table["verified"].get("asked", ""), []).append(name)  # earlier reports have none
     for asked, targets in of.items():
         if asked:
             say.out(f"{targets[0] if len(targets) == 1 else say.count(len(targets), 'table')}: {asked}")

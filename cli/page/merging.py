@@ -20,8 +20,9 @@ def _table(one: Mapping[str, Any]) -> str:
     approved = one.get("approved", 0)
     ways = f" ({one['rows'] - approved:,} by the key, {approved:,} by approved pairs)" if approved else ""
     rule = f"; keep: {text(one['rule'])}" if "rule" in one else ""
+    named = text(one.get("named", one["table"]))  # earlier reports have no other
     said = [
-        f"{text(one['table'])}: {one['rows']:,} rows were merged into {one['into']:,} others{ways}{rule}. They are "
+        f"{named}: {one['rows']:,} rows were merged into {one['into']:,} others{ways}{rule}. They are "
         f"listed in <code>{text(one['list'])}</code>"
     ]
     if one.get("map"):
@@ -47,7 +48,7 @@ def _first(one: Mapping[str, Any]) -> str:
         for row in one["first"]
     ]  # fmt: skip
     headings = (", ".join(one["key"]), "stays", "rule", "were one by", "the removed row")
-    more = one["rows"] - len(rows)
+    more = one.get("listed", one["rows"]) - len(rows)
     title = f"Rows of {one['table']} that were removed" + (f", the first {len(rows):,}" if more else "")
     return markup.table(title, headings, rows, kind="merged")
 

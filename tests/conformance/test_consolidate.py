@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import ropeway
 from attacks import attack, finished
 from ropeway.cli import wire
+from ropeway.cli.commands.run import _show_asked
 from ropeway.cli.job import Wanted, job
 from ropeway.cli.shapes import run_shape
 from ropeway.transfer.errors import RequestError, RopewayError
@@ -560,6 +562,65 @@ def test_the_command_line_tells_of_all_sources(tmp_path: Path) -> None:
     assert shell.json("verify", "job.yaml")["equal"]
     assert "one source" in shell.refused("verify", "job.yaml", "--repair")
     assert shell.json("status", "--target", "duckdb:///out.duckdb")
+
+
+def test_what_was_merged_is_told_by_source_and_of_the_whole(tmp_path: Path, servers: Servers) -> None:
+    """Rows of both sources are merged into the same ones, which are counted once."""
+    sources, target = twins(servers, tmp_path, "duckdb", ("sqlite", "sqlite"))
+    outcome = done(asked(sources, target, PEOPLE, DEEDS))
+    _, _, gone = merged(sources)
+    assert {one.hop.split(":")[0][-2:]: one.removed for one in outcome.merged} == gone
+    job = keys(sources, target, PEOPLE, DEEDS)
+    (tmp_path / "job.yaml").write_text(
+        json.dumps({**job, "tables": [dict(PEOPLE, mode="replace"), dict(DEEDS, mode="replace")]})
+    )
+    shell = Shell(tmp_path)
+    said = shell("run", "job.yaml").stdout
+    for alias in sources:
+        assert f"{alias}:person in main.person: {gone[alias]} rows merged" in said
+    (table,) = shell.json("merged", "--limit", "99")["tables"]
+    kept = {tuple(row["kept"]) for row in table["rows"]}
+    assert (table["removed"], table["into"]) == (len(table["rows"]), len(kept))
+    assert len(kept) < sum(one.into for one in outcome.merged)
+    report = shell("report").stdout
+    assert report.count("what was merged into what") == 1
+    assert f"shows {sum(gone.values()) - 5:,} more" in report
+
+
+def test_what_a_server_said_of_one_feeder_is_not_said_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    told = [(f"{alias}:t", "main.t", f"{alias} says so") for alias in ("eu", "us")] + [("v", "main.v", "v does")]
+    _show_asked([{"source": one, "target": table, "verified": {"asked": said}} for one, table, said in told])
+    lines = ["eu:t in main.t: eu says so", "us:t in main.t: us says so", "main.v: v does"]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+@pytest.mark.parametrize("tool", ["dbt", "soda"])
+def test_rules_of_consolidated_tables_are_exported(tool: str, tmp_path: Path, servers: Servers) -> None:
+    """Once for the table that several feed, before a run and after it."""
+    sources, target = twins(servers, tmp_path, "postgresql", ("sqlite", "sqlite"))
+    rules: list[dict[str, Any]] = [{"not_null": "mail"}, {"refers": {"boss": "person.id"}}, {"check": "seen >= 0"}]
+    job = keys(
+        sources,
+        target,
+        dict(PEOPLE, rules=[{**one, "on_fail": "warn"} for one in rules]),
+        DEEDS,
+        {"from": "eu:other", "rules": [{"unique": "id"}]},
+    )
+    sources["eu"].ask("CREATE TABLE other (id integer PRIMARY KEY)")
+    (tmp_path / "job.yaml").write_text(json.dumps(job))
+    shell = Shell(tmp_path)
+    beside = [tmp_path / "out" / one for one in ("checks_old.yml", "tests/mine/a.sql")]
+    for file in beside:  # of nobody knows whom, in nobody knows which encoding
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"# \xe9t\xe9\n")
+    before = shell.json("rules", "job.yaml", "--format", tool, "--out", "out")
+    assert before["left_out"] == []
+    assert all(file.exists() for file in beside)
+    text = "".join(one["text"] for one in before["files"])
+    assert text.count("seen >= 0") == 1
+    assert "other" in text
+    shell("run", "job.yaml")
+    assert shell.json("rules", "job.yaml", "--format", tool) == before
 
 
 def test_the_demo_puts_its_regions_together(tmp_path: Path, servers: Servers) -> None:

@@ -18,7 +18,7 @@ from ropeway.transfer.errors import RequestError
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.transfer.request import Choice
 from ropeway.transforms.steps import calls_of, over_of
-from ropeway.verify.report import EQUALS_READ, NOT_VERIFIED
+from ropeway.verify.report import DIFFERENT, EQUALS_READ
 from spots import Servers, Spot, spot
 
 PAIRS = [("sqlite", "postgresql"), ("postgresql", "mariadb"), ("mariadb", "duckdb"), ("oracle", "postgresql"),
@@ -82,14 +82,25 @@ def test_rows_are_transformed_first_and_balance(tmp_path: Path, servers: Servers
     assert table["loaded"] == len(rows)
 
 
-def test_a_later_look_says_what_it_cannot_prove(tmp_path: Path, servers: Servers) -> None:
+def test_a_later_look_decides_again(tmp_path: Path, servers: Servers) -> None:
     source, target = ends("sqlite", "duckdb", tmp_path, servers)
     request, secrets = requested(source, target, choices=(Choice("person", over=over_of(LATEST)),))
     wire.run(request, secrets)
     (again,) = wire.verify(request, level="standard", secrets=secrets).tables
     assert again.claim == EQUALS_READ
     (full,) = wire.verify(request, level="full", secrets=secrets).tables
-    assert (full.claim, "proven by the run alone" in full.reason) == (NOT_VERIFIED, True)
+    assert (full.claim, full.rows_target, "decided again" in full.reason) == (EQUALS_READ, len(STAY), True)
+    assert [one.name for one in (tmp_path / ".ropeway").iterdir() if one.name.startswith("verify")] == []
+    target.ask("UPDATE person SET name = 'other' WHERE id = 6")
+    source.ask("UPDATE person SET seen = 99 WHERE id = 8")  # whose twin, 9, stayed
+    (full,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert full.claim == DIFFERENT
+    assert full.found
+    assert sorted((str(one.kind), one.key["id"]) for one in full.found.first) == [
+        ("changed", "6"), ("extra", "9"), ("missing", "8"),
+    ]  # fmt: skip
+    with pytest.raises(RequestError, match="a repair does not decide"):
+        wire.repairs(request, level="full", secrets=secrets)
     run = wire.status(target.url)[-1].run
     assert (tmp_path / ".ropeway" / run / "stage").exists()
     ropeway.clean(run, target.url)
@@ -183,6 +194,11 @@ def test_references_follow(here: str, there: str, tmp_path: Path, servers: Serve
         "its references follow rows that are merged"
     }
     followed(target)
+    full = wire.verify(request, level="full", secrets=secrets)
+    assert {(one.claim, "decided again" in one.reason) for one in full.tables} == {(EQUALS_READ, True)}
+    target.ask("UPDATE deed SET who = NULL, region = NULL WHERE id = 1")
+    full = wire.verify(request, level="full", secrets=secrets)
+    assert [one.target.rpartition(".")[2] for one in full.tables if one.claim == DIFFERENT] == ["deed"]
     with pytest.raises(Exception, match=r"(?i)foreign|constraint"):
         target.ask("INSERT INTO deed VALUES (999, 0, 999)")
 
@@ -219,6 +235,8 @@ def test_references_follow_in_a_circle(consistency: str, tmp_path: Path, servers
     assert {one.claim for one in outcome.report.tables} == {EQUALS_READ}
     assert target.ask("SELECT id, b FROM a ORDER BY id") == [(1, 1), (3, 1)]
     assert target.ask("SELECT id, a FROM b ORDER BY id") == [(1, 1), (3, 1)]
+    full = wire.verify(outcome.plan, level="full", secrets=requested(source, target)[1])
+    assert {one.claim for one in full.tables} == {EQUALS_READ}
     for table in ("a", "b"):
         target.ask(f"DROP TABLE {table} CASCADE")
     alone = (Choice("a"), Choice("b", over=both))

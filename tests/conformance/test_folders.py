@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,7 +17,7 @@ from attacks import attack, equal_to_what_was_read, finished
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.partitioning.declared import call_of
-from ropeway.transfer.errors import DataError
+from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.request import Choice
 from spots import Servers, Spot, spot
 
@@ -79,6 +80,37 @@ def test_months(source: Spot, tmp_path: Path, servers: Servers) -> None:
     moved(target, back, level="full")
     assert back.ask(rows) == source.ask(rows)
     assert "lies in folders of partitions" in refusal(source, target, mode="append")
+
+
+def test_each_folder_has_a_checksum(source: Spot, tmp_path: Path, servers: Servers) -> None:
+    """A changed value is told by its folder, a row that lies in another one by both; so of a folder within another."""
+    target, inner = folder(tmp_path), {"by": "list", "column": "region", "values": {"de": ["DE"]}}
+    outcome = moved(source, target, choices=choice(by="range", column="day", bounds=["2024-02-01"], within=inner))
+    assert outcome.report
+    (table,) = outcome.report.tables
+    assert (table.claim, table.segments, table.differing_segments) == ("target equals what was read", 4, 0)
+    assert "reading parquet back" in table.how
+
+    def said() -> tuple[str, int, str]:
+        (table,) = wire.verify(outcome.plan, level="standard", secrets=requested(source, target)[1]).tables
+        return table.claim, table.differing_segments, table.reason
+
+    (first,) = (tmp_path / "folder" / "orders" / "day_from=-infinity" / "region_list=de").glob("*.parquet")
+    kept = first.read_bytes()
+    rows = pq.ParquetFile(first).read()
+    changed = rows.set_column(0, rows.schema.field(0), pa.array([7], pa.int32()))
+    pq.write_table(changed, first)
+    assert said() == ("different", 1, "partitions that differ: orders/day_from=-infinity/region_list=de")
+    (other,) = (tmp_path / "folder" / "orders" / "day_from=__HIVE_DEFAULT_PARTITION__" / "region_list=de").glob(
+        "*.parquet"
+    )
+    first.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    assert said()[:2] == ("different", 2)
+    first.write_bytes(kept)
+    other.unlink()
+    with pytest.raises(EngineError, match="is gone"):
+        said()
 
 
 def test_the_midnights_of_a_zone(source: Spot, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import ropeway
 from ropeway.cli import written
 from ropeway.cli.wire import Secrets
 from ropeway.transfer.clean import leftovers, remove
+from ropeway.transfer.errors import DataError
 from ropeway.transfer.place import resolve
 from ropeway.transfer.plan import Plan
 from shell import write
@@ -70,6 +71,24 @@ def test_edits_are_carried_out_and_undone(engine: str, tmp_path: Path, servers: 
     assert leftovers(plan.run, address, undo=True).statements[0].forward == drop
     remove(plan.run, address, undo=True)
     assert target.ask(count) == [(0,)]
+
+
+def test_rules_of_an_edited_plan_are_asked_in_the_target(tmp_path: Path) -> None:
+    """Alone, for their SQL may be another by now: the row that breaks one is in, and is not stopped on its way."""
+    write(tmp_path / "in.sqlite", "CREATE TABLE p (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO p VALUES (-1, NULL)")
+    entry = {"from": "p", "rules": [{"not_null": "n"}]}
+    job = ropeway.job(source=f"sqlite:///{tmp_path}/in.sqlite", target=f"duckdb:///{tmp_path}/out.db", tables=[entry])
+    plan = ropeway.plan(job.request, job.secrets)
+    assert next(one.message for one in plan.findings if one.name == "rules-asked").count("not_null 1") == 2
+    written.write(plan, tmp_path / "plan")
+    edit(
+        tmp_path / "plan" / "after.sql", lambda text: f"{text}\n-- [+] create index by_n\nCREATE INDEX by_n ON p (n);\n"
+    )
+    plan, _ = written.seal(tmp_path / "plan")
+    (said,) = (one.message for one in plan.findings if one.name == "rules-asked")
+    assert said == "rules that are asked of its rows once they are in the target: not_null 1"
+    with pytest.raises(DataError, match="All rows are kept"):
+        ropeway.run(plan, job.secrets)
 
 
 WIDE = "CREATE TABLE w (id INTEGER PRIMARY KEY, n VARCHAR(9), d DECIMAL(9,2), ts TIMESTAMP, big BIGINT)"

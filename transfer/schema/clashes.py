@@ -1,4 +1,7 @@
-"""Keys of several sources that meet in one table: how each becomes one of its own, and with it what refers to it."""
+"""Keys that change by a rule, as where those of several sources meet in one table, and with them what refers to them.
+
+A source has no alias where it is the only one.
+"""
 
 from __future__ import annotations
 
@@ -59,9 +62,10 @@ def _spread(alias: str, tables: Sequence[Table], found: dict[Relation, dict[str,
                 before = found[table.name].get(name)
                 if change and before and before != change:
                     raise RequestError(
-                        f"{alias}:{table.name}.{name} would change by two rules: it refers to {fk.references} too, "
+                        f"{called(alias, table)}.{name} would change by two rules: it refers to {fk.references} too, "
                         "whose keys change otherwise.", table=str(table.name), column=name,
-                        remedy="Consolidate both tables in one job, by the same 'clash' and from the same sources.",
+                        remedy="Consolidate both tables in one job, by the same 'clash' and from the same sources."
+                        if alias else "Give both tables the same 'rekey'.",
                     )  # fmt: skip
                 if change and not before:
                     found[table.name][name] = change
@@ -72,10 +76,21 @@ def _spread(alias: str, tables: Sequence[Table], found: dict[Relation, dict[str,
 def _without(alias: str, table: Table) -> RequestError:
     key = f"the key {', '.join(table.key)}, of which no column refers to a table whose keys change"
     return RequestError(
-        f"{alias}:{table.name} has {key if table.key else 'no primary key'}, so its rule for keys that meet changes "
-        "nothing.", table=str(table.name),
-        remedy="Leave out 'clash', or consolidate the table that its key refers to, too, by the same rule.",
+        f"{called(alias, table)} has {key if table.key else 'no primary key'}, so its rule for keys changes nothing.",
+        table=str(table.name),
+        remedy="Leave out 'clash', or consolidate the table that its key refers to, too, by the same rule."
+        if alias else "Leave out 'rekey', or give one to the table that its key refers to.",
     )  # fmt: skip
+
+
+def called(alias: str, table: Table) -> str:
+    """A table, behind the alias of its source where there are several."""
+    return f"{alias}:{table.name}" if alias else str(table.name)
+
+
+def rule(alias: str) -> str:
+    """The job's word by which keys of a source change."""
+    return "clash" if alias else "rekey"
 
 
 def calls_of(columns: Mapping[str, Change]) -> tuple[Call, ...]:
@@ -96,7 +111,8 @@ def told(alias: str, columns: Mapping[Relation, Mapping[str, Change]]) -> list[F
         ]
         given = json.loads(change.given)
         how = f"a number k becomes k * {given[0]} + {given[1]}" if change.word == "rekey" else f"{given} comes in front"
-        said = f"{how}, so that keys do not meet, in {', '.join(sorted(names))}, and in no other column"
+        why = ", so that keys do not meet," if alias else ""
+        said = f"{how}{why} in {', '.join(sorted(names))}, and in no other column"
         remedy = "Declare a foreign key in the source where another column refers to these keys."
-        made.append(Finding("warning", alias, said, "keys-changed", remedy))
+        made.append(Finding("warning", alias or "the source", said, "keys-changed", remedy))
     return made

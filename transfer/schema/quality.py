@@ -29,6 +29,8 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def rules_of(ends: Ends, entry: Entry, hop: Hop, others: Mapping[Relation, Hop]) -> list[Statement]:
     """The statements that prove a table's rules, once its rows are there. RequestError for one that cannot be asked."""
+    if ends.target.landing == "files" and entry.mode == "create":
+        return []  # they are asked of the rows on their way: rowrules.py
     made = [_statement(ends, entry, hop, rule, others) for rule in entry.choice.rules]
     if made and (entry.mode not in MODES or ends.target.landing != "transaction"):
         raise RequestError(

@@ -16,6 +16,7 @@ from ..errors import RequestError
 from ..ledger import number_of
 from ..plan import ColumnPlan, Finding, Hop, Plan, Seal, Statement
 from ..types import Fidelity
+from . import rowrules
 from .catalogue import Column, Table
 from .created import created, same_type
 from .demands import check_columns, check_keys, check_tables
@@ -318,10 +319,13 @@ def _retyped(plan: Plan, edited: Mapping[str, Statement], engine: Engine) -> Pla
             if c.target in natives and not same_type(natives[c.target], c.native)
         }
         columns = tuple(changed.get(c.target, c) for c in hop.columns)
-        # An edit may have given the table other partitions: through the whole, each row finds its own.
-        hops.append(replace(hop, columns=columns, raw="" if changed else hop.raw, leaves=None))
+        # An edit may have given the table other partitions: through the whole, each row finds its own. And other rules:
+        # these are asked in the target then, if there is one to ask.
+        rules = hop.rules if engine.landing == "files" else ()
+        hops.append(replace(hop, columns=columns, raw="" if changed else hop.raw, leaves=None, rules=rules))
         tables.append(_with_types(table, {name: column.native for name, column in changed.items()}))
         found = _found(found, hop, list(changed.values()))
+    found = [*(one for one in found if one.name != "rules-asked"), *rowrules.told(hops, plan.statements)]
     return replace(plan, hops=tuple(hops), tables=tuple(tables), findings=tuple(worst_first(found)))
 
 

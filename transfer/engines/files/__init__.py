@@ -168,6 +168,18 @@ class ParquetFiles(Files):
         del session, taken, linked
         return hive.divided(table, there)
 
+    def lying(self, session: Session, hop: Hop) -> dict[int, tuple[Cut, ...]] | None:
+        """The files of each partition of a hop's table, by its number; None where one lies in no folder of the plan."""
+        assert hop.leaves  # noqa: S101 - asked of such tables alone
+        numbers = {one.table: number for number, one in enumerate(hop.leaves.tables)}
+        found: dict[int, tuple[Cut, ...]] = dict.fromkeys(hop.leaves.held, ())
+        for part in _found(session).parts(hop.writes.table):
+            number = numbers.get(part.rpartition("/")[0], -1)
+            if number not in found:
+                return None
+            found[number] += (Cut("part", part=part),)
+        return found
+
     def stored(self, table: Table, options: dict[str, Any]) -> Table:
         """The table; its hop says the same to whoever writes its files."""
         check_known(self.name, options, ("compression", "row_group_rows"))

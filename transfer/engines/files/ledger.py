@@ -4,6 +4,7 @@
                         receipts/<hop>-<slice>.json    what landed, and its files: a part counts from here on
                         claims/<hop>-<slice>.json      who lands it
                         journal/<number>.json
+                        rejects/<hop>-<slice>.json     rows that a rule set aside, where the receipt counts some
     .ropeway/kept/<run>.json                           the files of a run that was forgotten
 
 A part is written aside, synced, renamed, and its receipt written last. A reader of the folder takes the
@@ -15,12 +16,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...engine import Claim, Receipt, Row
+from ...engine import Claim, Receipt, Rejected, Row
 from ...errors import EngineError
 from ...ledger import now, number_of, with_answers
 from ...plan import from_json
@@ -107,6 +109,7 @@ class FileLedger:
         self.table = ""
         self.landed: list[Landed] = []
         self._receipt: Receipt | None = None
+        self._rejects: list[Rejected] = []
         self._revoked: tuple[str, str] | None = None
 
     def prepare(self) -> None:
@@ -188,6 +191,16 @@ class FileLedger:
     def settle(self, run: str, receipt: Receipt) -> None:
         self._receipt = receipt
 
+    def reject(self, run: str, rows: Sequence[Rejected]) -> None:
+        del run
+        self._rejects = list(rows)
+
+    def rejected(self, run: str) -> list[Rejected]:
+        """Of slices whose receipts count some: what a killed process left has none."""
+        counted = [one for one in self.receipts(run) if one.rejected]
+        kept = [one for receipt in counted for one in read(self._file(run, "rejects", receipt.hop, receipt.slice))]
+        return [Rejected(**{**one, "row": b64decode(one["row"])}) for one in kept]
+
     def receipts(self, run: str) -> list[Receipt]:
         found = [Receipt(**entry["receipt"]) for entry in _entries(self._run(run) / "receipts")]
         return sorted(with_answers(found), key=lambda one: (number_of(one.hop), one.slice))
@@ -213,10 +226,18 @@ class FileLedger:
                 sync(folder)
             claim = self.claimed
             files = {one.part: one.rows for one in self.landed} if claim.slice else self._before(claim)
+            if self._rejects:
+                self._keep(claim)
             entry = {"table": self._table_of(claim), "files": files, "receipt": asdict(self._receipt)}
             write(self._file(claim.run, "receipts", claim.hop, claim.slice), entry)
             self.landed = []
         self.rollback()
+
+    def _keep(self, claim: Claim) -> None:
+        """The rows that are set aside, before the receipt that counts them."""
+        (self._run(claim.run) / "rejects").mkdir(exist_ok=True)
+        kept = [{**asdict(one), "row": b64encode(one.row).decode()} for one in self._rejects]
+        write(self._file(claim.run, "rejects", claim.hop, claim.slice), kept)
 
     def _table_of(self, claim: Claim) -> str:
         return self.table or from_json(self.plan(claim.run)).hop(claim.hop).writes.table
@@ -248,6 +269,7 @@ class FileLedger:
         if claim:
             self._file(claim.run, "claims", claim.hop, claim.slice).unlink(missing_ok=True)
         self.claimed = self._receipt = self._revoked = None
+        self._rejects = []
         self.landed = []
         self.table = ""
 

@@ -3,7 +3,9 @@
 Through the whole table PostgreSQL 18 takes 0.2 to 0.5 us a row more, to find its partition and to put it aside until
 others of it come; but a COPY costs 1.4 ms before its rows cost what they cost later. So rows at random go through the
 whole: to sort them here, holding 16 to 100 MB, took the server 0.1 s less of 0.9 for 800,000 rows, and the client 0.1 s
-more. The server checks that rows are the partition's, so a row that came to the wrong one is an error.
+more; and a source that reads by an index from partition to partition loses more by that than is gained here
+(benchmarks/partitions.py --cut). The server checks that rows are the partition's, so a row that came to the wrong one
+is an error.
 """
 
 from __future__ import annotations
