@@ -31,6 +31,8 @@ RULES: list[tuple[str, Pairs, str]] = [
     ("not_null", [("b", None), ("t", None)], "b IS NOT NULL AND t IS NOT NULL"),
     ("range", [("b", {"min": -1, "max": 4})], "b >= -1 AND b <= 4"),
     ("range", [("b", {"min": -1.5})], "b >= -1.5"),
+    ("range", [("b", {"min": -0.5})], "b >= -0.5"),
+    ("range", [("m", {"min": -0.005})], "m >= -0.005"),
     ("range", [("b", {"max": 4.5})], "b <= 4.5"),
     ("range", [("b", {"min": 128})], "b >= 128"),
     ("range", [("b", {"max": 1000})], "b <= 1000"),
