@@ -90,13 +90,13 @@ def main() -> None:
     wanted = json.loads(sys.argv[1])
     if wanted.get("point"):
         lay(wanted["point"], Fuse(wanted["nth"]))
+    if wanted.get("after_s"):
+        threading.Timer(wanted["after_s"], lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
     if wanted.get("job"):  # of several sources
         found = job(**wanted["job"])
         told(wire.run(found.request, found.secrets, resume=wanted.get("resume", False)))
     source, source_secret = parse(wanted["source"])
     target, target_secret = parse(wanted["target"])
-    if wanted.get("after_s"):
-        threading.Timer(wanted["after_s"], lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
     if wanted.get("rollback"):
         rollback(wanted["rollback"], wanted["target"])
         os._exit(0)
