@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,14 @@ import pytest
 from moves import accounts, requested
 from ropeway.cli import wire
 from ropeway.transfer.engine import Receipt
+from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import RopewayError
 from ropeway.transfer.job import Limits
+from ropeway.transfer.place import resolve
 from ropeway.transfer.progress import Progress
 from ropeway.transfer.request import Choice
 from servers.oracle.process import Accounts
-from spots import Servers, Spot, spot
+from spots import PLACES, Servers, Spot, spot
 
 ROWS = 3_000
 _SLOW = "CASE WHEN id = 2500 THEN pg_sleep(0.7) END IS NULL AS soon"  # as long as it takes to be found
@@ -140,3 +142,20 @@ def test_postgresql_is_read_again_in_its_snapshot(there: str, tmp_path: Path, se
         wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
     assert len(heard.failures) == 1, heard.failures
     assert target.ask("SELECT count(*), sum(id) FROM t") == [(ROWS, ROWS * (ROWS + 1) // 2)]
+
+
+@pytest.mark.parametrize("here", PLACES)
+def test_a_cancel_that_comes_late_ends_nothing_else(here: str, tmp_path: Path, servers: Servers) -> None:
+    """A slice's stream had ended when it was cancelled: the same reader reads the next one whole."""
+    source, target = spot(here, tmp_path, servers), spot("sqlite", tmp_path, servers)
+    accounts(source, 50)
+    request, secrets = requested(source, target)
+    plan = wire.plan(request, secrets)
+    engine, (hop,) = engine_of(request.source.scheme), plan.hops
+    with closing(engine.open(resolve(request.source, secrets.source), plan.hops, "run", 1)) as opened:
+        (reader,) = opened.readers()
+        for _ in range(3):
+            batches = list(reader.read(hop, hop.slices[0], 1 << 20))
+            assert sum(batch.num_rows for batch in batches) == 50
+            reader.cancel()
+        assert reader.count(hop) == 50

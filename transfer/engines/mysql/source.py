@@ -41,7 +41,7 @@ class MySqlReader:
         self._engine = engine
         self._address = address
         self.session = MySqlSession(address, _PINS)
-        self._open: Iterator[pa.RecordBatch] | None = None
+        self._killed = False
 
     def start(self) -> None:
         """Begin the snapshot; beginning again ends the one before."""
@@ -56,6 +56,7 @@ class MySqlReader:
         return f"{file}:{said.get('binlog_snapshot_position', '')}" if file else ""
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        self._outlive()
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         return read(self.session.connection, self._select(hop, part), schema, batch_bytes, hop.key)
 
@@ -72,6 +73,7 @@ class MySqlReader:
         raise EngineError("The MySQL family has no raw form.")
 
     def ask(self, sql: str) -> list[Row]:
+        self._outlive()
         return self.session.ask(sql)
 
     def count(self, hop: Hop) -> int:
@@ -86,6 +88,14 @@ class MySqlReader:
                 killer.execute(f"KILL QUERY {number}")
             finally:
                 killer.close()
+        self._killed = True
+
+    def _outlive(self) -> None:
+        """A KILL QUERY that came after its query's end ends the next statement: let that be one that nobody misses."""
+        if self._killed:
+            self._killed = False
+            with suppress(pymysql.Error):
+                self.session.execute("DO 0")
 
     def close(self) -> None:
         with suppress(pymysql.Error, OSError):
