@@ -15,7 +15,7 @@ from .interrupt import Interrupt
 from .job import Job
 from .mover import Mover
 from .resume import unfed
-from .start import begin
+from .start import begin, count_before
 from .steps import carry_out
 from .throttle import Pace
 
@@ -42,7 +42,8 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         pace.check()
         loader = opened(stack, job)
         if fresh:
-            begin(job.plan, loader, job.target_address)
+            begin(job.plan, loader)
+        count_before(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))
         for statement in job.plan.statements:

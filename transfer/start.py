@@ -61,8 +61,8 @@ def holder(loader: Loader, relation: Relation) -> EngineError:
     )
 
 
-def begin(plan: Plan, loader: Loader, target: Address) -> None:
-    """Write a fresh run into the ledger: its plan, and what each table held that it appends to.
+def begin(plan: Plan, loader: Loader) -> None:
+    """Write a fresh run into the ledger, with its plan.
 
     The loader holds the plan's tables, so no other run can begin between a look and a write. Raises
     UnfinishedRun if the same job was begun before and did not end.
@@ -77,9 +77,14 @@ def begin(plan: Plan, loader: Loader, target: Address) -> None:
             )
     loader.ledger.prepare()
     loader.ledger.open(plan.run, hash_of(plan), to_json(plan), plan.job, this_process(os.getpid()))
+
+
+def count_before(plan: Plan, loader: Loader, target: Address) -> None:
+    """Write down what each table held that the run appends to, before its first row; a killed process may not have."""
     engine = engine_of(plan.target.scheme)
+    known = {one.hop for one in loader.ledger.receipts(plan.run) if not one.slice}
     for hop in plan.hops:
-        if hop.mode == "append":
+        if hop.mode == "append" and hop.name not in known:
             record(plan.run, _baseline(plan, hop, engine, loader, target), loader)
 
 

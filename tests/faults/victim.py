@@ -61,6 +61,7 @@ def around(owner: Any, name: str, fuse: Fuse, *, before: bool) -> None:
 
 # Whose function a point is at, and whether it is before or behind it.
 POINTS: dict[str, tuple[Any, str, bool]] = {
+    "opened": (ledger.SqlLedger, "open", False),  # the run is there, and nothing else of it
     "claimed": (ledger.SqlLedger, "claim", False),
     "loading": (flow.Tally, "receipt", True),
     "settled": (ledger.SqlLedger, "settle", False),
