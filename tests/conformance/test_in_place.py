@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.partitioning.declared import call_of
 from ropeway.transfer.engine import Receipt
+from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.transfer.progress import Progress
@@ -430,15 +434,17 @@ def test_the_command_line_says_what_it_would_put_back(tmp_path: Path, servers: S
     place, shell = people("sqlite", tmp_path, servers), Shell(tmp_path)
     (tmp_path / "job.yaml").write_text(
         f"source: {place.url}\ntarget: {place.url}\nmode: replace\nwrites: prove\ntables:\n  - from: person\n"
-        "    dedup: {key: mail, keep: last, by: id}\n"
+        "    dedup: {key: mail, keep: last, by: id, map: was}\n"
     )
     assert "Choose writes: prove" in shell("run", "job.yaml", "--writes", "block", status=2).stderr
     run = shell.json("run", "job.yaml", "--keep", "7d")["run"]
     assert "is kept until" in shell("clean", run, "--yes", status=2).stderr
     assert not shell.json("rollback", run)["rolled_back"]
     assert ids(place) == STAY
-    assert [one["table"] for one in shell.json("rollback", run, "--yes")["tables"]] == ["person"]
+    assert [(one["table"], one["map"]) for one in shell.json("rollback", run, "--yes")["tables"]] == [("person", "was")]
     assert len(ids(place)) == PEOPLE
+    assert len(place.ask("SELECT * FROM was")) == PEOPLE - len(STAY)
+    assert f"Run {run} of this job was rolled back" in shell("verify", "job.yaml", status=2).stderr
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -448,3 +454,21 @@ def test_kept_tables_are_nobodys_source(engine: str, tmp_path: Path, servers: Se
         plan = moved(place, place, choices=(Choice("*", over=over_of(LATEST)),), mode="replace").plan
         assert [hop.writes.table for hop in plan.hops] == ["person"]
     assert ids(place) == STAY
+
+
+def test_two_never_hold_one_file(tmp_path: Path, servers: Servers) -> None:
+    place, inside, most = people("sqlite", tmp_path, servers), set[int](), list[int]()
+
+    def take(number: int) -> None:
+        for _ in range(150):
+            with closing(engine_of("sqlite").loader(wire.located(place.url))) as loader:
+                if loader.hold("person"):
+                    inside.add(number)
+                    time.sleep(0.0005)
+                    most.append(len(inside))
+                    inside.discard(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(take, range(4)))
+    assert most
+    assert max(most) == 1
