@@ -456,6 +456,28 @@ def test_kept_tables_are_nobodys_source(engine: str, tmp_path: Path, servers: Se
     assert ids(place) == STAY
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_tables_of_one_job_do_not_cross(mode: str, engine: str, tmp_path: Path, servers: Servers) -> None:
+    place = people(engine, tmp_path, servers)
+    place.ask("CREATE TABLE other AS SELECT * FROM person WHERE id < 5")
+    crossed = (Choice("person", to="other"), Choice("other", to="person"))
+    assert "written by the same job" in refusal(place, place, choices=crossed, mode=mode)
+    asked = (Choice("other"), Choice("", query="SELECT id FROM Other", to="third")) if mode == "replace" else ()
+    assert not asked or "other may be read for" in refusal(place, place, choices=asked, mode=mode)
+    assert len(ids(place)) == PEOPLE
+    assert len(ids(place, "other")) == 4
+
+
+def test_a_function_that_reads_the_table_is_its_source(tmp_path: Path, servers: Servers) -> None:
+    place = people("postgresql", tmp_path, servers)
+    place.ask("CREATE VIEW seen AS SELECT id FROM person")
+    place.ask("CREATE FUNCTION all_of() RETURNS SETOF seen LANGUAGE sql AS 'SELECT id FROM seen'")
+    for query in ("SELECT id FROM all_of()", "SELECT id FROM seen"):
+        choices = (Choice("", query=query, to="person"),)
+        assert "by a query that may read it" in refusal(place, place, choices=choices, mode="replace"), query
+
+
 def test_two_never_hold_one_file(tmp_path: Path, servers: Servers) -> None:
     place, inside, most = people("sqlite", tmp_path, servers), set[int](), list[int]()
 
