@@ -199,6 +199,8 @@ CREATE TRIGGER lower BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION low()
 ALTER TABLE person ENABLE ALWAYS TRIGGER lower;
 GRANT SELECT, UPDATE ON person TO {role} WITH GRANT OPTION;
 GRANT INSERT (mail) ON person TO {role};
+GRANT USAGE ON SEQUENCE person_num_seq TO {role} WITH GRANT OPTION;
+COMMENT ON SEQUENCE person_num_seq IS 'numbers';
 """
 # All that says what a table is, and what hangs on it, without any OID.
 SHAPE = """
@@ -217,6 +219,8 @@ WHERE oid = 'person'::regclass UNION ALL
 SELECT 'view', concat_ws(' ', pg_get_viewdef(oid), reloptions) FROM pg_class WHERE oid = 'people'::regclass
 UNION ALL SELECT 'reads', string_agg(DISTINCT refobjid::regclass::text, ' ') FROM pg_depend JOIN pg_rewrite r
 ON r.oid = objid WHERE r.ev_class = 'people'::regclass AND refclassid = 'pg_class'::regclass AND refobjid <> r.ev_class
+UNION ALL SELECT 'of the identity', concat_ws(' ', relacl, obj_description(oid, 'pg_class')) FROM pg_class
+WHERE oid = 'person_num_seq'::regclass
 UNION ALL SELECT 'sequences', concat_ws(' ', pg_get_serial_sequence('person', 'id'), s.last_value + s.is_called::int,
        pg_get_serial_sequence('person', 'num'), n.last_value + n.is_called::int)
 FROM person_id_seq s, person_num_seq n ORDER BY 1, 2"""
@@ -338,7 +342,11 @@ def test_what_hangs_on_a_table_of_sqlite_goes_over_and_back(tmp_path: Path, serv
     choices = (Choice("person", over=over_of(LATEST)),)
     plan = planned(place, place, choices=choices, mode="replace")
     changed = [one.message for one in plan.findings if one.name == "in-place-changed"]
-    assert ["by_mail is called" in changed[1], "go on to refer to person" in changed[0]] == [True, True]
+    assert ["by_mail is called" in changed[1], "go on to refer to person" in changed[0], len(changed)] == [
+        True,
+        True,
+        2,
+    ]
     run = moved(place, place, choices=choices, mode="replace").plan.run
     assert place.ask("SELECT * FROM people") == [("a",)]
     place.ask("INSERT INTO person (mail) VALUES ('c')")
@@ -476,6 +484,52 @@ def test_a_function_that_reads_the_table_is_its_source(tmp_path: Path, servers: 
     for query in ("SELECT id FROM all_of()", "SELECT id FROM seen"):
         choices = (Choice("", query=query, to="person"),)
         assert "by a query that may read it" in refusal(place, place, choices=choices, mode="replace"), query
+
+
+KINDS = (
+    "timestamptz(3)", "timestamp", "time(2)", "numeric(10, 2)", "numeric", "char(3)", "char", "bit varying(4)", "mood",
+    "varchar(9)[]", "interval", "uuid", "jsonb", "real", "double precision", "bytea", "date", "boolean", "smallint",
+)  # fmt: skip
+
+
+def test_views_and_triggers_of_changed_columns_are_refused_by_the_plan(tmp_path: Path, servers: Servers) -> None:
+    place = people("postgresql", tmp_path, servers)
+    place.ask("CREATE VIEW seen AS SELECT id, mail FROM person")
+    place.ask("CREATE FUNCTION low() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    on = "CREATE TRIGGER {} BEFORE UPDATE OF {} ON person FOR EACH ROW{} EXECUTE FUNCTION low()"
+    place.ask(on.format("moves", "town", ""))
+    place.ask(on.format("far", "id", " WHEN (NEW.town > 1)"))
+    said = refusal(place, place, choices=(Choice("person", columns=("id",)),), mode="replace")
+    for user in ("view seen, as its column mail goes", "trigger moves, as its column town goes", "trigger far, as its"):
+        assert user in said
+    retyped = Choice("person", types=(("mail", "varchar(99)"), ("town", "bigint")))
+    said = refusal(place, place, choices=(retyped,), mode="replace")
+    assert "view seen, as its column mail becomes" in said
+    assert "trigger far, as its column town becomes bigint of integer" in said
+    assert "moves" not in said
+    place.ask("DROP VIEW seen")
+    place.ask("DROP TRIGGER far ON person")
+    place.ask("CREATE TYPE mood AS ENUM ('a', 'b')")
+    for number, kind in enumerate(KINDS):
+        place.ask(f"ALTER TABLE person ADD k{number} {kind}")
+    ks = ", ".join(f"k{number}" for number in range(len(KINDS)))
+    place.ask(f"CREATE VIEW seen AS SELECT {ks} FROM person")
+    moved(place, place, choices=(retyped,), mode="replace")
+    assert len(ids(place)) == PEOPLE
+
+
+def test_a_file_says_what_a_swap_changes_and_would_break(tmp_path: Path, servers: Servers) -> None:
+    place = people("sqlite", tmp_path, servers)
+    plan = planned(place, place, choices=TRIM, mode="replace")
+    assert [one.message for one in plan.findings if "id becomes AUTOINCREMENT" in one.message]
+    place.ask("CREATE VIEW all_of AS SELECT * FROM person")
+    place.ask("CREATE VIEW seen AS SELECT MAIL FROM all_of")
+    place.ask("CREATE TABLE done (what TEXT)")
+    place.ask("CREATE TRIGGER told AFTER INSERT ON person BEGIN\n  INSERT INTO done VALUES (NEW.mail);\nEND")
+    said = refusal(place, place, choices=(Choice("person", columns=("id",)),), mode="replace")
+    assert "trigger told, as it says mail" in said
+    assert "view seen, as it says mail" in said
+    assert "all_of" not in said
 
 
 def test_two_never_hold_one_file(tmp_path: Path, servers: Servers) -> None:
