@@ -186,6 +186,32 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A run that its target knows."""
+
+    run: Annotated[str, typer.Argument(help="The run, as 'ropeway status' names it.", show_default=False)]
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target", metavar="URL", show_default=False,
+            help="Where the run went. Needed if this folder's '.ropeway' does not know it.",
+        ),
+    ] = ""  # fmt: skip
+
+    def url(self) -> str:
+        """The target's URL: as given, or as this folder's `.ropeway` knows it, if no password is missing there."""
+        from ..transfer.errors import RequestError
+        from ..transfer.place import WITHHELD
+        from .commands.status import read_status
+        from .record import folder_of
+
+        url = self.target or str(read_status(folder_of(self.run)).get("target", ""))
+        if not url or WITHHELD in url:
+            raise RequestError(f"Where run {self.run} went is not known here.", remedy="Name it: --target URL")
+        return url
+
+
+@dataclass(frozen=True)
 class Manner:
     """How a command speaks."""
 
@@ -207,7 +233,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     Typer reads options from a signature; this gives it one with the fields in the class' place.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if kind in (Asked, Manner)}
+    groups = {name: kind for name, kind in hints.items() if kind in (Asked, Known, Manner)}
     shown: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
         if name in groups:
@@ -236,8 +262,14 @@ def _fields(kind: type[Any]) -> list[inspect.Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     return [
         inspect.Parameter(
-            one.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[one.name],
-            default=[] if one.default is dataclasses.MISSING else one.default,
+            one.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[one.name], default=_default(one),
         )
         for one in dataclasses.fields(kind)
     ]  # fmt: skip
+
+
+def _default(one: dataclasses.Field[Any]) -> object:
+    """A list is made anew each time; what has no default has to be given."""
+    if one.default_factory is not dataclasses.MISSING:
+        return one.default_factory()
+    return inspect.Parameter.empty if one.default is dataclasses.MISSING else one.default

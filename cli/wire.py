@@ -422,6 +422,14 @@ def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt
     ended = [one for one in known if one.state in ENDED and one.state != ROLLED_BACK]
     if isinstance(what, Plan):
         ended = [one for one in ended if one.run == what.run]
+    if isinstance(what, Plan):
+        known = [one for one in known if one.run == what.run]
+    if not ended and known and known[-1].state == ROLLED_BACK:
+        raise RequestError(
+            f"Run {known[-1].run} of this job was rolled back: its tables are those of before it, so there is nothing "
+            "of it to verify.",
+            remedy="Run the job again, or 'ropeway clean' the run, which drops the tables that it made.",
+        )
     if not ended:
         raise RequestError(
             f"Run {known[-1].run} of this job did not end, so there is nothing whole to verify."

@@ -23,19 +23,23 @@ _BACK = "taken back"
 
 @dataclass(frozen=True)
 class Returned:
-    """A table that is to be put back, or is: in whose place, and what the new one is called from then on."""
+    """A table that is to be put back, or is: in whose place, and what the new one is called from then on.
+
+    `keymap` holds the keys of rows that were merged, and stays as it is: the rows of before are no merged ones.
+    """
 
     relation: str
     kept: str
     shadow: str
     statement: str
+    keymap: str = ""
 
 
 def returning(run: str, target: Address) -> list[Returned]:
     """What putting back would do. RequestError if the target knows no such run, or there is nothing to put back."""
     with closing(engine_of(target.place.scheme).loader(target)) as loader:
         plan, engine = _plan(run, loader), engine_of(target.place.scheme)
-        return [_told(one) for one in _swaps(plan, engine, loader)]
+        return [_told(one, plan, engine, loader) for one in _swaps(plan, engine, loader)]
 
 
 def put_back(run: str, target: Address, *, discard: bool = False) -> list[Returned]:
@@ -59,7 +63,7 @@ def put_back(run: str, target: Address, *, discard: bool = False) -> list[Return
         for one in swaps:
             _put_back(plan, one, engine, loader, discard=discard)
         loader.ledger.finish(run, ROLLED_BACK)
-        return [_told(one) for one in swaps]
+        return [_told(one, plan, engine, loader) for one in swaps]
 
 
 def _plan(run: str, loader: Loader) -> Plan:
@@ -101,9 +105,19 @@ def _of(statement: Statement) -> Swap:
     return statement.swap
 
 
-def _told(statement: Statement) -> Returned:
+def _told(statement: Statement, plan: Plan, engine: Engine, loader: Loader) -> Returned:
     swap = _of(statement)
-    return Returned(str(swap.relation), str(swap.kept), str(swap.shadow), statement.back)
+    return Returned(
+        str(swap.relation), str(swap.kept), str(swap.shadow), statement.back, _map(statement, plan, engine, loader)
+    )
+
+
+def _map(statement: Statement, plan: Plan, engine: Engine, loader: Loader) -> str:
+    """The map of a table that is put back; '' where there is none, or another one comes back in its place."""
+    own = next((hop.keymap for hop in plan.hops if hop.name == statement.hop), None)
+    if not own or any(one.swap and one.swap.relation == own.writes for one in plan.statements):
+        return ""
+    return str(own.writes) if loader.ask(engine.exists(own.writes)) else ""
 
 
 def _unwritten(plan: Plan, statement: Statement, engine: Engine, loader: Loader) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import say
-from ..options import Manner
+from ..options import Known, Manner
 
 if TYPE_CHECKING:
     from ...transfer.clean import Left
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
 
 def clean(
     *,
-    run: Annotated[str, typer.Argument(help="The run, as 'ropeway status' names it.", show_default=False)],
-    target: Annotated[
-        str,
-        typer.Option(
-            "--target",
-            metavar="URL",
-            show_default=False,
-            help="Where the run went. Needed if this folder's '.ropeway' does not know it.",
-        ),
-    ] = "",
+    known: Known,
     undo: Annotated[
         bool, typer.Option("--undo", help="Undo a run that ended, too: drop its tables, swap the old ones back.")
     ] = False,
@@ -51,7 +42,7 @@ def clean(
     from ..wire import clean as remove
     from ..wire import leftovers
 
-    url = target or remembered(run)
+    run, url = known.run, known.url()
     found, secret = place(url)
     say.hide(secret)
     left = leftovers(run, url, undo=undo)
@@ -63,19 +54,6 @@ def clean(
     left = remove(run, url, undo=undo, early=early)
     say.data(_shape(left, removed=True))
     say.out(f"Removed {say.count(len(left.statements) + len(left.rows), 'thing')}; run {run} is forgotten.")
-
-
-def remembered(run: str) -> str:
-    """The target that this folder's `.ropeway` knows for the run, if no password is missing in it."""
-    from ...transfer.errors import RequestError
-    from ...transfer.place import WITHHELD
-    from ..record import folder_of
-    from .status import read_status
-
-    url = str(read_status(folder_of(run)).get("target", ""))
-    if not url or WITHHELD in url:
-        raise RequestError(f"Where run {run} went is not known here.", remedy="Name it: --target URL")
-    return url
 
 
 def _list(left: Left, *, undo: bool) -> None:

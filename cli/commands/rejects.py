@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import say
-from ..options import Manner
+from ..options import Known, Manner
 
 if TYPE_CHECKING:
     from ...transfer.engine import Rejected
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
 
 def rejects(
     *,
-    run: Annotated[str, typer.Argument(help="The run, as 'ropeway status' names it.", show_default=False)],
-    target: Annotated[
-        str,
-        typer.Option(
-            "--target",
-            metavar="URL",
-            show_default=False,
-            help="Where the run went. Needed if this folder's '.ropeway' does not know it.",
-        ),
-    ] = "",
+    known: Known,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", show_default=False, help="Write the rows as Parquet files into a folder."),
@@ -51,9 +42,8 @@ def rejects(
     from ..rejected import rejects as listed
     from ..rejected import replay as again
     from ..rejected import write
-    from .clean import remembered
 
-    url = target or remembered(run)
+    run, url = known.run, known.url()
     say.hide(place(url)[1])
     if out:
         for file in write(listed(run, url), out):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import say
-from ..options import Manner
+from ..options import Known, Manner
 
 if TYPE_CHECKING:
     from ...transfer.reversal import Returned
@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 
 def rollback(
     *,
-    run: Annotated[str, typer.Argument(help="The run, as 'ropeway status' names it.", show_default=False)],
-    target: Annotated[
-        str,
-        typer.Option(
-            "--target",
-            metavar="URL",
-            show_default=False,
-            help="Where the run went. Needed if this folder's '.ropeway' does not know it.",
-        ),
-    ] = "",
+    known: Known,
     discard_writes: Annotated[
         bool, typer.Option("--discard-writes", help="Put them back even if the new ones were written to since.")
     ] = False,
@@ -48,13 +39,15 @@ def rollback(
     from ..back import rollback as put_back
     from ..back import would_return
     from ..job import place
-    from .clean import remembered
 
-    url = target or remembered(run)
+    run, url = known.run, known.url()
     _, secret = place(url)
     say.hide(secret)
     found = would_return(run, url)
     say.table(("table", "put back from", "the new one becomes"), [(o.relation, o.kept, o.shadow) for o in found])
+    for one in found:
+        if one.keymap:
+            say.note(f"{one.keymap} stays, with the keys of rows that are not merged any more. Drop it by hand.")
     if not yes and not _agreed(found):
         say.data(_shape(run, found, done=False))
         say.note("Nothing was changed.")
@@ -74,5 +67,6 @@ def _agreed(found: Sequence[Returned]) -> bool:
 def _shape(run: str, found: Sequence[Returned], *, done: bool) -> dict[str, object]:
     return {
         "run": run, "rolled_back": done,
-        "tables": [{"table": o.relation, "kept": o.kept, "new": o.shadow, "sql": o.statement} for o in found],
+        "tables": [{"table": o.relation, "kept": o.kept, "new": o.shadow, "sql": o.statement, "map": o.keymap}
+                   for o in found],
     }  # fmt: skip

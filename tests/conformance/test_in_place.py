@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.partitioning.declared import call_of
 from ropeway.transfer.engine import Receipt
+from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.transfer.progress import Progress
@@ -195,6 +199,8 @@ CREATE TRIGGER lower BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION low()
 ALTER TABLE person ENABLE ALWAYS TRIGGER lower;
 GRANT SELECT, UPDATE ON person TO {role} WITH GRANT OPTION;
 GRANT INSERT (mail) ON person TO {role};
+GRANT USAGE ON SEQUENCE person_num_seq TO {role} WITH GRANT OPTION;
+COMMENT ON SEQUENCE person_num_seq IS 'numbers';
 """
 # All that says what a table is, and what hangs on it, without any OID.
 SHAPE = """
@@ -213,6 +219,8 @@ WHERE oid = 'person'::regclass UNION ALL
 SELECT 'view', concat_ws(' ', pg_get_viewdef(oid), reloptions) FROM pg_class WHERE oid = 'people'::regclass
 UNION ALL SELECT 'reads', string_agg(DISTINCT refobjid::regclass::text, ' ') FROM pg_depend JOIN pg_rewrite r
 ON r.oid = objid WHERE r.ev_class = 'people'::regclass AND refclassid = 'pg_class'::regclass AND refobjid <> r.ev_class
+UNION ALL SELECT 'of the identity', concat_ws(' ', relacl, obj_description(oid, 'pg_class')) FROM pg_class
+WHERE oid = 'person_num_seq'::regclass
 UNION ALL SELECT 'sequences', concat_ws(' ', pg_get_serial_sequence('person', 'id'), s.last_value + s.is_called::int,
        pg_get_serial_sequence('person', 'num'), n.last_value + n.is_called::int)
 FROM person_id_seq s, person_num_seq n ORDER BY 1, 2"""
@@ -334,7 +342,11 @@ def test_what_hangs_on_a_table_of_sqlite_goes_over_and_back(tmp_path: Path, serv
     choices = (Choice("person", over=over_of(LATEST)),)
     plan = planned(place, place, choices=choices, mode="replace")
     changed = [one.message for one in plan.findings if one.name == "in-place-changed"]
-    assert ["by_mail is called" in changed[1], "go on to refer to person" in changed[0]] == [True, True]
+    assert ["by_mail is called" in changed[1], "go on to refer to person" in changed[0], len(changed)] == [
+        True,
+        True,
+        2,
+    ]
     run = moved(place, place, choices=choices, mode="replace").plan.run
     assert place.ask("SELECT * FROM people") == [("a",)]
     place.ask("INSERT INTO person (mail) VALUES ('c')")
@@ -430,15 +442,17 @@ def test_the_command_line_says_what_it_would_put_back(tmp_path: Path, servers: S
     place, shell = people("sqlite", tmp_path, servers), Shell(tmp_path)
     (tmp_path / "job.yaml").write_text(
         f"source: {place.url}\ntarget: {place.url}\nmode: replace\nwrites: prove\ntables:\n  - from: person\n"
-        "    dedup: {key: mail, keep: last, by: id}\n"
+        "    dedup: {key: mail, keep: last, by: id, map: was}\n"
     )
     assert "Choose writes: prove" in shell("run", "job.yaml", "--writes", "block", status=2).stderr
     run = shell.json("run", "job.yaml", "--keep", "7d")["run"]
     assert "is kept until" in shell("clean", run, "--yes", status=2).stderr
     assert not shell.json("rollback", run)["rolled_back"]
     assert ids(place) == STAY
-    assert [one["table"] for one in shell.json("rollback", run, "--yes")["tables"]] == ["person"]
+    assert [(one["table"], one["map"]) for one in shell.json("rollback", run, "--yes")["tables"]] == [("person", "was")]
     assert len(ids(place)) == PEOPLE
+    assert len(place.ask("SELECT * FROM was")) == PEOPLE - len(STAY)
+    assert f"Run {run} of this job was rolled back" in shell("verify", "job.yaml", status=2).stderr
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -448,3 +462,89 @@ def test_kept_tables_are_nobodys_source(engine: str, tmp_path: Path, servers: Se
         plan = moved(place, place, choices=(Choice("*", over=over_of(LATEST)),), mode="replace").plan
         assert [hop.writes.table for hop in plan.hops] == ["person"]
     assert ids(place) == STAY
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_tables_of_one_job_do_not_cross(mode: str, engine: str, tmp_path: Path, servers: Servers) -> None:
+    place = people(engine, tmp_path, servers)
+    place.ask("CREATE TABLE other AS SELECT * FROM person WHERE id < 5")
+    crossed = (Choice("person", to="other"), Choice("other", to="person"))
+    assert "written by the same job" in refusal(place, place, choices=crossed, mode=mode)
+    asked = (Choice("other"), Choice("", query="SELECT id FROM Other", to="third")) if mode == "replace" else ()
+    assert not asked or "other may be read for" in refusal(place, place, choices=asked, mode=mode)
+    assert len(ids(place)) == PEOPLE
+    assert len(ids(place, "other")) == 4
+
+
+def test_a_function_that_reads_the_table_is_its_source(tmp_path: Path, servers: Servers) -> None:
+    place = people("postgresql", tmp_path, servers)
+    place.ask("CREATE VIEW seen AS SELECT id FROM person")
+    place.ask("CREATE FUNCTION all_of() RETURNS SETOF seen LANGUAGE sql AS 'SELECT id FROM seen'")
+    for query in ("SELECT id FROM all_of()", "SELECT id FROM seen"):
+        choices = (Choice("", query=query, to="person"),)
+        assert "by a query that may read it" in refusal(place, place, choices=choices, mode="replace"), query
+
+
+KINDS = (
+    "timestamptz(3)", "timestamp", "time(2)", "numeric(10, 2)", "numeric", "char(3)", "char", "bit varying(4)", "mood",
+    "varchar(9)[]", "interval", "uuid", "jsonb", "real", "double precision", "bytea", "date", "boolean", "smallint",
+)  # fmt: skip
+
+
+def test_views_and_triggers_of_changed_columns_are_refused_by_the_plan(tmp_path: Path, servers: Servers) -> None:
+    place = people("postgresql", tmp_path, servers)
+    place.ask("CREATE VIEW seen AS SELECT id, mail FROM person")
+    place.ask("CREATE FUNCTION low() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    on = "CREATE TRIGGER {} BEFORE UPDATE OF {} ON person FOR EACH ROW{} EXECUTE FUNCTION low()"
+    place.ask(on.format("moves", "town", ""))
+    place.ask(on.format("far", "id", " WHEN (NEW.town > 1)"))
+    said = refusal(place, place, choices=(Choice("person", columns=("id",)),), mode="replace")
+    for user in ("view seen, as its column mail goes", "trigger moves, as its column town goes", "trigger far, as its"):
+        assert user in said
+    retyped = Choice("person", types=(("mail", "varchar(99)"), ("town", "bigint")))
+    said = refusal(place, place, choices=(retyped,), mode="replace")
+    assert "view seen, as its column mail becomes" in said
+    assert "trigger far, as its column town becomes bigint of integer" in said
+    assert "moves" not in said
+    place.ask("DROP VIEW seen")
+    place.ask("DROP TRIGGER far ON person")
+    place.ask("CREATE TYPE mood AS ENUM ('a', 'b')")
+    for number, kind in enumerate(KINDS):
+        place.ask(f"ALTER TABLE person ADD k{number} {kind}")
+    ks = ", ".join(f"k{number}" for number in range(len(KINDS)))
+    place.ask(f"CREATE VIEW seen AS SELECT {ks} FROM person")
+    moved(place, place, choices=(retyped,), mode="replace")
+    assert len(ids(place)) == PEOPLE
+
+
+def test_a_file_says_what_a_swap_changes_and_would_break(tmp_path: Path, servers: Servers) -> None:
+    place = people("sqlite", tmp_path, servers)
+    plan = planned(place, place, choices=TRIM, mode="replace")
+    assert [one.message for one in plan.findings if "id becomes AUTOINCREMENT" in one.message]
+    place.ask("CREATE VIEW all_of AS SELECT * FROM person")
+    place.ask("CREATE VIEW seen AS SELECT MAIL FROM all_of")
+    place.ask("CREATE TABLE done (what TEXT)")
+    place.ask("CREATE TRIGGER told AFTER INSERT ON person BEGIN\n  INSERT INTO done VALUES (NEW.mail);\nEND")
+    said = refusal(place, place, choices=(Choice("person", columns=("id",)),), mode="replace")
+    assert "trigger told, as it says mail" in said
+    assert "view seen, as it says mail" in said
+    assert "all_of" not in said
+
+
+def test_two_never_hold_one_file(tmp_path: Path, servers: Servers) -> None:
+    place, inside, most = people("sqlite", tmp_path, servers), set[int](), list[int]()
+
+    def take(number: int) -> None:
+        for _ in range(150):
+            with closing(engine_of("sqlite").loader(wire.located(place.url))) as loader:
+                if loader.hold("person"):
+                    inside.add(number)
+                    time.sleep(0.0005)
+                    most.append(len(inside))
+                    inside.discard(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(take, range(4)))
+    assert most
+    assert max(most) == 1

@@ -27,7 +27,9 @@ def settled(request: Request, ends: Ends, entries: Sequence[Entry]) -> list[Entr
     ]  # fmt: skip
     for entry in entries:
         if entry not in mine:
-            _check_other(ends, entry)
+            texts = _texts(ends, entry) if entry.read.kind in ("query", "view") else []
+            _check_other(entry, texts)
+            _check_crossed(ends, entry, entries, texts)
     for entry in mine:
         _check(request, ends, entry)
     among = tuple(entry.table.name for entry in mine)
@@ -93,19 +95,50 @@ def _check(request: Request, ends: Ends, entry: Entry) -> None:
     raise RequestError(f"{name} {said}.", table=name, remedy=remedy)
 
 
-def _check_other(ends: Ends, entry: Entry) -> None:
+def _check_other(entry: Entry, texts: Sequence[str]) -> None:
     """A query or a view that may read the table which it replaces: nothing would prove that no write is lost."""
     assert entry.hop  # noqa: S101 - made before
     if entry.mode != "replace" or entry.read.kind not in ("query", "view"):
         return
-    views = [] if entry.hop.query else ends.source.further(ends.source_session).views
-    word = rf"\b{re.escape(entry.table.name.table)}\b"
-    if any(re.search(word, text, re.IGNORECASE) for text in (entry.hop.query, *(view.query for view in views))):
+    if any(_says(text, entry.table.name.table) for text in texts):
         raise RequestError(
             f"{entry.table.name} would be replaced by a {entry.read.kind} that may read it.",
             table=str(entry.table.name),
             remedy="Read the table itself (from:) with where, transforms and dedup, or choose another name with 'to:'.",
         )
+
+
+def _check_crossed(ends: Ends, entry: Entry, entries: Sequence[Entry], texts: Sequence[str]) -> None:
+    """What one table of a job reads, and another writes: what is read later on would be the new rows."""
+    assert entry.hop  # noqa: S101 - made before
+    read = None if entry.hop.query else _spelled(entry, ends, entry.read.name)
+    for other in entries:
+        into = other.table.name
+        same = read == _spelled(other, ends)
+        if other is entry or other.mode == "create" or not (same or any(_says(text, into.table) for text in texts)):
+            continue
+        raise RequestError(
+            f"{into} {'is' if same else 'may be'} read for {entry.table.name}, and is written by the same job.",
+            table=str(into),
+            remedy="Use two jobs, one after the other; tables that change places are swapped by hand.",
+        )
+
+
+def _texts(ends: Ends, entry: Entry) -> list[str]:
+    """What a query or a view is made of: its text, those of the views and functions that it names, and of theirs."""
+    assert entry.hop  # noqa: S101 - made before
+    there = ends.source.further(ends.source_session)
+    named = [(view.name, view.query) for view in there.views] + [(one.name, one.text) for one in there.listed]
+    found = [entry.hop.query or next((text for name, text in named if name == entry.read.name), "")]
+    if not found[0]:
+        return [text for _, text in named]  # a view whose text nobody gives
+    for text in found:  # grows as it goes
+        found += [of for name, of in named if of not in found and _says(text, name.table)]
+    return found
+
+
+def _says(text: str, name: str) -> bool:
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE))
 
 
 def _upon(request: Request, ends: Ends, entry: Entry, among: tuple[Relation, ...]) -> Entry:

@@ -7,6 +7,7 @@ whatever way; rows that VACUUM FULL or CLUSTER moved count as written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def attached(engine: PostgreSql, session: Session, what: Exchange) -> Attached:
     return joined([
         Attached(refused=tuple(str(row[0]) for row in session.ask(_REFUSED.format(on=on)))),
         _named(engine, session, what, on), _counting(engine, session, what, on), _referring(session, what, on),
-        _referred(session, what, on), _seen(session, on), _fired(session, what, on),
+        _referred(session, what, on), _seen(session, on), _fired(session, what, on), _using(session, what, on),
         _granted(session, what, on),
     ])  # fmt: skip
 
@@ -80,6 +81,9 @@ UNION ALL SELECT concat_ws(' ', pg_get_triggerdef(oid), tgenabled) FROM pg_trigg
 WHERE tgrelid = {on} AND NOT tgisinternal
 UNION ALL SELECT concat_ws(' ', relacl, relowner::regrole, relrowsecurity, relreplident, reloptions) FROM pg_class
 WHERE oid = {on}
+UNION ALL SELECT concat_ws(' ', 'sequence', s.oid::regclass, s.relacl) FROM pg_class s JOIN pg_depend d
+ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
+WHERE s.relkind = 'S' AND d.refobjid = {on}
 UNION ALL SELECT concat_ws(' ', 'view', v.oid::regclass, pg_get_viewdef(v.oid), v.reloptions) FROM pg_class v
 WHERE v.relkind IN ('v', 'm') AND EXISTS (SELECT FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
       AND d.classid = 'pg_rewrite'::regclass WHERE r.ev_class = v.oid AND d.refobjid = {on})
@@ -204,6 +208,7 @@ def _counting(engine: PostgreSql, session: Session, what: Exchange, on: str) -> 
                     f"SELECT setval({text_literal(sequence)}, o.last_value, o.is_called) FROM {kept} o, {sequence} n "
                     "WHERE o.last_value > n.last_value OR o.last_value = n.last_value AND o.is_called"
                 )
+            then += _of_sequence(session, sequence)
             back_first.append(f"ALTER SEQUENCE {sequence} RENAME TO {double_quoted(made)}")
             back_then.append(f"ALTER SEQUENCE {kept} RENAME TO {double_quoted(str(name))}")
         else:
@@ -217,6 +222,23 @@ def _counting(engine: PostgreSql, session: Session, what: Exchange, on: str) -> 
     return Attached(
         then=tuple(then), back_first=tuple(back_first), back_then=tuple(back_then), refused=tuple(refused)
     )  # fmt: skip
+
+
+def _of_sequence(session: Session, sequence: str) -> list[str]:
+    """Who may use an identity's sequence, and its comment; what defaults gave the new one beyond that goes."""
+    on = f"{text_literal(sequence)}::regclass"
+    made = [f"REVOKE ALL ON SEQUENCE {sequence} FROM {role}" for (role,) in session.ask(_DEFAULTED.format(kind="S"))]
+    for privilege, role, grantable in session.ask(
+        f"SELECT g.privilege_type, {_ROLE}, g.is_grantable FROM (SELECT a.* FROM pg_class c, aclexplode(c.relacl) a "
+        f"WHERE c.oid = {on} AND a.grantee <> c.relowner) g ORDER BY 1, 2"
+    ):
+        option = " WITH GRANT OPTION" if grantable else ""
+        made.append(f"GRANT {privilege} ON SEQUENCE {sequence} TO {role}{option}")
+    for (remark,) in session.ask(
+        f"SELECT d FROM (SELECT obj_description({on}, 'pg_class') AS d) q WHERE d IS NOT NULL"
+    ):
+        made.append(f"COMMENT ON SEQUENCE {sequence} IS {text_literal(str(remark))}")
+    return made
 
 
 _FOREIGN = """
@@ -301,6 +323,35 @@ def _seen(session: Session, on: str) -> Attached:
     return Attached(then=made, back_then=made)
 
 
+_USING = """
+SELECT DISTINCT coalesce('trigger ' || t.tgname, 'view ' || v.oid::regclass), a.attname, a.atttypid::bigint,
+       format_type(a.atttypid, a.atttypmod), v.oid IS NULL AND t.tgqual IS NULL
+FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid AND NOT t.tgisinternal
+LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND r.rulename = '_RETURN'
+LEFT JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = {on} AND coalesce(t.oid, v.oid) IS NOT NULL ORDER BY 1, 2"""
+
+
+def _using(session: Session, what: Exchange, on: str) -> Attached:
+    """Views, and triggers, of a column that goes; and those that may mean its type, where that changes."""
+    there, refused = {column.name: column for column in what.table.columns}, []
+    for user, column, kind, printed, typeless in session.ask(_USING.format(on=on)):
+        new = there.get(str(column))
+        if new is None:
+            refused.append(f"{user}, as its column {column} goes")
+        elif not typeless and _is_other(session, new.native, int(str(kind)), str(printed)):
+            refused.append(f"{user}, as its column {column} becomes {new.native} of {printed}")
+    return Attached(refused=tuple(refused))
+
+
+def _is_other(session: Session, native: str, kind: int, printed: str) -> bool:
+    """Whether a type is another one, however both are spelled; what the server does not know is found at the swap."""
+    found = session.ask(f"SELECT to_regtype({text_literal(native)})::bigint")[0][0]
+    bounds = [re.findall(r"\(([^)]*)\)", one.replace(" ", "")) for one in (native, printed)]
+    return found is not None and (int(str(found)) != kind or bounds[0] != bounds[1])
+
+
 _STATES = {"D": "DISABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 
@@ -326,16 +377,17 @@ WHERE c.oid = {on} AND a.grantee <> c.relowner UNION ALL
 SELECT t.attname, a.privilege_type, a.grantee, a.is_grantable FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid,
        aclexplode(t.attacl) a WHERE t.attrelid = {on} AND NOT t.attisdropped AND a.grantee <> c.relowner"""
 _ROLE = "CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END"
+_DEFAULTED = (  # whom default privileges give something of what is made
+    f"SELECT DISTINCT {_ROLE} FROM (SELECT a.grantee FROM pg_default_acl d, aclexplode(d.defaclacl) a "
+    "WHERE d.defaclobjtype = '{kind}' AND a.grantee <> d.defaclrole) g"
+)
 
 
 def _granted(session: Session, what: Exchange, on: str) -> Attached:
     """Who may do what, and whose it is; what default privileges gave the new table beyond that goes."""
     table, there = qualified(what.relation), {column.name for column in what.table.columns}
     then, refused = [], []
-    for (role,) in session.ask(
-        f"SELECT DISTINCT {_ROLE} FROM (SELECT a.grantee FROM pg_default_acl d, aclexplode(d.defaclacl) a "
-        "WHERE d.defaclobjtype = 'r' AND a.grantee <> d.defaclrole) g"
-    ):
+    for (role,) in session.ask(_DEFAULTED.format(kind="r")):
         then.append(f"REVOKE ALL ON {table} FROM {role}")
     for column, privilege, role, grantable in session.ask(
         f"SELECT g.of, g.privilege_type, {_ROLE}, g.is_grantable FROM ({_GRANTS.format(on=on)}) g ORDER BY 1, 2, 3"

@@ -6,6 +6,7 @@ its own change counter counts our loading too: so all values are read, once at t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -100,12 +101,15 @@ def attached(session: Session, what: Exchange) -> Attached:
     among = {one.table.lower() for one in what.among}
     parents = [str(row[0]) for row in session.ask(_REFERRED.format(name=name))]
     refused = [f"its foreign key to {one}, which is not in the job" for one in parents if one.lower() not in among]
+    refused += _using(session, what)
     told = [f"rows of {what.kept} go on to refer to {one} until it is dropped" for one in parents]
     told += [
         f"index {index.name} is called {index.name}{what.suffix}, for names of indexes are the file's"
         for index in what.table.indexes
         if not index.constraint
     ]
+    if numbers := [one.name for one in aliases(what.table) if not _counts(session, name)]:
+        told.append(f"{numbers[0]} becomes AUTOINCREMENT: the number of a row that is gone is not given again")
     again = [
         sql
         for trigger, text in session.ask(
@@ -121,6 +125,38 @@ def attached(session: Session, what: Exchange) -> Attached:
         then=(*numbered, *again), back_then=tuple(again), children=_children(session, what, among),
         refused=tuple(refused), told=tuple(told),
     )  # fmt: skip
+
+
+def _using(session: Session, what: Exchange) -> list[str]:
+    """Views and triggers that say a column which goes. The file takes a swap that breaks them, and says so later on."""
+    there = {column.name.lower() for column in what.table.columns}
+    rows = session.ask(f"SELECT name FROM pragma_table_xinfo({text_literal(what.relation.table)})")
+    gone = [str(row[0]) for row in rows if str(row[0]).lower() not in there]
+    texts = [
+        (str(kind), str(name), str(sql))
+        for kind, name, sql in session.ask(
+            "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')"
+        )
+    ]
+    reached, using = [what.relation.table], list[tuple[str, str, str]]()
+    for table in reached:  # grows by the views of it, and theirs
+        found = [one for one in texts if one not in using and _says(one[2], table)]
+        using += found
+        reached += [name for kind, name, _ in found if kind == "view"]
+    return [
+        f"{kind} {name}, as it says {column}, a column that goes"
+        for kind, name, sql in using for column in gone if _says(sql, column)
+    ]  # fmt: skip
+
+
+def _says(sql: str, name: str) -> bool:
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE))
+
+
+def _counts(session: Session, name: str) -> bool:
+    """Whether the table says AUTOINCREMENT."""
+    rows = session.ask(f"SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = {name} COLLATE NOCASE")
+    return "AUTOINCREMENT" in str(rows[0][0]).upper()
 
 
 def _children(session: Session, what: Exchange, among: set[str]) -> tuple[Child, ...]:

@@ -27,6 +27,9 @@ WORDS = Words(
 )
 
 
+_LOCK = ".ropeway-lock"
+
+
 class SqliteSession:
     """A control connection by the standard library."""
 
@@ -151,22 +154,35 @@ class SqliteLoader:
         """A file beside the database, locked by the system: gone with the process, whatever ends it."""
         del name  # one writer: one lock for the whole file
         if self._lock is None:
-            lock = os.open(self.path + ".ropeway-lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                return False
-            self._lock = lock
-        return True
+            self._lock = _locked(self.path + _LOCK)
+        return self._lock is not None
 
     def close(self) -> None:
         self.rollback()
         self._connection.close()
         if self._lock is not None:
-            Path(self.path + ".ropeway-lock").unlink(missing_ok=True)
+            Path(self.path + _LOCK).unlink(missing_ok=True)  # who opened it before looks whether it is there still
             os.close(self._lock)
             self._lock = None
+
+
+def _locked(path: str) -> int | None:
+    """The lock's file, locked; None where another has it.
+
+    Who ends takes the file away. A lock on one that is gone would be no lock: the next makes another file.
+    """
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock), Path(path).stat()):
+                return lock
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        except FileNotFoundError:
+            pass
+        os.close(lock)
 
 
 def _stored(values: pa.Array[Any], column: str, hop: Hop) -> pa.Array[Any]:
