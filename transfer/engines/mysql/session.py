@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
-from .infile import insert, load
+from .infile import PIECE, insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -141,7 +142,8 @@ class MySqlLoader(MySqlSession):
     def __init__(self, address: Address) -> None:
         super().__init__(address, LOADER_PINS)
         self.ledger: Ledger = SqlLedger(self, WORDS)
-        self._load = load if self.ask("SELECT @@local_infile")[0][0] else insert
+        ((infile, allowed),) = self.ask("SELECT @@local_infile, @@max_allowed_packet")
+        self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
         self._database = address.database
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
