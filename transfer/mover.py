@@ -194,6 +194,7 @@ class Mover:
 
     def _with(self, opened_: _Opened, hops: Sequence[Hop], receipts: list[Receipt]) -> None:
         source, readers, workers = opened_.source, opened_.readers, opened_.workers
+        self._pace.hold()
         self._mark, self._instant = opened_.mark, opened_.instant
         look = Standing(self._job, source, readers[0], self._loader)
         looks = {hop.name: look._replace(reader=self._gathering.reader(hop, look.reader)) for hop in hops}
@@ -261,6 +262,7 @@ class Mover:
                     self._complete(board, hop, hands.reader, hands.loader, source)
         except BaseException as error:  # noqa: BLE001 - a worker's error is raised by the coordinator
             board.fail(error)
+            self._pace.end()
         finally:
             if hands and hands.loader is not self._loader:
                 hands.loader.close()
