@@ -64,6 +64,36 @@ def land(
     return receipt
 
 
+def land_part(
+    run: str, part: Slice, receipt: Receipt, before: int, rows: Iterable[pa.RecordBatch], hop: Hop, loader: Loader
+) -> bool:  # fmt: skip
+    """Land some rows of a slice that is too large for one transaction, behind the `before` rows that have landed.
+
+    `receipt` is the slice's as it is once all have; with the last rows it is written, before them how much is there.
+    False where the slice has its receipt already. Raises what the engine raised, after rolling back.
+    """
+    ledger, left = keeping(loader.ledger), _staged(loader, hop, part, rows)
+    loader.begin()
+    try:
+        loaded = _load(loader, hop, part, left)
+        there = replace(receipt, loaded=before + loaded)
+        if there.loaded < receipt.loaded:
+            won = ledger.part(run, there, first=not before)
+        else:
+            won = ledger.claim(Claim(run, hop.name, part.number, receipt.attempt, receipt.instant))
+            if won:
+                ledger.settle(run, receipt)
+                ledger.whole(run, receipt)
+        if not won:
+            loader.rollback()
+            return False
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+    return True
+
+
 def land_again(
     run: str, aims: Sequence[Hop], part: Slice, receipt: Receipt, rows: Sequence[pa.RecordBatch],
     left: Sequence[Rejected], loader: Loader,
@@ -287,6 +317,21 @@ def start_over(run: str, hops: Sequence[Hop], empty: str, loader: Loader) -> Non
             loader.execute(empty)
         for hop in hops:
             loader.ledger.revoke(run, hop.name)
+        loader.commit()
+    except BaseException:
+        _roll_back(loader)
+        raise
+
+
+def thin_out(run: str, hops: Sequence[Hop], delete: str, left: Receipt, loader: Loader) -> None:
+    """Delete some of the rows of hops, and forget their receipts; in the place of these it stands what is `left`."""
+    ledger = keeping(loader.ledger)
+    loader.begin()
+    try:
+        loader.execute(delete)
+        for hop in hops:
+            ledger.revoke(run, hop.name)
+        ledger.part(run, left, first=True)
         loader.commit()
     except BaseException:
         _roll_back(loader)

@@ -21,8 +21,8 @@ from .segments import Division
 
 Row = tuple[object, ...]
 Failure = Literal[
-    "transient", "data", "schema", "login", "space", "memory", "instant", "other"
-]  # instant: it cannot be read any more
+    "transient", "data", "schema", "login", "space", "size", "log", "memory", "instant", "other"
+]  # size: more than one transaction takes; log: there is no room for it, or for others; instant: it cannot be read
 
 
 @dataclass(frozen=True)

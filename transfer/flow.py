@@ -18,7 +18,7 @@ from .engine import Reader, Receipt, Rejected
 from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
-from .shaping import transformed
+from .shaping import transformed, unseen
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
@@ -121,6 +121,8 @@ def before_transforms(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -
     asked = replace(hop, columns=hop.reading) if hop.transforms else hop
     read = as_read(asked)
     batches = reader.read(read, part, batch_bytes)
+    if hop.transforms:
+        batches = unseen(hop, batches)
     return batches if read is asked else converted(asked, batches)
 
 

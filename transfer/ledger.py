@@ -20,6 +20,8 @@ from typing import Protocol, cast
 from .engine import Claim, Ledger, Receipt, Rejected, Row
 
 RUN, SLICE, STATEMENT, REJECT = "ropeway_run", "ropeway_slice", "ropeway_statement", "ropeway_reject"
+# Numbers of entries from here on are of slices that have landed in part: that of the slice is added.
+PARTS = 1_000_000_000
 ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
@@ -164,12 +166,35 @@ class SqlLedger:
         self._connection.execute(f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}")
 
     def receipts(self, run: str) -> list[Receipt]:
+        return with_answers(one for one in self._entries(run) if one.slice < PARTS)
+
+    def parts(self, run: str) -> list[Receipt]:
+        """What has landed of slices that land in several transactions, and have no receipt yet."""
+        return [replace(one, slice=one.slice - PARTS) for one in self._entries(run) if one.slice >= PARTS]
+
+    def part(self, run: str, receipt: Receipt, *, first: bool) -> bool:
+        """Inside a transaction: how much of a slice has landed; False where there is more of it than a `first` part."""
+        entry = replace(receipt, slice=PARTS + receipt.slice)
+        unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
+        if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
+            return False
+        if first and not self.claim(Claim(run, entry.hop, entry.slice, entry.attempt, entry.instant)):
+            return False
+        self.settle(run, entry)
+        return True
+
+    def whole(self, run: str, receipt: Receipt) -> None:
+        """Inside the transaction of a slice's last part: it has a receipt of its own."""
+        unit = self._equal(run=run, hop=number_of(receipt.hop), slice=PARTS + receipt.slice)
+        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
+
+    def _entries(self, run: str) -> list[Receipt]:
         columns = ", ".join(f"n_{name}" for name in _FIGURES)
         rows = self._connection.ask(
             f"SELECT hop_name, slice, attempt, instant, {columns}, checksum, seconds "
             f"FROM {self._words.prefix}{SLICE}{self._words.past} WHERE {self._equal(run=run)} ORDER BY hop, slice"
         )
-        return with_answers([_receipt(row) for row in rows])
+        return [_receipt(row) for row in rows]
 
     def prepare_rejects(self) -> None:
         """Create the table of rejected rows where it is missing."""

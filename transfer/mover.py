@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -33,6 +34,7 @@ from .refusal import explained
 from .rejects import Rejecting
 from .resume import LOST, Standing, go_back, proof_of, standing, unfed
 from .schema.sql import nothing
+from .splitting import TOO_LARGE, Split, may_split
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .throttle import Pace
@@ -192,6 +194,7 @@ class Mover:
 
     def _with(self, opened_: _Opened, hops: Sequence[Hop], receipts: list[Receipt]) -> None:
         source, readers, workers = opened_.source, opened_.readers, opened_.workers
+        self._pace.hold()
         self._mark, self._instant = opened_.mark, opened_.instant
         look = Standing(self._job, source, readers[0], self._loader)
         looks = {hop.name: look._replace(reader=self._gathering.reader(hop, look.reader)) for hop in hops}
@@ -259,6 +262,7 @@ class Mover:
                     self._complete(board, hop, hands.reader, hands.loader, source)
         except BaseException as error:  # noqa: BLE001 - a worker's error is raised by the coordinator
             board.fail(error)
+            self._pace.end()
         finally:
             if hands and hands.loader is not self._loader:
                 hands.loader.close()
@@ -266,20 +270,24 @@ class Mover:
     def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: Board) -> None:
         """Land a slice, repeating it after a transient failure of either side with back-off."""
         attempt, rejecting, paused = 0, False, False
+        split: Split | None = None
         while True:
             attempt += 1
-            land_ = self._land_good if rejecting else self._land
+            land_ = partial(self._land_split, split) if split else self._land_good if rejecting else self._land
             try:
                 receipt = land_(hop, part, hands, f"{self._attempt}-{attempt}")
             except Exception as raised:  # noqa: BLE001 - explained, whatever it is
                 read = isinstance(raised, _Unread)
                 error = raised.error if isinstance(raised, _Unread) else raised
                 engine = self._job.source if read else self._job.target
-                if not rejecting and self._rejecting.may(hop, error):
+                if not rejecting and not split and self._rejecting.may(hop, error):
                     rejecting = True
                     continue
                 failure = engine.classify(error)
-                if failure == "space" and not read and not board.error:
+                if failure in TOO_LARGE and not read and not split and may_split(hop):
+                    split = self._splits(hop, part, error)
+                    continue
+                if failure in ("space", "log") and not read and not board.error:
                     where, stop = f"slice {part.number} of {hop.writes} in the target", self._interrupt.asked
                     again = paused = room.awaited(self._job, where, error, stop, again=paused)
                     attempt -= 1
@@ -290,9 +298,13 @@ class Mover:
                         back_off(attempt)
                 if not again or not self._mended(hands, source, read=read):
                     problem = self._explained(hop, part, hands, engine, error)
+                    if split:
+                        split.told(problem, hands.loader)
                     # An error that is its own explanation keeps the driver's error as its cause.
                     raise problem from (error.__cause__ if problem is error else error)
             else:
+                if split:
+                    split.close()
                 if receipt:
                     self._job.progress.landed(receipt)
                 return
@@ -303,6 +315,28 @@ class Mover:
         read = self._gathering.read(hop, part) if hop.over else None
         instant = self._gathering.instant(hop, self._instant)
         return self._rejecting.land(hop, part, attempt, instant, reader, hands.loader, read)
+
+    def _splits(self, hop: Hop, part: Slice, error: Exception) -> Split:
+        said = str(error).strip().splitlines()[0]
+        self._job.progress.said(
+            f"{hop.reads}, slice {part.number}: too large for one transaction of the target ({said}); "
+            "it lands in several. --slice-rows makes slices smaller."
+        )
+        return Split(self._job, hop, part, watched=self._asking.asks(hop))
+
+    def _land_split(self, split: Split, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
+        reader, size = self._gathering.reader(hop, hands.reader), self._job.limits.batch_bytes
+        if not split.read:
+            try:
+                read = self._gathering.read(hop, part) if hop.over else None
+                split.keep(lambda seen: flow(hop, part, reader, size, seen), read)
+            except Exception as error:
+                raise _Unread(error) from error
+        instant = self._gathering.instant(hop, self._instant)
+        receipt = split.land(attempt, instant, hands.loader, self._writer or nullcontext())
+        if receipt and split.tally.watched:
+            self._asking.landed(hop, part.number, split.tally.extremes)
+        return receipt
 
     def _mended(self, hands: _Hands, source: Source, *, read: bool) -> bool:
         """Replace what was lost; False where its rows cannot be read again as they were, or the locks went with it."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,65 +27,12 @@ from .ledger import keeping
 from .permitted import permitted
 from .plan import Hop, Slice
 from .shaping import chain, fields_of
+from .spool import Spool
 
 LOAD, TRANSFORM = "load", "transform"
 LARGEST = 1 << 20  # bytes of a row that the ledger keeps: MySQL's max_allowed_packet may be 4 MB
 _SHOWN = 4_000  # characters of a value for people
 _FOLDER = Path(".ropeway")
-
-
-@dataclass
-class _Spool:
-    """The rows of a slice as they would be loaded, in a file, and which of them are not."""
-
-    path: Path
-    bad: dict[int, set[int]] = field(default_factory=dict)
-    count: int = 0
-
-    @contextmanager
-    def written(self) -> Iterator[Callable[[pa.RecordBatch], None]]:
-        """Takes batches of one schema."""
-        writer: Any = None
-
-        def put(batch: pa.RecordBatch) -> None:
-            nonlocal writer
-            writer = writer or pa.ipc.new_file(str(self.path), batch.schema)
-            writer.write_batch(batch)
-            self.count += 1
-
-        try:
-            yield put
-        finally:
-            if writer:
-                writer.close()
-
-    def batch(self, number: int) -> pa.RecordBatch:
-        with pa.OSFile(str(self.path), "rb") as file:
-            return pa.ipc.open_file(file).get_batch(number)
-
-    def good(self) -> Iterator[pa.RecordBatch]:
-        """What is left, batch by batch."""
-        for number in range(self.count):
-            yield self.left(number)
-
-    def left(self, number: int) -> pa.RecordBatch:
-        bad, batch = self.bad.get(number), self.batch(number)
-        return batch.take(pa.array([n for n in range(batch.num_rows) if n not in bad], pa.int64())) if bad else batch
-
-    def refuse(self, number: int, row: int) -> pa.RecordBatch:
-        """Take out what is row `row` of the batch as it was written; that row."""
-        self.bad.setdefault(number, set()).add(row)
-        return self.batch(number).slice(row, 1)
-
-    def place(self, row: int) -> tuple[int, int]:
-        """Where the row with this number of those left lies: its batch, and its row as it was written."""
-        for number in range(self.count):
-            bad = self.bad.get(number, set())
-            kept = [n for n in range(self.batch(number).num_rows) if n not in bad]
-            if row < len(kept):
-                return number, kept[row]
-            row -= len(kept)
-        raise IndexError(row)
 
 
 @dataclass(frozen=True)
@@ -125,7 +72,7 @@ class Rejecting:
         folder = _FOLDER / self._job.plan.run
         folder.mkdir(parents=True, exist_ok=True)
         with self._one, TemporaryDirectory(dir=folder, prefix="rejects-") as place:
-            spool, tally, rejects = _Spool(Path(place) / "slice.arrow"), Tally(hop), _Rejects(unit)
+            spool, tally, rejects = Spool(Path(place) / "slice.arrow"), Tally(hop), _Rejects(unit)
             self._transform(unit, spool, tally, rejects)
             if read is not None:
                 tally.seen(read)
@@ -139,7 +86,7 @@ class Rejecting:
             self._job.progress.said(said + rejects.rows[0].reason.splitlines()[0])
         return receipt
 
-    def _transform(self, unit: _Unit, spool: _Spool, tally: Tally, rejects: _Rejects) -> None:
+    def _transform(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> None:
         """The slice into the spool; rows that a transform refuses are rejected as they were before all of them."""
         hop, size = unit.hop, self._job.limits.batch_bytes
         hidden = any(step.shaped.hides for step in chain(hop.transforms, fields_of(hop.reading)))
@@ -177,7 +124,7 @@ class Rejecting:
         known = max(unit.hop.rows, read + sum(one.read for one in mine))
         return self._allowed.most(known) - sum(one.rejected for one in mine)
 
-    def _try_each(self, unit: _Unit, spool: _Spool, rejects: _Rejects) -> None:
+    def _try_each(self, unit: _Unit, spool: Spool, rejects: _Rejects) -> None:
         """Reject the rows that the target refuses by themselves."""
         for number in range(spool.count):
             for row, error in self._refused(unit, spool.batch(number), 0):
@@ -203,7 +150,7 @@ class Rejecting:
             return error
         return None
 
-    def _land(self, unit: _Unit, spool: _Spool, tally: Tally, rejects: _Rejects) -> Receipt | None:
+    def _land(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> Receipt | None:
         """Land what is left; rows that clash with one before them are found by prefixes, one after another."""
         while True:
             again = Tally(unit.hop)
@@ -220,7 +167,7 @@ class Rejecting:
                 (number, row), refusal = clash
                 rejects.add(LOAD, spool.refuse(number, row), refusal)
 
-    def _clash(self, unit: _Unit, spool: _Spool) -> tuple[tuple[int, int], Exception] | None:
+    def _clash(self, unit: _Unit, spool: Spool) -> tuple[tuple[int, int], Exception] | None:
         """The first row that is refused behind those before it; None where they are taken all."""
         taken, refused = 0, sum(spool.left(number).num_rows for number in range(spool.count))
         said = self._refusal(unit, _first(spool.good(), refused))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .calls import function_of
-from .commit import start_over
+from .commit import start_over, thin_out
 from .engine import Loader, Reader, Receipt, Source
 from .errors import DataError, EngineError
 from .flow import flow
@@ -20,6 +20,7 @@ from .job import Job
 from .plan import Hop, Plan, Slice
 from .schema.modes import beside
 from .schema.sql import counted
+from .splitting import TOO_LARGE
 
 
 class Standing(NamedTuple):
@@ -38,6 +39,9 @@ def standing(look: Standing, hop: Hop, receipts: Sequence[Receipt], *, proven: b
     A table whose rows changed is emptied, and its receipts are revoked, before this returns.
     """
     mine = {r.slice: r for r in receipts if r.hop == hop.name and r.slice}
+    if any(part.hop == hop.name for part in parts_of(look)):  # which rows of such a slice landed, that process knew
+        _start_over(look, hop, receipts)
+        return set()
     # Frozen means one unwritten state for all tables: a table that was proven at another is looked at again.
     if not mine or (proven and look.job.plan.consistency != "frozen") or _same_instant(look, mine):
         return set(mine)
@@ -49,6 +53,12 @@ def standing(look: Standing, hop: Hop, receipts: Sequence[Receipt], *, proven: b
         return set(mine)
     _start_over(look, hop, receipts)
     return set()
+
+
+def parts_of(look: Standing) -> list[Receipt]:
+    """What landed of slices that lay in several transactions when their process ended."""
+    parts = getattr(look.loader.ledger, "parts", None)  # files have no transactions
+    return list(parts(look.job.plan.run)) if parts else []
 
 
 def go_back(source: Source, hops: Sequence[Hop], receipts: Sequence[Receipt], lost: str) -> None:
@@ -98,12 +108,14 @@ def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
     """Empty a table and revoke what landed in it: of all that feed it, for their rows cannot be told apart."""
     target, loader, run = look.job.target, look.loader, look.job.plan.run
     feeders = look.job.plan.feeders(hop)
+    landed = 0
     if hop.merge:
         # Merged rows are overwritten by the newer ones, and merging twice changes nothing; but the keys are others.
         empty = target.empty(beside(hop, run, "keys"))
     else:
         relation, names = target.relation(hop.into), {one.name for one in feeders}
-        landed = sum(receipt.loaded for receipt in receipts if receipt.hop in names and receipt.slice > 0)
+        every = [*receipts, *parts_of(look)]
+        landed = sum(receipt.loaded for receipt in every if receipt.hop in names and receipt.slice > 0)
         there = int(str(loader.ask(f"SELECT {counted(target)} FROM {relation}")[0][0]))
         if there != landed:
             raise EngineError(
@@ -112,10 +124,37 @@ def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
             )  # fmt: skip
         empty = target.empty(hop.into)
     said = "the table starts over" + (", with all that goes into it" if len(feeders) > 1 else "")
-    look.job.progress.said(f"{hop.named} changed since the run was interrupted: {said}.")
+    why = "changed since the run was interrupted"
+    if any(part.hop in {one.name for one in feeders} for part in parts_of(look)):
+        why = "holds a part of a slice that was too large for one transaction"
+    look.job.progress.said(f"{hop.named} {why}: {said}.")
     for one in feeders:  # before: a proof of rows that are gone would be taken for one of those that come
         loader.ledger.journal(run, proof_of(one), "revoked")
-    start_over(run, feeders, empty, loader)
+    try:
+        start_over(run, feeders, empty, loader)
+    except Exception as error:
+        thin = getattr(target, "thin", None)
+        if target.classify(error) not in TOO_LARGE or hop.merge or not thin:
+            raise
+        _thinned(look, hop, landed)
+        start_over(run, feeders, empty, loader)
+
+
+def _thinned(look: Standing, hop: Hop, rows: int) -> None:
+    """Delete in several transactions what one is too small for; each says how many rows it left."""
+    target, size = look.job.target, max(1, rows // 2)
+    while rows:
+        size = min(size, rows)
+        delete = target.thin(hop.into, size)  # type: ignore[attr-defined]  # the caller has looked
+        left = Receipt(hop.name, 1, "thinned", look.source.instant, read=0, loaded=rows - size)
+        try:
+            thin_out(look.job.plan.run, look.job.plan.feeders(hop), delete, left, look.loader)
+        except Exception as error:
+            if target.classify(error) not in TOO_LARGE or size == 1:
+                raise
+            size //= 2
+        else:
+            rows -= size
 
 
 def unfed(plan: Plan, receipts: Sequence[Receipt], hops: Sequence[Hop] | None = None) -> list[str]:

@@ -65,7 +65,16 @@ class Step:
     word: str
     before: tuple[Field, ...]
     shaped: Shaped
-    hidden: frozenset[str] = frozenset()  # columns of the source that a later step, or this one, hides
+    # Columns of the source that a step of the chain hides; with '' among them, also such as no column is named for.
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def secret(self) -> frozenset[str]:
+        """The names of columns before this step that no message may show: hidden, or perhaps made of such."""
+        every = "" in self.hidden
+        return frozenset(
+            one.name for one in self.before if self.hidden and (every or not one.origin or one.origin in self.hidden)
+        )
 
 
 def chain(calls: Sequence[Call], fields: Sequence[Field]) -> list[Step]:
@@ -80,7 +89,7 @@ def chain(calls: Sequence[Call], fields: Sequence[Field]) -> list[Step]:
             raise RequestError(f"{word}: {error.message}", column=error.column, remedy=error.remedy) from error
         steps.append(Step(word, before, made))
         before = made.fields
-    hidden = frozenset(one.origin for step in steps for one in step.before if one.name in step.shaped.hides) - {""}
+    hidden = frozenset(one.origin for step in steps for one in step.before if one.name in step.shaped.hides)
     return [replace(step, hidden=hidden) for step in steps]
 
 
@@ -117,6 +126,21 @@ def transformed(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Reco
                 yield made.select(names).rename_columns(goals)
 
 
+def unseen(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches as they are read. A DataError of their reader shows no value of what the hop's transforms are to hide."""
+    try:
+        yield from batches
+    except DataError as error:
+        first = chain(hop.transforms, fields_of(hop.reading))[0]
+        secret = first.secret | {one.origin for one in first.before if one.name in first.secret}
+        if not secret or (error.column and error.column not in secret and not secret & set(hop.key)):
+            raise
+        raise DataError(
+            "A value cannot be read. It is not shown, for it may be one that is to be masked.", table=str(hop.reads),
+            column=error.column, key="" if secret & set(hop.key) else error.key, remedy=error.remedy,
+        ) from None  # fmt: skip
+
+
 def run_through(steps: Sequence[Step], batch: pa.RecordBatch, table: str, key: Sequence[str]) -> pa.RecordBatch:
     """One batch through a chain of transforms."""
     for step in steps:
@@ -151,14 +175,23 @@ def _fitted(step: Step, made: pa.RecordBatch, wanted: pa.Schema, table: str) -> 
 def _refusal(step: Step, batch: pa.RecordBatch, error: Exception, table: str, key: Sequence[str]) -> DataError:
     """What a transform of ours or the user's raised, with the first row that it raises for by itself."""
     row, error = _first_refused(step, batch, error)
-    names, secret = batch.schema.names, {field.name for field in step.before if field.origin in step.hidden}
+    names, secret = batch.schema.names, step.secret
     told = [name for name in key if name in names and name not in secret]
     where = "" if row is None else ", ".join(f"{name}={_short(batch.column(name)[row])}" for name in told)
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = _said(step, error)
     return DataError(
         f"{step.word}: {said}", table=table, column=getattr(error, "column", ""), key=where,
         remedy="Mend the value, leave its row out by where: or filter:, or change the transform.",
     )  # fmt: skip
+
+
+def _said(step: Step, error: Exception) -> str:
+    """What was raised; without it where it may show a value that is to be masked."""
+    told = isinstance(error, Refused) and error.column not in step.secret
+    if step.secret and not told:
+        what = f"a value of {error.column} is refused" if isinstance(error, Refused) else type(error).__name__
+        return f"{what}, of which no more is shown: it may hold what is to be masked"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _first_refused(step: Step, batch: pa.RecordBatch, error: Exception) -> tuple[int | None, Exception]:

@@ -35,7 +35,7 @@ def carry_out(job: Job, statement: Statement, loader: Loader, journal: dict[str,
     except RopewayError:
         raise
     except Exception as error:
-        if statement.spare and job.target.classify(error) not in ("transient", "space", "memory"):
+        if statement.spare and job.target.classify(error) not in ("transient", "space", "log", "memory"):
             leave_out(job.plan.run, statement, "", loader)
             job.progress.said(f"Left out: {statement.name.split(' ', 1)[1]}: {job.target.name} refuses it: {error}")
             return
@@ -67,7 +67,7 @@ def _with_room(job: Job, statement: Statement, loader: Loader, state: str, stop:
         try:
             return _made(job, statement, loader, state)
         except Exception as error:
-            waits = job.target.classify(error) == "space" and not statement.spare
+            waits = job.target.classify(error) in ("space", "log") and not statement.spare
             if not waits or not room.awaited(job, statement.name.split(" ", 1)[1], error, stop, again=again):
                 raise
             again, state = True, state if statement.atomic else "started"

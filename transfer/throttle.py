@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MEASURES = {"running": "statements of others that its server runs", "lag": "seconds that its replication is behind"}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _EVERY_S = 1.0
+_LOOKS_S = 0.2  # while it waits
 PAUSE = "pause"  # a file of this name in the run's folder
 
 
@@ -58,6 +59,7 @@ class Pace:
         self._job = job
         self._limits = job.limits.throttle
         self._stop = stop
+        self._ending = threading.Event()
         self._file = Path(".ropeway") / job.plan.run / PAUSE
         self._lock = threading.Lock()
         self._free_at = 0.0
@@ -91,8 +93,18 @@ class Pace:
         with self._lock:
             now = time.monotonic()
             self._free_at = max(self._free_at, now) + max(seconds)
-            wait = self._free_at - now
-        self._stop.wait(wait)
+            until = self._free_at
+        while (left := until - time.monotonic()) > 0 and not self._ending.is_set():
+            if self._stop.wait(min(left, _LOOKS_S)):
+                return
+
+    def hold(self) -> None:
+        """Go slowly, whatever came of slices before."""
+        self._ending.clear()
+
+    def end(self) -> None:
+        """Let slices under way go on as fast as they can: one has failed, and its error waits for them."""
+        self._ending.set()
 
     def ready(self, given_up: Callable[[], bool]) -> bool:
         """Wait until another slice may be taken; False where the run ends instead."""

@@ -15,10 +15,12 @@ import ropeway
 from moves import requested
 from ropeway.cli import wire
 from ropeway.cli.hours import ending, moment
-from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.interrupt import Interrupt
 from ropeway.transfer.job import Limits
+from ropeway.transfer.request import Choice
 from ropeway.transfer.throttle import PAUSE, Throttle, throttle
+from ropeway.transforms.steps import calls_of
 from spots import Servers, Spot, spot
 
 ROWS = 60
@@ -203,3 +205,19 @@ def test_at_its_time_a_run_is_asked_to_end(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("ropeway.cli.hours.moment", lambda *_: datetime.now())
     with ending(interrupt, "06:00"):
         assert interrupt.asked.wait(10)
+
+
+def test_an_error_does_not_wait_for_throttled_readers(tmp_path: Path, servers: Servers) -> None:
+    """The other table would take an hour, in which nobody hears of the one that cannot be read."""
+    source, target = filled("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE broken (id integer PRIMARY KEY, n varchar(9))")
+    source.ask("INSERT INTO broken VALUES (1, '1')")
+    steps = calls_of([{"cast": {"n": "int64"}}])
+    choices = (Choice("note"), Choice("broken", transforms=steps))
+    request, secrets = requested(source, target, choices=choices)
+    planned = wire.plan(request, secrets)
+    source.ask("UPDATE broken SET n = 'none'")
+    slowly = Limits(workers=2, throttle=Throttle(rows=ROWS / 3600))
+    with pytest.raises(DataError, match="broken"):
+        wire.run(planned, secrets, limits=slowly)
+    assert target.ask("SELECT count(*) FROM note") == [(ROWS,)]

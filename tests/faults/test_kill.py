@@ -71,8 +71,8 @@ def test_killed_run_with_transforms_resumes_exactly(
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 @pytest.mark.parametrize(
     ("mode", "point", "nth"),
-    [("append", "opened", 1), ("append", "landed", 3), ("append", "stepped", 3), ("replace", "stepping", 5), ("replace", "landed", 3),
-     ("truncate", "landed", 3), ("truncate", "stepping", 2), ("merge", "settled", 2)],
+    [("append", "opened", 1), ("append", "landed", 3), ("append", "stepped", 3), ("replace", "stepping", 5),
+     ("replace", "landed", 3), ("truncate", "landed", 3), ("truncate", "stepping", 2), ("merge", "settled", 2)],
 )  # fmt: skip
 def test_killed_run_of_every_mode(kind: str, mode: str, point: str, nth: int, tmp_path: Path, servers: Servers) -> None:
     """What was in the target before: append keeps it, merge keeps it, replace and truncate do not."""

@@ -86,15 +86,19 @@ def _begun(request: Any, secrets: Any) -> bool:
     return any(one.state in ("running", "loaded") for one in known)
 
 
-def _through(kind: str, side: str, fault: str, after: int, folder: Path, servers: Servers) -> None:
+def _through(
+    kind: str, side: str, fault: str, after: int, folder: Path, servers: Servers, *, seconds: float = 1.5,
+    option: str = "",
+) -> None:  # fmt: skip
     other = "sqlite" if side == "target" else "duckdb"
     fragile, sound = spot(kind, folder, servers), spot(other, folder, servers)
     source, target = (sound, fragile) if side == "target" else (fragile, sound)
     filled(source)
     with proxied(fragile) as (through, proxy):
-        ends = (source, through) if side == "target" else (through, target)
+        reached = replace(through, url=through.url + option)
+        ends = (source, reached) if side == "target" else (reached, target)
         request, secrets = requested(*ends, slice_rows=500)
-        proxy.trouble(fault, after, seconds=1.5)
+        proxy.trouble(fault, after, seconds=seconds)
         moved_at_last(request, secrets)
         assert proxy.struck == 1
     whole(target)
@@ -110,6 +114,15 @@ def test_a_connection_that_is_cut(kind: str, side: str, after: int, tmp_path: Pa
 @pytest.mark.parametrize(("kind", "side"), [("postgresql", "target"), ("mariadb", "source")])
 def test_a_connection_that_stalls(kind: str, side: str, tmp_path: Path, servers: Servers) -> None:
     _through(kind, side, "stall", 150_000, tmp_path, servers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "after"),
+    [("postgresql", "source", 800_000), ("postgresql", "target", 300_000),
+     ("mariadb", "source", 300_000), ("mariadb", "target", 400_000)],
+)  # fmt: skip
+def test_a_connection_that_stalls_for_ever(kind: str, side: str, after: int, tmp_path: Path, servers: Servers) -> None:
+    _through(kind, side, "stall", after, tmp_path, servers, seconds=1e6, option="?read_timeout=2")
 
 
 @pytest.mark.faults

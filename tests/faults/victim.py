@@ -22,7 +22,7 @@ from ropeway.cli import wire
 from ropeway.cli.back import rollback
 from ropeway.cli.job import job
 from ropeway.partitioning.declared import call_of
-from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, stage, steps, swapping, violation
+from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, splitting, stage, steps, swapping, violation
 from ropeway.transfer import mover as running
 from ropeway.transfer.engines.files import ledger as folders
 from ropeway.transfer.place import parse
@@ -66,6 +66,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "loading": (flow.Tally, "receipt", True),
     "settled": (ledger.SqlLedger, "settle", False),
     "landed": (running, "land", False),
+    "part": (splitting, "land_part", True),
+    "parted": (splitting, "land_part", False),
     "syncing": (folders, "sync", True),  # a slice's files are renamed, and have no receipt
     "stepping": (ledger.SqlLedger, "journal", True),
     "stepped": (violation, "step", False),

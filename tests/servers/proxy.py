@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -27,7 +28,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def trouble(self, kind: str, after: int, seconds: float = 0.0) -> None:
-        """`cut` or `stall` after so many bytes; a stalled connection goes on after so many seconds."""
+        """`cut` or `stall` after so many bytes; what stalls goes on after so many seconds, if nobody hangs up."""
         with self._lock:
             self._kind, self._left, self._seconds = kind, after, seconds
 
@@ -55,13 +56,24 @@ class Proxy:
                         with suppress(OSError):  # both threads may be reading
                             end.shutdown(socket.SHUT_RDWR)
                     break
-                if kind == "stall":
-                    time.sleep(self._seconds)
+                if kind == "stall" and not self._goes_on(one, other):
+                    break
                 other.sendall(block)
         for end in (one, other):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+
+    def _goes_on(self, one: socket.socket, other: socket.socket) -> bool:
+        """Let nothing pass for so many seconds; False where an end has hung up before, of which the other is told."""
+        ends = select.poll()
+        for end in (one, other):
+            ends.register(end, select.POLLRDHUP)
+        until = time.monotonic() + self._seconds
+        while (left := until - time.monotonic()) > 0 and self._listening.fileno() >= 0:
+            if ends.poll(min(200.0, 1000 * left)):
+                return False
+        return left <= 0
 
     def _due(self, size: int) -> str:
         with self._lock:

@@ -54,6 +54,12 @@ def ranked(frame):
 def twice(frame):
     return pl.concat([frame, frame])
 
+def picky(frame):
+    said = frame.collect()["name"].to_list()
+    if "n4" in said:
+        raise ValueError(f"what is {said}?")
+    return frame
+
 def counted(batch):
     return batch.append_column("rows", pa.array([batch.num_rows] * batch.num_rows))
 
@@ -285,6 +291,20 @@ def test_what_is_masked_stands_in_no_message() -> None:
         assert "n4" not in str(caught.value)
     with pytest.raises(DataError, match="id=4"):
         run_through(made, SAMPLE, "t", ["id", "name"])
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [({"cast": {"name": "int64"}}, {"cast": {"name": "text"}}), ({"polars": "own_steps:picky"}, {"trim": ["name"]}),
+     ({"rename": {"name": "who"}}, {"cast": {"who": "int64"}})],
+)  # fmt: skip
+def test_a_step_before_the_mask_shows_nothing_of_it(before: dict[str, Any], then: dict[str, Any]) -> None:
+    name = "who" if "rename" in before else "name"
+    made = steps(before, then, {"cast": {name: "text"}}, {"mask": {name: "redact"}})
+    with pytest.raises(DataError, match="no more is shown") as caught:
+        run_through(made, SAMPLE, "t", ["id"])
+    assert not re.search(r"\bn\d", str(caught.value))
+    assert "id=" in str(caught.value)
 
 
 def test_a_comment_at_the_end_of_a_condition_hides_nothing() -> None:

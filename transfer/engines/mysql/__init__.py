@@ -39,7 +39,10 @@ _TRANSIENT = (1040, 1053, 1205, 1213, 2006, 2013, 2055, 4031)
 _CODES: dict[int, Failure] = {
     **dict.fromkeys(_TRANSIENT, "transient"),
     **dict.fromkeys((1062, 1264, 1265, 1292, 1366, 1406, 1452, 1048, 3819, 4025), "data"),
+    **dict.fromkeys((1118, 1153, 1301), "data"),  # a row, or a value, that is too large by itself
     **dict.fromkeys((1021, 1114), "space"),
+    **dict.fromkeys((1197, 1206), "size"),  # max_binlog_cache_size, InnoDB's table of locks
+    **dict.fromkeys((1037, 1038, 1041), "memory"),
     **dict.fromkeys((1044, 1045, 1142, 1227), "login"),
     **dict.fromkeys((1054, 1146, 1412), "schema"),
 }
@@ -244,6 +247,10 @@ class MySql:
     def empty(self, relation: Relation) -> str:
         # TRUNCATE would commit by itself; DELETE stays inside the transaction of its journal entry.
         return f"DELETE FROM {qualified(relation)}"
+
+    def thin(self, relation: Relation, rows: int) -> str:
+        """Delete so many rows, whichever."""
+        return f"DELETE FROM {qualified(relation)} LIMIT {rows}"
 
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)

@@ -23,7 +23,7 @@ from ...errors import DataError, EngineError
 
 Values: TypeAlias = Any  # an Arrow array
 
-PIECE = 256 << 10  # bytes of a packet: max_allowed_packet may be as low as 1 MiB, and more is not faster
+PIECE = 256 << 10  # bytes of a packet, or half of max_allowed_packet: more is not faster
 STATEMENT = 1 << 20  # bytes of an INSERT of several rows; more is not faster
 DAY = 86_400_000_000  # microseconds
 YEAR_1, YEAR_10000 = -719_162, 2_932_897  # days since 1970
@@ -39,6 +39,7 @@ def load(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
     extra: Mapping[str, str] | None = None,
+    piece: int = PIECE,
 ) -> int:
     """Load batches of `schema` into quoted columns of a quoted table; returns the rows stored.
 
@@ -57,8 +58,8 @@ def load(
     try:
         for batch in _alike(batches, schema):
             text = tsv(batch)
-            for low in range(0, len(text), PIECE):
-                wire.write_packet(text[low : low + PIECE])
+            for low in range(0, len(text), piece):
+                wire.write_packet(text[low : low + piece])
             sent += batch.num_rows
     except Exception:
         # The protocol knows no "cancel": the end is sent as usual, and the caller rolls back.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,8 @@ from ...plan import Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable
-from .infile import insert, load
+from ...silence import OPTION, Brief, Silence, kept_alive, patience
+from .infile import PIECE, insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -72,12 +74,14 @@ WORDS = Words(
 )  # fmt: skip
 
 
+_GREETING_S = 60  # for the server to let us in
 _OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_disabled")
 
 
 def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.Connection[Any]:
     """An autocommit connection with its pins set. EngineError, without the password, if refused."""
     options = dict(address.options)
+    options.pop(OPTION, None)
     file = options.pop("defaults_file", None)  # what the URL leaves out may stand there
     given: dict[str, Any] = {
         "host": address.host or (None if file else "127.0.0.1"), "port": address.port or (0 if file else 3306),
@@ -93,9 +97,13 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
         given[name] = given[name].lower() not in ("no", "false", "0", "off")
     if options:
         raise EngineError(f"{address}: unknown options {', '.join(sorted(options))}.",
-                          remedy=f"Known: {', '.join((*_OPTIONS, 'defaults_file', *WAYS))}.")  # fmt: skip
+                          remedy=f"Known: {', '.join((*_OPTIONS, 'defaults_file', OPTION, *WAYS))}.")  # fmt: skip
     try:
-        connection = pymysql.connect(**{k: v for k, v in {**given, **more}.items() if v is not None})
+        greeting = {"read_timeout": _GREETING_S, "write_timeout": _GREETING_S}
+        connection = pymysql.connect(**{k: v for k, v in {**given, **greeting, **more}.items() if v is not None})
+        made: Any = connection  # what PyMySQL calls private
+        made._read_timeout = made._write_timeout = None
+        kept_alive(made._sock)
         with connection.cursor() as cursor:
             for pin in (*PINS, *pins):
                 cursor.execute(pin)
@@ -112,6 +120,12 @@ class MySqlSession:
 
     def __init__(self, address: Address, pins: Iterable[str] = ()) -> None:
         self.connection = connect(address, pins)
+        self._patience = patience(address.options)
+
+    def watched(self) -> Silence:
+        """Shuts the connection where the server is silent for too long."""
+        made: Any = self.connection  # its socket is what PyMySQL calls private
+        return Silence(made._sock.fileno() if made._sock else -1, self._patience)
 
     def ask(self, sql: str) -> list[Row]:
         with self.connection.cursor() as cursor:
@@ -123,10 +137,12 @@ class MySqlSession:
             return int(cursor.execute(sql))
 
     def begin(self) -> None:
-        self.connection.begin()
+        with self.watched():
+            self.connection.begin()
 
     def commit(self) -> None:
-        self.connection.commit()
+        with self.watched():
+            self.connection.commit()
 
     def rollback(self) -> None:
         self.connection.rollback()
@@ -141,15 +157,18 @@ class MySqlLoader(MySqlSession):
 
     def __init__(self, address: Address) -> None:
         super().__init__(address, LOADER_PINS)
-        self.ledger: Ledger = SqlLedger(self, WORDS)
-        self._load = load if self.ask("SELECT @@local_infile")[0][0] else insert
+        self.ledger: Ledger = SqlLedger(Brief(self), WORDS)
+        ((infile, allowed),) = self.ask("SELECT @@local_infile, @@max_allowed_packet")
+        self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
         self._database = address.database
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         columns = [quoted(column.target) for column in hop.columns]
-        return self._load(self.connection, qualified(hop.into), columns, schema, batches, _extra(hop))
+        with self.watched() as watch:
+            rows = watch.feeding(batches)
+            return self._load(self.connection, qualified(hop.into), columns, schema, rows, _extra(hop))
 
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
         raise EngineError("The MySQL family has no raw form.")

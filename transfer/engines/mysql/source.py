@@ -58,7 +58,10 @@ class MySqlReader:
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         self._outlive()
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-        return read(self.session.connection, self._select(hop, part), schema, batch_bytes, hop.key)
+        with self.session.watched() as watch:
+            yield from watch.reading(
+                read(self.session.connection, self._select(hop, part), schema, batch_bytes, hop.key)
+            )
 
     def _select(self, hop: Hop, part: Slice) -> str:
         quote = self._engine.quote

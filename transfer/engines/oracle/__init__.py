@@ -39,7 +39,8 @@ _CODES: dict[int, Failure] = {
     **dict.fromkeys((904, 932, 942, 955, 4043), "schema"),
     **dict.fromkeys((1017, 1031, 1045, 1950, 28000, 28001), "login"),
     **dict.fromkeys((*TOO_OLD, CHANGED), "instant"),
-    **dict.fromkeys((257, 1536, 1631, 1632, 1652, 1653, 1654, 1658, 1659, 1683, 1688, 1691, 1692, 30036), "space"),
+    **dict.fromkeys((257, 1536, 1631, 1632, 1652, 1653, 1654, 1658, 1659, 1683, 1688, 1691, 1692), "space"),
+    30036: "log",  # its undo
     **dict.fromkeys((12953, 65114), "space"),  # the limits of a free edition and of a pluggable database
 }
 _DRIVER_LOST = ("DPY-1001", "DPY-4011", "DPY-4024", "DPY-6005")

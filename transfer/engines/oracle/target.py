@@ -110,6 +110,10 @@ class OracleTarget:
         # TRUNCATE would commit by itself; DELETE stays inside the transaction of its journal entry.
         return f"DELETE FROM {qualified(relation)}"
 
+    def thin(self, relation: Relation, rows: int) -> str:
+        """Delete so many rows, whichever."""
+        return f"DELETE FROM {qualified(relation)} WHERE ROWNUM <= {rows}"
+
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)
 

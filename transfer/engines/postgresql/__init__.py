@@ -39,7 +39,7 @@ _NAME_BYTES = 63
 _TRANSIENT = ("40001", "40P01", "55P03", "55006", "57P01", "57P02", "57P03", "53300")
 _STATES: tuple[tuple[str, Failure], ...] = (
     ("08", "transient"), ("22", "data"), ("23", "data"), ("53100", "space"), ("42501", "login"), ("28", "login"),
-    ("42", "schema"),
+    ("42", "schema"), ("54", "data"), ("53200", "memory"),  # 54: a value, or its entry in an index, is too large
 )  # fmt: skip
 
 _BINARY = "postgresql copy binary"

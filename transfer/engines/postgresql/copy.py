@@ -6,11 +6,16 @@ form made here, 2.0 by pgpq, 2.8 as text, 3.4 by ADBC's ingest; reading 2.3 by A
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import pyarrow as pa
@@ -26,6 +31,8 @@ from .fit import Form, Values, fit, form, parsed
 if TYPE_CHECKING:
     import adbc_driver_postgresql.dbapi as adbc  # at run time where it reads: 0.6 s and 68 MB that loading never needs
 
+# One connection at a time is begun: ADBC tells nobody the number of its socket, so it is the one that is new.
+CONNECTING = threading.Lock()
 BATCH = 4 << 20  # bytes; from 256 KiB to 16 MiB a row costs the same
 
 
@@ -124,8 +131,11 @@ def open_reader(conninfo: str | Mapping[str, Any], pins: Sequence[str] = ()) -> 
     """
     import adbc_driver_postgresql.dbapi as adbc
 
-    with _as_psycopg():
+    with CONNECTING, _as_psycopg():
+        before = _sockets()
         connection = adbc.connect(conninfo if isinstance(conninfo, str) else make_conninfo(**conninfo), autocommit=True)
+        new = [number for word, number in _sockets().items() if word not in before and _is_to(number, conninfo)]
+    _socket_of[connection] = new.pop() if len(new) == 1 else -1
     try:
         # ADBC takes all text for UTF-8, whatever the session's encoding is.
         for pin in ("SET client_encoding = 'UTF8'", *pins):
@@ -134,6 +144,33 @@ def open_reader(conninfo: str | Mapping[str, Any], pins: Sequence[str] = ()) -> 
         connection.close()
         raise
     return connection
+
+
+def socket_of(connection: adbc.Connection) -> int:
+    """The number of the connection's socket, -1 where it is not known."""
+    return _socket_of.get(connection, -1)
+
+
+def _is_to(number: int, conninfo: str | Mapping[str, Any]) -> bool:
+    """Whether a socket is connected to the port of an address; any is that cannot be told apart so."""
+    port = "" if isinstance(conninfo, str) else str(conninfo.get("port") or 5432)
+    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        peer = found.getpeername()
+        return isinstance(peer, str) or not port or str(peer[1]) == port
+    return False
+
+
+def _sockets() -> dict[str, int]:
+    """This process' sockets, and the number of each; none on a system that does not show them."""
+    found = {}
+    with suppress(OSError):
+        for entry in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # that of the listing itself, or closed meanwhile
+                found[str(entry.readlink())] = int(entry.name)
+    return {word: number for word, number in found.items() if word.startswith("socket:")}
+
+
+_socket_of: WeakKeyDictionary[adbc.Connection, int] = WeakKeyDictionary()
 
 
 def close_reader(connection: adbc.Connection) -> None:

@@ -16,8 +16,9 @@ from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
+from ...silence import OPTION, Brief, Silence, patience
 from . import leaves
-from .copy import Shape, load
+from .copy import CONNECTING, Shape, load
 from .raw import load_raw
 
 # Schemas that are a user's.
@@ -57,17 +58,19 @@ def arguments(address: Address) -> dict[str, Any]:
     }  # fmt: skip
     defaults = {
         "application_name": "ropeway", "connect_timeout": "10", "keepalives_idle": "30",
-        "keepalives_interval": "10", "keepalives_count": "3",
+        "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000",
     }  # fmt: skip
-    return {**defaults, **{k: v for k, v in given.items() if v}, **address.options}
+    options = {name: value for name, value in address.options.items() if name != OPTION}
+    return {**defaults, **{k: v for k, v in given.items() if v}, **options}
 
 
 def connect(address: Address, pins: tuple[str, ...] = ()) -> psycopg.Connection[Row]:
     """An autocommit connection with its pins set. EngineError, without the password, if refused."""
     try:
-        connection: psycopg.Connection[Row] = psycopg.connect(
-            **arguments(address), autocommit=True, prepare_threshold=None
-        )
+        with CONNECTING:
+            connection: psycopg.Connection[Row] = psycopg.connect(
+                **arguments(address), autocommit=True, prepare_threshold=None
+            )
         for pin in (*PINS, *pins):
             connection.execute(pin)
     except psycopg.Error as error:
@@ -83,6 +86,11 @@ class PostgreSqlSession:
 
     def __init__(self, address: Address, pins: tuple[str, ...] = ()) -> None:
         self.connection = connect(address, pins)
+        self.patience = patience(address.options)
+
+    def watched(self) -> Silence:
+        """Shuts the connection where the server is silent for too long."""
+        return Silence(self.connection.fileno(), self.patience)
 
     def ask(self, sql: str) -> list[Row]:
         cursor = self.connection.execute(sql)
@@ -93,10 +101,12 @@ class PostgreSqlSession:
         return int(self.connection.execute(sql).rowcount)
 
     def begin(self) -> None:
-        self.execute("BEGIN")
+        with self.watched():
+            self.execute("BEGIN")
 
     def commit(self) -> None:
-        self.execute("COMMIT")
+        with self.watched():
+            self.execute("COMMIT")
 
     def rollback(self) -> None:
         if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
@@ -111,13 +121,19 @@ class PostgreSqlLoader(PostgreSqlSession):
 
     def __init__(self, address: Address) -> None:
         super().__init__(address, LOADER_PINS)
-        self.ledger: Ledger = SqlLedger(self, WORDS)
+        self.ledger: Ledger = SqlLedger(Brief(self), WORDS)
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         quoted = [double_quoted(column.target) for column in hop.columns]
         natives = [column.stored for column in hop.columns]
+        with self.watched() as watch:
+            return self._load(hop, schema, quoted, natives, watch.feeding(batches))
+
+    def _load(
+        self, hop: Hop, schema: pa.Schema, quoted: list[str], natives: list[str], batches: Iterable[pa.RecordBatch]
+    ) -> int:
         if hop.leaves:
             shape = Shape.of(self.connection, quoted, schema, natives)
             names = [qualified(name) for name in hop.leaves.tables]
@@ -127,7 +143,8 @@ class PostgreSqlLoader(PostgreSqlSession):
     def load_raw(self, hop: Hop, part: Slice, blocks: Iterable[bytes]) -> int:
         del part
         quoted = [double_quoted(column.target) for column in hop.columns]
-        return load_raw(self.connection, qualified(hop.into), quoted, blocks)
+        with self.watched() as watch:
+            return load_raw(self.connection, qualified(hop.into), quoted, watch.feeding(blocks))
 
     def hold(self, name: str) -> bool:
         number = int.from_bytes(hashlib.sha256(f"ropeway {name}".encode()).digest()[:8], "big", signed=True)

@@ -16,7 +16,8 @@ from ...place import Address
 from ...plan import Cut, Hop, Slice
 from ...schema.catalogue import Relation
 from ...schema.sql import count, select
-from .copy import cancel_reader, close_reader, open_reader, read
+from ...silence import Silence
+from .copy import cancel_reader, close_reader, open_reader, read, socket_of
 from .raw import read_raw
 from .session import PINS, PostgreSqlSession, alone, arguments
 
@@ -84,13 +85,16 @@ class PostgreSqlReader:
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
-        return read(self._bulk_connection(), select(self._spelling, hop, part), schema, batch_bytes, hop.key)
+        bulk = self._bulk_connection()
+        with Silence(socket_of(bulk), self._session.patience) as watch:
+            yield from watch.reading(read(bulk, select(self._spelling, hop, part), schema, batch_bytes, hop.key))
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         # Undecoded means unprojected: the target's columns have the source's own types.
         plain = [replace(c, project=self._engine.quote(c.source)) for c in hop.columns]
         query = select(self._spelling, replace(hop, columns=tuple(plain)), part)
-        return read_raw(self._session.connection, query)
+        with self._session.watched() as watch:
+            yield from watch.reading(read_raw(self._session.connection, query))
 
     def ask(self, sql: str) -> list[Row]:
         """An error ends the transaction; the snapshot is the leader's, and the next one sees the same."""
@@ -153,7 +157,8 @@ class PostgreSqlSource:
     def renewed(self, reader: PostgreSqlReader) -> PostgreSqlReader | None:
         """A reader in the place of one whose connection was lost: the snapshot is there as long as its leader is."""
         with suppress(psycopg.Error, EngineError):
-            self._leader.ask("SELECT 1")
+            with self._leader.watched():
+                self._leader.ask("SELECT 1")
             made = PostgreSqlReader(self._engine, self._address, self._snapshot)
             self._readers[self._readers.index(reader)] = made
             reader.close()

@@ -306,7 +306,7 @@ class Sqlite:
         text = str(error).lower()
         if "locked" in text or "busy" in text:
             return "transient"
-        if "constraint failed" in text or "mismatch" in text:
+        if "constraint failed" in text or "mismatch" in text or "too big" in text:
             return "data"
         if "disk is full" in text or "disk full" in text:
             return "space"

@@ -36,14 +36,18 @@ from .types import READS, WRITES
 _NAME_UNITS = 128
 # sys.messages has a text for each.
 _CODES: dict[int, Failure] = {
-    **dict.fromkeys((-2, 64, 121, 233, 596, 601, 921, 1204, 1205, 1222, 3960, 3961, 5120, 10053, 10054, 10060, 11001,
+    **dict.fromkeys((-2, 64, 121, 233, 596, 601, 921, 1205, 1222, 3960, 3961, 5120, 10053, 10054, 10060, 11001,
                      17142, 40197, 40501, 40613, 49918), "transient"),
     **dict.fromkeys((220, 241, 242, 245, 515, 517, 535, 547, 1505, 2601, 2627, 2628), "data"),
     **dict.fromkeys((8114, 8115, 8134, 8152, 8169, 9420), "data"),
     **dict.fromkeys((207, 208, 213, 2705, 2714, 4902, 4922, 3701, 15151), "schema"),
     **dict.fromkeys((229, 230, 262, 300, 916, 4060, 15247, 18452, 18456, 18487, 18488), "login"),
     **dict.fromkeys((3952, 3953, 3954, 3957, 3958), "instant"),
-    **dict.fromkeys((1101, 1105, 9002, 3967), "space"),
+    **dict.fromkeys((1101, 1105, 3967), "space"),
+    **dict.fromkeys((511, 1946, 8618), "data"),  # a row, or a key, that is too large by itself
+    1204: "size",  # its locks
+    9002: "log",
+    **dict.fromkeys((701, 802, 8645), "memory"),
 }  # fmt: skip
 _LOST = ("08S01", "08001", "HYT00", "HYT01")
 
@@ -259,6 +263,10 @@ class SqlServer:
     def empty(self, relation: Relation) -> str:
         # TRUNCATE is refused where foreign keys refer to the table, also disabled ones.
         return f"DELETE FROM {qualified(relation)}"
+
+    def thin(self, relation: Relation, rows: int) -> str:
+        """Delete so many rows, whichever."""
+        return f"DELETE TOP ({rows}) FROM {qualified(relation)}"
 
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)
