@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,9 @@ def until_it_ends(settings: dict[str, Any], choose: random.Random) -> None:
         if last.returncode != 0:
             last = attack(**settings, after_s=0.6 + choose.random() * 2.0, resume=True)
     if last.returncode == 0:
-        return
-    if states(url) != [*before, "done"]:  # else it was killed behind its end
+        equal_to_what_was_read(json.loads(last.stdout))
+    elif (now := states(url)) != [*before, "done"]:  # else it was killed behind its end
+        assert "different" not in now
         equal_to_what_was_read(finished(settings))
 
 
