@@ -15,7 +15,6 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from ..transfer.clean import ENDED
 from ..transfer.engine import Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import DataError, DifferenceFound, RequestError, UnfinishedRun
@@ -25,7 +24,7 @@ from ..transfer.progress import Progress
 from ..transfer.request import Request, Staging, job_of
 from ..transfer.resume import proof_of
 from ..transfer.schema.catalogue import Relation
-from ..transfer.start import Recorded, runs
+from ..transfer.start import RESUMABLE, Recorded, runs
 from .places import Secrets, planned
 from .reshaped import SCHEMA, statements
 
@@ -101,8 +100,8 @@ def staged(
     staging, target = _staging(request), resolve(request.target, secrets.target)
     folder, last = Path(staging.request.target.database).parent, Secrets("", secrets.target)
     mine = [one for one in ways.known(target) if one.job == job_of(request)]
-    began = any(one.state not in ENDED for one in mine)
-    _sweep(staging.request, folder, target, [one.run for one in mine if one.state in ENDED])
+    began = any(one.state in RESUMABLE for one in mine)
+    _sweep(staging.request, folder, target, [one.run for one in mine if one.state not in RESUMABLE])
     if not resume:
         ways.make_way(request, target, progress, fresh=fresh)
         _make_room(folder, fresh=fresh)

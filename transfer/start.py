@@ -17,7 +17,7 @@ from .schema.catalogue import Relation
 from .verification import read_back, target_sum
 
 # A run that was killed after its last row and before its proof has only the proof to do.
-_RESUMABLE = ("running", "loaded")
+RESUMABLE = ("running", "loaded")
 _HOLD_TRIES = 6
 
 
@@ -109,7 +109,7 @@ def resumed(job: str, target: Address) -> Plan:
     """The frozen plan of the job's unfinished run, from the target."""
     loader = engine_of(target.place.scheme).loader(target)
     try:
-        found = [row for row in loader.ledger.runs() if row[2] == job and row[3] in _RESUMABLE]
+        found = [row for row in loader.ledger.runs() if row[2] == job and row[3] in RESUMABLE]
         if not found:
             raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
         return from_json(loader.ledger.plan(str(found[-1][0])))

@@ -146,6 +146,7 @@ def test_tables_of_several_sources(tmp_path: Path, servers: Servers) -> None:
         ("stepping", 4, False),  # a query's own transaction
         ("landed", 6, True),  # rows on their way out of it
         ("landed", 11, True), ("stepped", 9, True),
+        ("finished", 1, True), ("finished", 2, True), ("finished", 3, True),
     ],
 )  # fmt: skip
 def test_a_killed_run_goes_on(point: str, nth: int, *, decided: bool, tmp_path: Path, servers: Servers) -> None:

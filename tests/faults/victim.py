@@ -79,6 +79,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "proving": (steps, "swap", True),
     "swapping": (swapping, "_prove", False),  # proven, in the transaction that swaps
     "swapped": (steps, "swap", False),
+    "finished": (ledger.SqlLedger, "finish", False),  # all is loaded, and not proven, or proven and not told
     "moving": (quarantine, "move", True),
     "moved": (quarantine, "move", False),
 }
