@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..transfer.engine import Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import DataError, DifferenceFound, RequestError, UnfinishedRun
+from ..transfer.job import Limits
 from ..transfer.place import Address, parse, resolve
 from ..transfer.plan import Plan, from_json
 from ..transfer.progress import Progress
@@ -104,7 +105,7 @@ def staged(
     _sweep(staging.request, folder, target, [one.run for one in mine if one.state not in RESUMABLE])
     if not resume:
         ways.make_way(request, target, progress, fresh=fresh)
-        _make_room(folder, fresh=fresh)
+        _make_room(staging.request, fresh=fresh)
         ways.refuse(foreseen(request, secrets, target if ways.is_there(target) else None))
     elif not folder.is_dir():
         gone = f"Its run goes on from the stage in {folder}, which is not there."
@@ -117,6 +118,7 @@ def staged(
     first, receipts = _filled(staging.request)
     rows = _counted(staging)
     _check_one_per(staging, first, receipts, rows)
+    how["limits"] = _past_the_source(how.get("limits"))
     if resume and began:
         outcome = move(request, last, resume=True, progress=progress, **how)
     else:
@@ -125,6 +127,11 @@ def staged(
     if outcome.report is None or outcome.report.equal:
         rmtree(folder, ignore_errors=True)
     return replace(outcome, reshaped=_balance(request, outcome, first, receipts, rows))
+
+
+def _past_the_source(limits: Limits | None) -> Limits | None:
+    """The limits of a run whose source is the stage, which says nothing of how busy it is."""
+    return replace(limits, throttle=replace(limits.throttle, most=())) if limits else None
 
 
 @dataclass(frozen=True)
@@ -148,12 +155,16 @@ def _sweep(request: Request, folder: Path, target: Address, ended: list[str]) ->
         rmtree(folder, ignore_errors=True)
 
 
-def _make_room(folder: Path, *, fresh: bool) -> None:
+def _make_room(request: Request, *, fresh: bool) -> None:
+    """Have no earlier stage there. EngineError where another process has it open."""
+    folder = Path(request.target.database).parent
     if folder.exists() and not fresh:
         raise UnfinishedRun(
             f"An earlier run of this job has left its stage in {folder}, and did not end.",
             remedy="Go on with --resume, or begin anew with --fresh.",
         )
+    if Path(request.target.database).exists():
+        runs(resolve(request.target, ""))  # DuckDB opens a file in one process alone
     rmtree(folder, ignore_errors=True)
 
 

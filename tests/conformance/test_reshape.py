@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as some
 from attacks import attack, equal_to_what_was_read, finished
 from ropeway.cli import wire
 from ropeway.cli.job import Wanted, job
-from ropeway.transfer.errors import DataError, RequestError, UnfinishedRun
+from ropeway.transfer.errors import DataError, EngineError, RequestError, UnfinishedRun
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.verify.report import EQUALS_READ
 from spots import Servers, Spot, spot
@@ -224,6 +226,32 @@ def test_policies_are_for_what_is_made(tmp_path: Path, servers: Servers) -> None
         done(asked(source, target, entry))
     done(asked(source, target, entry, policies={"nan": "null"}))
     assert target.ask("SELECT id, v FROM made ORDER BY id") == [(1, None), (2, 0.5)]
+
+
+def test_the_source_alone_is_spared(tmp_path: Path, servers: Servers) -> None:
+    """Whether it is busy is asked while the stage is filled; the stage itself says nothing of that."""
+    source, target = shop(spot("postgresql", tmp_path, servers)), spot("sqlite", tmp_path, servers)
+    wanted = asked(source, target, TAGS, throttle=["running=500", "1000000rows/s"])
+    done(wanted, limits=wanted.limits)
+    assert sorted(target.ask("SELECT id, tag FROM tag")) == naive(source)["tag"]
+
+
+def test_no_stage_is_taken_from_another_process(tmp_path: Path, servers: Servers) -> None:
+    source, target = shop(spot("sqlite", tmp_path, servers)), spot("duckdb", tmp_path, servers)
+    wanted = asked(source, target, TAGS)
+    stage = Path(wanted.request.source.database)
+    stage.parent.mkdir(parents=True)
+    holding = f"import duckdb, sys; one = duckdb.connect({str(stage)!r}); print(flush=True); sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert other.stdout
+        other.stdout.readline()
+        with pytest.raises(EngineError, match="is open in"):
+            done(wanted, fresh=True)
+        assert stage.exists()
+    finally:
+        other.communicate()
+    done(wanted, fresh=True)
 
 
 _TEXT = some.text("ab, ü'\"", max_size=6)
