@@ -14,8 +14,14 @@ from .throttle import Throttle
 
 _LIBRARIES = 250 << 20  # resident size of Python, Arrow, Polars and DuckDB before the first row, measured
 _PYTHON = 130 << 20  # the same without Polars and without batches
+_COPIES = 7
 MINIMUM_MEMORY = 384 << 20
 MINIMUM_SHARE = 96 << 20
+
+
+def room_for(value: int) -> int:
+    """The memory in which a value of so many bytes may pass, in whole 100 MB."""
+    return -(-(value * _COPIES + _LIBRARIES) // (100 << 20)) * (100 << 20)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,11 @@ class Limits:
     def share(self) -> int:
         """Bytes of batches that one worker may hold; as much again is in the hands of its engines."""
         return max(MINIMUM_SHARE // 8, self.engines // (10 * self.workers))
+
+    @property
+    def value(self) -> int:
+        """Bytes of the largest value that may pass: on its way from SQLite to PostgreSQL one was held six times."""
+        return self.engines // _COPIES
 
     @property
     def engines(self) -> int:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from . import room, rowrules
 from .asking import Asking
 from .board import Board
+from .bounded import within
 from .commit import land, record
 from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
@@ -391,6 +392,7 @@ class Mover:
             ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
+            batches = within(hop, batches, limits.value)
             if hop.rules and not self._job.plan.max_rejects:
                 batches = rowrules.asked(hop, part, batches, tally)
             if hop.over:  # they were told of when they were gathered

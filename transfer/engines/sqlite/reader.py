@@ -27,6 +27,9 @@ from .types import EXACT_DIGITS, choices_of
 if TYPE_CHECKING:
     from . import Sqlite
 
+_LEAST = 1024  # rows of a batch, where they are short
+_LONG = 1024  # bytes of the file for each row, below which they are
+_WIDEST = 8  # batches' bytes that one may take where some rows are much longer than most
 # The driver takes its types from the first batch, NULLs as integers: a first row of the right storage
 # classes fixes them, and a value of another class changes the schema, which read() refuses.
 _FIRST = {"int64": "0", "float64": "0.5", "text": "''", "binary": "x''"}
@@ -64,13 +67,16 @@ class SqliteReader:
         self._engine = engine
         self._connection = adbc.connect(f"file:{escaped(path)}?mode=ro")
         self.ask("SELECT count(*) FROM sqlite_schema")  # the first read opens the snapshot
+        self._longest: dict[str, int] = {}  # bytes of the longest row of a hop, 0 where none is long
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         kinds = [storage(column.type) for column in hop.columns]
         first = ", ".join(_FIRST[kind] for kind in kinds)
         body = select(self._engine, hop, part)
         body = f"SELECT * FROM ({body})" if hop.limit else body
-        rows = max(1024, batch_bytes // (12 * len(kinds)))
+        rows = max(_LEAST, batch_bytes // (12 * len(kinds)))
+        if longest := self._long(hop):
+            rows = max(1, min(rows, _WIDEST * batch_bytes // longest))
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(rows)})
             try:
@@ -80,6 +86,22 @@ class SqliteReader:
                 yield from typed(stored, hop, skip=1)
             except (adbc.Error, OSError) as error:
                 raise self._explained(hop, part, error) from error
+
+    def _long(self, hop: Hop) -> int:
+        """Bytes of a hop's longest row, for the driver cuts batches by rows alone: 1,024 documents of 1 MB were 1 GB.
+
+        It takes a third of what reading takes (octet_length reads no overflow pages), so it is asked only where the
+        file has room for long rows.
+        """
+        sized = [column.source for column in hop.columns if storage(column.type) in ("text", "binary")]
+        if not sized or hop.query or hop.name in self._longest:
+            return self._longest.get(hop.name, 0)
+        ((pages, size),) = self.ask("SELECT p.page_count, s.page_size FROM pragma_page_count() p, pragma_page_size() s")
+        if int(str(pages)) * int(str(size)) <= _LONG * self.count(hop):
+            return self._longest.setdefault(hop.name, 0)
+        each = " + ".join(f"coalesce(octet_length({self._engine.quote(name)}), 0)" for name in sized)
+        ((longest,),) = self.ask(f"SELECT max({each}) FROM {source_of(self._engine, hop)}")
+        return self._longest.setdefault(hop.name, int(str(longest or 0)))
 
     def _agree(self, hop: Hop, part: Slice, schema: pa.Schema, kinds: Sequence[str]) -> None:
         for column, field, kind in zip(hop.columns, schema, kinds, strict=True):
