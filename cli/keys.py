@@ -329,7 +329,7 @@ class TableKeys(_Keys):
         "`to`.",
     )
     one_per: str = Field(
-        default="", description="Of `reshape`: the name of the table of which each row is to give one, and no more."
+        default="", description="Of `reshape`: the name of a table that has as many rows as the query is to give."
     )
     mode: Mode | None = Field(default=None, description="As the job's `mode`, for these tables.")
     key: Texts = Field(

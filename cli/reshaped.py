@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 
 from ..transfer.errors import RequestError
 from ..transfer.place import Place, parse
@@ -113,4 +114,5 @@ def _made(entry: TableKeys, others: Sequence[Reshaping]) -> str:
     """What the stage calls what a query makes: its table's name in the target, but for the signs of globs."""
     name = "".join("_" if sign in "*?[]" else sign for sign in entry.to.rpartition(".")[2])
     taken = {one.makes.lower() for one in others}
-    return f"{name}_{len(others) + 1}" if name.lower() in taken else name
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(one for one in chain([name], numbered) if one.lower() not in taken)

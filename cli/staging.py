@@ -7,8 +7,9 @@ The second one's source is that file. A job that was ended anywhere goes on wher
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..transfer.engine import Receipt
 from ..transfer.engines import engine_of
-from ..transfer.errors import DataError, DifferenceFound, RequestError, UnfinishedRun
+from ..transfer.engines.files.durable import lock
+from ..transfer.errors import DataError, DifferenceFound, EngineError, RequestError, UnfinishedRun
 from ..transfer.job import Limits
 from ..transfer.place import Address, parse, resolve
 from ..transfer.plan import Plan, from_json
@@ -97,7 +99,42 @@ def staged(
     progress: Progress,
     **how: Any,
 ) -> Outcome:
-    """Fill the stage and move what the queries make of it; `resume` goes on with either. The stage goes in the end."""
+    """Fill the stage and move what the queries make of it; `resume` goes on with either. The stage goes in the end.
+
+    EngineError where another process carries out the same job.
+    """
+    with _alone(request):
+        return _staged(request, secrets, move, ways, resume=resume, fresh=fresh, progress=progress, **how)
+
+
+@contextmanager
+def _alone(request: Request) -> Iterator[None]:
+    """Hold the job's stage, there or not, against other processes."""
+    folder = Path(_staging(request).request.target.database).parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    handle = lock(folder.with_suffix(".lock"))
+    if handle is None:
+        raise EngineError(
+            f"Another process is carrying out this job, by the stage in {folder}.",
+            remedy="Its hold goes with it; 'ropeway status' shows how far it is.",
+        )
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _staged(
+    request: Request,
+    secrets: Secrets,
+    move: Callable[..., Outcome],
+    ways: Ways,
+    *,
+    resume: bool,
+    fresh: bool,
+    progress: Progress,
+    **how: Any,
+) -> Outcome:
     staging, target = _staging(request), resolve(request.target, secrets.target)
     folder, last = Path(staging.request.target.database).parent, Secrets("", secrets.target)
     mine = [one for one in ways.known(target) if one.job == job_of(request)]
@@ -124,9 +161,10 @@ def staged(
     else:
         plan = planned(request, last, target if ways.is_there(target) else None)
         outcome = move(_with(plan, first), last, progress=progress, **how)
+    reshaped = _balance(request, outcome, first, receipts, rows)
     if outcome.report is None or outcome.report.equal:
         rmtree(folder, ignore_errors=True)
-    return replace(outcome, reshaped=_balance(request, outcome, first, receipts, rows))
+    return replace(outcome, reshaped=reshaped)
 
 
 def _past_the_source(limits: Limits | None) -> Limits | None:
@@ -176,7 +214,9 @@ def _fill(request: Request, secrets: Secrets, move: Callable[..., Outcome], *, p
     folder, address = Path(request.target.database).parent, resolve(request.target, "")
     known = runs(address) if Path(request.target.database).exists() else []
     states = [one.state for one in known if one.job == job_of(request)]
-    if states and states[-1] in ("done", "different"):
+    if states and states[-1] == "different":
+        raise _differs()
+    if states and states[-1] == "done":
         return
     if states and not (_may_go_on(request) or _is_whole(request)):
         progress.said("What the earlier run had staged is of another instant, and is read again.")
@@ -185,9 +225,14 @@ def _fill(request: Request, secrets: Secrets, move: Callable[..., Outcome], *, p
     folder.mkdir(parents=True, exist_ok=True)
     outcome = move(request, secrets, resume=bool(states), progress=progress, **how)
     if outcome.report and not outcome.report.equal:
-        raise DifferenceFound(
-            "The stage differs from what was read for it.", remedy="Begin anew with --fresh, and report this, please."
-        )
+        raise _differs()
+
+
+def _differs() -> DifferenceFound:
+    return DifferenceFound(
+        "The stage differs from what was read for it, and nothing is made of it.",
+        remedy="Begin anew with --fresh, and report this, please.",
+    )
 
 
 def _may_go_on(request: Request) -> bool:

@@ -7,6 +7,7 @@ anything but the tables that it was given, nor depend on the clock, on chance, o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,11 +15,16 @@ from ..transfer.errors import RequestError
 from .rowwise import changing
 
 Node = dict[str, Any]
-_TABLES = {"JOIN", "SUBQUERY", "EMPTY", "EXPRESSION_LIST", "COLUMN_DATA"}
+_TABLES = {"BASE_TABLE", "TABLE_FUNCTION", "JOIN", "SUBQUERY", "EMPTY", "EXPRESSION_LIST", "COLUMN_DATA"}
+# Not by position, and not to the nearest, of which there may be two.
+_JOINS = {"REGULAR", "CROSS", "NATURAL", "DEPENDENT"}
+_NAME = re.compile(r"\w+")  # no file is called so, which DuckDB would read
+_WHOLE = ("UNBOUNDED_PRECEDING", "CURRENT_ROW_RANGE")  # of a window without ORDER BY: all rows of the partition
 _MAKING = {"unnest", "generate_series", "range", "json_each", "json_tree"}  # tables of their arguments alone
 _ARRIVING = {
     "first", "last", "any_value", "arbitrary", "list", "array_agg", "string_agg", "group_concat", "listagg",
-    "reservoir_quantile", "first_value", "last_value", "nth_value", "row_number", "lag", "lead", "ntile",
+    "json_group_array", "json_group_object", "mode", "reservoir_quantile", "first_value", "last_value", "nth_value",
+    "row_number", "lag", "lead", "ntile",
 }  # fmt: skip
 _UNORDERED = {"rank", "rank_dense", "dense_rank", "percent_rank", "cume_dist"}
 
@@ -31,14 +37,10 @@ def check(query: str, names: Iterable[str]) -> None:
     for one in nodes:
         if "class" in one:
             _check_expression(one)
-        elif "from_table" in one:
+        elif "modifiers" in one:
             _check_select(one)
-        elif str(one.get("type", "")) == "SHOW_REF":
-            _refuse("SHOW and DESCRIBE", "Read the tables themselves.")
-        if "table_name" in one and one.get("type") == "BASE_TABLE":
-            _check_table(one, known, names)
-        if one.get("type") == "TABLE_FUNCTION":
-            _check_making(one)
+        elif "sample" in one and "alias" in one:
+            _check_from(one, known, names)
         if one.get("sample"):
             _refuse("a sample", "Choose rows by a condition.")
 
@@ -68,7 +70,11 @@ def _nodes(part: Any) -> Iterator[Node]:
 
 
 def _ctes(node: Node) -> list[str]:
-    return [str(one["key"]) for one in (node.get("cte_map") or {}).get("map", ())]
+    found = [str(one["key"]) for one in (node.get("cte_map") or {}).get("map", ())]
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise RequestError(f"reshape: WITH {name!r} is a name that may be a file's.", remedy="Take letters and _.")
+    return found
 
 
 def _check_select(node: Node) -> None:
@@ -85,7 +91,11 @@ def _check_expression(node: Node) -> None:
         _refuse("a parameter", "Write the value itself.")
     if kind == "COLUMN_REF" and (word := changing(str(node["column_names"][-1]))):
         _refuse(word, "Write the moment itself.")
+    if kind == "COLUMN_REF" and str(node["column_names"][-1]).lower() == "rowid":
+        _refuse("rowid, which says where a row arrived", "Name a column of the table.")
     name = str(node.get("function_name", "")).lower()
+    if kind == "WINDOW" and not node.get("orders") and (node["start"], node["end"]) != _WHOLE:
+        _refuse(f"{name}() over some of the rows in no order", "Say in which: OVER (... ORDER BY ...).")
     if kind in ("FUNCTION", "WINDOW") and name:
         if word := changing(name, len(node.get("arguments", ()))):
             _refuse(word, "Derive such a value in the target.")
@@ -94,6 +104,19 @@ def _check_expression(node: Node) -> None:
         if arriving and not orders:
             within = "OVER (... ORDER BY ...)" if kind == "WINDOW" else f"{name}(... ORDER BY ...)"
             _refuse(f"{name}() of rows in no order", f"Say in which: {within}, or take min() or max().")
+
+
+def _check_from(node: Node, known: set[str], names: Iterable[str]) -> None:
+    """What stands behind FROM: a table, a join, a query, what a function makes of its arguments."""
+    kind = str(node["type"])
+    if kind not in _TABLES:
+        _refuse(f"{kind.partition('_')[0]} behind FROM", "Read the tables themselves, and name the columns.")
+    if kind == "JOIN" and node["ref_type"] not in _JOINS:
+        _refuse(f"{node['ref_type']} JOIN", "Join on columns, which say what belongs together.")
+    if kind == "BASE_TABLE":
+        _check_table(node, known, names)
+    if kind == "TABLE_FUNCTION":
+        _check_making(node)
 
 
 def _check_table(node: Node, known: set[str], names: Iterable[str]) -> None:

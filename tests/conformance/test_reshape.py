@@ -15,7 +15,8 @@ from hypothesis import strategies as some
 from attacks import attack, equal_to_what_was_read, finished
 from ropeway.cli import wire
 from ropeway.cli.job import Wanted, job
-from ropeway.transfer.errors import DataError, EngineError, RequestError, UnfinishedRun
+from ropeway.transfer.engines.duckdb.loader import DuckLoader
+from ropeway.transfer.errors import DataError, DifferenceFound, EngineError, RequestError, UnfinishedRun
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.verify.report import EQUALS_READ
 from spots import Servers, Spot, spot
@@ -117,7 +118,7 @@ def test_joined_taken_apart_and_summed(here: str, there: str, tmp_path: Path, se
     ]
     with pytest.raises(Exception, match=r"(?i)duplicate|unique|constraint"):  # the key that the entry names
         target.ask("INSERT INTO report (id) VALUES (1)")
-    assert not list((tmp_path / ".ropeway" / "reshape").iterdir())
+    assert not list((tmp_path / ".ropeway" / "reshape").glob("*/"))
 
 
 def test_tables_of_several_sources(tmp_path: Path, servers: Servers) -> None:
@@ -164,7 +165,7 @@ def test_a_killed_run_goes_on(point: str, nth: int, *, decided: bool, tmp_path: 
     equal_to_what_was_read(finished(settings_))
     made = found(target)
     assert made == before if decided else made in (before, after)
-    assert not list((tmp_path / ".ropeway" / "reshape").iterdir())
+    assert not list((tmp_path / ".ropeway" / "reshape").glob("*/"))
 
 
 def test_a_stage_whose_run_has_ended_is_no_hindrance(tmp_path: Path, servers: Servers) -> None:
@@ -174,7 +175,7 @@ def test_a_stage_whose_run_has_ended_is_no_hindrance(tmp_path: Path, servers: Se
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ropeway.cli.staging.rmtree", lambda *_, **__: None)
         done(wanted)
-    assert list((tmp_path / ".ropeway" / "reshape").iterdir())
+    assert list((tmp_path / ".ropeway" / "reshape").glob("*/"))
     with pytest.raises(RequestError, match="No run of this job is unfinished"):
         wire.run(wanted.request, wanted.secrets, resume=True)
     done(wanted)
@@ -236,22 +237,49 @@ def test_the_source_alone_is_spared(tmp_path: Path, servers: Servers) -> None:
     assert sorted(target.ask("SELECT id, tag FROM tag")) == naive(source)["tag"]
 
 
-def test_no_stage_is_taken_from_another_process(tmp_path: Path, servers: Servers) -> None:
+def test_one_process_carries_out_a_job(tmp_path: Path, servers: Servers) -> None:
+    """Whether a stage is there or not."""
     source, target = shop(spot("sqlite", tmp_path, servers)), spot("duckdb", tmp_path, servers)
     wanted = asked(source, target, TAGS)
-    stage = Path(wanted.request.source.database)
-    stage.parent.mkdir(parents=True)
-    holding = f"import duckdb, sys; one = duckdb.connect({str(stage)!r}); print(flush=True); sys.stdin.read()"
+    stage = Path(wanted.request.source.database).parent
+    holding = (
+        "import sys; from pathlib import Path; from ropeway.transfer.engines.files.durable import lock; "
+        f"path = Path({str(stage.with_suffix('.lock'))!r}); path.parent.mkdir(parents=True); one = lock(path); "
+        "print(flush=True); sys.stdin.read()"
+    )
     other = subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert other.stdout
         other.stdout.readline()
-        with pytest.raises(EngineError, match="is open in"):
-            done(wanted, fresh=True)
-        assert stage.exists()
+        for how in ({}, {"fresh": True}, {"resume": True}):
+            with pytest.raises(EngineError, match="Another process is carrying out this job"):
+                done(wanted, **how)
     finally:
         other.communicate()
+    done(wanted)
+
+
+def test_a_stage_that_differs_is_made_nothing_of(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """A row of the stage that is another one after it was loaded: --resume says so again, and --fresh begins anew."""
+    source, target = shop(spot("sqlite", tmp_path, servers)), spot("duckdb", tmp_path, servers)
+    wanted = asked(source, target, TAGS)
+    with monkeypatch.context() as patch:
+        made = DuckLoader.load
+
+        def load(self: DuckLoader, *given: Any) -> int:
+            rows = made(self, *given)
+            self.execute("UPDATE c SET tags = 'spoilt' WHERE id = 3")
+            return rows
+
+        patch.setattr(DuckLoader, "load", load)
+        with pytest.raises(DifferenceFound, match="The stage differs"):
+            done(wanted)
+    with pytest.raises(DifferenceFound, match="The stage differs"):
+        done(wanted, resume=True)
     done(wanted, fresh=True)
+    assert sorted(target.ask("SELECT id, tag FROM tag")) == naive(source)["tag"]
 
 
 _TEXT = some.text("ab, ü'\"", max_size=6)
