@@ -90,7 +90,7 @@ def test_names(there: str, tmp_path: Path, servers: Servers) -> None:
             columns = ", ".join(f"{engine.quote(one)} {WIDTH.get(there, 'int')}" for one in batch)
             session.execute(f"CREATE TABLE {engine.relation(Relation('', table))} ({columns})")
         found = {one.name.table: [column.name for column in one.columns] for one in engine.tables(session)}
-    assert found == wanted
+    assert {name: found.get(name) for name in wanted} == wanted  # Oracle's accounts see those of others, too
 
 
 NAMES = (
