@@ -104,7 +104,36 @@ def staged(
     EngineError where another process carries out the same job.
     """
     with _alone(request):
-        return _staged(request, secrets, move, ways, resume=resume, fresh=fresh, progress=progress, **how)
+        staging, target = _staging(request), resolve(request.target, secrets.target)
+        folder, last = Path(staging.request.target.database).parent, Secrets("", secrets.target)
+        mine = [one for one in ways.known(target) if one.job == job_of(request)]
+        began = any(one.state in RESUMABLE for one in mine)
+        _sweep(staging.request, folder, target, [one.run for one in mine if one.state not in RESUMABLE])
+        if not resume:
+            ways.make_way(request, target, progress, fresh=fresh)
+            _make_room(staging.request, fresh=fresh)
+            ways.refuse(foreseen(request, secrets, target if ways.is_there(target) else None))
+        elif not folder.is_dir():
+            gone = f"Its run goes on from the stage in {folder}, which is not there."
+            raise RequestError(
+                gone if began else "No run of this job is unfinished, here or in the target.",
+                remedy="Begin anew with --fresh." if began else "Start one without --resume.",
+            )
+        if not (resume and began):
+            _fill(staging.request, replace(secrets, target=""), move, progress=progress, **how)
+        first, receipts = _filled(staging.request)
+        rows = _counted(staging)
+        _check_one_per(staging, first, receipts, rows)
+        how["limits"] = _past_the_source(how.get("limits"))
+        if resume and began:
+            outcome = move(request, last, resume=True, progress=progress, **how)
+        else:
+            plan = planned(request, last, target if ways.is_there(target) else None)
+            outcome = move(_with(plan, first), last, progress=progress, **how)
+        reshaped = _balance(request, outcome, first, receipts, rows)
+        if outcome.report is None or outcome.report.equal:
+            rmtree(folder, ignore_errors=True)
+        return replace(outcome, reshaped=reshaped)
 
 
 @contextmanager
@@ -122,49 +151,6 @@ def _alone(request: Request) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _staged(
-    request: Request,
-    secrets: Secrets,
-    move: Callable[..., Outcome],
-    ways: Ways,
-    *,
-    resume: bool,
-    fresh: bool,
-    progress: Progress,
-    **how: Any,
-) -> Outcome:
-    staging, target = _staging(request), resolve(request.target, secrets.target)
-    folder, last = Path(staging.request.target.database).parent, Secrets("", secrets.target)
-    mine = [one for one in ways.known(target) if one.job == job_of(request)]
-    began = any(one.state in RESUMABLE for one in mine)
-    _sweep(staging.request, folder, target, [one.run for one in mine if one.state not in RESUMABLE])
-    if not resume:
-        ways.make_way(request, target, progress, fresh=fresh)
-        _make_room(staging.request, fresh=fresh)
-        ways.refuse(foreseen(request, secrets, target if ways.is_there(target) else None))
-    elif not folder.is_dir():
-        gone = f"Its run goes on from the stage in {folder}, which is not there."
-        raise RequestError(
-            gone if began else "No run of this job is unfinished, here or in the target.",
-            remedy="Begin anew with --fresh." if began else "Start one without --resume.",
-        )
-    if not (resume and began):
-        _fill(staging.request, replace(secrets, target=""), move, progress=progress, **how)
-    first, receipts = _filled(staging.request)
-    rows = _counted(staging)
-    _check_one_per(staging, first, receipts, rows)
-    how["limits"] = _past_the_source(how.get("limits"))
-    if resume and began:
-        outcome = move(request, last, resume=True, progress=progress, **how)
-    else:
-        plan = planned(request, last, target if ways.is_there(target) else None)
-        outcome = move(_with(plan, first), last, progress=progress, **how)
-    reshaped = _balance(request, outcome, first, receipts, rows)
-    if outcome.report is None or outcome.report.equal:
-        rmtree(folder, ignore_errors=True)
-    return replace(outcome, reshaped=reshaped)
 
 
 def _past_the_source(limits: Limits | None) -> Limits | None:

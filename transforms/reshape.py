@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 from ..transfer.errors import RequestError
-from .rowwise import changing
+from .rowwise import Node, changing, nodes
 
-Node = dict[str, Any]
 _TABLES = {"BASE_TABLE", "TABLE_FUNCTION", "JOIN", "SUBQUERY", "EMPTY", "EXPRESSION_LIST", "COLUMN_DATA"}
 # Not by position, and not to the nearest, of which there may be two.
 _JOINS = {"REGULAR", "CROSS", "NATURAL", "DEPENDENT"}
@@ -32,9 +30,9 @@ _UNORDERED = {"rank", "rank_dense", "dense_rank", "percent_rank", "cume_dist"}
 def check(query: str, names: Iterable[str]) -> None:
     """RequestError for what is no single SELECT over tables of these names, or gives something else each time."""
     node = _parsed(query)
-    nodes = list(_nodes(node))
-    known = {name.lower() for name in names} | {name.lower() for one in nodes for name in _ctes(one)}
-    for one in nodes:
+    found = list(nodes(node))
+    known = {name.lower() for name in names} | {name.lower() for one in found for name in _ctes(one)}
+    for one in found:
         if "class" in one:
             _check_expression(one)
         elif "modifiers" in one:
@@ -57,16 +55,6 @@ def _parsed(query: str) -> Node:
         raise RequestError("reshape: one SELECT is read, and no more.", remedy="Give each its own entry of 'tables'.")
     node: Node = tree["statements"][0]["node"]
     return node
-
-
-def _nodes(part: Any) -> Iterator[Node]:
-    if isinstance(part, dict):
-        yield part
-        for value in part.values():
-            yield from _nodes(value)
-    elif isinstance(part, list):
-        for value in part:
-            yield from _nodes(value)
 
 
 def _ctes(node: Node) -> list[str]:

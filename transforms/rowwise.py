@@ -44,7 +44,7 @@ def check_rowwise(node: Node, batch: str) -> None:
 
 
 def _check(part: Any) -> None:
-    for node in _nodes(part):
+    for node in (one for one in nodes(part) if "class" in one):
         if node["class"] in _CLASSES:
             _refuse(_CLASSES[node["class"]])
         if node["class"] == "FUNCTION":
@@ -53,15 +53,15 @@ def _check(part: Any) -> None:
             _refuse(word)
 
 
-def _nodes(part: Any) -> Iterator[Node]:
+def nodes(part: Any) -> Iterator[Node]:
+    """A part of a syntax tree, and all within it; expressions have a `class`."""
     if isinstance(part, dict):
-        if "class" in part:
-            yield part
+        yield part
         for value in part.values():
-            yield from _nodes(value)
+            yield from nodes(value)
     elif isinstance(part, list):
         for value in part:
-            yield from _nodes(value)
+            yield from nodes(value)
 
 
 def _check_function(name: str, arguments: int) -> None:
