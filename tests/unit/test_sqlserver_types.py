@@ -169,7 +169,10 @@ def arrow_by_mssql(connection: Any, sql: str) -> list[Any]:
 
 
 def arrow_by_odbc(connection: Any, sql: str) -> list[Any]:
-    reader = connection.read_arrow_batches(sql, batch_size=2, max_text_size=200_000, max_binary_size=100_000)
+    # Fetched concurrently, as its default is, the statement is freed by a thread of the driver's, which may come after
+    # the next one is executed; FreeTDS has one statement a connection: 24000, invalid cursor state.
+    sizes = {"batch_size": 2, "max_text_size": 200_000, "max_binary_size": 100_000}
+    reader = connection.read_arrow_batches(sql, fetch_concurrently=False, **sizes)
     return [value for batch in reader for value in listed(batch)]
 
 
