@@ -206,6 +206,9 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
         again = statement.hop in swapped or name in taken_back
         was_made = again and journal.get(number_of(statement.name), ("", ""))[1] == "done"
         if not was_made and not _happened(statement, journal, loader):
+            if statement.swap and statement.swap.mend and number_of(statement.name) in journal:
+                mending = f"{number_of(statement.name)} set right what it left: {name}"
+                made.append(Statement(mending, "clean", statement.swap.mend))
             continue
         if statement.phase == "swap":
             swapped.add(statement.hop)

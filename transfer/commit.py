@@ -250,6 +250,11 @@ def parts(sql: str, of: object = None) -> list[str]:
     return [found[0].strip() for found in pattern.finditer(sql) if found[0].strip()]
 
 
+def script(statements: Sequence[str]) -> str:
+    """Statements as one text that `parts` splits again, whatever semicolons they have; '' of none."""
+    return DELIMITED + "".join(f"{sql};;\n" for sql in statements) if statements else ""
+
+
 def leave_out(run: str, statement: Statement, instead: str, loader: Loader) -> None:
     """Do without a statement: journal that, and carry out what comes in its place."""
     _atomically(run, replace(statement, forward=instead), loader, LEFT_OUT)

@@ -216,6 +216,10 @@ class Swap:
     was then (`proven`), and what hangs on it as it was planned (`hanging`), or the swap does not happen. Each of
     `counts` is what it says, and a query that has to find 0 once all is done. How the new table is then is noted for
     the way back. `told` is what is different afterwards.
+
+    Where each statement commits by itself, the tables `beside` are changed, too, while the lock is held, `counts` are
+    asked before that, as `back_counts` are before the way back, and `mend` sets right what a swap left that did not
+    happen.
     """
 
     relation: Relation
@@ -226,6 +230,9 @@ class Swap:
     counts: tuple[tuple[str, str], ...] = ()
     told: tuple[str, ...] = ()
     hanging: str = ""
+    beside: tuple[Relation, ...] = ()
+    back_counts: tuple[tuple[str, str], ...] = ()
+    mend: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from .commit import parts, together
 from .engine import Engine, Loader
 from .engines import engine_of
-from .errors import EngineError, RequestError
+from .errors import DataError, EngineError, RequestError
 from .ledger import ROLLED_BACK
 from .place import Address
 from .plan import Plan, Statement, Swap, from_json
 from .start import held
-from .swapping import standing, swapped_in
+from .swapping import count, standing, swapped_in
 
 _BACK = "taken back"
 
@@ -59,9 +59,10 @@ def put_back(run: str, target: Address, *, discard: bool = False) -> list[Return
         swaps = _swaps(plan, engine, loader)
         if not discard:
             for one in swaps:
-                _unwritten(plan, one, engine, loader)
+                if loader.ask(engine.exists(_of(one).kept)):  # it is not in its place again already
+                    _unwritten(plan, one, engine, loader)
         for one in swaps:
-            _put_back(plan, one, engine, loader, discard=discard)
+            _put_back(plan, one, engine, loader, target, discard=discard)
         loader.ledger.finish(run, ROLLED_BACK)
         return [_told(one, plan, engine, loader) for one in swaps]
 
@@ -92,7 +93,7 @@ def _swaps(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:
         )
     for one in done:
         swap = _of(one)
-        if not loader.ask(engine.exists(swap.kept)):
+        if not any(loader.ask(engine.exists(there)) for there in (swap.kept, swap.shadow)):
             raise RequestError(
                 f"The table that was {swap.relation} before run {plan.run} is gone: there is no {swap.kept}.",
                 table=str(swap.relation),
@@ -120,10 +121,15 @@ def _map(statement: Statement, plan: Plan, engine: Engine, loader: Loader) -> st
     return str(own.writes) if loader.ask(engine.exists(own.writes)) else ""
 
 
-def _unwritten(plan: Plan, statement: Statement, engine: Engine, loader: Loader) -> None:
-    """RequestError where the new table is not as it was when it was swapped in."""
+def _unwritten(
+    plan: Plan, statement: Statement, engine: Engine, loader: Loader, ledger_of: Loader | None = None
+) -> None:  # fmt: skip
+    """RequestError where the new table is not as it was when it was swapped in.
+
+    Who holds a lock may see nothing but that table: then the ledger is that of another loader.
+    """
     swap = _of(statement)
-    at, state = swapped_in(statement, loader.ledger.journaled(plan.run))
+    at, state = swapped_in(statement, (ledger_of or loader).ledger.journaled(plan.run))
     if state and standing(engine, loader, swap.relation) == state:
         return
     said = (
@@ -135,21 +141,33 @@ def _unwritten(plan: Plan, statement: Statement, engine: Engine, loader: Loader)
     )  # fmt: skip
 
 
-def _put_back(plan: Plan, statement: Statement, engine: Engine, loader: Loader, *, discard: bool) -> None:
+def _put_back(
+    plan: Plan, statement: Statement, engine: Engine, loader: Loader, target: Address, *, discard: bool
+) -> None:  # fmt: skip
     swap = _of(statement)
+
+    def prove(gate: Loader) -> None:
+        if not discard:
+            _unwritten(plan, statement, engine, gate, loader)
+        count(swap.relation, swap.back_counts, gate, "put back")
 
     def work() -> None:
         for sql in parts(swap.lock, loader):
             loader.execute(sql)
-        if not discard:
-            _unwritten(plan, statement, engine, loader)
+        prove(loader)
         for sql in parts(statement.back, loader):
             loader.execute(sql)
         loader.ledger.journal(plan.run, statement.name, _BACK)
 
     try:
-        together(work, loader)
-    except RequestError:
+        if statement.atomic:
+            together(work, loader)
+        else:
+            with closing(engine.loader(target)) as gate:
+                reverse = {statement.back: replace(swap, shadow=swap.kept, kept=swap.shadow)}
+                engine.cut_over(gate, loader, reverse, prove)  # type: ignore[attr-defined]  # its statements commit
+            loader.ledger.journal(plan.run, statement.name, _BACK)
+    except (RequestError, DataError):
         raise
     except Exception as error:
         with suppress(Exception):

@@ -81,12 +81,13 @@ def _made(job: Job, statement: Statement, loader: Loader, state: str) -> str:
     """Carry out a statement, again after a transient failure (a deadlock) that has rolled all of it back."""
     for attempt in range(1, TRIES + 1):
         try:
-            if statement.swap and statement.atomic and state not in ("done", LEFT_OUT):
-                swap(job.plan, statement, loader, job.target)
+            if statement.swap and state not in ("done", LEFT_OUT):
+                swap(job.plan, statement, loader, job.target, job.target_address)
                 return "done"
             return made(job.plan, statement, loader, state, job.target)
         except Exception as error:
-            if not statement.atomic or attempt == TRIES or job.target.classify(error) != "transient":
+            again = statement.atomic or statement.swap  # a swap that did not happen has left nothing
+            if not again or attempt == TRIES or job.target.classify(error) != "transient":
                 raise
             back_off(attempt)
             with suppress(Exception):

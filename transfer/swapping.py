@@ -96,7 +96,7 @@ def note(job: Job, hops: Sequence[Hop], reader: Reader, loader: Loader, journal:
             journal[as_read(hop)] = state
 
 
-def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> None:
+def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine, address: Address) -> None:
     """Swap, with the journal's entry. EngineError where somebody wrote, DataError where parents would be lost.
 
     Tables that go into themselves are swapped all together, by the first of their statements: of two that refer to each
@@ -106,6 +106,16 @@ def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> No
     if journal.get(statement.name) == "done":
         return
     among = _together(plan, statement, journal)
+    if statement.atomic:
+        _swap_at_once(plan, among, journal, loader, engine)
+    else:
+        _hand_over(plan, among, journal, loader, engine, address)
+
+
+def _swap_at_once(
+    plan: Plan, among: Sequence[Statement], journal: Mapping[str, str], loader: Loader, engine: Engine
+) -> None:  # fmt: skip
+    """All in one transaction."""
 
     def work() -> None:
         for one in among:
@@ -121,11 +131,36 @@ def swap(plan: Plan, statement: Statement, loader: Loader, engine: Engine) -> No
             for sql in parts(one.forward):
                 loader.execute(sql)
         for one in among:
-            _count(_of(one), loader)
+            count(_of(one).relation, _of(one).counts, loader)
             loader.ledger.journal(plan.run, as_swapped(one), json.dumps({"at": now(), "state": made[one.name]}))
             loader.ledger.journal(plan.run, one.name, "done")
 
     together(work, loader)
+
+
+def _hand_over(
+    plan: Plan, among: Sequence[Statement], journal: Mapping[str, str], loader: Loader, engine: Engine, address: Address
+) -> None:  # fmt: skip
+    """Where each statement commits by itself, another connection holds the lock: the engine knows how the two do it."""
+    for one in among:
+        if not loader.ask(one.check):  # else a process has died behind the swap
+            state = standing(engine, loader, _of(one).shadow)
+            loader.ledger.journal(plan.run, as_swapped(one), json.dumps({"at": now(), "state": state}))
+            loader.ledger.journal(plan.run, one.name, "started")
+
+    def prove(gate: Loader) -> None:
+        for one in among:
+            if _of(one).proven:
+                hop = plan.hop(one.hop)
+                _prove(engine, gate, _of(one), journal.get(as_read(hop), ""))
+                _look(engine, gate, _of(one), hop)
+                count(_of(one).relation, _of(one).counts, gate)
+
+    with closing(engine.loader(address)) as gate:
+        swaps = {one.forward: _of(one) for one in among}
+        engine.cut_over(gate, loader, swaps, prove)  # type: ignore[attr-defined]  # its statements commit
+    for one in among:
+        loader.ledger.journal(plan.run, one.name, "done")
 
 
 def _of(statement: Statement) -> Swap:
@@ -138,7 +173,7 @@ def _together(plan: Plan, statement: Statement, journal: Mapping[str, str]) -> l
 
     def waits(one: Statement) -> bool:
         upon = plan.hop(one.hop).upon if one.swap and one.swap.proven else None
-        return one.atomic and upon is not None and upon.writes != "block" and journal.get(one.name) != "done"
+        return upon is not None and upon.writes != "block" and journal.get(one.name) != "done"
 
     return [one for one in plan.statements if waits(one)] if waits(statement) else [statement]
 
@@ -166,12 +201,13 @@ def _look(engine: Engine, loader: Loader, what: Swap, hop: Hop) -> None:
         )  # fmt: skip
 
 
-def _count(what: Swap, loader: Loader) -> None:
-    found = [(said, int(str(loader.ask(query)[0][0]))) for said, query in what.counts]
-    lost = [f"{count} {said}" for said, count in found if count]
+def count(relation: Relation, counts: Sequence[tuple[str, str]], loader: Loader, done: str = "swapped") -> None:
+    """DataError where rows that had a parent would have none any more: then the relation is not `done`."""
+    found = [(said, int(str(loader.ask(query)[0][0]))) for said, query in counts]
+    lost = [f"{rows} {said}" for said, rows in found if rows]
     if lost:
         raise DataError(
-            f"{what.relation} is not swapped: {'; '.join(lost)}.", table=str(what.relation),
+            f"{relation} is not {done}: {'; '.join(lost)}.", table=str(relation),
             remedy="Nothing was changed. Move those tables in the same job, where their references follow a dedup, or "
             "set them right, and go on with --resume.",
         )  # fmt: skip
@@ -181,7 +217,13 @@ def has_swapped(plan: Plan, target: Address) -> bool:
     """Whether a table that went into itself has been swapped: all rows are there then, and its source is another."""
     with closing(engine_of(target.place.scheme).loader(target)) as loader:
         journal = loader.ledger.journaled(plan.run)
-    return any(s.swap and s.swap.proven and journal.get(s.name) == "done" for s in plan.statements)
+        return any(s.swap and s.swap.proven and _happened(s, journal, loader) for s in plan.statements)
+
+
+def _happened(statement: Statement, journal: Mapping[str, str], loader: Loader) -> bool:
+    """A process may have died between a swap that commits by itself and its entry."""
+    state = journal.get(statement.name)
+    return state == "done" or (state == "started" and bool(loader.ask(statement.check)))
 
 
 def swapped_in(statement: Statement, journal: Mapping[str, str]) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from ropeway.partitioning.declared import call_of
 from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, splitting, stage, steps, swapping, violation
 from ropeway.transfer import mover as running
 from ropeway.transfer.engines.files import ledger as folders
+from ropeway.transfer.engines.mysql import exchange as gates
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
 from ropeway.transforms.steps import calls_of, over_of
@@ -79,6 +80,10 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "proving": (steps, "swap", True),
     "swapping": (swapping, "_prove", False),  # proven, in the transaction that swaps
     "swapped": (steps, "swap", False),
+    "locked": (gates, "_rename", True),  # proven behind the gate, and foreign keys led over
+    "unlocking": (gates, "_each", True),  # the third time; the RENAME waits
+    "unlocked": (gates, "_each", False),
+    "renamed": (gates, "_rename", False),
     "finished": (ledger.SqlLedger, "finish", False),  # all is loaded, and not proven, or proven and not told
     "moving": (quarantine, "move", True),
     "moved": (quarantine, "move", False),

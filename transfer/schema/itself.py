@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from ..commit import script
 from ..engine import Engine
 from ..errors import RequestError
 from ..plan import Finding, Hop, Statement, Swap, Upon
 from ..request import Request
-from .attached import Attached, Exchange
+from .attached import Attached, Child, Exchange
 from .catalogue import Relation
 from .entry import Ends, Entry
 
@@ -186,9 +188,9 @@ def told(statements: Sequence[Statement]) -> list[Finding]:
     ]
 
 
-def swap_of(hop: Hop, shadow: Relation, kept: Relation, lock: str, counts: Sequence[tuple[str, str]] = ()) -> Swap:
-    """What is proven of a hop's swap."""
-    return Swap(hop.writes, shadow, kept, lock, proven=hop.upon is not None, counts=tuple(counts))
+def swap_of(hop: Hop, shadow: Relation, kept: Relation, lock: str) -> Swap:
+    """What a hop's swap is."""
+    return Swap(hop.writes, shadow, kept, lock, proven=hop.upon is not None)
 
 
 def refuse(what: Exchange, gone: Attached) -> None:
@@ -201,18 +203,37 @@ def refuse(what: Exchange, gone: Attached) -> None:
         )  # fmt: skip
 
 
-def counting(engine: Engine, gone: Attached, what: Exchange) -> list[tuple[str, str]]:
-    """Of each foreign key of others, what it is about and how many rows had a parent and have none now."""
+def proven(engine: Engine, swap: Swap, gone: Attached, what: Exchange, hanging: str) -> Swap:
+    """The swap with what has to hold for it."""
+    counts = partial(_counts, engine, gone.children)
+    found = replace(swap, told=gone.told, hanging=hanging)
+    if engine.atomic_ddl:
+        return replace(found, counts=(*gone.counts, *counts(what.kept, what.relation)))
+    back = counts(what.relation, what.kept, "the table of before")
+    found = replace(found, counts=(*gone.counts, *counts(what.relation, what.shadow)), back_counts=back)
+    return replace(found, beside=tuple(dict.fromkeys(child.table for child in gone.children)), mend=script(gone.mend))
+
+
+def _counts(
+    engine: Engine, children: Sequence[Child], before: Relation, after: Relation, where: str = "the new table"
+) -> tuple[tuple[str, str], ...]:  # fmt: skip
+    """Of each foreign key of others, what it is about and how many rows had a parent in one table and have none in
+    the other. By the tables' own names: those that somebody holds locked have no others.
+    """
     relation, quote, made = engine.relation, engine.quote, []
-    for child in gone.children:
-        pairs = list(zip(child.columns, child.referenced, strict=True))
-        same = [f"p.{quote(there)} = c.{quote(here)}" for here, there in pairs]
-        on = " AND ".join(same)
-        parent = "EXISTS (SELECT 1 FROM {} p WHERE " + on.replace("{", "{{").replace("}", "}}") + ")"
-        had, has = parent.format(relation(what.kept)), parent.format(relation(what.relation))
+    for child in children:
+        here = relation(child.table)
+
+        def parent(name: str, child: Child = child, here: str = here) -> str:
+            same = [
+                f"{name}.{quote(there)} = {here}.{quote(own)}"
+                for own, there in zip(child.columns, child.referenced, strict=True)
+            ]
+            return f"EXISTS (SELECT 1 FROM {name} WHERE {' AND '.join(same)})"
+
         does = f", and a cascade would {child.does}" if child.does else ""
         made.append((
-            f"rows of {child.table} refer by {child.name} to rows that are not in the new table{does}",
-            f"SELECT count(*) FROM {relation(child.table)} c WHERE {had} AND NOT {has}",
+            f"rows of {child.table} refer by {child.name} to rows that are not in {where}{does}",
+            f"SELECT count(*) FROM {here} WHERE {parent(relation(before))} AND NOT {parent(relation(after))}",
         ))  # fmt: skip
-    return made
+    return tuple(made)

@@ -20,7 +20,7 @@ from ..errors import RequestError
 from ..plan import Hop, Statement
 from .attached import Exchange
 from .catalogue import Column, Relation, Table
-from .itself import counting, refuse, swap_of
+from .itself import proven, refuse, swap_of
 from .sql import inserting, names
 
 
@@ -187,12 +187,10 @@ def _swap(move: Move, shadow: Relation, suffix: str) -> list[Statement]:
     gone = attached(move.session, what)
     refuse(what, gone)
     forward, back = engine.exchange(what, gone)  # type: ignore[attr-defined]  # where there is `attached`
-    proven = replace(
-        swap_of(move.hop, shadow, old, lock(relation), counting(engine, gone, what)), told=gone.told,
-        hanging=engine.hanging(move.session, relation, what.among),  # type: ignore[attr-defined]  # likewise
-    )  # fmt: skip
+    hanging = engine.hanging(move.session, relation, what.among)  # type: ignore[attr-defined]  # likewise
+    swap = proven(engine, swap_of(move.hop, shadow, old, lock(relation)), gone, what, hanging)
     said = f"an exclusive lock on {relation} while it is proven that nobody wrote, and for the rename"
-    return [replace(plain, forward=forward, back=back, swap=proven, lock=said), *gone.later]
+    return [replace(plain, forward=forward, back=back, swap=swap, lock=said), *gone.later]
 
 
 def _swapped(move: Move, shadow: Relation, old: Relation) -> str:

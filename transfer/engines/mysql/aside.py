@@ -20,7 +20,7 @@ from ...schema.aside import Aside
 from ...schema.catalogue import ForeignKey, Relation
 from ...schema.violations import reference
 from . import catalogue
-from .session import literal, qualified, quoted
+from .session import literal, qualified, quoted, schema_of
 
 if TYPE_CHECKING:
     from . import MySql
@@ -79,10 +79,6 @@ def _name(spelled: str) -> str:
     return spelled.replace("``", "`")
 
 
-def _schema(relation: Relation) -> str:
-    return literal(relation.schema) if relation.schema else "DATABASE()"
-
-
 def _seen(query: str) -> tuple[str, str]:
     """A query as it sees something, and as it misses it."""
     return query, f"SELECT 1 FROM DUAL WHERE NOT EXISTS ({query})"
@@ -121,7 +117,7 @@ def _leaning(session: Session, on: Relation, key: tuple[str, ...]) -> list[Relat
     rows = session.ask(
         "SELECT IF(TABLE_SCHEMA = REFERENCED_TABLE_SCHEMA, NULL, TABLE_SCHEMA), TABLE_NAME, CONSTRAINT_NAME, "
         "REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE "
-        f"WHERE REFERENCED_TABLE_SCHEMA = {_schema(on)} AND REFERENCED_TABLE_NAME = {literal(on.table)} "
+        f"WHERE REFERENCED_TABLE_SCHEMA = {schema_of(on)} AND REFERENCED_TABLE_NAME = {literal(on.table)} "
         "ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION"
     )
     groups: defaultdict[tuple[Relation, str], list[str]] = defaultdict(list)
@@ -144,7 +140,7 @@ def _foreign_key(engine: MySql, on: Relation, key: ForeignKey, shown: _Shown, ho
     for it, which a foreign key that is added with its name takes for its own and names anew.
     """
     present, absent = _seen(
-        f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {_schema(on)} "
+        f"SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {schema_of(on)} "
         f"AND TABLE_NAME = {literal(on.table)} AND CONSTRAINT_NAME = {literal(key.name)}"
     )
     rule = reference(engine, on, key)
@@ -165,7 +161,7 @@ def _indexes(on: Relation, shown: _Shown, hop: str) -> list[Aside]:
     drop = ", ".join(f"DROP INDEX {quoted(name)}" for name in shown.keys)
     keys = "".join(f"DROP FOREIGN KEY {quoted(name)}, " for name in shown.foreign_keys)
     present, absent = _seen(
-        f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(on)} AND TABLE_NAME = "
+        f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema_of(on)} AND TABLE_NAME = "
         f"{literal(on.table)} AND INDEX_NAME IN ({', '.join(map(literal, shown.keys))}) LIMIT 1"
     )
     return [Aside(
@@ -199,7 +195,7 @@ def _trigger(session: Session, name: Relation, on: Relation, hop: str, account: 
     text, settings = str(row[2]), [str(row[1]), str(row[3]), str(row[4])]
     _check_trigger(name, on, text, row, account, grants)
     present, absent = _seen(
-        f"SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {_schema(on)} "
+        f"SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {schema_of(on)} "
         f"AND TRIGGER_NAME = {literal(name.table)}"
     )
     return Aside(

@@ -15,7 +15,7 @@ from ...schema.violations import reference, unique
 from .catalogue import COMPRESSED
 from .periods import said_once
 from .room import INDEX
-from .session import literal, qualified, quoted
+from .session import literal, qualified, quoted, schema_of
 
 if TYPE_CHECKING:
     from . import MySql
@@ -88,14 +88,10 @@ def unnumbered(table: Table) -> dict[str, str]:
     return lost | {name: f"a table has one AUTO_INCREMENT, and {kept} is it" for name in able if name != kept}
 
 
-def _schema(relation: Relation) -> str:
-    return literal(relation.schema) if relation.schema else "DATABASE()"
-
-
 def exists(relation: Relation) -> str:
     """A query that returns a row if the table is there."""
     return (
-        f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {_schema(relation)} "
+        f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema_of(relation)} "
         f"AND TABLE_NAME = {literal(relation.table)}"
     )
 
@@ -130,7 +126,7 @@ def _indexes(engine: MySql, build: Build, name: str, indexes: Sequence[Index]) -
     drop = f"ALTER TABLE {on} {', '.join(f'DROP INDEX {quoted(index.name)}' for index in indexes)}"
     last = indexes[-1].name
     check = (
-        f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {_schema(build.into)} "
+        f"SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema_of(build.into)} "
         f"AND TABLE_NAME = {literal(build.into.table)} AND INDEX_NAME = {literal(last)} LIMIT 1"
     )
     return Statement(
@@ -145,10 +141,10 @@ def _drop(engine: MySql, on: Relation, kind: str, name: str, query: str) -> str:
     """Drop what may have been left out: a run goes on without a constraint that rows break."""
     if engine.name == "mariadb":
         return f"ALTER TABLE {qualified(on)} DROP {kind} IF EXISTS {quoted(name)}"
-    return _if_there(query, f"ALTER TABLE {qualified(on)} DROP {kind} {quoted(name)}")
+    return if_there(query, f"ALTER TABLE {qualified(on)} DROP {kind} {quoted(name)}")
 
 
-def _if_there(query: str, sql: str) -> str:
+def if_there(query: str, sql: str) -> str:
     """SQL that is carried out where a query finds something; MySQL has no IF EXISTS but for tables and views."""
     return (
         f"SET @ropeway = IF(EXISTS({query}), {literal(sql)}, 'DO 0');\nPREPARE ropeway FROM @ropeway;\n"
@@ -201,7 +197,7 @@ def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
         rule, add = reference(engine, build.into, fk), f"ALTER TABLE {on} ADD {clause}"
         check = (
             "SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE "
-            f"CONSTRAINT_SCHEMA = {_schema(build.into)} AND TABLE_NAME = {literal(build.into.table)} "
+            f"CONSTRAINT_SCHEMA = {schema_of(build.into)} AND TABLE_NAME = {literal(build.into.table)} "
             f"AND CONSTRAINT_NAME = {literal(fk.name)}"
         )
         made.append(Statement(
@@ -215,7 +211,7 @@ def foreign_keys(engine: MySql, build: Build) -> list[Statement]:
 
 def referenced(relation: Relation) -> str:
     """Foreign keys of other tables that refer to this one; those of another database with its name."""
-    schema, table = _schema(relation), literal(relation.table)
+    schema, table = schema_of(relation), literal(relation.table)
     return (
         f"SELECT CONCAT('foreign key ', IF(TABLE_SCHEMA = {schema}, '', CONCAT(TABLE_SCHEMA, '.')), CONSTRAINT_NAME) "
         f"FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = {schema} "
@@ -231,11 +227,11 @@ def swap(relation: Relation, shadow: Relation, kept: Relation) -> str:
 def revoke(privilege: str, on: Relation, account: str) -> str:
     """Take back a privilege, which stays behind when its table goes; there is none where the grant was left out."""
     query = (
-        f"SELECT 1 FROM information_schema.TABLE_PRIVILEGES WHERE TABLE_SCHEMA = {_schema(on)} "
+        f"SELECT 1 FROM information_schema.TABLE_PRIVILEGES WHERE TABLE_SCHEMA = {schema_of(on)} "
         f"AND TABLE_NAME = {literal(on.table)} AND GRANTEE = {literal(account)} "
         f"AND PRIVILEGE_TYPE = {literal(privilege)}"
     )
-    return _if_there(query, f"REVOKE {privilege} ON {qualified(on)} FROM {account}")
+    return if_there(query, f"REVOKE {privilege} ON {qualified(on)} FROM {account}")
 
 
 __all__ = ["create", "exists", "foreign_keys", "indexes", "names", "referenced", "revoke", "swap"]

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import pymysql
 
+from ...commit import parts
 from ...engine import Session
 from ...plan import Finding, Hop, Statement
 from ...rights import Right
@@ -192,14 +193,22 @@ def to_write(session: Session, hops: Sequence[Hop], statements: Sequence[Stateme
 
 
 def _taken(statement: Statement) -> Iterator[tuple[str, str]]:
-    for begin, words in _TAKES:
-        if re.match(begin, statement.forward):
-            for word in words:
-                yield word, statement.name.split(" ", 1)[-1]
+    swap, name = statement.swap, statement.name.split(" ", 1)[-1]
+    for text in parts(statement.forward) if swap and swap.proven else [statement.forward]:
+        for begin, words in _TAKES:
+            if re.match(begin, text):
+                yield from ((word, name) for word in words)
+    if swap and swap.proven:
+        yield "LOCK TABLES", "the proof that nobody writes"
+        yield from ((word, "foreign keys to it") for word in ("REFERENCES", "INDEX") if "FOREIGN KEY" in swap.mend)
 
 
 def _on_schema(held: Held, schema: str, words: dict[str, str]) -> Iterator[Right]:
     on, where = f"{_pattern(schema)}.*", schema
+    if "mode replace" in words.values() and "LOCK TABLES" not in words:
+        lock = held.has("LOCK TABLES", schema)
+        yield Right(where, f"LOCK TABLES on {schema}", f"GRANT LOCK TABLES ON {on} TO {held.account};", lock,
+                    "what is replaced could not be put back by 'ropeway rollback'", "warning")  # fmt: skip
     for word, why in words.items():
         yield Right(where, f"{word} on {schema}", f"GRANT {word} ON {on} TO {held.account};",
                     held.has(word, schema), f"for {why}")  # fmt: skip

@@ -52,6 +52,11 @@ def qualified(relation: Relation) -> str:
     return (f"{quoted(relation.schema)}." if relation.schema else "") + quoted(relation.table)
 
 
+def schema_of(relation: Relation) -> str:
+    """A relation's database, as information_schema is asked for it."""
+    return literal(relation.schema) if relation.schema else "DATABASE()"
+
+
 def literal(value: object) -> str:
     """A literal; text escapes backslashes too, which the pinned sql_mode reads."""
     if value is None:

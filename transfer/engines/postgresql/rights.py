@@ -106,12 +106,9 @@ def to_write(session: Session, hops: Sequence[Hop], there: Iterable[Relation]) -
 def _on_table(session: Session, role: str, hop: Hop, owner: str) -> Iterator[Right]:
     name, where = qualified(hop.writes), str(hop.writes)
     if hop.mode in _OWNING:
-        # Who is a member of a superuser's role can become the superuser.
-        ((held, high),) = session.ask(
-            f"SELECT pg_has_role(oid, 'USAGE'), rolsuper FROM pg_roles WHERE rolname = {text_literal(owner)}"
-        )
-        give = f"ALTER TABLE {name} OWNER TO {role};" if high else f"GRANT {double_quoted(owner)} TO {role};"
-        yield Right(where, f"ownership of {where}", give, bool(held), _OWNING[hop.mode])
+        yield _owning(session, role, hop.writes, owner, _OWNING[hop.mode])
+        if hop.upon:
+            yield from _linked(session, role, hop.writes, hop.upon.among)
         return
     wanted = [(word, "blocker") for word in _DOES.get(hop.mode, ())]
     if hop.mode == "append":
@@ -121,6 +118,35 @@ def _on_table(session: Session, role: str, hop: Hop, owner: str) -> Iterator[Rig
         why = "without it the appended rows cannot be taken out again" if grade == "warning" else ""
         yield Right(where, f"{word} on {where}", f"GRANT {word} ON TABLE {name} TO {role};", bool(held), why,
                     "warning" if grade == "warning" else "blocker")  # fmt: skip
+
+
+def _owning(session: Session, role: str, table: Relation, owner: str, why: str) -> Right:
+    # Who is a member of a superuser's role can become the superuser.
+    ((held, high),) = session.ask(
+        f"SELECT pg_has_role(oid, 'USAGE'), rolsuper FROM pg_roles WHERE rolname = {text_literal(owner)}"
+    )
+    give = f"ALTER TABLE {qualified(table)} OWNER TO {role};" if high else f"GRANT {double_quoted(owner)} TO {role};"
+    return Right(str(table), f"ownership of {table}", give, bool(held), why)
+
+
+def _linked(session: Session, role: str, table: Relation, among: Sequence[Relation]) -> Iterator[Right]:
+    """What a table that is cleaned up in place takes of those that its foreign keys connect it with, and stay."""
+    rows = session.ask(
+        "SELECT DISTINCT n.nspname::text, c.relname::text, c.oid = k.confrelid, pg_get_userbyid(c.relowner)::text, "
+        "has_table_privilege(c.oid, 'REFERENCES') FROM pg_constraint k "
+        "JOIN pg_class c ON c.oid IN (k.conrelid, k.confrelid) JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE k.contype = 'f' AND {number_of(table)} IN (k.conrelid, k.confrelid) AND c.oid <> {number_of(table)} "
+        "ORDER BY 1, 2"
+    )
+    for schema, name, is_parent, owner, held in rows:
+        other = Relation(str(schema), str(name))
+        if other in among or other.table.startswith("ropeway_"):
+            continue
+        if is_parent:
+            grant = f"GRANT REFERENCES ON TABLE {qualified(other)} TO {role};"
+            yield Right(str(other), f"REFERENCES on {other}", grant, bool(held), f"{table} refers to it")
+        else:
+            yield _owning(session, role, other, str(owner), f"its foreign key to {table} is made anew")
 
 
 def number_of(relation: Relation) -> str:

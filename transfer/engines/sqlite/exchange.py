@@ -6,7 +6,6 @@ its own change counter counts our loading too: so all values are read, once at t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from ...commit import DELIMITED, parts
+from ...commit import parts, script
 from ...engine import Asked, Session
-from ...schema.attached import Attached, Child, Exchange
+from ...schema.attached import Attached, Child, Exchange, using
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
 from .ddl import aliases
@@ -129,28 +128,9 @@ def attached(session: Session, what: Exchange) -> Attached:
 
 def _using(session: Session, what: Exchange) -> list[str]:
     """Views and triggers that say a column which goes. The file takes a swap that breaks them, and says so later on."""
-    there = {column.name.lower() for column in what.table.columns}
     rows = session.ask(f"SELECT name FROM pragma_table_xinfo({text_literal(what.relation.table)})")
-    gone = [str(row[0]) for row in rows if str(row[0]).lower() not in there]
-    texts = [
-        (str(kind), str(name), str(sql))
-        for kind, name, sql in session.ask(
-            "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')"
-        )
-    ]
-    reached, using = [what.relation.table], list[tuple[str, str, str]]()
-    for table in reached:  # grows by the views of it, and theirs
-        found = [one for one in texts if one not in using and _says(one[2], table)]
-        using += found
-        reached += [name for kind, name, _ in found if kind == "view"]
-    return [
-        f"{kind} {name}, as it says {column}, a column that goes"
-        for kind, name, sql in using for column in gone if _says(sql, column)
-    ]  # fmt: skip
-
-
-def _says(sql: str, name: str) -> bool:
-    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE))
+    texts = session.ask("SELECT type, name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')")
+    return using(what, [str(name) for (name,) in rows], [(str(k), str(n), str(sql)) for k, n, sql in texts])
 
 
 def _counts(session: Session, name: str) -> bool:
@@ -179,8 +159,4 @@ def swapping(engine: Sqlite, what: Exchange, gone: Attached) -> tuple[str, str]:
     """Both renames amid what goes over, and the way back; triggers have semicolons of their own."""
     forward = parts(engine.swap(what.relation, what.shadow, what.kept))
     back = parts(engine.swap(what.relation, what.kept, what.shadow))
-    return _script([*forward, *gone.then]), _script([*back, *gone.back_then])
-
-
-def _script(statements: list[str]) -> str:
-    return DELIMITED + "".join(f"{sql};;\n" for sql in statements)
+    return script([*forward, *gone.then]), script([*back, *gone.back_then])
