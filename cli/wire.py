@@ -42,6 +42,7 @@ from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
 from .chosen import choice_of, chosen_now, pairing
 from .places import Secrets, addresses, as_they_are, checked, planned, single
+from .proof import Proof
 
 if TYPE_CHECKING:
     from .mending import Repair
@@ -149,14 +150,13 @@ def _carried(
 ) -> Outcome:
     """Carry out a request of one step, or a plan."""
     target = resolve(what.target, secrets.target)
-    level = what.level
     if resume:
         frozen = chosen_now(resumed(_job(what), target), what)
     else:
         _make_way(what, target, progress, fresh=fresh)
         frozen = what if isinstance(what, Plan) else plan(what, secrets)
         _refuse(frozen)
-    frozen = replace(frozen, level=level)
+    frozen = replace(frozen, level=what.level)
     sources = addresses(frozen, secrets)
     if not resume or _is_moving(frozen, target):
         frozen, new = checked(frozen, sources, anew=isinstance(what, Plan) and not resume, grown=resume)
@@ -166,17 +166,17 @@ def _carried(
         else:
             check_nothing_new(new)
     job = Job.of(frozen, sources, target, limits or Limits(), progress, mix_instants=mix_instants)
+    proof = Proof(frozen, target)
     with worded("What has landed stays: go on with --resume."):
         try:
-            receipts = execute(job, interrupt, fresh=not resume)
+            receipts = execute(job, interrupt, fresh=not resume, prove=proof.before_swaps)
         finally:
             progress.ended()
         if interrupt and interrupt.asked.is_set():
             raise KeyboardInterrupt
-        report = None if level == "none" else _compare(frozen, receipts, level, target)
+        report = None if what.level == "none" else _of_plan(proof.report(receipts), frozen)
         missing, aside, gone = _close(frozen, target, report)
-        missing += tuple(warned(frozen, receipts))
-    return Outcome(frozen, tuple(receipts), report, 0.0, missing, aside, gone)
+    return Outcome(frozen, tuple(receipts), report, 0.0, (*missing, *warned(frozen, receipts)), aside, gone)
 
 
 def _is_moving(plan: Plan, target: Address) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 import pyarrow as pa
@@ -22,11 +23,13 @@ from .throttle import Pace
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
 
 
-def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True) -> list[Receipt]:
+def execute(
+    job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True, prove: Callable[[Loader], None] | None = None
+) -> list[Receipt]:  # fmt: skip
     """Carry out what of a plan has no receipt yet; all receipts of the run.
 
-    A `fresh` run is written into the ledger first; another must be there. Raises RopewayError, and
-    KeyboardInterrupt after an interrupt, with the current slices landed.
+    A `fresh` run is written into the ledger first; another must be there. Before tables are swapped in, they are to be
+    `prove`d. Raises RopewayError, and KeyboardInterrupt after an interrupt, with the current slices landed.
     """
     # Where bytes pass undecoded, the source's library does the work, and nothing else holds rows.
     undecoded = all(hop.raw for hop in job.plan.hops)
@@ -53,6 +56,9 @@ def execute(job: Job, interrupt: Interrupt | None = None, *, fresh: bool = True)
         mover = _move_all(stack, job, loader, journal, interrupt, pace)
         journal = loader.ledger.journaled(job.plan.run)
         for phase in ("after", "swap"):
+            if phase == "swap" and prove:
+                interrupt.heed()
+                prove(loader)
             for statement in job.plan.statements:
                 if statement.phase == phase:
                     interrupt.heed()

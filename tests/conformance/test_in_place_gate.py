@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from elsewhere import connected
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
+from ropeway.transfer.engines.mysql import exchange as gates
 from ropeway.transfer.errors import DataError, EngineError
 from ropeway.transfer.request import Choice
 from ropeway.transfer.schema.catalogue import Relation
@@ -198,6 +201,28 @@ def test_who_reads_for_long_is_waited_for_and_then_in_the_way(tmp_path: Path, se
     ask("ROLLBACK")
     wire.run(request, secrets, resume=True)
     assert ids(place) == STAY
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_who_waits_for_the_lock_writes_to_the_new_table(
+    engine: str, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, rename = people(engine, tmp_path, servers), gates._rename
+    ask, waiting = connected(place.url), "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%waits%'"
+    with ThreadPoolExecutor(1) as pool:
+        writes = []
+
+        def renamed(*arguments: Any) -> None:
+            writes.append(pool.submit(ask, "INSERT INTO person (mail) VALUES ('waits')"))
+            while not place.ask(waiting):
+                time.sleep(0.01)
+            time.sleep(0.1)  # it may have been seen just before it waits
+            rename(*arguments)
+
+        monkeypatch.setattr(gates, "_rename", renamed)
+        moved(place, place, choices=DEDUP, mode="replace")
+        assert writes[0].result(20) == 1
+    assert ids(place) == [*STAY, 10]
 
 
 def test_a_way_back_that_would_lose_parents_is_refused(tmp_path: Path, servers: Servers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -12,12 +13,13 @@ import psycopg
 import pytest
 
 import ropeway
+from attacks import attack, finished
 from elsewhere import once
 from moves import requested
 from ropeway.cli import wire
 from ropeway.cli.rejected import rejects, replay
 from ropeway.transfer.engine import Receipt
-from ropeway.transfer.errors import EngineError, RequestError
+from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.request import Choice
 from ropeway.transforms.steps import calls_of
 from spots import Servers, Spot, database, spot
@@ -151,3 +153,48 @@ def test_rows_are_not_replayed_into_a_table_that_was_put_back(tmp_path: Path, se
     with pytest.raises(RequestError, match="was rolled back"):
         replay(plan.run, target.url)
     assert target.ask("SELECT count(*) FROM person") == [(0,)]
+
+
+SPOILED = [("postgresql", "UPDATE {} SET mail = 'x' WHERE id = 3"), ("mariadb", "DELETE FROM {} WHERE id = 3"),
+           ("sqlite", "UPDATE {} SET mail = 'x' WHERE id = 3"), ("duckdb", "")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("engine", "sql"), SPOILED)
+def test_a_shadow_is_proven_before_it_is_swapped_in(engine: str, sql: str, tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlite", tmp_path, servers), spot(engine, tmp_path, servers)
+    people(source)
+    people(target, 3)
+    before = target.ask("SELECT * FROM person ORDER BY id")
+
+    def spoil() -> None:
+        shadow = f"ropeway_{wire.status(target.url)[-1].run}_1_shadow"
+        once(target.url, sql.format(shadow))
+
+    request, secrets = requested(source, target, mode="replace")
+    if not sql:  # a file of DuckDB is this process's alone
+        report = wire.run(request, secrets).report
+        assert report is not None
+        assert report.equal
+        return
+    with pytest.raises(DataError, match=r"person is not swapped: the new table, .*_shadow, is not what was read"):
+        wire.run(request, secrets, progress=Landed(1, spoil))
+    assert target.ask("SELECT * FROM person ORDER BY id") == before
+    with pytest.raises(DataError, match="is not what was read"):
+        wire.run(request, secrets, resume=True)
+    report = wire.run(request, secrets, fresh=True).report
+    assert report is not None
+    assert report.equal
+    assert len(target.ask("SELECT * FROM person")) == 30
+
+
+def test_who_writes_after_the_swap_breaks_no_claim(tmp_path: Path, servers: Servers) -> None:
+    """Of a killed run whose table is there already the claim is that of before the swap."""
+    place = spot("mariadb", tmp_path, servers)
+    people(place)
+    settings = {"source": place.url, "target": place.url, "mode": "replace", "tables": ["person"]}
+    killed = attack(**settings, point="swapped", nth=1)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    place.ask("INSERT INTO person VALUES (99, 'later')")
+    (table,) = finished(settings)["report"]["tables"]
+    assert (table["claim"], table["rows_source"]) == ("target equals what was read", 30)
+    assert "before it was swapped in" in table["reason"]
