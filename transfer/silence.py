@@ -19,7 +19,7 @@ from typing import Protocol, Self, TypeVar
 from .errors import RequestError
 
 Item = TypeVar("Item")
-OPTION = "read_timeout"  # of a URL
+OPTION, _LIMIT = OPTIONS = ("read_timeout", "statement_timeout")  # of a URL
 _USUAL_S = 3600.0
 # The system looks after an idle connection, and gives up on bytes that nobody acknowledges, in about a minute.
 IDLE_S, EVERY_S, COUNT = 30, 10, 3
@@ -27,11 +27,19 @@ IDLE_S, EVERY_S, COUNT = 30, 10, 3
 
 def patience(options: Mapping[str, str]) -> float:
     """The seconds for which a server may be silent, by its URL. RequestError for what are none."""
-    word = options.get(OPTION, str(_USUAL_S))
+    return _seconds(OPTION, options.get(OPTION, str(_USUAL_S)))
+
+
+def bound(options: Mapping[str, str]) -> float:
+    """The seconds that a statement may take, by the URL: the server ends it then. 0 where nobody said any."""
+    return _seconds(_LIMIT, options[_LIMIT]) if _LIMIT in options else 0
+
+
+def _seconds(option: str, word: str) -> float:
     with suppress(ValueError):
-        if float(word) > 0:
+        if 0 < float(word) < float("inf"):
             return float(word)
-    raise RequestError(f"{OPTION}={word} is no number of seconds.", remedy=f"Write {OPTION}=600, say.")
+    raise RequestError(f"{option}={word} is no number of seconds.", remedy=f"Write {option}=600, say.")
 
 
 def kept_alive(connection: socket.socket) -> None:

@@ -7,13 +7,15 @@ import socket
 import pytest
 
 from ropeway.transfer.errors import RequestError
-from ropeway.transfer.silence import Silence, patience
+from ropeway.transfer.silence import Silence, bound, patience
 
 
-@pytest.mark.parametrize("word", ["0", "-1", "nan", "soon", ""])
+@pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "soon", ""])
 def test_what_is_no_number_of_seconds_is_refused(word: str) -> None:
     with pytest.raises(RequestError, match="read_timeout"):
         patience({"read_timeout": word})
+    with pytest.raises(RequestError, match="statement_timeout"):
+        bound({"statement_timeout": word})
 
 
 def test_a_silent_peer_is_given_up_and_a_busy_user_is_not() -> None:

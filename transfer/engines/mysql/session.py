@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
+from math import ceil
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from ...plan import Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable
-from ...silence import OPTION, Brief, Silence, kept_alive, patience
+from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
 from .infile import PIECE, insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
@@ -86,7 +87,8 @@ _OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "
 def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.Connection[Any]:
     """An autocommit connection with its pins set. EngineError, without the password, if refused."""
     options = dict(address.options)
-    options.pop(OPTION, None)
+    for option in OPTIONS:
+        options.pop(option, None)
     file = options.pop("defaults_file", None)  # what the URL leaves out may stand there
     given: dict[str, Any] = {
         "host": address.host or (None if file else "127.0.0.1"), "port": address.port or (0 if file else 3306),
@@ -102,7 +104,7 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
         given[name] = given[name].lower() not in ("no", "false", "0", "off")
     if options:
         raise EngineError(f"{address}: unknown options {', '.join(sorted(options))}.",
-                          remedy=f"Known: {', '.join((*_OPTIONS, 'defaults_file', OPTION, *WAYS))}.")  # fmt: skip
+                          remedy=f"Known: {', '.join((*_OPTIONS, 'defaults_file', *OPTIONS, *WAYS))}.")  # fmt: skip
     try:
         greeting = {"read_timeout": _GREETING_S, "write_timeout": _GREETING_S}
         connection = pymysql.connect(**{k: v for k, v in {**given, **greeting, **more}.items() if v is not None})
@@ -110,7 +112,7 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
         made._read_timeout = made._write_timeout = None
         kept_alive(made._sock)
         with connection.cursor() as cursor:
-            for pin in (*PINS, *pins):
+            for pin in (*PINS, *pins, *_bounded(connection, bound(address.options))):
                 cursor.execute(pin)
     except (pymysql.Error, OSError) as error:
         raise EngineError(
@@ -118,6 +120,14 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
             remedy="Check host, port, user, password and database of the URL.",
         ) from error
     return connection
+
+
+def _bounded(connection: pymysql.Connection[Any], seconds: float) -> Iterator[str]:
+    """How long a statement may take. MySQL bounds what only reads, from 5.7.8 on; before, it does not know the word."""
+    if seconds and "mariadb" in connection.get_server_info().lower():  # type: ignore[no-untyped-call]  # PyMySQL's
+        yield f"SET max_statement_time = {seconds}"
+    elif seconds:
+        yield f"SET max_execution_time = {ceil(1000 * seconds)}"
 
 
 class MySqlSession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from math import ceil
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
-from ...silence import OPTION, Brief, Silence, patience
+from ...silence import OPTIONS, Brief, Silence, bound, patience
 from . import leaves
 from .copy import CONNECTING, Shape, load
 from .raw import load_raw
@@ -50,6 +51,12 @@ PINS = (
 LOADER_PINS = ("SET synchronous_commit = off", "SET lock_timeout = '60s'", "SET lc_monetary = 'C'")
 
 
+def pins_of(address: Address) -> tuple[str, ...]:
+    """The pins of a connection, with how long a statement may take by the URL."""
+    milliseconds = ceil(1000 * bound(address.options))
+    return (*PINS, f"SET statement_timeout = {milliseconds}") if milliseconds else PINS
+
+
 def arguments(address: Address) -> dict[str, Any]:
     """libpq's words for an address; options of the URL (sslmode and so on) pass through."""
     given: dict[str, Any] = {
@@ -60,7 +67,7 @@ def arguments(address: Address) -> dict[str, Any]:
         "application_name": "ropeway", "connect_timeout": "10", "keepalives_idle": "30",
         "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000",
     }  # fmt: skip
-    options = {name: value for name, value in address.options.items() if name != OPTION}
+    options = {name: value for name, value in address.options.items() if name not in OPTIONS}
     return {**defaults, **{k: v for k, v in given.items() if v}, **options}
 
 
@@ -71,7 +78,7 @@ def connect(address: Address, pins: tuple[str, ...] = ()) -> psycopg.Connection[
             connection: psycopg.Connection[Row] = psycopg.connect(
                 **arguments(address), autocommit=True, prepare_threshold=None
             )
-        for pin in (*PINS, *pins):
+        for pin in (*pins_of(address), *pins):
             connection.execute(pin)
     except psycopg.Error as error:
         raise EngineError(

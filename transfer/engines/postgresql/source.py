@@ -19,7 +19,7 @@ from ...schema.sql import count, select
 from ...silence import Silence
 from .copy import cancel_reader, close_reader, open_reader, read, socket_of
 from .raw import read_raw
-from .session import PINS, PostgreSqlSession, alone, arguments
+from .session import PostgreSqlSession, alone, arguments, pins_of
 
 if TYPE_CHECKING:
     import adbc_driver_postgresql.dbapi as adbc
@@ -77,7 +77,7 @@ class PostgreSqlReader:
 
     def _bulk_connection(self) -> adbc.Connection:
         if self._bulk is None:
-            pins = list(PINS)
+            pins = list(pins_of(self._address))
             if self._snapshot:
                 pins += [_BEGIN, f"SET TRANSACTION SNAPSHOT '{self._snapshot}'"]
             self._bulk = open_reader(arguments(self._address), pins)
