@@ -16,6 +16,8 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ..transfer.errors import RequestError
 from .keys import JobKeys
 
+_MOST = 12  # mistakes that are told at once
+
 
 def read(path: Path) -> JobKeys:
     """The keys of a job file, checked."""
@@ -32,11 +34,16 @@ def read(path: Path) -> JobKeys:
         raise _unreadable(path, error) from error
     if not isinstance(content, dict):
         raise RequestError(f"{path} holds no job.", remedy="A job begins with 'source:' and 'target:'.")
+    if {"hops", "statements"} <= content.keys():
+        raise RequestError(
+            f"{path} is a plan, and no job.", remedy=f"A plan is carried out by its folder: ropeway run {path.parent}"
+        )
     try:
         return JobKeys.model_validate(content)
     except ValidationError as error:
-        found = sorted({_sentence(path, tree, one) for one in error.errors()})
-        raise RequestError("\n".join(sentence for _, sentence in found)) from error
+        found = [sentence for _, sentence in sorted({_sentence(path, tree, one) for one in error.errors()})]
+        more = [f"and {len(found) - _MOST} more."] if len(found) > _MOST else []
+        raise RequestError("\n".join([*found[:_MOST], *more])) from error
 
 
 def _unreadable(path: Path, error: YAMLError) -> RequestError:

@@ -176,6 +176,15 @@ def test_an_unknown_policy_names_the_nearest(write: Write, policy: str, words: l
         assert [word for word in words if word not in message] == []
 
 
+def test_a_plan_and_a_file_of_mistakes_are_refused_in_few_words(write: Write) -> None:
+    said = refused(write('{"source": {}, "hops": [], "statements": []}'))
+    assert "is a plan, and no job" in said
+    assert "carried out by its folder: ropeway run " in said
+    said = refused(write(ENDS + "".join(f"k{number}: 1\n" for number in range(20))))
+    assert said.count("there is no key") == 12
+    assert said.endswith("and 8 more.")
+
+
 def test_a_policy_on_the_command_line_overrides_the_job() -> None:
     given = keys.JobKeys.model_validate({"policies": {"nan": None, "nul": "remove"}})
     asked = Asked(policy=["nan=text", "zero_date = null"])
