@@ -170,7 +170,7 @@ class MySql:
         return cuts.cuts(session, table, wanted)
 
     def condition(self, cut: Cut) -> str:
-        return "" if cut.kind == "whole" else range_condition(quoted(cut.column), cut, literal)
+        return "" if cut.kind in ("whole", "part") else range_condition(quoted(cut.column), cut, literal)
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
         return MySqlSource(self, address, hops, consistency, count)
@@ -219,7 +219,11 @@ class MySql:
         del taken
         defaults = session is not None and "mariadb" in catalogue.version(session).lower()
         clause = parting.clause(table, there, linked, self._collation, defaults=defaults)
-        return replace(table, partitioned=clause)
+        return replace(table, partitioned=clause, division=parting.with_nulls(there))
+
+    def lying(self, session: Session, hop: Hop) -> dict[int, tuple[Cut, ...]] | None:
+        """A cut for each partition of a hop's table, by its number; None where these are not those of the plan."""
+        return parting.lying(session, hop)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)
