@@ -175,6 +175,50 @@ def test_a_killed_run_goes_on(
         target.ask("INSERT INTO person VALUES (1, 'x', 1, 'eu')")
 
 
+@pytest.mark.parametrize(("nth", "chain"), [(11, False), (16, True)])
+def test_what_refers_to_a_table_that_starts_over_does_too(
+    nth: int, chain: bool, tmp_path: Path, servers: Servers
+) -> None:  # fmt: skip
+    """DuckDB checks foreign keys with each row: the orders of one source keep the people of both from going."""
+    sources, target = two(servers, tmp_path, "duckdb")
+    tables = [PERSON, ORDERS]
+    for place in sources.values() if chain else ():
+        place.ask(
+            "CREATE TABLE line (id integer PRIMARY KEY, order_id integer REFERENCES orders (id), "
+            "person_id integer REFERENCES person (id))"
+        )
+        place.ask("INSERT INTO line SELECT id, id, person_id FROM orders")
+        tables = [PERSON, ORDERS, {"from": ["eu:line", "us:line"], "to": "line"}]
+    settings = {"job": keys(sources, target, *tables, workers=1), "point": "landed", "nth": nth}
+    killed = attack(**settings)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    assert target.ask("SELECT count(*) FROM orders WHERE region = 'us'") == [(0,)]
+    sources["us"].ask("UPDATE person SET seen = -1")
+    answer = finished(settings)
+    assert {table["claim"] for table in answer["report"]["tables"]} == {EQUALS_READ}
+    for table, columns in (("person", "id, mail, seen"), ("orders", "id, person_id")):
+        found = sorted(target.ask(f"SELECT {columns}, region FROM {table}"))
+        assert found == naive(sources, f"SELECT {columns} FROM {table}")
+    if chain:
+        assert target.ask("SELECT count(*) FROM line") == [(2 * ROWS - 2,)]
+    with pytest.raises(Exception, match=r"(?i)foreign|constraint"):
+        target.ask("DELETE FROM person")
+
+
+def test_a_frozen_source_that_was_written_to_starts_over_with_what_refers(tmp_path: Path, servers: Servers) -> None:
+    """Of one source a proven table starts over where all have to be of one state."""
+    sources, target = two(servers, tmp_path, "duckdb")
+    one = {"source": sources["eu"].url, "target": target.url, "tables": [{"from": "*"}], "slice_rows": 7, "workers": 1}
+    settings = {"job": {**one, "consistency": "frozen"}, "point": "landed", "nth": 6}
+    assert attack(**settings).returncode == -signal.SIGKILL
+    assert target.ask("SELECT count(*) > 0 FROM orders") == [(True,)]
+    sources["eu"].ask("UPDATE person SET seen = -1")
+    answer = finished(settings)
+    assert {table["claim"] for table in answer["report"]["tables"]} == {EQUALS_READ}
+    assert target.ask("SELECT seen, count(*) FROM person GROUP BY seen") == [(-1, ROWS)]
+    assert target.ask("SELECT count(*) FROM orders") == [(ROWS - 1,)]
+
+
 def three(servers: Servers, folder: Path) -> tuple[Sources, Spot]:
     """Sales of three engines, alike in nothing but the names of some columns."""
     sources = {
