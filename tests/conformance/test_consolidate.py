@@ -802,3 +802,48 @@ def test_a_map_of_one_source_beside_a_table_of_another(tmp_path: Path, servers: 
     assert target.ask("SELECT count(*) FROM person_keys") == [(2,)]
     numbers = [hop.name.split()[0] for hop in outcome.plan.landings]
     assert len(numbers) == len(set(numbers))
+
+
+def wide(servers: Servers, folder: Path, kinds: tuple[str, str], there: str, wider: str) -> tuple[Sources, Spot]:
+    """People whose numbers are int in the one source and wider in the other, and deeds of theirs."""
+    sources = {alias: spot(kind, folder, servers) for alias, kind in zip(("eu", "us"), kinds, strict=True)}
+    for place, number in zip(sources.values(), ("int", wider), strict=True):
+        place.ask(f"CREATE TABLE person (id {number} PRIMARY KEY, mail varchar(30), seen int)")
+        place.ask(
+            f"CREATE TABLE deed (id int PRIMARY KEY, who {number}, n int DEFAULT 3, "
+            "FOREIGN KEY (who) REFERENCES person (id))"
+        )
+    sources["eu"].ask("INSERT INTO person VALUES (1, 'a@x', 1), (2, 'b@x', 1)")
+    sources["us"].ask(f"INSERT INTO person VALUES ({10**10}, 'a@x', 2), ({10**10 + 1}, 'b@x', 0)")
+    for place in sources.values():
+        place.ask("INSERT INTO deed SELECT seen + 7, id, 1 FROM person WHERE mail = 'a@x'")
+        place.ask("INSERT INTO deed SELECT seen + 5, id, 1 FROM person WHERE mail = 'b@x'")
+        place.ask("INSERT INTO deed VALUES (99, NULL, NULL)")
+    return sources, spot(there, folder, servers)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "there", "wider"),
+    [
+        (("mariadb", "mariadb"), "mariadb", "bigint"), (("postgresql", "postgresql"), "postgresql", "bigint"),
+        (("postgresql", "mariadb"), "postgresql", "bigint unsigned"), (("postgresql", "duckdb"), "duckdb", "bigint"),
+    ],
+)  # fmt: skip
+def test_what_refers_to_a_wider_key_gets_its_type(
+    kinds: tuple[str, str], there: str, wider: str, tmp_path: Path, servers: Servers
+) -> None:
+    """A deed of the source whose numbers are small goes to somebody whose number is large, and comes alone."""
+    sources, target = wide(servers, tmp_path, kinds, there, wider)
+    dedup = {"key": "mail", "keep": "latest", "by": "seen"}
+    tables = [of_both("person", dedup=dedup), {"from": "eu:deed"}, {"from": "us:deed", "to": "american"}]
+    wanted = asked(sources, target, *tables)
+    done(wanted)
+    assert sorted(target.ask("SELECT id FROM person")) == [(2,), (10**10,)]
+    assert sorted(target.ask("SELECT id, who FROM deed WHERE id < 99")) == [(6, 2), (8, 10**10)]
+    assert sorted(target.ask("SELECT id, who FROM american WHERE id < 99")) == [(5, 2), (9, 10**10)]
+    assert target.ask("SELECT who FROM deed WHERE id = 99") == [(None,)]
+    if there != "duckdb":  # it takes no foreign key to rows that come later
+        with pytest.raises(Exception, match=r"(?i)foreign key"):
+            target.ask("INSERT INTO deed VALUES (77, 1, 1)")
+    for level in ("standard", "full"):
+        assert wire.verify(wanted.request, secrets=wanted.secrets, level=level).equal
