@@ -175,10 +175,8 @@ class SqlLedger:
     def _sums(self, run: str, receipt: Receipt) -> None:
         """Write the checksums of a slice's partitions into an entry of their own, or anew."""
         number = SUMS + receipt.slice
-        unit = self._equal(run=run, hop=number_of(receipt.hop), slice=number)
-        if not self.claim(Claim(run, receipt.hop, number, receipt.attempt, receipt.partitions)):
-            said = self._set(instant=receipt.partitions)
-            self._connection.execute(f"UPDATE {self._words.prefix}{SLICE} SET {said} WHERE {unit}")
+        self._drop(run, receipt.hop, number)  # not updated: of a long text Oracle takes no literal
+        self.claim(Claim(run, receipt.hop, number, receipt.attempt, receipt.partitions))
 
     def receipts(self, run: str) -> list[Receipt]:
         return with_answers(one for one in self._entries(run) if one.slice < PARTS)
@@ -201,10 +199,13 @@ class SqlLedger:
     def whole(self, run: str, receipt: Receipt) -> None:
         """Inside the transaction of a slice's last part: it has a receipt of its own."""
         for number in (PARTS + receipt.slice, SUMS + PARTS + receipt.slice):
-            unit = self._equal(run=run, hop=number_of(receipt.hop), slice=number)
-            # Looked at first, as in `journal`.
-            if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
-                self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
+            self._drop(run, receipt.hop, number)
+
+    def _drop(self, run: str, hop: str, number: int) -> None:
+        """Delete an entry, if it is there: looked at first, as in `journal`."""
+        unit = self._equal(run=run, hop=number_of(hop), slice=number)
+        if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
 
     def _entries(self, run: str) -> list[Receipt]:
         columns = ", ".join(f"n_{name}" for name in _FIGURES)

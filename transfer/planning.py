@@ -361,7 +361,7 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
 
 def _leaves(entry: Entry, ends: Ends) -> Leaves | None:
     types = {column.target: column.type for column in entry.columns if not column.computed}
-    named = hasattr(ends.target, "lying")
+    named = hasattr(ends.target, "lying") or hasattr(ends.target, "checksums")
     return leaves_of(entry.table, types, named=named) if entry.mode in ("create", "replace") else None
 
 

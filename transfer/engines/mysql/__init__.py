@@ -18,7 +18,7 @@ from ...rights import Right
 from ...schema.aside import Aside
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
-from ...schema.partitioning import Partitioning
+from ...schema.partitioning import Partitioning, with_nulls
 from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
@@ -219,7 +219,7 @@ class MySql:
         del taken
         defaults = session is not None and "mariadb" in catalogue.version(session).lower()
         clause = parting.clause(table, there, linked, self._collation, defaults=defaults)
-        return replace(table, partitioned=clause, division=parting.with_nulls(there))
+        return replace(table, partitioned=clause, division=with_nulls(there, "first"))
 
     def lying(self, session: Session, hop: Hop) -> dict[int, tuple[Cut, ...]] | None:
         """A cut for each partition of a hop's table, by its number; None where these are not those of the plan."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from ...engine import Session
@@ -38,11 +37,6 @@ def clause(table: Table, there: Partitioning, linked: Sequence[str], collation: 
         return f"PARTITION BY KEY ({_names(there)}) ({', '.join(_named(one) for one in there.partitions)})"
     parts = ",\n  ".join(_part(table, there, one) for one in there.partitions)
     return f"PARTITION BY {there.by.upper()} COLUMNS ({_names(there)}){inner} (\n  {parts}\n)"
-
-
-def with_nulls(there: Partitioning) -> Partitioning:
-    """The partitioning with NULLs where they lie here: of ranges in the first one."""
-    return replace(there, nulls="first") if there.by == "range" else there
 
 
 def lying(session: Session, hop: Hop) -> dict[int, tuple[Cut, ...]] | None:
