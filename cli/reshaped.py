@@ -52,8 +52,13 @@ def reshaping(
 
 def statements(queries: Sequence[Reshaping]) -> list[str]:
     """What makes the tables of the queries, each once and whole."""
-    made = [f"CREATE TABLE {double_quoted(SCHEMA)}.{double_quoted(one.makes)} AS {one.query}\n" for one in queries]
-    return [f"CREATE SCHEMA IF NOT EXISTS {double_quoted(SCHEMA)}", *made]
+    return [statement(""), *(f"{statement(one.makes)}{one.query}\n" for one in queries)]
+
+
+def statement(makes: str) -> str:
+    """What stands before the query of a table, or, without one, what makes the schema of all."""
+    schema = double_quoted(SCHEMA)
+    return f"CREATE TABLE {schema}.{double_quoted(makes)} AS " if makes else f"CREATE SCHEMA IF NOT EXISTS {schema}"
 
 
 def _named(entry: TableKeys, sources: Mapping[str, Place]) -> dict[str, tuple[str, str]]:

@@ -37,12 +37,12 @@ from ..transfer.schema.selection import matches
 from ..transfer.start import Recorded, resumed
 from ..transfer.start import runs as _runs
 from ..transfer.swapping import has_swapped
-from ..transfer.trial import first_rows, loadable
 from ..transfer.violation import LeftOut, left_out
 from ..verify.report import Report
 from .chosen import choice_of, chosen_now, pairing
-from .places import Secrets, addresses, as_they_are, checked, planned, single
+from .places import Secrets, addresses, checked, planned, single
 from .proof import Proof
+from .samples import sampled
 
 if TYPE_CHECKING:
     from .mending import Repair
@@ -93,19 +93,6 @@ def plan(request: Request, secrets: Secrets | None = None) -> Plan:
 def sample(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, pa.Table]:
     """The first rows of each hop as they would be loaded, by the hop's name."""
     return {name: loaded for name, (_, loaded, _) in sampled(what, rows, secrets).items()}
-
-
-def sampled(what: Plan, rows: int, secrets: Secrets | None = None) -> dict[str, tuple[pa.Table, pa.Table, list[bool]]]:
-    """The first rows of each hop as they are read and as they would be loaded; of each that was read, whether it is."""
-    as_they_are(what, "plan --sample")
-    sources = addresses(what, secrets or Secrets())
-    found = {}
-    for hop in what.hops:
-        address = sources[hop.origin]
-        read = first_rows(engine_of(address.place.scheme), address, hop, rows)
-        loaded, kept = loadable(hop, read)
-        found[hop.name] = (read, loaded, kept)
-    return found
 
 
 def run(

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ..transfer.clean import in_order
+from ..transfer.engine import Engine
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
 from ..transfer.place import Place
@@ -25,7 +27,7 @@ from ..transfer.schema.scripts import FILES, unix, written
 from ..transfer.schema.sealing import sealed
 from .job import Wanted, limits, place, withhold
 from .options import Asked
-from .places import Secrets, as_they_are, single
+from .places import Secrets, single
 from .sums import SUM, changed, is_listed, sums
 
 PLAN = "plan.json"
@@ -54,10 +56,33 @@ Passwords are in none of these files: name environment variables in the URLs, or
 again by --source and --target.
 """
 
+_READING = """# Plan {run}, for reading
+
+From {source}\\
+through a stage of this machine\\
+to {target}
+
+| file | what it is |
+|---|---|
+| stage.sql | the tables of the stage, and the queries that make others of them there |
+| stage.md | each column's way into the stage |
+| before.sql | what is done on the target before the rows that the queries made, in order |
+| after.sql | what is done after them, and at the very end |
+| down.sql | the way back of a run that ended, the latest first |
+| mapping.md | the way of each column that the queries make, and what is not carried |
+| risks.md | what to know, ways back, locks, the accounts' least privileges, time |
+| checks.sql | queries for the target, to be run afterwards with any client |
+| plan.json | the plan |
+| plan.sum | a checksum of each file, and one of all |
+
+Nothing has been changed yet. The job reshapes: what the queries make is planned by an empty stage here, and anew once
+it is filled. Slices are others then, and what hangs on values may be. So `ropeway run` takes the job, and not this
+folder.
+"""
+
 
 def write(plan: Plan, folder: Path, told: Sequence[str] = ()) -> None:
     """Write the plan's files, `told` on time among them; RequestError if the folder holds anything else than a plan."""
-    as_they_are(plan, "plan --out")
     files = _files(plan, folder, told)
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
     if there and (PLAN not in there or there - files.keys() - {SUM}):
@@ -68,15 +93,24 @@ def write(plan: Plan, folder: Path, told: Sequence[str] = ()) -> None:
 def _files(plan: Plan, folder: Path, told: Sequence[str]) -> dict[str, str]:
     source, target = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
     return {
-        "README.md": _README.format(
-            run=plan.run, source=plan.read_from, target=plan.target, folder=folder.resolve().name
+        "README.md": (_READING if plan.staging else _README).format(
+            run=plan.run, source=(plan.staging or plan).read_from, target=plan.target, folder=folder.resolve().name
         ),
+        **(_of_stage(plan.staging, source) if plan.staging else {}),
         **{name: written(plan, name, target) for name in FILES},
         "checks.sql": checks(plan, target),
         "mapping.md": mapping(plan, source, target),
         PLAN: to_json(plan),
         "risks.md": risks(plan, told),
     }
+
+
+def _of_stage(first: Plan, stage: Engine) -> dict[str, str]:
+    """What of a plan becomes a stage, which no one is to carry out by hand: its names are not marks of statements."""
+    made = [f"-- {one.name}\n{one.forward.rstrip()}\n;" for one in in_order(first)]
+    head = f"-- What is done in the stage of plan {first.run}: tables are made, filled, and others made of them."
+    whole = "\n\n".join([head, *made]) + "\n"
+    return {"stage.sql": whole, "stage.md": mapping(first, engine_of(first.source.scheme), stage)}
 
 
 def _store(folder: Path, files: dict[str, str]) -> None:
@@ -129,12 +163,19 @@ def _check(folder: Path, contents: dict[str, bytes], editable: Iterable[str]) ->
 
 
 def _parsed(folder: Path, contents: dict[str, bytes]) -> Plan:
+    """RequestError for what is no plan that could be carried out."""
     try:
-        return from_json(contents[PLAN].decode())
+        plan = from_json(contents[PLAN].decode())
     except (ValidationError, UnicodeDecodeError) as error:
         raise RequestError(
             f"{folder / PLAN} is no plan of this version of Ropeway.", remedy="Plan the job again."
         ) from error
+    if plan.staging:
+        raise RequestError(
+            f"{folder} is for reading: its job reshapes, and what its queries make is planned once they have made it.",
+            remedy="Give the job itself: ropeway run JOB, ropeway verify JOB.",
+        )
+    return plan
 
 
 def seal(folder: Path) -> tuple[Plan, list[str]]:

@@ -25,6 +25,8 @@ from .schema.names import check_columns
 from .schema.selection import Selected
 from .schema.transformed import Reshaped, behind, fields_behind
 from .schema.united import Part, united
+from .types import Type
+from .widening import Keys, keys_of, widened
 
 _MADE, _NEWEST = ("create", "replace"), "newest"
 _DEDUP = "ropeway.transforms.dedup:dedup"
@@ -131,25 +133,54 @@ def _check(table: Relation, share: Mapping[str, Selected], several: _Several, re
 def _reshaped(several: _Several) -> tuple[dict[str, dict[Relation, Reshaped]], list[Finding]]:
     """The tables whose keys change, and those that go into one, behind the transforms that make them so."""
     changed = {alias: _changes(alias, several) for alias in several.looked}
+    keys = _merged_keys(several, changed)
     made: dict[str, dict[Relation, Reshaped]] = {alias: {} for alias in several.looked}
     findings = [one for alias, columns in changed.items() for one in clashes.told(alias, columns)]
     for alias, tables in changed.items():
         looked = several.looked[alias]
         for item in looked.selected:
-            if item.table.name in tables and not item.choice.shared:
-                own = with_changes(alias, item, tables[item.table.name], looked)
+            own = item if item.choice.shared else _changed(alias, item, several, tables, keys[alias])
+            if own is not item:
                 made[alias][item.table.name] = behind(looked.ends, own, several.profile(alias, own))
     for table, share in several.shares.items():
         items = {
-            alias: with_changes(alias, item, changed[alias].get(item.table.name, {}), several.looked[alias])
-            for alias, item in share.items()
-        }
+            alias: _changed(alias, item, several, changed[alias], keys[alias]) for alias, item in share.items()
+        }  # fmt: skip
         steps, said = _united(table, items, several)
         findings += said
         for (alias, item), step in zip(items.items(), steps, strict=True):
             whole = Selected(item.table, replace(item.choice, transforms=(*item.choice.transforms, step)))
             made[alias][item.table.name] = behind(several.looked[alias].ends, whole, several.profile(alias, whole))
     return made, findings
+
+
+def _changed(
+    alias: str, item: Selected, several: _Several, changes: Mapping[Relation, Mapping[str, Change]], keys: Keys
+) -> Selected:
+    """The table behind the transforms that change its keys, and references to those of others."""
+    looked = several.looked[alias]
+    made = with_changes(alias, item, changes.get(item.table.name, {}), looked)
+    if not any(fk.references in keys for fk in item.table.foreign_keys):
+        return made
+    return widened(made, fields_behind(looked.ends, made, several.profile(alias, made)), keys)
+
+
+def _merged_keys(
+    several: _Several, changed: Mapping[str, Mapping[Relation, Mapping[str, Change]]]
+) -> dict[str, dict[Relation, dict[str, Type]]]:  # fmt: skip
+    """The keys of each source's tables whose rows are merged with those of others, as they are united."""
+    found: dict[str, dict[Relation, dict[str, Type]]] = {alias: {} for alias in several.looked}
+    for table, share in several.shares.items():
+        if not next(iter(share.values())).choice.over:
+            continue
+        items = {
+            alias: _changed(alias, item, several, changed[alias], {}) for alias, item in share.items()
+        }  # fmt: skip
+        steps, _ = _united(table, items, several)
+        for (alias, item), step in zip(items.items(), steps, strict=True):
+            fields = fields_behind(several.looked[alias].ends, item, several.profile(alias, item))
+            found[alias][item.table.name] = keys_of(item, fields, step)
+    return found
 
 
 def _changes(alias: str, several: _Several) -> dict[Relation, dict[str, Change]]:

@@ -2,9 +2,10 @@
 
 `ropeway_run` holds frozen plans, `ropeway_slice` a row for each landed unit, `ropeway_statement` the
 journal. Slice 0 of a hop is what its table held before the run, a negative number what the source's own server
-said of that slice. `ropeway_reject` is made once a row is rejected. A claim inserts the unit's row first of all: the
-primary key makes a second claim wait for the first transaction to end and then fail, so at most one attempt lands
-(research: online.md 3.3).
+said of that slice. Of a slice whose checksums of partitions are longer than a text of these may be, the entry SUMS
+further on has them as its instant, which is as long as it likes. `ropeway_reject` is made once a row is rejected. A
+claim inserts the unit's row first of all: the primary key makes a second claim wait for the first transaction to end
+and then fail, so at most one attempt lands (research: online.md 3.3).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .engine import Claim, Ledger, Receipt, Rejected, Row
 RUN, SLICE, STATEMENT, REJECT = "ropeway_run", "ropeway_slice", "ropeway_statement", "ropeway_reject"
 # Numbers of entries from here on are of slices that have landed in part: that of the slice is added.
 PARTS = 1_000_000_000
+SUMS = 2 * PARTS  # and from here on, of what has no room in the entry so many before it
 ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
@@ -41,8 +43,9 @@ class Words:
     """How an engine spells the ledger: types, literals, the schema before the table names.
 
     `create` makes the table {name} of these {columns} where it is missing, `plan` is that column's name where the word
-    is the engine's own, `past` stands behind a table that is read without waiting for those who write it. Between the
-    two `lasting` statements a commit, and with it all before, is on the disk when it returns.
+    is the engine's own, `past` stands behind a table that is read without waiting for those who write it. A `short`
+    text has up to `longest` characters, or any number if that is 0. Between the two `lasting` statements a commit, and
+    with it all before, is on the disk when it returns.
     """
 
     literal: Callable[[object], str]
@@ -60,6 +63,7 @@ class Words:
     create: str = "CREATE TABLE IF NOT EXISTS {name} {columns}"
     plan: str = "plan"
     past: str = ""
+    longest: int = 0
     lasting: tuple[str, str] = ("", "")
 
 
@@ -161,9 +165,18 @@ class SqlLedger:
     def settle(self, run: str, receipt: Receipt) -> None:
         figures = {f"n_{name}": getattr(receipt, name) for name in _FIGURES}
         sums = f"{receipt.checksum};{receipt.partitions}" if receipt.partitions else receipt.checksum
+        if 0 < self._words.longest < len(sums):
+            self._sums(run, receipt)
+            sums = receipt.checksum
         more = {"checksum": sums, "seconds": receipt.seconds, "landed": now()}
         unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
         self._connection.execute(f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}")
+
+    def _sums(self, run: str, receipt: Receipt) -> None:
+        """Write the checksums of a slice's partitions into an entry of their own, or anew."""
+        number = SUMS + receipt.slice
+        self._drop(run, receipt.hop, number)  # not updated: of a long text Oracle takes no literal
+        self.claim(Claim(run, receipt.hop, number, receipt.attempt, receipt.partitions))
 
     def receipts(self, run: str) -> list[Receipt]:
         return with_answers(one for one in self._entries(run) if one.slice < PARTS)
@@ -185,8 +198,14 @@ class SqlLedger:
 
     def whole(self, run: str, receipt: Receipt) -> None:
         """Inside the transaction of a slice's last part: it has a receipt of its own."""
-        unit = self._equal(run=run, hop=number_of(receipt.hop), slice=PARTS + receipt.slice)
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
+        for number in (PARTS + receipt.slice, SUMS + PARTS + receipt.slice):
+            self._drop(run, receipt.hop, number)
+
+    def _drop(self, run: str, hop: str, number: int) -> None:
+        """Delete an entry, if it is there: looked at first, as in `journal`."""
+        unit = self._equal(run=run, hop=number_of(hop), slice=number)
+        if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit}")
 
     def _entries(self, run: str) -> list[Receipt]:
         columns = ", ".join(f"n_{name}" for name in _FIGURES)
@@ -194,7 +213,12 @@ class SqlLedger:
             f"SELECT hop_name, slice, attempt, instant, {columns}, checksum, seconds "
             f"FROM {self._words.prefix}{SLICE}{self._words.past} WHERE {self._equal(run=run)} ORDER BY hop, slice"
         )
-        return [_receipt(row) for row in rows]
+        found = [_receipt(row) for row in rows]
+        sums = {(one.hop, one.slice - SUMS): one.instant for one in found if one.slice >= SUMS}
+        return [
+            replace(one, partitions=one.partitions or sums.get((one.hop, one.slice), ""))
+            for one in found if one.slice < SUMS
+        ]  # fmt: skip
 
     def prepare_rejects(self) -> None:
         """Create the table of rejected rows where it is missing."""

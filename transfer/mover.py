@@ -33,7 +33,7 @@ from .ledger import LEFT_OUT
 from .plan import Hop, Slice, Statement
 from .refusal import explained
 from .rejects import Rejecting
-from .resume import LOST, Standing, go_back, proof_of, standing, unfed
+from .resume import LOST, Standing, all_standing, go_back, proof_of, unfed
 from .schema.sql import nothing
 from .splitting import TOO_LARGE, Split, may_split
 from .steps import TRIES, back_off, carry_out
@@ -199,10 +199,7 @@ class Mover:
         self._mark, self._instant = opened_.mark, opened_.instant
         look = Standing(self._job, source, readers[0], self._loader)
         looks = {hop.name: look._replace(reader=self._gathering.reader(hop, look.reader)) for hop in hops}
-        standing_ = {
-            hop.name: standing(looks[hop.name], hop, receipts, proven=self._journal.get(proof_of(hop)) == "done")
-            for hop in hops
-        }
+        standing_ = all_standing(looks, hops, receipts, self._journal)
         now = self._loader.ledger.journaled(self._job.plan.run)  # a table may have started over
         self._journal.clear()
         self._journal.update(now)

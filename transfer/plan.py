@@ -59,7 +59,7 @@ class ColumnPlan:
 class Cut:
     """Which rows of a table: all, a half-open range of a key or of physical places, the NULL keys, a part.
 
-    A bound of None is open. `part` names a file. Each engine renders its own cuts.
+    A bound of None is open. `part` names a file, or a partition. Each engine renders its own cuts.
     """
 
     kind: str = "whole"

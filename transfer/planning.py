@@ -353,15 +353,16 @@ def _with_hop(request: Request, ends: Ends, entry: Entry, number: int, existing:
         columns=entry.columns, slices=_slices(request, ends, entry), mode=entry.mode, key=key,
         where=choice.where, query=choice.query, limit=request.limit, rows=entry.source.rows, raw=raw,
         transforms=choice.transforms, reading=entry.reshaped.reading if entry.reshaped else (), over=choice.over,
-        leaves=_leaves(entry), storage=choice.storage, origin=choice.origin,
+        leaves=_leaves(entry, ends), storage=choice.storage, origin=choice.origin,
         rules=rowrules.row_rules(ends, entry, rejects=bool(request.max_rejects)) if request.moves else (),
     )  # fmt: skip
     return replace(entry, hop=hop)
 
 
-def _leaves(entry: Entry) -> Leaves | None:
+def _leaves(entry: Entry, ends: Ends) -> Leaves | None:
     types = {column.target: column.type for column in entry.columns if not column.computed}
-    return leaves_of(entry.table, types) if entry.mode in ("create", "replace") else None
+    named = hasattr(ends.target, "lying") or hasattr(ends.target, "checksums")
+    return leaves_of(entry.table, types, named=named) if entry.mode in ("create", "replace") else None
 
 
 def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:

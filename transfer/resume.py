@@ -8,7 +8,7 @@ checksums. Otherwise the table starts over, unless mixing instants is allowed an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .calls import function_of
@@ -30,6 +30,19 @@ class Standing(NamedTuple):
     source: Source
     reader: Reader
     loader: Loader
+
+
+def all_standing(
+    looks: Mapping[str, Standing], hops: Sequence[Hop], receipts: Sequence[Receipt], journal: Mapping[str, str]
+) -> dict[str, set[int]]:  # fmt: skip
+    """The same of several hops, each before those that wait for it."""
+    found: dict[str, set[int]] = {}
+    for hop in hops:
+        look = looks[hop.name]
+        found[hop.name] = standing(look, hop, receipts, proven=journal.get(proof_of(hop)) == "done")
+        if not found[hop.name] and any(one.hop == hop.name and one.slice for one in receipts):
+            receipts = look.loader.ledger.receipts(look.job.plan.run)  # those that refer to it started over, too
+    return found
 
 
 def standing(look: Standing, hop: Hop, receipts: Sequence[Receipt], *, proven: bool) -> set[int]:
@@ -104,10 +117,17 @@ def _sum(look: Standing, hop: Hop, part: Slice, add: object, canons: object) -> 
     return total.text() if total else ""  # type: ignore[attr-defined]  # a verify Sum
 
 
-def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
-    """Empty a table and revoke what landed in it: of all that feed it, for their rows cannot be told apart."""
+def _start_over(
+    look: Standing, hop: Hop, receipts: Sequence[Receipt], why: str = "changed since the run was interrupted"
+) -> None:  # fmt: skip
+    """Empty a table and revoke what landed in it: of all that feed it, for their rows cannot be told apart.
+
+    Where foreign keys hold while rows come, those that refer to it start over before.
+    """
     target, loader, run = look.job.target, look.loader, look.job.plan.run
     feeders = look.job.plan.feeders(hop)
+    if target.parents_first and not hop.merge:  # what is merged stays there
+        _start_referring_over(look, hop, {one.name for one in feeders})
     landed = 0
     if hop.merge:
         # Merged rows are overwritten by the newer ones, and merging twice changes nothing; but the keys are others.
@@ -124,7 +144,6 @@ def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
             )  # fmt: skip
         empty = target.empty(hop.into)
     said = "the table starts over" + (", with all that goes into it" if len(feeders) > 1 else "")
-    why = "changed since the run was interrupted"
     if any(part.hop in {one.name for one in feeders} for part in parts_of(look)):
         why = "holds a part of a slice that was too large for one transaction"
     look.job.progress.said(f"{hop.named} {why}: {said}.")
@@ -138,6 +157,15 @@ def _start_over(look: Standing, hop: Hop, receipts: Sequence[Receipt]) -> None:
             raise
         _thinned(look, hop, landed)
         start_over(run, feeders, empty, loader)
+
+
+def _start_referring_over(look: Standing, hop: Hop, feeders: set[str]) -> None:
+    """Each table with foreign keys to a hop's, in a transaction of its own: else its rows count as there still."""
+    for one in look.job.plan.hops:
+        if feeders & {*one.after}:
+            receipts = look.loader.ledger.receipts(look.job.plan.run)  # it may have started over for another's sake
+            if any(each.hop == one.name and each.slice > 0 for each in (*receipts, *parts_of(look))):
+                _start_over(look, one, receipts, f"refers to {hop.into}")
 
 
 def _thinned(look: Standing, hop: Hop, rows: int) -> None:

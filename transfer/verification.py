@@ -42,6 +42,13 @@ def target_sum(engine: Engine, session: Session, hop: Hop, *, want_sum: bool, wh
     return int(str(answer[0])), server_sum(answer)
 
 
+def part_sums(engine: Engine, session: Session, hop: Hop) -> dict[int, str] | None:
+    """The checksum of each partition of a hop's target, by its number; None where the engine does not compute these."""
+    columns = [(engine.quote(c.target), c.canon, c.stored) for c in hop.columns]
+    asked = engine.checksums(session, hop, columns)  # type: ignore[attr-defined]  # an optional verb
+    return None if asked is None else {number: server_sum(session.ask(sql)[0]) for number, sql in asked.items()}
+
+
 def unasked(hop: Hop) -> str:
     """Why a source's own server cannot be asked for checksums of what a hop reads; '' if the plan is not in the way."""
     if hop.query or hop.limit:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from ..transfer.errors import RequestError
-from .rowwise import Node, changing, nodes
+from .rowwise import ELSEWHERE, Node, beyond_row, changing, nodes
 
 _TABLES = {"BASE_TABLE", "TABLE_FUNCTION", "JOIN", "SUBQUERY", "EMPTY", "EXPRESSION_LIST", "COLUMN_DATA"}
 # Not by position, and not to the nearest, of which there may be two.
@@ -19,6 +19,7 @@ _JOINS = {"REGULAR", "CROSS", "NATURAL", "DEPENDENT"}
 _NAME = re.compile(r"\w+")  # no file is called so, which DuckDB would read
 _WHOLE = ("UNBOUNDED_PRECEDING", "CURRENT_ROW_RANGE")  # of a window without ORDER BY: all rows of the partition
 _MAKING = {"unnest", "generate_series", "range", "json_each", "json_tree"}  # tables of their arguments alone
+_UNNESTING = ("unnest", "generate_subscripts")
 _ARRIVING = {
     "first", "last", "any_value", "arbitrary", "list", "array_agg", "string_agg", "group_concat", "listagg",
     "json_group_array", "json_group_object", "mode", "reservoir_quantile", "first_value", "last_value", "nth_value",
@@ -41,6 +42,13 @@ def check(query: str, names: Iterable[str]) -> None:
             _check_from(one, known, names)
         if one.get("sample"):
             _refuse("a sample", "Choose rows by a condition.")
+
+
+def beyond(query: str, names: Iterable[str]) -> str:
+    """What of a query looks at more than one row of these tables at once; '' if each row comes of one row alone."""
+    node = _parsed(query)
+    said = [beyond_row(node, name.lower(), _UNNESTING) for name in names]
+    return min(said, key=lambda one: (one != "", one == ELSEWHERE))
 
 
 def _parsed(query: str) -> Node:

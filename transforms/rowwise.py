@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ _MODIFIERS = {
 }  # fmt: skip
 _CLAUSES = {"group_expressions": "GROUP BY", "group_sets": "GROUP BY", "having": "HAVING", "qualify": "QUALIFY",
             "sample": "a sample"}  # fmt: skip
+ELSEWHERE = "more than one table"
 _CLASSES = {"WINDOW": "a window function", "SUBQUERY": "a query inside", "PARAMETER": "a parameter"}
 _LISTS = ("list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate")  # of one row's list
 # What DuckDB takes for a function though it is written as a column.
@@ -24,14 +25,41 @@ _WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "loc
 _CLOCK = {("age", 1)}  # DuckDB 2.0 lists it as consistent, and it subtracts from today
 
 
+class _Beyond(Exception):
+    """What of a SELECT looks beyond one row."""
+
+
 def check_rowwise(node: Node, batch: str) -> None:
     """RequestError for a SELECT of more than the batch's rows, one by one."""
+    what = beyond_row(node, batch)
+    if what == ELSEWHERE:
+        raise RequestError(f"it has to read FROM {batch}, and nothing else.")
+    if what:
+        raise RequestError(
+            f"{what} is not for a transform, which makes each row of one row alone.",
+            remedy="Write it as a query: of the source.",
+        )
+
+
+def beyond_row(node: Node, batch: str, making: Collection[str] = ()) -> str:
+    """What of a SELECT looks at more than one row of the batch at once, '' if nothing does.
+
+    By functions of `making` one row may become several.
+    """
+    try:
+        _look(node, batch, making)
+    except _Beyond as found:
+        return str(found)
+    return ""
+
+
+def _look(node: Node, batch: str, making: Collection[str]) -> None:
     if node["type"] != "SELECT_NODE" or node["cte_map"]["map"]:
         _refuse("a set operation or WITH")
     table = node["from_table"]
     name = str(table.get("table_name") or (table.get("qualified_name") or {}).get("path", [""])[-1])
     if table["type"] != "BASE_TABLE" or name.lower() != batch or table["sample"]:
-        raise RequestError(f"it has to read FROM {batch}, and nothing else.")
+        _refuse(ELSEWHERE)
     for modifier in node["modifiers"]:
         _refuse(_MODIFIERS.get(modifier["type"], modifier["type"]))
     for clause, word in _CLAUSES.items():
@@ -40,15 +68,16 @@ def check_rowwise(node: Node, batch: str) -> None:
     if node.get("aggregate_handling") not in (None, "STANDARD_HANDLING"):
         _refuse("GROUP BY ALL")
     for part in (node["select_list"], node["where_clause"]):
-        _check(part)
+        _check(part, making)
 
 
-def _check(part: Any) -> None:
+def _check(part: Any, making: Collection[str] = ()) -> None:
     for node in (one for one in nodes(part) if "class" in one):
         if node["class"] in _CLASSES:
             _refuse(_CLASSES[node["class"]])
-        if node["class"] == "FUNCTION":
-            _check_function(str(node["function_name"]).lower(), len(node["arguments"]))
+        name = str(node["function_name"]).lower() if node["class"] == "FUNCTION" else ""
+        if name and name not in making:
+            _check_function(name, len(node["arguments"]))
         if node["class"] == "COLUMN_REF" and (word := changing(str(node["column_names"][-1]))):
             _refuse(word)
 
@@ -89,10 +118,7 @@ def changing(name: str, arguments: int = -1) -> str:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise RequestError(
-        f"{what} is not for a transform, which makes each row of one row alone.",
-        remedy="Write it as a query: of the source.",
-    )
+    raise _Beyond(what)
 
 
 @cache

@@ -67,10 +67,10 @@ def plan(
         return
     from ..estimate import downtime, estimate, of_outcome, prose
     from ..overlay import wanted_of
+    from ..samples import sampled, unsampled
     from ..shapes import plan_shape
     from ..wire import plan as make
     from ..wire import probe as try_out
-    from ..wire import sampled
     from ..written import write
 
     wanted = wanted_of(asked)
@@ -86,18 +86,23 @@ def plan(
     if out:
         write(made, out, prose(made, known))
     shape: dict[str, Any] = {**plan_shape(made), "estimate": {**known.shape(), "downtime": downtime(made)}}
-    say.data({**shape, **(_sample_shape(rows) if rows else {})})
+    hidden = unsampled(made) if sample else {}
+    say.data({**shape, **(_sample_shape(rows, hidden) if rows else {})})
     if not say.voice().json:
-        show(made, rows)
+        show(made, rows, hidden)
         for line in prose(made, known):
             say.out(line)
     if out:
-        say.note(f"Written into {out}. Carry it out with: ropeway run {out}")
+        then = "It is for reading." if made.staging else f"Carry it out with: ropeway run {out}"
+        say.note(f"Written into {out}. {then}")
 
 
-def _sample_shape(rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]]) -> dict[str, Any]:
+def _sample_shape(
+    rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]], hidden: Mapping[str, str]
+) -> dict[str, Any]:  # fmt: skip
     """Rows as they would be loaded and as they are read, and the numbers of those that transforms leave out."""
     return {
+        **({"sample_hidden": dict(hidden)} if hidden else {}),
         "sample": {name: loaded.to_pylist() for name, (_, loaded, _) in rows.items()},
         "sample_read": {name: read.to_pylist() for name, (read, _, _) in rows.items()},
         "sample_left_out": {name: [n for n, one in enumerate(kept) if not one] for name, (*_, kept) in rows.items()},
@@ -120,8 +125,11 @@ def _seal(folder: Path, asked: Asked, *, others: bool) -> None:
     say.note(f"Edited: {', '.join(edited)}. Carry it out with: ropeway run {folder}")
 
 
-def show(plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] | None = None) -> None:
-    """The whole plan, for people."""
+def show(
+    plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] | None = None,
+    hidden: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """The whole plan, for people; of `hidden` hops it says why none of their rows are shown."""
     from ...transfer.plan import hash_of
     from ...transfer.schema.rollback import Ways
 
@@ -137,21 +145,26 @@ def show(plan: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]] |
     say.out()
     _findings(plan)
     if plan.staging:
-        _staging(plan.staging)
+        _staging(plan.staging, rows or {})
     for hop in plan.hops:
         _hop(hop)
         if rows and hop.name in rows:
             _rows(*rows[hop.name], changed=bool(hop.transforms))
+        if hidden and hop.name in hidden:
+            why = f"its query has {hidden[hop.name]}, and could make others of the first rows than of all"
+            say.out(f"  no rows are shown: {why}")
     _statements(plan)
     _locks(plan)
     _grants(plan)
 
 
-def _staging(first: Plan) -> None:
+def _staging(first: Plan, rows: Mapping[str, tuple[pa.Table, pa.Table, list[bool]]]) -> None:
     """What comes before the rest where queries make the tables."""
     say.out(f"First these are brought into a stage, {first.target.database}, and proven there:")
     for hop in first.hops:
         _hop(hop)
+        if hop.name in rows:
+            _rows(*rows[hop.name], changed=False)
     say.out("There the queries make what is moved then:")
     for statement in first.statements:
         if statement.phase == "after" and statement.forward.startswith(("CREATE TABLE", "CREATE SCHEMA")):

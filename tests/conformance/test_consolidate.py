@@ -175,6 +175,50 @@ def test_a_killed_run_goes_on(
         target.ask("INSERT INTO person VALUES (1, 'x', 1, 'eu')")
 
 
+@pytest.mark.parametrize(("nth", "chain"), [(11, False), (16, True)])
+def test_what_refers_to_a_table_that_starts_over_does_too(
+    nth: int, chain: bool, tmp_path: Path, servers: Servers
+) -> None:  # fmt: skip
+    """DuckDB checks foreign keys with each row: the orders of one source keep the people of both from going."""
+    sources, target = two(servers, tmp_path, "duckdb")
+    tables = [PERSON, ORDERS]
+    for place in sources.values() if chain else ():
+        place.ask(
+            "CREATE TABLE line (id integer PRIMARY KEY, order_id integer REFERENCES orders (id), "
+            "person_id integer REFERENCES person (id))"
+        )
+        place.ask("INSERT INTO line SELECT id, id, person_id FROM orders")
+        tables = [PERSON, ORDERS, {"from": ["eu:line", "us:line"], "to": "line"}]
+    settings = {"job": keys(sources, target, *tables, workers=1), "point": "landed", "nth": nth}
+    killed = attack(**settings)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    assert target.ask("SELECT count(*) FROM orders WHERE region = 'us'") == [(0,)]
+    sources["us"].ask("UPDATE person SET seen = -1")
+    answer = finished(settings)
+    assert {table["claim"] for table in answer["report"]["tables"]} == {EQUALS_READ}
+    for table, columns in (("person", "id, mail, seen"), ("orders", "id, person_id")):
+        found = sorted(target.ask(f"SELECT {columns}, region FROM {table}"))
+        assert found == naive(sources, f"SELECT {columns} FROM {table}")
+    if chain:
+        assert target.ask("SELECT count(*) FROM line") == [(2 * ROWS - 2,)]
+    with pytest.raises(Exception, match=r"(?i)foreign|constraint"):
+        target.ask("DELETE FROM person")
+
+
+def test_a_frozen_source_that_was_written_to_starts_over_with_what_refers(tmp_path: Path, servers: Servers) -> None:
+    """Of one source a proven table starts over where all have to be of one state."""
+    sources, target = two(servers, tmp_path, "duckdb")
+    one = {"source": sources["eu"].url, "target": target.url, "tables": [{"from": "*"}], "slice_rows": 7, "workers": 1}
+    settings = {"job": {**one, "consistency": "frozen"}, "point": "landed", "nth": 6}
+    assert attack(**settings).returncode == -signal.SIGKILL
+    assert target.ask("SELECT count(*) > 0 FROM orders") == [(True,)]
+    sources["eu"].ask("UPDATE person SET seen = -1")
+    answer = finished(settings)
+    assert {table["claim"] for table in answer["report"]["tables"]} == {EQUALS_READ}
+    assert target.ask("SELECT seen, count(*) FROM person GROUP BY seen") == [(-1, ROWS)]
+    assert target.ask("SELECT count(*) FROM orders") == [(ROWS - 1,)]
+
+
 def three(servers: Servers, folder: Path) -> tuple[Sources, Spot]:
     """Sales of three engines, alike in nothing but the names of some columns."""
     sources = {
@@ -758,3 +802,48 @@ def test_a_map_of_one_source_beside_a_table_of_another(tmp_path: Path, servers: 
     assert target.ask("SELECT count(*) FROM person_keys") == [(2,)]
     numbers = [hop.name.split()[0] for hop in outcome.plan.landings]
     assert len(numbers) == len(set(numbers))
+
+
+def wide(servers: Servers, folder: Path, kinds: tuple[str, str], there: str, wider: str) -> tuple[Sources, Spot]:
+    """People whose numbers are int in the one source and wider in the other, and deeds of theirs."""
+    sources = {alias: spot(kind, folder, servers) for alias, kind in zip(("eu", "us"), kinds, strict=True)}
+    for place, number in zip(sources.values(), ("int", wider), strict=True):
+        place.ask(f"CREATE TABLE person (id {number} PRIMARY KEY, mail varchar(30), seen int)")
+        place.ask(
+            f"CREATE TABLE deed (id int PRIMARY KEY, who {number}, n int DEFAULT 3, "
+            "FOREIGN KEY (who) REFERENCES person (id))"
+        )
+    sources["eu"].ask("INSERT INTO person VALUES (1, 'a@x', 1), (2, 'b@x', 1)")
+    sources["us"].ask(f"INSERT INTO person VALUES ({10**10}, 'a@x', 2), ({10**10 + 1}, 'b@x', 0)")
+    for place in sources.values():
+        place.ask("INSERT INTO deed SELECT seen + 7, id, 1 FROM person WHERE mail = 'a@x'")
+        place.ask("INSERT INTO deed SELECT seen + 5, id, 1 FROM person WHERE mail = 'b@x'")
+        place.ask("INSERT INTO deed VALUES (99, NULL, NULL)")
+    return sources, spot(there, folder, servers)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "there", "wider"),
+    [
+        (("mariadb", "mariadb"), "mariadb", "bigint"), (("postgresql", "postgresql"), "postgresql", "bigint"),
+        (("postgresql", "mariadb"), "postgresql", "bigint unsigned"), (("postgresql", "duckdb"), "duckdb", "bigint"),
+    ],
+)  # fmt: skip
+def test_what_refers_to_a_wider_key_gets_its_type(
+    kinds: tuple[str, str], there: str, wider: str, tmp_path: Path, servers: Servers
+) -> None:
+    """A deed of the source whose numbers are small goes to somebody whose number is large, and comes alone."""
+    sources, target = wide(servers, tmp_path, kinds, there, wider)
+    dedup = {"key": "mail", "keep": "latest", "by": "seen"}
+    tables = [of_both("person", dedup=dedup), {"from": "eu:deed"}, {"from": "us:deed", "to": "american"}]
+    wanted = asked(sources, target, *tables)
+    done(wanted)
+    assert sorted(target.ask("SELECT id FROM person")) == [(2,), (10**10,)]
+    assert sorted(target.ask("SELECT id, who FROM deed WHERE id < 99")) == [(6, 2), (8, 10**10)]
+    assert sorted(target.ask("SELECT id, who FROM american WHERE id < 99")) == [(5, 2), (9, 10**10)]
+    assert target.ask("SELECT who FROM deed WHERE id = 99") == [(None,)]
+    if there != "duckdb":  # it takes no foreign key to rows that come later
+        with pytest.raises(Exception, match=r"(?i)foreign key"):
+            target.ask("INSERT INTO deed VALUES (77, 1, 1)")
+    for level in ("standard", "full"):
+        assert wire.verify(wanted.request, secrets=wanted.secrets, level=level).equal

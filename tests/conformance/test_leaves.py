@@ -175,6 +175,24 @@ def test_a_partition_that_was_added_counts(source: Spot, tmp_path: Path, servers
     assert (table.claim, table.segments) == ("different", -1)
 
 
+def test_nulls_that_a_source_has_in_its_first_range(tmp_path: Path, servers: Servers) -> None:
+    """They go to the DEFAULT partition directly, which the first range is then: enough of them to be worth a COPY."""
+    source, target = spot("mariadb", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask(
+        "CREATE TABLE sale (id int, day date) PARTITION BY RANGE COLUMNS (day) (PARTITION old VALUES LESS THAN "
+        "('2024-01-01'), PARTITION new VALUES LESS THAN ('2024-02-01'), PARTITION rest VALUES LESS THAN (MAXVALUE))"
+    )
+    for day, first in (("NULL", 0), ("'2023-05-05'", 10_000), ("'2024-01-01'", 20_000), ("'2024-02-01'", 30_000)):
+        source.ask(f"INSERT INTO sale SELECT {first} + seq, {day} FROM seq_1_to_5000")
+    outcome = moved(source, target, slice_rows=0)
+    assert target.ask("SELECT tableoid::regclass::text, count(*), count(day) FROM sale GROUP BY 1 ORDER BY 1") == [
+        ("sale_new", 5000, 5000), ("sale_old", 10_000, 5000), ("sale_rest", 5000, 5000),
+    ]  # fmt: skip
+    assert outcome.report
+    (table,) = outcome.report.tables
+    assert (table.segments, table.differing_segments) == (3, 0)
+
+
 def verified(outcome: wire.Outcome, source: Spot, target: Spot) -> Report:
     """The receipts against what the target holds now."""
     return wire.verify(outcome.plan, level="standard", secrets=requested(source, target)[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from hypothesis import strategies as some
 from attacks import attack, equal_to_what_was_read, finished
 from ropeway.cli import wire
 from ropeway.cli.job import Wanted, job
+from ropeway.cli.samples import unsampled
 from ropeway.transfer.engines.duckdb.loader import DuckLoader
 from ropeway.transfer.errors import DataError, DifferenceFound, EngineError, RequestError, UnfinishedRun
 from ropeway.transfer.plan import from_json, to_json
 from ropeway.verify.report import EQUALS_READ
+from shell import Shell
 from spots import Servers, Spot, spot
 
 REPORT = {
@@ -316,3 +319,47 @@ def test_any_rows_join_and_come_apart(tmp_path: Path, servers: Servers) -> None:
         assert sorted(target.ask("SELECT * FROM parts"), key=order) == sorted(split, key=order)
 
     check()
+
+
+@pytest.mark.parametrize("here", ["sqlite", "mariadb"])
+def test_rows_are_shown_where_they_are_those_of_the_run(here: str, tmp_path: Path, servers: Servers) -> None:
+    """Before: what is read of each table. After: what a query makes of them, if it makes each row of one alone."""
+    source, target = shop(spot(here, tmp_path, servers)), spot("postgresql", tmp_path, servers)
+    tags = {**TAGS, "transforms": [{"derive": {"upper": "upper(tag)"}}]}
+    wanted = asked(source, target, REPORT, tags, TOTALS)
+    plan = wire.plan(wanted.request, wanted.secrets)
+    shown = {name.split()[-1].rpartition(".")[2]: one for name, one in wire.sample(plan, 4, wanted.secrets).items()}
+    assert sorted(shown) == ["c", "o", "tag"]
+    assert [row["id"] for row in shown["c"].to_pylist()] == [1, 2, 3, 4]
+    made = [(row["id"], row["tag"], row["upper"]) for row in shown["tag"].to_pylist()]
+    assert made == [(1, "a", "A"), (2, "a", "A"), (2, "b", "B"), (3, "b", "B")]
+    hidden = {name.split()[-1].rpartition(".")[2]: said for name, said in unsampled(plan).items()}
+    assert hidden == {"report": "more than one table", "totals": "GROUP BY"}
+    assert not (tmp_path / ".ropeway").exists()
+    done(wanted)
+    assert set(made) <= set(target.ask("SELECT id, tag, upper FROM tag"))
+
+
+def test_a_plan_is_written_for_reading(tmp_path: Path, servers: Servers) -> None:
+    """What will be made, in the stage and in the target, is there to be read; what is run is planned by the stage."""
+    sources = {"eu": shop(spot("postgresql", tmp_path, servers)), "us": shop(spot("sqlite", tmp_path, servers), 3)}
+    target = spot("mariadb", tmp_path, servers)
+    given = keys(sources, target, {**REPORT, "from": {"o": "eu:orders", "c": "us:customer"}, "after": ["SELECT 17"]})
+    (tmp_path / "job.yaml").write_text(json.dumps({one: given[one] for one in ("sources", "target", "tables")}))
+    shell = Shell(tmp_path)
+    shell("plan", "job.yaml", "--out", "p")
+    texts = {path.name: path.read_text() for path in (tmp_path / "p").iterdir()}
+    assert "LEFT JOIN c ON c.id = o.cid" in texts["stage.sql"]
+    assert "public.orders.cid" in texts["stage.md"]
+    assert "customer.since" in texts["stage.md"]
+    assert "CREATE TABLE `report`" in texts["before.sql"]
+    assert "SELECT 17;" in texts["after.sql"]
+    assert "DROP TABLE `report`" in texts["down.sql"]
+    assert "--seal" not in "".join(texts.values())
+    for command in (("run", "p"), ("verify", "p"), ("plan", "--seal", "p")):
+        assert "is for reading" in shell.refused(*command)
+    assert target.ask("SHOW TABLES") == []
+    shell("plan", "job.yaml", "--out", "p")  # a folder that holds such a plan takes another
+    made = shell.json("plan", "job.yaml", "--sample", "2")
+    assert [len(rows) for rows in made["sample"].values()] == [2, 2]
+    assert list(made["sample_hidden"].values()) == ["more than one table"]

@@ -13,6 +13,7 @@ import pytest
 import ropeway
 from moves import moved, planned, refusal, requested
 from ropeway.cli import wire, written
+from ropeway.cli.samples import sampled
 from ropeway.transfer.errors import DataError, RequestError
 from ropeway.transfer.job import Limits
 from ropeway.transfer.plan import from_json, to_json
@@ -184,7 +185,7 @@ def test_a_function_that_changed_since_the_plan_is_refused(
     monkeypatch.chdir(tmp_path)
     source, target = ends("sqlite", "duckdb", tmp_path, servers)
     plan = planned(source, target, choices=through({"python": "same_rows:same"}))
-    assert wire.sampled(plan, 1)
+    assert sampled(plan, 1)
     (tmp_path / "same_rows.py").write_text("def same(batch):\n    return batch.slice(1)\n")
     run = [sys.executable, "-c", RUN, to_json(plan)]
     done = subprocess.run(run, capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -251,7 +252,7 @@ def test_a_sample_shows_rows_before_and_after(tmp_path: Path, servers: Servers) 
         tables=[{"from": "person", "transforms": [{"drop": ["mail", "amount"]}, {"filter": "id % 2 = 0"}]}],
     )  # fmt: skip
     plan = ropeway.plan(job.request, job.secrets)
-    ((read, loaded, kept),) = wire.sampled(plan, 4, job.secrets).values()
+    ((read, loaded, kept),) = sampled(plan, 4, job.secrets).values()
     assert (read.num_rows, read.column_names) == (4, ["id", "name", "mail", "amount"])
     assert loaded.to_pylist() == [{"id": 2, "name": " n2 "}, {"id": 4, "name": " n4 "}]
     assert kept == [False, True, False, True]

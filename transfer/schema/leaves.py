@@ -6,7 +6,7 @@ on the wall has it. A list may have texts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeAlias
@@ -62,15 +62,23 @@ def _held(level: Level) -> set[int]:
     return ({*level.homes, level.others, level.null} - divided).union(*(_held(inner) for _, inner in level.inside))
 
 
-def leaves_of(table: Table, types: Mapping[str, Type]) -> Leaves | None:
+def leaves_of(table: Table, types: Mapping[str, Type], *, named: bool = False) -> Leaves | None:
     """The leaves of a table that is made with its partitions, each before those inside; None where that is not told.
 
-    `types` are those of the columns that are loaded.
+    `types` are those of the columns that are loaded. `named` says that partitions which are no tables of their own
+    count by their names.
     A partition that is divided by hash, or by what is not told apart here, is a home as a whole.
     """
-    if not table.division or not table.parts:
+    if not table.division or not (table.parts or named):
         return None
-    return leaves_by(table.division, [part.name for part in table.parts], table, types)
+    names = [part.name for part in table.parts] or [Relation("", one.name) for one in _walk(table.division)]
+    return leaves_by(table.division, names, table, types)
+
+
+def _walk(division: Partitioning) -> Iterator[Partition]:
+    for one in division.partitions:
+        yield one
+        yield from _walk(one.within) if one.within else ()
 
 
 def leaves_by(
@@ -112,10 +120,12 @@ def _ranges(division: Partitioning, numbers: Sequence[int], inside: tuple[tuple[
     bounds = [_key(end) for end in (*division.lower[:1], *ends)]
     known = [bound for bound in bounds if isinstance(bound, int)]
     odd = not known or len(known) < len(bounds) or any(is_open(one) for one, _ in plain[:-1])
-    if division.nulls or odd:
+    if odd:
         return None
-    homes = [*([rest] if division.lower else []), *(n for _, n in plain), *([] if is_open(plain[-1][0]) else [rest])]
-    return Level("range", division.columns[0], tuple(known), tuple(homes), null=rest, inside=inside)
+    open_ = is_open(plain[-1][0])
+    null = {"first": plain[0][1], "last": plain[-1][1] if open_ else rest}.get(division.nulls, rest)
+    homes = [*([rest] if division.lower else []), *(n for _, n in plain), *([] if open_ else [rest])]
+    return Level("range", division.columns[0], tuple(known), tuple(homes), null=null, inside=inside)
 
 
 def _rest(partitions: Sequence[Partition], numbers: Sequence[int]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -79,6 +79,14 @@ def levels(division: Partitioning) -> Iterator[Partitioning]:
     for one in division.partitions:
         if one.within:
             yield from levels(one.within)
+
+
+def with_nulls(division: Partitioning, end: Literal["first", "last"]) -> Partitioning:
+    """The partitioning whose ranges have NULLs at one end, as the engine that makes it has them."""
+    inner = tuple(
+        replace(one, within=with_nulls(one.within, end)) if one.within else one for one in division.partitions
+    )
+    return replace(division, partitions=inner, nulls=end if division.by == "range" else "")
 
 
 def members(division: Partitioning) -> tuple[str, ...]:

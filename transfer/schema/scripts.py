@@ -25,7 +25,8 @@ _ENDS = re.compile(r"[ \t]*(?:--[^\n]*)?(?:\n|\Z)")
 
 _HEAD = """-- {name} of plan {run}
 -- {source} -> {target}
--- {what}
+-- {what}"""
+_EDITS = """
 -- A line that begins with "-- [" and a number begins a statement; 'ropeway plan --seal' takes edits of what follows it.
 -- To add a statement, begin it with a line "-- [+] what it does"."""
 _WHAT = {
@@ -103,6 +104,7 @@ def unix(text: str) -> str:
 def written(plan: Plan, name: str, engine: Engine) -> str:
     """The text of one of FILES."""
     head = _HEAD.format(name=name, run=plan.run, source=plan.read_from, target=plan.target, what=_WHAT[name])
+    head += "" if plan.staging else _EDITS  # that of a job that reshapes is for reading
     statements = in_order(plan)
     if name == DOWN:
         return "\n\n".join([head, *(_piece(plan, s, s.back, engine) for s in reversed(statements))]) + "\n"

@@ -123,11 +123,11 @@ def _ways(name: str, types: Sequence[Type]) -> str:
 def _widest(types: Sequence[Type]) -> Type | None:
     made: Type | None = types[0]
     for one in types[1:]:
-        made = _wider(made, one) if made else None
+        made = wider(made, one) if made else None
     return made
 
 
-def _wider(one: Type, other: Type) -> Type | None:
+def wider(one: Type, other: Type) -> Type | None:
     """The least type that holds all values of both; None if they mean different things."""
     if {one.kind, other.kind} <= {*INTEGERS, "decimal"} and (one.kind != other.kind or one.kind == "decimal"):
         return _number(one, other)

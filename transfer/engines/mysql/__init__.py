@@ -19,7 +19,7 @@ from ...schema.aside import Aside
 from ...schema.attached import Attached, Exchange
 from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.correction import Correction, CorrectWords, correction
-from ...schema.partitioning import Partitioning
+from ...schema.partitioning import Partitioning, with_nulls
 from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
@@ -173,7 +173,7 @@ class MySql:
         return cuts.cuts(session, table, wanted)
 
     def condition(self, cut: Cut) -> str:
-        return "" if cut.kind == "whole" else range_condition(quoted(cut.column), cut, literal)
+        return "" if cut.kind in ("whole", "part") else range_condition(quoted(cut.column), cut, literal)
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
         return MySqlSource(self, address, hops, consistency, count)
@@ -222,7 +222,11 @@ class MySql:
         del taken
         defaults = session is not None and "mariadb" in catalogue.version(session).lower()
         clause = parting.clause(table, there, linked, self._collation, defaults=defaults)
-        return replace(table, partitioned=clause)
+        return replace(table, partitioned=clause, division=with_nulls(there, "first"))
+
+    def lying(self, session: Session, hop: Hop) -> dict[int, tuple[Cut, ...]] | None:
+        """A cut for each partition of a hop's table, by its number; None where these are not those of the plan."""
+        return parting.lying(session, hop)
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
+from ...engine import Session
+from ...plan import Cut, Hop
 from ...rules import split
 from ...schema.catalogue import Column, Table
 from ...schema.dividing import check_keys, check_nulls
@@ -35,6 +37,20 @@ def clause(table: Table, there: Partitioning, linked: Sequence[str], collation: 
         return f"PARTITION BY KEY ({_names(there)}) ({', '.join(_named(one) for one in there.partitions)})"
     parts = ",\n  ".join(_part(table, there, one) for one in there.partitions)
     return f"PARTITION BY {there.by.upper()} COLUMNS ({_names(there)}){inner} (\n  {parts}\n)"
+
+
+def lying(session: Session, hop: Hop) -> dict[int, tuple[Cut, ...]] | None:
+    """A cut for each partition of a hop's table, by its number; None where these are not those of the plan."""
+    assert hop.leaves  # noqa: S101 - asked of such tables alone
+    schema = literal(hop.writes.schema) if hop.writes.schema else "DATABASE()"
+    rows = session.ask(
+        "SELECT DISTINCT PARTITION_NAME FROM information_schema.PARTITIONS WHERE PARTITION_NAME IS NOT NULL "
+        f"AND TABLE_SCHEMA = {schema} AND TABLE_NAME = {literal(hop.writes.table)}"
+    )
+    names = {number: hop.leaves.tables[number].table for number in hop.leaves.held}
+    if {str(name).lower() for (name,) in rows} != {name.lower() for name in names.values()}:
+        return None
+    return {number: (Cut("part", part=name),) for number, name in names.items()}
 
 
 def _check(table: Table, level: Partitioning, collation: str, *, defaults: bool) -> None:

@@ -73,7 +73,7 @@ def literal(value: object) -> str:
 # A column of an index ends at 767 bytes on 5.6 as it comes, of four bytes a character.
 _KEY_CHARACTERS = 190
 WORDS = Words(
-    literal=literal, short=f"varchar({_KEY_CHARACTERS})", long="longtext", real="double",
+    literal=literal, short=f"varchar({_KEY_CHARACTERS})", longest=_KEY_CHARACTERS, long="longtext", real="double",
     table_suffix=" ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     exists="SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
     "AND TABLE_NAME = 'ropeway_run'",

@@ -70,7 +70,8 @@ class MySqlReader:
         forced = " FORCE INDEX (PRIMARY)" if part.cut.kind == "range" and not hop.query else ""
         limit = f" LIMIT {hop.limit}" if hop.limit else ""
         where = where_of(self._engine, hop, part)
-        return f"SELECT {columns} FROM {source_of(self._engine, hop)}{forced}{where}{limit}"
+        partition = f" PARTITION ({quote(part.cut.part)})" if part.cut.kind == "part" else ""
+        return f"SELECT {columns} FROM {source_of(self._engine, hop)}{partition}{forced}{where}{limit}"
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         raise EngineError("The MySQL family has no raw form.")

@@ -21,7 +21,7 @@ from ...schema.catalogue import Column, Further, Relation, Table
 from ...schema.sql import double_quoted, range_condition, text_literal
 from ...schema.wording import Wording
 from ...segments import Division
-from . import catalogue, further, rights
+from . import catalogue, further, parting, rights
 from .canon import SPECIMENS, checksum_sql, specimen_table
 from .profile import profile
 from .session import DATA, Means, OracleSession, qualified
@@ -168,6 +168,18 @@ class Oracle(OracleTarget):
             return checksum_sql(on, columns, where, division, utf8=means.utf8, crypto=means.crypto)
         except RequestError:
             return ""  # canon.py names the columns of which SQL makes no text
+
+    def checksums(
+        self, session: Session, hop: Hop, columns: Sequence[tuple[str, Canon, str]]
+    ) -> dict[int, str] | None:  # fmt: skip
+        """The same of each partition of a hop's table, by its number; None where it has others, or there is none."""
+        means, places = _means(session), parting.places(session, hop)
+        try:
+            return places and {
+                number: checksum_sql(on, columns, utf8=means.utf8, crypto=means.crypto) for number, on in places.items()
+            }
+        except RequestError:
+            return None
 
     def version(self, session: Session) -> str:
         assert isinstance(session, OracleSession)  # noqa: S101 - it is this engine's own

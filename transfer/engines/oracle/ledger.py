@@ -16,7 +16,8 @@ _THERE = 955  # ORA-00955: another process was first
 _LITERAL = 900  # characters, which take 4,000 octets at most and are never all quotes
 
 WORDS = Words(
-    literal=text_literal, short="varchar2(200 char)", long="clob", whole="number(19)", real="binary_double",
+    literal=text_literal, short="varchar2(200 char)", longest=200,
+    long="clob", whole="number(19)", real="binary_double",
     number='"NUMBER"', filled="",
     exists="SELECT 1 FROM user_tables WHERE table_name = 'ROPEWAY_RUN'",
 )  # fmt: skip

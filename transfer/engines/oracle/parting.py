@@ -9,11 +9,14 @@ from decimal import Decimal
 import oracledb
 
 from ...engine import Session
+from ...plan import Hop
 from ...rules import split
 from ...schema.catalogue import Column, Index, Table
 from ...schema.dividing import check_nulls
 from ...schema.partitioning import Bound, Edge, Partition, Partitioning, Undivided, levels, members, takes_others
 from ...schema.sql import double_quoted, text_literal
+from .catalogue import OWN
+from .session import qualified
 
 _NUMBERS, _TEXTS = ("number", "float"), ("varchar2", "nvarchar2", "char", "nchar")
 _MOMENTS = ("date", "timestamp")
@@ -109,3 +112,19 @@ def local(table: Table, index: Index) -> str:
         return ""
     plain = {*index.columns} - {*index.descending}  # a column that goes down is an expression
     return " LOCAL" if not index.unique or plain >= {*members(table.division)} else ""
+
+
+def places(session: Session, hop: Hop) -> dict[int, str] | None:
+    """What stands behind FROM for each partition of a hop's table, by its number; None where one is not there."""
+    assert hop.leaves  # noqa: S101 - asked of such tables alone
+    owner = text_literal(hop.writes.schema) if hop.writes.schema else OWN
+    mine = f"WHERE table_owner = {owner} AND table_name = {text_literal(hop.writes.table)}"
+    words: dict[str, str] = {}
+    for word, view in (("PARTITION", "all_tab_partitions"), ("SUBPARTITION", "all_tab_subpartitions")):
+        words |= {str(name): word for (name,) in session.ask(f"SELECT {word.lower()}_name FROM {view} {mine}")}
+    names = {number: hop.leaves.tables[number].table for number in hop.leaves.held}
+    if not set(names.values()) <= words.keys():
+        return None
+    return {
+        number: f"{qualified(hop.writes)} {words[name]} ({double_quoted(name)})" for number, name in names.items()
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from ...rules import Write
 from ...schema.aside import Aside
 from ...schema.catalogue import ForeignKey, Relation, Table
 from ...schema.correction import Correction
-from ...schema.partitioning import Partitioning
+from ...schema.partitioning import Partitioning, with_nulls
 from ...schema.sql import double_quoted, shortened, text_literal
 from . import allowed, aside, ddl, merging, parting
 from .loader import OracleLoader
@@ -69,7 +69,7 @@ class OracleTarget:
         """The table partitioned as the source has it; keys that lack the columns are of the whole table."""
         del taken, linked
         parting.check_option(session)
-        return replace(table, partitioned=parting.clause(table, there), division=there)
+        return replace(table, partitioned=parting.clause(table, there), division=with_nulls(there, "last"))
 
     def create(self, table: Table, into: Relation, *, bare: bool) -> str:
         return ddl.create(self, table, into, bare=bare)

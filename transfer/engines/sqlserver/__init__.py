@@ -175,6 +175,19 @@ class SqlServer:
         except RequestError:
             return ""  # canon.py names the columns of which SQL makes no text
 
+    def checksums(
+        self, session: Session, hop: Hop, columns: Sequence[tuple[str, Canon, str]]
+    ) -> dict[int, str] | None:  # fmt: skip
+        """The same of each partition of a hop's table, by its number; None where it has others, or there is none."""
+        found, utf8 = parting.conditions(session, hop), _utf8(session)
+        try:
+            return found and {
+                number: checksum_sql(qualified(hop.writes), columns, where, utf8=utf8)
+                for number, where in found.items()
+            }
+        except RequestError:
+            return None
+
     def version(self, session: Session) -> str:
         return str(session.ask("SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))")[0][0])
 

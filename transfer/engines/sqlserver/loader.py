@@ -43,7 +43,8 @@ _MAY_NUMBER = "IF EXISTS ("
 _OCTETS = "CAST({} AS varbinary(max))"
 
 WORDS = Words(
-    literal=literal, prefix="ropeway.", short="nvarchar(200)", long="nvarchar(max)", real="float", plan="[plan]",
+    literal=literal, prefix="ropeway.", short="nvarchar(200)", longest=200,
+    long="nvarchar(max)", real="float", plan="[plan]",
     create_schema="EXEC (N'CREATE SCHEMA ropeway')",
     schema_exists="SELECT 1 FROM sys.schemas WHERE name = N'ropeway'",
     create="IF OBJECT_ID(N'{name}') IS NULL CREATE TABLE {name} {columns}",

@@ -8,12 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from ...engine import Session
+from ...plan import Hop
 from ...rules import split
 from ...schema.catalogue import Column, Ground, Table
 from ...schema.dividing import check_nulls
-from ...schema.partitioning import Bound, Partitioning, Undivided, is_open
+from ...schema.partitioning import Bound, Partitioning, Undivided, is_open, with_nulls
 from ...schema.sql import shortened
-from .session import literal, quoted
+from .session import literal, qualified, quoted
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "numeric", "money", "smallmoney")
 _MOMENTS = ("date", "datetime", "smalldatetime", "datetime2", "datetimeoffset")
@@ -35,7 +36,26 @@ def divided(session: Session | None, table: Table, there: Partitioning) -> Table
     native = column.native.partition(" COLLATE ")[0]
     function = _ground("function", name, f"({native}) AS RANGE RIGHT FOR VALUES ({bounds})", "sys.partition_functions")
     scheme = _ground("scheme", name, f"AS PARTITION {quoted(name)} ALL TO ([PRIMARY])", "sys.partition_schemes")
-    return replace(table, partitioned=f"ON {quoted(name)} ({quoted(column.name)})", grounds=(function, scheme))
+    clause = f"ON {quoted(name)} ({quoted(column.name)})"
+    return replace(table, partitioned=clause, grounds=(function, scheme), division=with_nulls(there, "first"))
+
+
+def conditions(session: Session, hop: Hop) -> dict[int, str] | None:
+    """What is true of each partition's rows alone, by its number; None where the table has more or fewer of them."""
+    assert hop.leaves  # noqa: S101 - asked of such tables alone
+    rows = session.ask(
+        "SELECT f.name, c.name, f.fanout FROM sys.indexes i "
+        "JOIN sys.partition_schemes d ON d.data_space_id = i.data_space_id "
+        "JOIN sys.partition_functions f ON f.function_id = d.function_id "
+        "JOIN sys.index_columns x ON x.object_id = i.object_id AND x.index_id = i.index_id AND x.partition_ordinal = 1 "
+        "JOIN sys.columns c ON c.object_id = x.object_id AND c.column_id = x.column_id "
+        f"WHERE i.index_id IN (0, 1) AND i.object_id = OBJECT_ID({literal(qualified(hop.writes))})"
+    )
+    count = len(hop.leaves.tables)
+    if not rows or int(str(rows[0][2])) != count:
+        return None
+    place = f"$PARTITION.{quoted(str(rows[0][0]))}({quoted(str(rows[0][1]))})"
+    return {number: f"{place} = {number + 1}" for number in range(count)}
 
 
 def _column(table: Table, there: Partitioning) -> Column:
