@@ -25,7 +25,7 @@ from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.schema.order import in_families
 from ..verify.full import full
 from ..verify.manifest import Proof
-from ..verify.report import DIFFERENT, Report
+from ..verify.report import DIFFERENT, Report, TableReport
 from ..verify.sides import Pair, paired
 from ..verify.wrong import wrong_slices
 
@@ -58,7 +58,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
     """Compare, and read the differing segments again for what is to be done. Writes nothing."""
     report, proofs = full(plan, source, target, level)
     known = {proof.hop: proof for proof in proofs}
-    wrong = [hop for hop, one in zip(plan.hops, report.tables, strict=True) if one.claim == DIFFERENT]
+    wrong = [hop for hop, one in zip(plan.hops, report.tables, strict=True) if _is_wrong(one)]
     engine = engine_of(plan.target.scheme)
     made = []
     if wrong:
@@ -82,6 +82,11 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                 )
                 made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, reached))
     return Repair(plan, level, report, proofs, tuple(made))
+
+
+def _is_wrong(one: TableReport) -> bool:
+    """Whether a target is to be set right: rows of the source that transforms refuse have no place in it."""
+    return one.claim == DIFFERENT and not (one.refused and not one.differing_segments)
 
 
 def _check(engine: Engine, hops: Sequence[Hop]) -> None:

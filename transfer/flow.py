@@ -18,7 +18,7 @@ from .engine import Reader, Receipt, Rejected
 from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
-from .shaping import transformed, unseen
+from .shaping import Refuse, transformed, unseen
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
@@ -97,21 +97,25 @@ class Tally:
 
 
 def flow(
-    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None
+    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None,
+    refuse: Refuse | None = None,
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read.
 
-    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py.
+    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py. Rows that a transform
+    refuses are an error, or are left out and told to `refuse`.
     """
     if hop.over:  # the stage has them so
         return reader.read(hop, part, batch_bytes)
     batches = before_transforms(hop, part, reader, batch_bytes)
-    return after_reading(hop, reader, _watched(batches, seen) if seen else batches)
+    return after_reading(hop, reader, _watched(batches, seen) if seen else batches, refuse)
 
 
-def after_reading(hop: Hop, reader: Reader, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def after_reading(
+    hop: Hop, reader: Reader, batches: Iterator[pa.RecordBatch], refuse: Refuse | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """What becomes of batches on their way, row by row."""
-    batches = transformed(hop, batches) if hop.transforms else batches
+    batches = transformed(hop, batches, refuse) if hop.transforms else batches
     batches = nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
     return reader.followed(hop, batches) if hop.follows else batches  # type: ignore[attr-defined]  # see above
 

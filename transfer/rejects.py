@@ -21,12 +21,12 @@ import pyarrow as pa
 from .commit import land, tried
 from .engine import Engine, Loader, Reader, Receipt, Rejected
 from .errors import DataError, RopewayError
-from .flow import Tally, after_reading, before_transforms, flow
+from .flow import Tally, flow
 from .job import Job
 from .ledger import keeping
 from .permitted import permitted
 from .plan import Hop, Slice
-from .shaping import chain, fields_of
+from .shaping import hides
 from .spool import Spool
 
 LOAD, TRANSFORM = "load", "transform"
@@ -89,31 +89,12 @@ class Rejecting:
     def _transform(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> None:
         """The slice into the spool; rows that a transform refuses are rejected as they were before all of them."""
         hop, size = unit.hop, self._job.limits.batch_bytes
-        hidden = any(step.shaped.hides for step in chain(hop.transforms, fields_of(hop.reading)))
+        # What is hidden from the target is not kept there as it was. Staged rows were transformed when they were
+        # gathered.
+        refuse = None if hop.over or hides(hop) else lambda row, error: rejects.add(TRANSFORM, row, error)
         with spool.written() as put:
-            if hop.over:  # transformed when they were gathered
-                for batch in flow(hop, unit.part, unit.reader, size):
-                    put(batch)
-                return
-            for batch in before_transforms(hop, unit.part, unit.reader, size):
-                tally.seen(batch.num_rows)
-                for made in self._through(unit, batch, rejects, masked=hidden):
-                    put(made)
-
-    def _through(
-        self, unit: _Unit, batch: pa.RecordBatch, rejects: _Rejects, *, masked: bool
-    ) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from list(after_reading(unit.hop, unit.reader, (one for one in [batch])))
-        except DataError as error:
-            if masked:  # what is hidden from the target is not kept there as it was
-                raise
-            if batch.num_rows == 1:
-                rejects.add(TRANSFORM, batch, error)
-                return
-            middle = batch.num_rows // 2
-            for half in (batch.slice(0, middle), batch.slice(middle)):
-                yield from self._through(unit, half, rejects, masked=masked)
+            for batch in flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, refuse):
+                put(batch)
 
     def _most(self, unit: _Unit, read: int) -> int:
         """How many rows of this slice may be rejected, behind those of others."""

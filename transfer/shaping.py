@@ -19,6 +19,7 @@ from .plan import Call, ColumnPlan, Hop
 from .types import Type
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
+Refuse = Callable[[pa.RecordBatch, DataError], None]  # hears of a row, alone in its batch, and what is said against it
 _SHOWN = 40  # characters of a value in a message
 
 
@@ -115,15 +116,45 @@ def found(fields: Sequence[Field], name: str) -> Field:
     )
 
 
-def transformed(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches after all transforms of a hop. DataError names transform, column, value and the row's key."""
+def transformed(
+    hop: Hop, batches: Iterator[pa.RecordBatch], refuse: Refuse | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The batches after all transforms of a hop. DataError names transform, column, value and the row's key.
+
+    With `refuse` such a row is left out, and told as it was before all of them.
+    """
     steps = chain(hop.transforms, fields_of(hop.reading))
     names, goals = [column.source for column in hop.columns], [column.target for column in hop.columns]
     with closing(batches):  # type: ignore[type-var]  # readers give generators
         for batch in batches:
-            made = run_through(steps, batch, str(hop.reads), hop.key)
-            if made.num_rows:
-                yield made.select(names).rename_columns(goals)
+            for made in _through(steps, batch, hop, refuse):
+                if made.num_rows:
+                    yield made.select(names).rename_columns(goals)
+
+
+def hides(hop: Hop) -> bool:
+    """Whether a transform of a hop hides values: a row of it may be shown, or kept, as it leaves them alone."""
+    return any(step.shaped.hides for step in chain(hop.transforms, fields_of(hop.reading)))
+
+
+def _through(
+    steps: Sequence[Step], batch: pa.RecordBatch, hop: Hop, refuse: Refuse | None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """What the steps make of a batch, in parts where rows of it are refused: found by halving."""
+    try:
+        made = run_through(steps, batch, str(hop.reads), hop.key)
+    except DataError as error:
+        if refuse is None:
+            raise
+        if batch.num_rows == 1:
+            refuse(batch, error)
+            return
+    else:
+        yield made
+        return
+    middle = batch.num_rows // 2
+    for half in (batch.slice(0, middle), batch.slice(middle)):
+        yield from _through(steps, half, hop, refuse)
 
 
 def unseen(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
