@@ -25,6 +25,7 @@ from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.schema.order import in_families
 from ..verify.full import full
 from ..verify.manifest import Proof
+from ..verify.refused import rejected_by
 from ..verify.report import DIFFERENT, Report, TableReport
 from ..verify.sides import Pair, paired
 from ..verify.wrong import wrong_slices
@@ -64,7 +65,8 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
     if wrong:
         _check(engine, wrong)
         _check_read(report)
-        with paired(plan, source, target, level) as pairs, closing(engine.connect(target)) as session:
+        rejected = rejected_by(plan, engine, target)
+        with paired(plan, source, target, level, known=rejected) as pairs, closing(engine.connect(target)) as session:
             tables = {table.name: table for table in engine.tables(session)}
             for hop in wrong:
                 _check_table(tables[hop.writes])
@@ -85,7 +87,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
 
 
 def _is_wrong(one: TableReport) -> bool:
-    """Whether a target is to be set right: rows of the source that transforms refuse have no place in it."""
+    """Whether a target is to be set right: rows of the source that cannot come have no place in it."""
     return one.claim == DIFFERENT and not (one.refused and not one.differing_segments)
 
 
@@ -181,8 +183,12 @@ def _carry_out(found: Repair, source: Address, target: Address, kept: Path | Non
     linked = _linked(tables)
     proofs = {proof.hop: proof for proof in found.proofs}
     agreed = {table.hop: table.tasks for table in found.tables}
+    rejected = rejected_by(found.plan, engine, target)
     # DuckDB opens a file for readers once it is open for a writer, and not the other way about.
-    with closing(engine.loader(target)) as loader, paired(found.plan, source, target, found.level) as pairs:
+    with (
+        closing(engine.loader(target)) as loader,
+        paired(found.plan, source, target, found.level, known=rejected) as pairs,
+    ):
         sides = {pair.hop.writes: pair for pair in pairs if pair.hop.writes in hops}
         for deleting, names in ((True, reversed(order)), (False, [name for name in order if name in linked])):
             for name in names:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from queue import Empty, Queue
 from typing import Any, Generic, TypeVar
 
@@ -15,13 +16,16 @@ import pyarrow as pa
 from .calls import function_of
 from .empties import nulled
 from .engine import Reader, Receipt, Rejected
+from .errors import DataError
 from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
-from .shaping import Refuse, transformed, unseen
+from .shaping import hides, transformed, unseen
+from .unfit import READ, TRANSFORM, Refuse, Unread
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
+_STAYS = "Such a value cannot be set aside by --max-rejects: which rows it is about is not known apart from the others."
 
 
 class Tally:
@@ -102,12 +106,20 @@ def flow(
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read.
 
-    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py. Rows that a transform
-    refuses are an error, or are left out and told to `refuse`.
+    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py. Rows that cannot be
+    read, or that a transform refuses, are an error, or are left out and told to `refuse`.
     """
     if hop.over:  # the stage has them so
         return reader.read(hop, part, batch_bytes)
-    batches = before_transforms(hop, part, reader, batch_bytes)
+
+    def unread(row: pa.RecordBatch, error: DataError) -> None:
+        if seen:
+            seen(row.num_rows)
+        assert refuse  # noqa: S101 - else nobody asks
+        refuse(READ, row, error)
+
+    hidden = refuse and hop.transforms and hides(hop)  # what would be shown of a row may be what is to be masked
+    batches = before_transforms(hop, part, reader, batch_bytes, unread if refuse and not hidden else None)
     return after_reading(hop, reader, _watched(batches, seen) if seen else batches, refuse)
 
 
@@ -115,19 +127,31 @@ def after_reading(
     hop: Hop, reader: Reader, batches: Iterator[pa.RecordBatch], refuse: Refuse | None = None
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """What becomes of batches on their way, row by row."""
-    batches = transformed(hop, batches, refuse) if hop.transforms else batches
+    batches = transformed(hop, batches, partial(refuse, TRANSFORM) if refuse else None) if hop.transforms else batches
     batches = nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
     return reader.followed(hop, batches) if hop.follows else batches  # type: ignore[attr-defined]  # see above
 
 
-def before_transforms(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+def before_transforms(
+    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, unread: Unread | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a slice as its transforms get them; of a hop without any, as they were read."""
     asked = replace(hop, columns=hop.reading) if hop.transforms else hop
     read = as_read(asked)
-    batches = reader.read(read, part, batch_bytes)
+    batches = _readable(reader, read, part, batch_bytes, unread) if unread else reader.read(read, part, batch_bytes)
     if hop.transforms:
         batches = unseen(hop, batches)
     return batches if read is asked else converted(asked, batches)
+
+
+def _readable(reader: Reader, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+    """The rows that can be read. A rehearsal takes the first rows that come, and knows of no others."""
+    sift = None if hop.limit else getattr(reader, "readable", None)
+    try:
+        yield from sift(hop, part, batch_bytes, unread) if sift else reader.read(hop, part, batch_bytes)
+    except DataError as error:
+        error.remedy = "\n".join(filter(None, (error.remedy, _STAYS)))
+        raise
 
 
 def _watched(batches: Iterator[pa.RecordBatch], seen: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

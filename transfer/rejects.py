@@ -28,8 +28,8 @@ from .permitted import permitted
 from .plan import Hop, Slice
 from .shaping import hides
 from .spool import Spool
+from .unfit import LOAD, READ
 
-LOAD, TRANSFORM = "load", "transform"
 LARGEST = 1 << 20  # bytes of a row that the ledger keeps: MySQL's max_allowed_packet may be 4 MB
 _SHOWN = 4_000  # characters of a value for people
 _FOLDER = Path(".ropeway")
@@ -87,11 +87,13 @@ class Rejecting:
         return receipt
 
     def _transform(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> None:
-        """The slice into the spool; rows that a transform refuses are rejected as they were before all of them."""
+        """The slice into the spool; what cannot be read is rejected as the source shows it, what a transform refuses as
+        it was before all of them.
+        """
         hop, size = unit.hop, self._job.limits.batch_bytes
         # What is hidden from the target is not kept there as it was. Staged rows were transformed when they were
         # gathered.
-        refuse = None if hop.over or hides(hop) else lambda row, error: rejects.add(TRANSFORM, row, error)
+        refuse = None if hop.over or hides(hop) else rejects.add
         with spool.written() as put:
             for batch in flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, refuse):
                 put(batch)
@@ -203,6 +205,8 @@ def kept(hop: Hop, part: int, number: int, why: tuple[str, str, str], row: pa.Re
     """A row to be kept in the ledger, and `why`: its stage, the reason and the column. DataError if it is too large."""
     stage, said, column = why
     values = row.to_pylist()[0]
+    if stage == READ:
+        values = {name: _decoded(value) for name, value in values.items()}
     key = ", ".join(f"{name}={_word(values[name])}" for name in hop.key if name in values)
     stream = _bytes(row)
     if len(stream) > LARGEST:
@@ -252,6 +256,14 @@ def row_of(kept: Rejected) -> pa.RecordBatch:
     """The rejected row as it was at its stage."""
     with pa.ipc.open_stream(kept.row) as stream:
         return stream.read_next_batch()
+
+
+def _decoded(value: bytes | None) -> str | bytes | None:
+    """What the source shows of a value, as text where it is one."""
+    try:
+        return value if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _word(value: object) -> str | None:

@@ -17,9 +17,9 @@ from .calls import function_of
 from .errors import DataError, RequestError
 from .plan import Call, ColumnPlan, Hop
 from .types import Type
+from .unfit import Unread, sifted
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
-Refuse = Callable[[pa.RecordBatch, DataError], None]  # hears of a row, alone in its batch, and what is said against it
 _SHOWN = 40  # characters of a value in a message
 
 
@@ -117,7 +117,7 @@ def found(fields: Sequence[Field], name: str) -> Field:
 
 
 def transformed(
-    hop: Hop, batches: Iterator[pa.RecordBatch], refuse: Refuse | None = None
+    hop: Hop, batches: Iterator[pa.RecordBatch], refuse: Unread | None = None
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The batches after all transforms of a hop. DataError names transform, column, value and the row's key.
 
@@ -138,23 +138,13 @@ def hides(hop: Hop) -> bool:
 
 
 def _through(
-    steps: Sequence[Step], batch: pa.RecordBatch, hop: Hop, refuse: Refuse | None
+    steps: Sequence[Step], batch: pa.RecordBatch, hop: Hop, refuse: Unread | None
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """What the steps make of a batch, in parts where rows of it are refused: found by halving."""
-    try:
-        made = run_through(steps, batch, str(hop.reads), hop.key)
-    except DataError as error:
-        if refuse is None:
-            raise
-        if batch.num_rows == 1:
-            refuse(batch, error)
-            return
-    else:
-        yield made
+    if refuse is None:
+        yield run_through(steps, batch, str(hop.reads), hop.key)
         return
-    middle = batch.num_rows // 2
-    for half in (batch.slice(0, middle), batch.slice(middle)):
-        yield from _through(steps, half, hop, refuse)
+    yield from sifted(batch, lambda part: run_through(steps, part, str(hop.reads), hop.key), refuse)
 
 
 def unseen(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

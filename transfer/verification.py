@@ -20,9 +20,9 @@ from .rules import Read, read_rule, split
 from .schema.catalogue import Relation
 from .schema.sql import counted, where_of
 from .segments import Division
-from .shaping import Refuse
 from .specimen import specimens
 from .types import MOST_DIGITS, Fidelity
+from .unfit import Refuse
 
 MODULUS = 1 << 64
 _BATCH_BYTES = 2 << 20

@@ -139,7 +139,7 @@ def _refused(pair: Pair) -> tuple[int, int, str]:
 
 
 def _but_for(report: TableReport, refused: tuple[int, int, str]) -> TableReport:
-    """A report with the source's rows that transforms refuse: the run's rejected ones, and others, which are a finding.
+    """A report with the source's rows that cannot come: the run's rejected ones, and others, which are a finding.
 
     None of them has a place in the target, and the comparison is of all others.
     """
@@ -199,7 +199,7 @@ def _counted(pair: Pair, empty: TableReport) -> TableReport:
 
 
 def _count(side: Side) -> int:
-    if side.hop.transforms or side.hop.over:  # which may leave rows out
+    if side.hop.transforms or side.hop.over or side.refusals:  # which may leave rows out
         return sum(batch.num_rows for batch in side.rows(refuse=side.refusals.heard if side.refusals else None))
     source = side.engine.open(side.address, [side.hop], "none", 1)
     try:

@@ -20,8 +20,8 @@ from ..transfer.plan import ColumnPlan, Cut, Hop, Plan, Slice
 from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.schema.sql import counted
 from ..transfer.segments import NULL, Division, by_digits, by_range
-from ..transfer.shaping import Refuse
 from ..transfer.types import INTEGERS, Fidelity
+from ..transfer.unfit import Refuse
 from ..transfer.verification import backwards, rows_again, rows_of
 from .compare import aside, forms_of, told
 from .redecided import is_decided, redecided
@@ -88,7 +88,7 @@ def _native(table: Table, name: str) -> str:
     return column.base or column.native
 
 
-def _passed_over(row: pa.RecordBatch, error: DataError) -> None:
+def _passed_over(stage: str, row: pa.RecordBatch, error: DataError) -> None:
     """For rows of which the reading of all rows has told."""
 
 
@@ -125,7 +125,7 @@ def paired(
 ) -> Iterator[Iterator[Pair]]:  # fmt: skip
     """The hops of a plan with their sides, on connections of their own: for large tables as many as are said.
 
-    Of the source's rows that transforms refuse, those are counted apart that are `known` to be rejected.
+    Of the source's rows that cannot come, those are counted apart that are `known` to be rejected.
     """
     ends = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
     with ExitStack() as stack:
@@ -147,10 +147,14 @@ def paired(
 
 
 def _first(one: Side, known: Known) -> Side:
-    """The source's side, which passes over what transforms refuse. What is decided over all rows has no such rows."""
-    if not one.hop.transforms or one.hop.over:
+    """The source's side, which passes over what cannot come. What is decided over all rows has no such rows.
+
+    Where rows could not be read, the source's server would count them with the others.
+    """
+    mine = known.get(one.hop.name, Counter())
+    if one.hop.over or not (one.hop.transforms or mine):
         return one
-    return replace(one, refusals=Refusals(one.hop, known.get(one.hop.name, Counter())))
+    return replace(one, refusals=Refusals(one.hop, mine), columns=())
 
 
 def held_by(
@@ -258,7 +262,8 @@ def segments_of(side: Side, division: Division, *, asked: bool, watch: Holders |
             return Computed(
                 sums, f"{side.engine.name} in SQL" + (", a second, independent read" if inside else ""), True
             )
-    again = rows_again(side.engine, side.address, side.hop) if asked and not is_decided(side.hop) else None
+    second = asked and not side.refusals and not is_decided(side.hop)  # which tells no rows apart
+    again = rows_again(side.engine, side.address, side.hop) if second else None
     if again:
         sums = by_client(again, canons, division)
         return Computed(sums, f"of what a second driver reads from {side.engine.name}", False)

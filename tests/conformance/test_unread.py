@@ -1,0 +1,221 @@
+"""Rows that cannot be read, between real places: the others land once, these are kept as their source shows them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from attacks import attack, finished
+from moves import requested
+from ropeway.cli import wire
+from ropeway.cli.rejected import rejects, replay, write
+from ropeway.cli.shapes import run_shape
+from ropeway.transfer.errors import DataError
+from ropeway.transfer.request import Choice
+from ropeway.transforms.steps import calls_of
+from ropeway.verify.report import EQUALS_READ
+from spots import Servers, Spot, spot
+
+ROWS = 40
+# By engine: what spoils rows once all is planned, and what is kept of each by its key: its column and that as text.
+SPOILT: dict[str, tuple[list[str], dict[int, tuple[str, str]]]] = {
+    "sqlite": (
+        [
+            "UPDATE note SET grade = 'odd' WHERE id = 3", "UPDATE note SET day = '2024-02-30' WHERE id = 17",
+            "UPDATE note SET said = x'6869' WHERE id = 18", "UPDATE note SET grade = 1.5 WHERE id = 40",
+        ],
+        {3: ("grade", "odd"), 17: ("day", "2024-02-30"), 18: ("said", "hi"), 40: ("grade", "1.5")},
+    ),
+    "mariadb": (
+        ["UPDATE note SET day = '0000-00-00' WHERE id IN (3, 40)", "UPDATE note SET day = '2024-02-00' WHERE id = 17"],
+        {3: ("day", "0000-00-00"), 17: ("day", "2024-02-00"), 40: ("day", "0000-00-00")},
+    ),
+}  # fmt: skip
+PAIRS = [("sqlite", "postgresql"), ("mariadb", "sqlite")]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def filled(engine: str, folder: Path, servers: Servers) -> Spot:
+    source = spot(engine, folder, servers)
+    source.ask("CREATE TABLE note (id integer PRIMARY KEY, said varchar(9), grade integer, day date)")
+    for n in range(1, ROWS + 1):
+        source.ask(f"INSERT INTO note VALUES ({n}, 'n{n}', {n}, '2024-03-01')")
+    return source
+
+
+def spoil(source: Spot) -> dict[int, tuple[str, str]]:
+    """Rows that cannot be read, after planning, which would have asked for another type; what is kept of them."""
+    statements, bad = SPOILT[source.engine]
+    for statement in statements:
+        source.ask(statement)
+    return bad
+
+
+def there(target: Spot) -> list[int]:
+    return [int(row[0]) for row in target.ask("SELECT id FROM note ORDER BY id")]
+
+
+@pytest.mark.parametrize(("engine", "other"), PAIRS)
+def test_what_cannot_be_read_is_set_aside_as_its_source_shows_it(
+    engine: str, other: str, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = filled(engine, tmp_path, servers), spot(other, tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=7, max_rejects="4")
+    planned = wire.plan(request, secrets)
+    bad = spoil(source)
+    outcome = wire.run(planned, secrets)
+    good = [n for n in range(1, ROWS + 1) if n not in bad]
+    assert there(target) == good
+    (table,) = run_shape(outcome, {})["tables"]
+    assert (table["read"], table["loaded"], table["filtered"], table["rejected"]) == (ROWS, len(good), 0, len(bad))
+    assert outcome.report
+    (claimed,) = outcome.report.tables
+    assert (claimed.claim, claimed.rows_target) == (EQUALS_READ, len(good))
+    assert f"but for {len(bad)} rejected rows" in claimed.reason
+    kept = rejects(outcome.plan.run, target.url)
+    assert {(one.stage, one.key) for one in kept} == {("read", f"id={n}") for n in bad}
+    shown = {int(values["id"]): values for values in (json.loads(one.values) for one in kept)}
+    assert {n: (one.column, shown[n][one.column]) for n, one in zip(shown, kept, strict=True)} == bad
+    assert all(values["grade"] == str(n) for n, values in shown.items() if bad[n][0] != "grade")
+    assert all(one.reason for one in kept)
+    (file,) = write(kept, tmp_path / "rejects")
+    assert set(pq.read_table(file).to_pylist()[0]) == {"id", "said", "grade", "day"}
+    assert {row["id"] for row in pq.read_table(file).to_pylist()} == {str(n) for n in bad}
+    assert sum(one.landed for one in replay(outcome.plan.run, target.url)) == 0  # there is nothing that could land
+    assert [one.reason for one in rejects(outcome.plan.run, target.url)] == [one.reason for one in kept]
+
+
+@pytest.mark.parametrize(("engine", "other"), PAIRS)
+def test_more_than_allowed_stops_the_run_and_more_may_be_allowed(
+    engine: str, other: str, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = filled(engine, tmp_path, servers), spot(other, tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=7, max_rejects="2")
+    planned = wire.plan(request, secrets)
+    bad = spoil(source)
+    with pytest.raises(DataError, match="--max-rejects 2 allows"):
+        wire.run(planned, secrets)
+    more, _ = requested(source, target, slice_rows=7, max_rejects="50%")
+    wire.run(more, secrets, resume=True)
+    assert there(target) == [n for n in range(1, ROWS + 1) if n not in bad]
+
+
+def test_one_slice_is_rejected_at_each_of_its_stages(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("UPDATE note SET said = id")
+    steps = calls_of([{"cast": {"said": "int16"}}, {"filter": "id <> 5"}])
+    target.ask("CREATE TABLE note (id integer PRIMARY KEY, said smallint, grade integer CHECK (grade <> 9), day date)")
+    choices = (Choice("note", transforms=steps),)
+    request, secrets = requested(source, target, mode="truncate", max_rejects="9", choices=choices)
+    planned = wire.plan(request, secrets)
+    source.ask("UPDATE note SET grade = 'odd' WHERE id = 3")
+    source.ask("UPDATE note SET said = 'odd' WHERE id = 7")
+    outcome = wire.run(planned, secrets)
+    assert there(target) == [n for n in range(1, ROWS + 1) if n not in (3, 5, 7, 9)]
+    (table,) = run_shape(outcome, {})["tables"]
+    assert (table["read"], table["loaded"], table["filtered"], table["rejected"]) == (ROWS, ROWS - 4, 1, 3)
+    kept = rejects(outcome.plan.run, target.url)
+    assert {(one.stage, one.key) for one in kept} == {("read", "id=3"), ("transform", "id=7"), ("load", "id=9")}
+    target.ask("ALTER TABLE note DROP CONSTRAINT note_grade_check")
+    (done,) = replay(outcome.plan.run, target.url)
+    assert (done.landed, {one.key for one in done.left}) == (1, {"id=3", "id=7"})
+    (again,) = wire.verify(request, secrets=secrets).tables
+    assert (again.claim, again.rows_target) == (EQUALS_READ, ROWS - 3)
+
+
+def test_what_is_to_be_masked_is_not_kept_as_its_source_shows_it(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    choices = (Choice("note", transforms=calls_of([{"mask": {"said": "redact"}}])),)
+    request, secrets = requested(source, target, max_rejects="9", choices=choices)
+    planned = wire.plan(request, secrets)
+    source.ask("UPDATE note SET grade = 'odd' WHERE id = 3")
+    with pytest.raises(DataError):
+        wire.run(planned, secrets)
+
+
+@pytest.mark.parametrize(("engine", "other"), PAIRS)
+@pytest.mark.parametrize(("point", "nth"), [("claimed", 3), ("settled", 2), ("landed", 2)])
+def test_killed_while_rows_are_set_aside_and_taken_up_again(
+    engine: str, other: str, point: str, nth: int, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = filled(engine, tmp_path, servers), spot(other, tmp_path, servers)
+    settings: dict[str, Any] = {
+        "source": source.url, "target": target.url, "slice_rows": 7, "max_rejects": "4", "point": "opened", "nth": 1,
+    }  # fmt: skip
+    assert attack(**settings).returncode == -signal.SIGKILL  # planned, and nothing is read yet
+    bad = spoil(source)
+    killed = attack(**{**settings, "point": point, "nth": nth, "resume": True})
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    answer = finished(settings)
+    assert [table["claim"] for table in answer["report"]["tables"]] == [EQUALS_READ]
+    assert there(target) == [n for n in range(1, ROWS + 1) if n not in bad]
+    assert sum(receipt["rejected"] for receipt in answer["receipts"]) == len(bad)
+    ((run,),) = target.ask(f"SELECT DISTINCT run FROM {'ropeway.' if other == 'postgresql' else ''}ropeway_reject")
+    assert sorted(int(json.loads(one.values)["id"]) for one in rejects(run, target.url)) == sorted(bad)
+
+
+def test_places_are_compared_but_for_what_could_not_be_read(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("mariadb", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    request, secrets = requested(source, target, max_rejects="4")
+    planned = wire.plan(request, secrets)
+    bad = spoil(source)
+    wire.run(planned, secrets)
+    (table,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert (table.claim, table.rows_source, table.rejected, table.refused) == (EQUALS_READ, ROWS - 3, len(bad), 0)
+    source.ask("UPDATE note SET day = '0000-00-00' WHERE id = 5")
+    source.ask("UPDATE note SET grade = 0 WHERE id = 6")
+    (table,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert table.found
+    assert (table.rejected, table.refused, table.found.extra, table.found.changed) == (3, 1, 1, 1)
+    assert "'0000-00-00' in column day" in table.reason
+    source.ask("UPDATE note SET day = '2024-03-01' WHERE id = 5")
+    target.ask("DELETE FROM note WHERE id = 7")
+    found = wire.repairs(request, "full", secrets)
+    (mended,) = wire.repair(found, secrets=secrets).tables
+    assert (mended.claim, mended.rejected) == (EQUALS_READ, 3)
+
+
+STAGES = {
+    "read": ("UPDATE note SET grade = 'odd' WHERE id = 3", "UPDATE note SET grade = 'odder' WHERE id = 3"),
+    "transform": ("UPDATE note SET said = 'odd' WHERE id = 3", "UPDATE note SET grade = 0 WHERE id = 3"),
+    "load": ("UPDATE note SET grade = 99 WHERE id = 3", "UPDATE note SET said = '0' WHERE id = 3"),
+}
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["same", "changed"])
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_what_landed_beside_rejected_rows_stands_where_all_rows_are_the_same(
+    stage: str, changed: bool, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = filled("sqlite", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("UPDATE note SET said = id")
+    target.ask("CREATE TABLE note (id integer PRIMARY KEY, said smallint, grade integer CHECK (grade <> 99), day date)")
+    settings: dict[str, Any] = {
+        "source": source.url, "target": target.url, "slice_rows": 20, "max_rejects": "4", "mode": "truncate",
+        "transforms": {"note": [{"cast": {"said": "int16"}}]}, "tables": [], "point": "opened", "nth": 1,
+    }  # fmt: skip
+    assert attack(**settings).returncode == -signal.SIGKILL
+    spoilt, otherwise = STAGES[stage]
+    source.ask(spoilt)
+    assert attack(**{**settings, "point": "whole", "resume": True}).returncode == -signal.SIGKILL
+    before = receipts_of(target)
+    assert [number for number, _, rejected in before if rejected] == [1]
+    if changed:
+        source.ask(otherwise)
+    answer = finished(settings)
+    assert [table["claim"] for table in answer["report"]["tables"]] == [EQUALS_READ]
+    assert there(target) == [n for n in range(1, ROWS + 1) if n != 3]
+    assert (receipts_of(target) == before) is not changed
+
+
+def receipts_of(target: Spot) -> list[tuple[int, str, int]]:
+    return target.ask("SELECT slice, attempt, n_rejected FROM ropeway.ropeway_slice WHERE slice > 0 ORDER BY slice")
