@@ -35,8 +35,16 @@ SPOILT: dict[str, tuple[list[str], dict[int, tuple[str, str]]]] = {
         ["UPDATE note SET day = '0000-00-00' WHERE id IN (3, 40)", "UPDATE note SET day = '2024-02-00' WHERE id = 17"],
         {3: ("day", "0000-00-00"), 17: ("day", "2024-02-00"), 40: ("day", "0000-00-00")},
     ),
+    **{
+        engine: (
+            ["UPDATE note SET day = 'infinity' WHERE id IN (3, 40)", "UPDATE note SET day = '-infinity' WHERE id = 17"],
+            {3: ("day", "infinity"), 17: ("day", "-infinity"), 40: ("day", "infinity")},
+        )
+        for engine in ("postgresql", "duckdb")
+    },
 }  # fmt: skip
 PAIRS = [("sqlite", "postgresql"), ("mariadb", "sqlite")]
+MORE = [("postgresql", "mariadb"), ("duckdb", "sqlite")]
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +72,7 @@ def there(target: Spot) -> list[int]:
     return [int(row[0]) for row in target.ask("SELECT id FROM note ORDER BY id")]
 
 
-@pytest.mark.parametrize(("engine", "other"), PAIRS)
+@pytest.mark.parametrize(("engine", "other"), [*PAIRS, *MORE])
 def test_what_cannot_be_read_is_set_aside_as_its_source_shows_it(
     engine: str, other: str, tmp_path: Path, servers: Servers
 ) -> None:

@@ -305,10 +305,8 @@ def _batches(
         yield _batch(values, schema, key)
         return
 
-    def alone(part: pa.RecordBatch) -> pa.RecordBatch:  # parsers look at whole buffers
-        return _batch([column.take(np.arange(part.num_rows)) for column in part.columns], schema, key)
-
-    yield from sifted(pa.RecordBatch.from_arrays(values, names=schema.names), alone, unread)
+    whole = pa.RecordBatch.from_arrays(values, names=schema.names)
+    yield from sifted(whole, lambda part: _batch(part.columns, schema, key), unread)
 
 
 def _batch(values: list[Values], schema: pa.Schema, key: Sequence[str]) -> pa.RecordBatch:
