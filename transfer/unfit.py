@@ -73,5 +73,8 @@ def _bytes(values: Any) -> Any:
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return values.cast(pa.binary())
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        values = values.cast(pa.string())
+        try:
+            values = values.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # lists, and what has no name in the calendar
+            values = pa.array([None if one is None else str(one) for one in values.to_pylist()], pa.string())
     return values.cast(pa.binary())  # a text may be no UTF-8

@@ -227,3 +227,22 @@ def test_what_landed_beside_rejected_rows_stands_where_all_rows_are_the_same(
 
 def receipts_of(target: Spot) -> list[tuple[int, str, int]]:
     return target.ask("SELECT slice, attempt, n_rejected FROM ropeway.ropeway_slice WHERE slice > 0 ORDER BY slice")
+
+
+def test_a_file_of_texts_is_read_as_its_job_says(tmp_path: Path, servers: Servers) -> None:
+    (tmp_path / "in").mkdir()
+    lines = [f"{n},{'12.345' if n == 3 else 'odd' if n == 40 else '1.25'},n{n}" for n in range(1, ROWS + 1)]
+    (tmp_path / "in" / "note.csv").write_text("\n".join(["id,price,said", *lines]))
+    source, target = Spot("csv", f"csv:///{tmp_path}/in", lambda _: []), spot("sqlite", tmp_path, servers)
+    request, secrets = requested(
+        source, target, max_rejects="10%", choices=(Choice("note", types=(("id", "int64"), ("price", "decimal(9,2)"))),)
+    )
+    outcome = wire.run(request, secrets)
+    assert there(target) == [n for n in range(1, ROWS + 1) if n not in (3, 40)]
+    kept = rejects(outcome.plan.run, target.url)
+    assert [(one.stage, one.column, json.loads(one.values)) for one in kept] == [
+        ("read", "price", {"id": "3", "price": "12.345", "said": "n3"}),
+        ("read", "price", {"id": "40", "price": "odd", "said": "n40"}),
+    ]
+    (table,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert (table.claim, table.rejected) == (EQUALS_READ, 2)
