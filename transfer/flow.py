@@ -21,7 +21,7 @@ from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
 from .shaping import hides, transformed, unseen
-from .unfit import READ, TRANSFORM, Refuse, Unread
+from .unfit import READ, TRANSFORM, Refuse, Unread, in_bytes, sifted
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
@@ -139,9 +139,21 @@ def before_transforms(
     asked = replace(hop, columns=hop.reading) if hop.transforms else hop
     read = as_read(asked)
     batches = _readable(reader, read, part, batch_bytes, unread) if unread else reader.read(read, part, batch_bytes)
-    if hop.transforms:
-        batches = unseen(hop, batches)
-    return batches if read is asked else converted(asked, batches)
+    if read is not asked:
+        batches = _zoned(asked, batches, unread) if unread else converted(asked, batches)
+    return unseen(hop, batches) if hop.transforms else batches
+
+
+def _zoned(hop: Hop, batches: Iterator[pa.RecordBatch], unread: Unread) -> Iterator[pa.RecordBatch]:
+    """The batches with the instants of zoned columns, without rows whose wall time is none or is two."""
+    names = [column.target for column in hop.columns]
+
+    def made(batch: pa.RecordBatch) -> pa.RecordBatch:
+        (one,) = converted(hop, (each for each in [batch]))
+        return one
+
+    for batch in batches:
+        yield from sifted(batch, made, lambda row, error: unread(in_bytes(row, names), error))
 
 
 def _readable(reader: Reader, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:

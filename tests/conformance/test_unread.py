@@ -246,3 +246,69 @@ def test_a_file_of_texts_is_read_as_its_job_says(tmp_path: Path, servers: Server
     ]
     (table,) = wire.verify(request, level="full", secrets=secrets).tables
     assert (table.claim, table.rejected) == (EQUALS_READ, 2)
+
+
+def test_moments_finer_than_planned_are_set_aside(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE note (id int PRIMARY KEY, at datetime2(7), said nvarchar(20))")
+    for n in range(1, 10):
+        source.ask(f"INSERT INTO note VALUES ({n}, '2024-03-01 10:00:00.5', N'n�')")
+    request, secrets = requested(source, target, slice_rows=4, max_rejects="2")
+    planned = wire.plan(request, secrets)
+    source.ask("UPDATE note SET at = '2024-03-01 10:00:00.1234567' WHERE id IN (2, 7)")
+    outcome = wire.run(planned, secrets)
+    assert there(target) == [1, 3, 4, 5, 6, 8, 9]
+    kept = rejects(outcome.plan.run, target.url)
+    assert {one.key: json.loads(one.values)["at"] for one in kept} == dict.fromkeys(
+        ("id=2", "id=7"), "2024-03-01 10:00:00.1234567"
+    )
+    assert {(one.stage, one.column) for one in kept} == {("read", "at")}
+    assert outcome.report
+    assert [table.claim for table in outcome.report.tables] == [EQUALS_READ]
+
+
+def test_numbers_that_oracles_driver_does_not_give_are_set_aside(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("oracle", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE note (id NUMBER(9) PRIMARY KEY, v NUMBER, at DATE, said VARCHAR2(20))")
+    for n in range(1, 10):
+        source.ask(f"INSERT INTO note VALUES ({n}, {n}.25, DATE '2024-03-01', 'n{n}')")
+    choices = (Choice("NOTE", types=(("V", "number(12,2)"),)),)
+    request, secrets = requested(source, target, slice_rows=4, max_rejects="3", choices=choices)
+    planned = wire.plan(request, secrets)
+    source.ask("UPDATE note SET v = 12345678901234 WHERE id = 2")
+    source.ask("UPDATE note SET v = 1.005 WHERE id = 7")
+    outcome = wire.run(planned, secrets)
+    assert there(target) == [1, 3, 4, 5, 6, 8, 9]
+    kept = rejects(outcome.plan.run, target.url)
+    assert {one.key: json.loads(one.values)["v"] for one in kept} == {"id=2": "12345678901234", "id=7": "1.005"}
+    assert {(one.stage, one.column) for one in kept} == {("read", "V")}
+    assert {json.loads(one.values)["said"] for one in kept} == {"n2", "n7"}
+    assert outcome.report
+    assert [table.claim for table in outcome.report.tables] == [EQUALS_READ]
+
+
+def test_wall_times_that_are_none_are_set_aside(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("duckdb", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE note (id integer PRIMARY KEY, wall timestamp)")
+    source.ask("INSERT INTO note VALUES (1, '2024-03-31 01:30:00'), (2, '2024-03-31 02:30:00'), (3, NULL)")
+    choices = (Choice("note", zones=(("wall", "Europe/Paris"),)),)
+    request, secrets = requested(source, target, max_rejects="1", choices=choices)
+    outcome = wire.run(request, secrets)
+    assert there(target) == [1, 3]
+    (kept,) = rejects(outcome.plan.run, target.url)
+    assert (kept.stage, kept.key, kept.column) == ("read", "id=2", "wall")
+    assert json.loads(kept.values)["wall"].startswith("2024-03-31 02:30:00")
+    (table,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert (table.claim, table.rejected) == (EQUALS_READ, 1)
+
+
+def test_a_wall_time_that_is_none_does_not_show_a_masked_key(tmp_path: Path, servers: Servers) -> None:
+    source, target = spot("duckdb", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE note (who varchar PRIMARY KEY, wall timestamp)")
+    source.ask("INSERT INTO note VALUES ('secret', '2024-03-31 02:30:00')")
+    steps = calls_of([{"mask": {"who": "redact"}}])
+    choices = (Choice("note", zones=(("wall", "Europe/Paris"),), transforms=steps),)
+    request, secrets = requested(source, target, max_rejects="1", choices=choices)
+    with pytest.raises(DataError) as caught:
+        wire.run(request, secrets)
+    assert "secret" not in str(caught.value)

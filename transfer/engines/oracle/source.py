@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import oracledb
@@ -18,10 +19,12 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
+from ...unfit import Unread, in_bytes, sifted
 from ..exact import as_planned
 from .catalogue import external
 from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
+from .sifting import comes, misfit, printed
 from .types import PRINTED
 
 if TYPE_CHECKING:
@@ -98,7 +101,36 @@ class OracleReader:
         self.timeless: frozenset[Relation] = frozenset()  # what lies in files, of which there is no AS OF
         self._reading = False
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
+        names, made = [column.target for column in hop.columns], partial(_typed, hop=hop)
+
+        def tell(row: pa.RecordBatch, error: DataError) -> None:
+            assert unread  # noqa: S101 - else nothing is told
+            unread(in_bytes(row.select(names), names), error)
+
+        for batch in self._fetched(hop, part, batch_bytes):
+            yield from sifted(batch, made, tell) if unread else [made(batch)]
+
+    def readable(self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+        """The rows that can be read: first those that the driver gives, then it is told of the others."""
+        conditions = [comes(column, asked(column).arrow) for column in hop.columns]
+        good = " AND ".join(filter(None, conditions))
+        if not good:
+            yield from self.read(hop, part, batch_bytes, unread)
+            return
+        wanted = [f"({hop.where})"] if hop.where else []
+        yield from self.read(replace(hop, where=" AND ".join([*wanted, good])), part, batch_bytes, unread)
+        bad = printed(replace(hop, where=" AND ".join([*wanted, f"NOT ({good})"])), conditions)
+        names = [column.target for column in hop.columns]
+        for batch in self._fetched(bad, part, batch_bytes):
+            for row in range(batch.num_rows):
+                which = batch.column("which")[row].as_py()
+                unread(in_bytes(batch.slice(row, 1).select(names), names), misfit(hop, hop.columns[which]))
+
+    def _fetched(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Batches as the driver gives them, with a flag behind all for each LOB."""
         forms = [asked(column) for column in hop.columns]
         names = [column.target for column in hop.columns]
         lobs = [place for place, one in enumerate(hop.columns) if _name(one) in _LOBS]
@@ -114,12 +146,8 @@ class OracleReader:
             for frame in given:
                 table = pa.table(frame)
                 if table.num_rows:
-                    given_columns = [values.combine_chunks() for values in table.itercolumns()]
-                    parts = zip(given_columns, forms, hop.columns, strict=False)
-                    columns = [_made(values, form, hop, one) for values, form, one in parts]
-                    for place, flags in zip(lobs, given_columns[len(names) :], strict=True):
-                        columns[place] = _not_null(columns[place], flags)
-                    yield pa.RecordBatch.from_arrays(columns, names=names)
+                    columns = [values.combine_chunks() for values in table.itercolumns()]
+                    yield pa.RecordBatch.from_arrays(columns, names=requested.names)
         except oracledb.Error as error:
             raise self._told(error, hop) from error
         except ValueError as error:  # Python's dates, which the driver makes of Oracle's
@@ -241,6 +269,15 @@ def _not_null(values: Any, flags: Any) -> Any:
         return values
     empty = pa.scalar(b"" if pa.types.is_binary(values.type) else "", values.type)
     return pc.if_else(pc.is_valid(flags), empty, values)
+
+
+def _typed(batch: pa.RecordBatch, hop: Hop) -> pa.RecordBatch:
+    """A batch as the driver gave it in the types that were planned."""
+    columns = [_made(batch.column(place), asked(one), hop, one) for place, one in enumerate(hop.columns)]
+    lobs = [place for place, one in enumerate(hop.columns) if _name(one) in _LOBS]
+    for place, flags in zip(lobs, batch.columns[len(columns) :], strict=True):
+        columns[place] = _not_null(columns[place], flags)
+    return pa.RecordBatch.from_arrays(columns, names=[column.target for column in hop.columns])
 
 
 def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:
