@@ -25,7 +25,7 @@ from .unfit import READ, TRANSFORM, Refuse, Unread, in_bytes, sifted
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
-_STAYS = "Such a value cannot be set aside by --max-rejects: which rows it is about is not known apart from the others."
+_STAYS = "Here --max-rejects sets no such value aside: docs/rejects.md says where it does."
 
 
 class Tally:
@@ -157,12 +157,24 @@ def _zoned(hop: Hop, batches: Iterator[pa.RecordBatch], unread: Unread) -> Itera
 
 
 def _readable(reader: Reader, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
-    """The rows that can be read. A rehearsal takes the first rows that come, and knows of no others."""
-    sift = None if hop.limit else getattr(reader, "readable", None)
+    """The rows that can be read. A rehearsal takes the first rows that come, and knows of no others; a table that goes
+    into itself is not to lose a row of which only texts would be kept.
+    """
+    sift = None if hop.limit or hop.upon else getattr(reader, "readable", None)
+    ours: list[DataError] = []  # of whoever hears of the rows
+
+    def heard(row: pa.RecordBatch, error: DataError) -> None:
+        try:
+            unread(row, error)
+        except DataError as too_many:
+            ours.append(too_many)
+            raise
+
     try:
-        yield from sift(hop, part, batch_bytes, unread) if sift else reader.read(hop, part, batch_bytes)
+        yield from sift(hop, part, batch_bytes, heard) if sift else reader.read(hop, part, batch_bytes)
     except DataError as error:
-        error.remedy = "\n".join(filter(None, (error.remedy, _STAYS)))
+        if error not in ours:
+            error.remedy = "\n".join(filter(None, (error.remedy, _STAYS)))
         raise
 
 

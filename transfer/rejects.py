@@ -28,7 +28,7 @@ from .permitted import permitted
 from .plan import Hop, Slice
 from .shaping import hides
 from .spool import Spool
-from .unfit import LOAD, READ
+from .unfit import LOAD, READ, ReaderFailed
 
 LARGEST = 1 << 20  # bytes of a row that the ledger keeps: MySQL's max_allowed_packet may be 4 MB
 _SHOWN = 4_000  # characters of a value for people
@@ -66,13 +66,16 @@ class Rejecting:
     ) -> Receipt | None:
         """Land a slice without the rows that are refused; of how many rows it is, where its reader cannot tell.
 
-        Raises DataError for more of them than may be, and what else reader and engine raise.
+        Raises DataError for more of them than may be, ReaderFailed, and what else the engine raises.
         """
         unit = _Unit(hop, part, attempt, instant, reader, loader)
         folder = _FOLDER / self._job.plan.run
         folder.mkdir(parents=True, exist_ok=True)
         with self._one, TemporaryDirectory(dir=folder, prefix="rejects-") as place:
             spool, tally, rejects = Spool(Path(place) / "slice.arrow"), Tally(hop), _Rejects(unit)
+            if not self._allowed.percent:  # more than these are not gathered
+                with self._writer:
+                    rejects.permit(self._most(unit, 0), self._job.plan.max_rejects)
             self._transform(unit, spool, tally, rejects)
             if read is not None:
                 tally.seen(read)
@@ -95,7 +98,8 @@ class Rejecting:
         # gathered.
         refuse = None if hop.over or hides(hop) else rejects.add
         with spool.written() as put:
-            for batch in flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, refuse):
+            rows = flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, refuse)
+            for batch in _failing(rows):
                 put(batch)
 
     def _most(self, unit: _Unit, read: int) -> int:
@@ -231,6 +235,16 @@ def _too_many(hop: Hop, word: str, said: str) -> DataError:
 def concerns_rows(error: Exception, engine: Engine) -> bool:
     """Whether an error is about the values of rows, and not about the connection, a right or the schema."""
     return isinstance(error, DataError) or (not isinstance(error, RopewayError) and engine.classify(error) == "data")
+
+
+def _failing(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows whose reader's failure is told from one of the target; what is said of a row is no failure."""
+    try:
+        yield from rows
+    except DataError:
+        raise
+    except Exception as error:
+        raise ReaderFailed(error) from error
 
 
 def _first(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:

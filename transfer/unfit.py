@@ -21,6 +21,14 @@ Refuse = Callable[[str, pa.RecordBatch, DataError], None]  # hears of the stage,
 Unread = Callable[[pa.RecordBatch, DataError], None]
 
 
+class ReaderFailed(Exception):
+    """A slice failed since its reader did: what came of that in the target says less than the reader's own error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def sifted(
     batch: pa.RecordBatch, convert: Callable[[pa.RecordBatch], pa.RecordBatch], refuse: Unread
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip

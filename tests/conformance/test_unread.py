@@ -110,8 +110,9 @@ def test_more_than_allowed_stops_the_run_and_more_may_be_allowed(
     request, secrets = requested(source, target, slice_rows=7, max_rejects="2")
     planned = wire.plan(request, secrets)
     bad = spoil(source)
-    with pytest.raises(DataError, match="--max-rejects 2 allows"):
+    with pytest.raises(DataError, match="--max-rejects 2 allows") as caught:
         wire.run(planned, secrets)
+    assert "no such value aside" not in str(caught.value)
     more, _ = requested(source, target, slice_rows=7, max_rejects="50%")
     wire.run(more, secrets, resume=True)
     assert there(target) == [n for n in range(1, ROWS + 1) if n not in bad]
@@ -312,3 +313,26 @@ def test_a_wall_time_that_is_none_does_not_show_a_masked_key(tmp_path: Path, ser
     with pytest.raises(DataError) as caught:
         wire.run(request, secrets)
     assert "secret" not in str(caught.value)
+
+
+def test_what_has_no_place_apart_from_the_others_stops_the_run_and_says_so(tmp_path: Path, servers: Servers) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "note.csv").write_text("id,said\n1,a\nodd,b\n")
+    columns = [{"name": "id", "type": "int64"}, {"name": "said", "type": "text"}]
+    (tmp_path / "in" / "note.schema.json").write_text(json.dumps({"columns": columns}))
+    source, target = Spot("csv", f"csv:///{tmp_path}/in", lambda _: []), spot("sqlite", tmp_path, servers)
+    with pytest.raises(DataError, match="--max-rejects sets no such value aside"):
+        wire.run(*requested(source, target, max_rejects="10"))
+    assert there(target) == []
+
+
+def test_a_table_loses_no_row_of_itself_that_cannot_be_read(tmp_path: Path, servers: Servers) -> None:
+    place = filled("sqlite", tmp_path, servers)
+    place.ask("PRAGMA journal_mode = WAL")
+    choices = (Choice("note", transforms=calls_of([{"upper": ["said"]}])),)
+    request, secrets = requested(place, place, mode="replace", max_rejects="9", choices=choices)
+    planned = wire.plan(request, secrets)
+    place.ask("UPDATE note SET grade = 'odd' WHERE id = 3")
+    with pytest.raises(DataError, match="--max-rejects sets no such value aside"):
+        wire.run(planned, secrets)
+    assert there(place) == list(range(1, ROWS + 1))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from . import PostgreSql
 
+_WIDEST = 1_664  # columns of a query
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -93,7 +94,9 @@ class PostgreSqlReader:
             asked = select(self._spelling, with_texts(self._engine, hop) if unread else hop, part)
             yield from watch.reading(read(bulk, asked, schema, batch_bytes, hop.key, unread))
 
-    readable = read
+    def readable(self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+        """The rows that can be read; of a table that is too wide to be asked for twice, all, or an error."""
+        yield from self.read(hop, part, batch_bytes, unread if 2 * len(hop.columns) <= _WIDEST else None)
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         # Undecoded means unprojected: the target's columns have the source's own types.

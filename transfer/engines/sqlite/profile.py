@@ -107,10 +107,10 @@ def profile(
     return {**decided, **chosen, **finite}, [*findings, *told, *lost]
 
 
-def all_of(conditions: Sequence[str]) -> str:
+def all_of(conditions: Sequence[str], word: str = " AND ") -> str:
     """All of them, in groups: SQLite takes no expression deeper than 1,000, which AND is by one with each condition."""
     groups = (conditions[at : at + _TOGETHER] for at in range(0, len(conditions), _TOGETHER))
-    return " AND ".join(f"({' AND '.join(group)})" for group in groups)
+    return word.join(f"({word.join(group)})" for group in groups)
 
 
 def _seen(session: Session, columns: Sequence[Column], source: str) -> list[tuple[Column, _Seen]]:

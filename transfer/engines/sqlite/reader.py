@@ -118,7 +118,7 @@ class SqliteReader:
         ((pages, size),) = self.ask("SELECT p.page_count, s.page_size FROM pragma_page_count() p, pragma_page_size() s")
         if int(str(pages)) * int(str(size)) <= _LONG * self.count(hop):
             return self._longest.setdefault(hop.name, 0)
-        each = " + ".join(f"coalesce(octet_length({self._engine.quote(name)}), 0)" for name in sized)
+        each = all_of([f"coalesce(octet_length({self._engine.quote(name)}), 0)" for name in sized], " + ")
         ((longest,),) = self.ask(f"SELECT max({each}) FROM {source_of(self._engine, hop)}")
         return self._longest.setdefault(hop.name, int(str(longest or 0)))
 
