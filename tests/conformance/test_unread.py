@@ -336,3 +336,28 @@ def test_a_table_loses_no_row_of_itself_that_cannot_be_read(tmp_path: Path, serv
     with pytest.raises(DataError, match="--max-rejects sets no such value aside"):
         wire.run(planned, secrets)
     assert there(place) == list(range(1, ROWS + 1))
+
+
+def test_several_sources_without_an_instant_end_with_rejected_rows(tmp_path: Path, servers: Servers) -> None:
+    """What landed of each stands where its rows are the same, the rejected ones too: else each started all over."""
+    sources, target = [filled("sqlite", tmp_path, servers) for _ in range(2)], spot("postgresql", tmp_path, servers)
+    sources[1].ask("UPDATE note SET id = id + 100")
+    table = {"from": ["a:note", "b:note"], "to": "note", "provenance": "came"}
+    wanted = {
+        "sources": {alias: place.url for alias, place in zip("ab", sources, strict=True)}, "target": target.url,
+        "tables": [table], "consistency": "none", "slice_rows": 20, "workers": 1, "max_rejects": 4,
+    }  # fmt: skip
+    settings = {"job": wanted, "point": "opened", "nth": 1}
+    assert attack(**settings).returncode == -signal.SIGKILL
+    for place in sources:
+        place.ask("UPDATE note SET grade = 'odd' WHERE grade = 3")
+    assert attack(**{**settings, "point": "settled", "nth": 4, "resume": True}).returncode == -signal.SIGKILL
+    before = target.ask("SELECT hop, slice, attempt FROM ropeway.ropeway_slice WHERE slice > 0 ORDER BY 1, 2")
+    assert len(before) == 3
+    answer = finished(settings)
+    assert [table["claim"] for table in answer["report"]["tables"]] == [EQUALS_READ] * 2
+    good = [n for n in range(1, ROWS + 1) if n != 3]
+    found = target.ask("SELECT id, came FROM note ORDER BY id")
+    assert found == [*((n, "a") for n in good), *((n + 100, "b") for n in good)]
+    after = target.ask("SELECT hop, slice, attempt FROM ropeway.ropeway_slice WHERE slice > 0 ORDER BY 1, 2")
+    assert set(before) < set(after)
