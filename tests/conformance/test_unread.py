@@ -286,6 +286,8 @@ def test_numbers_that_oracles_driver_does_not_give_are_set_aside(tmp_path: Path,
     assert {json.loads(one.values)["said"] for one in kept} == {"n2", "n7"}
     assert outcome.report
     assert [table.claim for table in outcome.report.tables] == [EQUALS_READ]
+    (table,) = wire.verify(request, level="full", secrets=secrets).tables
+    assert (table.claim, table.rejected, table.refused) == (EQUALS_READ, 2, 0)
 
 
 def test_wall_times_that_are_none_are_set_aside(tmp_path: Path, servers: Servers) -> None:

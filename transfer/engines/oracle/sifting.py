@@ -1,4 +1,4 @@
-"""Rows at which the driver ends a query, told apart from the others by conditions, and printed by the server.
+"""Values at which the driver ends a query, told apart from the others by conditions, and printed by the server.
 
 It makes a Python date of each date, which begins with the year 1, and refuses a number with more digits than it is
 asked for.
@@ -15,8 +15,10 @@ import pyarrow as pa
 from ...errors import DataError
 from ...plan import ColumnPlan, Hop
 from ...types import Type
+from ...unfit import in_bytes
 from .types import PRINTED
 
+WHICH = "which of them"
 _DAY = "TO_CHAR({c}, 'SYYYY-MM-DD HH24:MI:SS')"
 
 
@@ -32,20 +34,33 @@ def comes(column: ColumnPlan, arrow: pa.DataType) -> str:
     return ""
 
 
-def printed(hop: Hop, conditions: Sequence[str]) -> Hop:
-    """The hop with such columns as the server prints them, and behind all the place of the first that does not come."""
+def guarded(hop: Hop, conditions: Sequence[str]) -> Hop:
+    """The hop as one statement reads all its rows, for two might be of two moments: values that do not come as NULL,
+    behind all each such column as the server prints it, and the place of the first that does not come.
+    """
+    columns, words = list(hop.columns), []
+    for place, one in enumerate(conditions):
+        if one:
+            column = hop.columns[place]
+            columns[place] = replace(column, project=f"CASE WHEN {one} THEN {column.project} END")
+            words.append(_text(column, place))
     which = " ".join(f"WHEN NOT {one} THEN {place}" for place, one in enumerate(conditions) if one)
-    columns = [
-        replace(column, project=_words(column), type=Type("text", length=80), declared="varchar2") if one else column
-        for column, one in zip(hop.columns, conditions, strict=True)
-    ]
-    first = replace(hop.columns[0], target="which", project=f"CASE {which} END", type=Type("int64"), declared="number")
-    return replace(hop, columns=(*columns, first))
+    first = replace(hop.columns[0], target=WHICH, project=f"CASE {which} END", type=Type("int64"), declared="number")
+    return replace(hop, columns=(*columns, *words, first))
 
 
-def _words(column: ColumnPlan) -> str:
-    """What is printed of a column that may not come."""
-    return (PRINTED if pa.types.is_decimal(column.type.arrow) else _DAY).format(c=column.project)
+def _text(column: ColumnPlan, place: int) -> ColumnPlan:
+    """A column that may not come, as it is printed."""
+    printed = (PRINTED if pa.types.is_decimal(column.type.arrow) else _DAY).format(c=column.project)
+    return replace(column, target=f"text {place}", project=printed, type=Type("text", length=80), declared="varchar2")
+
+
+def shown(row: pa.RecordBatch, hop: Hop) -> pa.RecordBatch:
+    """A row of `guarded`, each column as text."""
+    names = [column.target for column in hop.columns]
+    there = set(row.schema.names)
+    values = [row.column(f"text {place}" if f"text {place}" in there else name) for place, name in enumerate(names)]
+    return in_bytes(pa.RecordBatch.from_arrays(values, names=names), names)
 
 
 def misfit(hop: Hop, column: ColumnPlan) -> DataError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import oracledb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,12 +19,12 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
-from ...unfit import Unread, in_bytes, sifted
+from ...unfit import Unread, sifted
 from ..exact import as_planned
 from .catalogue import external
 from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
-from .sifting import comes, misfit, printed
+from .sifting import WHICH, comes, guarded, misfit, shown
 from .types import PRINTED
 
 if TYPE_CHECKING:
@@ -101,33 +101,31 @@ class OracleReader:
         self.timeless: frozenset[Relation] = frozenset()  # what lies in files, of which there is no AS OF
         self._reading = False
 
-    def read(
-        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
-    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
-        names, made = [column.target for column in hop.columns], partial(_typed, hop=hop)
-
-        def tell(row: pa.RecordBatch, error: DataError) -> None:
-            assert unread  # noqa: S101 - else nothing is told
-            unread(in_bytes(row.select(names), names), error)
-
+    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         for batch in self._fetched(hop, part, batch_bytes):
-            yield from sifted(batch, made, tell) if unread else [made(batch)]
+            yield _typed(batch, hop)
 
     def readable(self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
-        """The rows that can be read: first those that the driver gives, then it is told of the others."""
+        """The rows that can be read; it is told of those that the driver does not give, and of those that Arrow has no
+        value for.
+        """
         conditions = [comes(column, asked(column).arrow) for column in hop.columns]
-        good = " AND ".join(filter(None, conditions))
-        if not good:
-            yield from self.read(hop, part, batch_bytes, unread)
-            return
-        wanted = [f"({hop.where})"] if hop.where else []
-        yield from self.read(replace(hop, where=" AND ".join([*wanted, good])), part, batch_bytes, unread)
-        bad = printed(replace(hop, where=" AND ".join([*wanted, f"NOT ({good})"])), conditions)
-        names = [column.target for column in hop.columns]
-        for batch in self._fetched(bad, part, batch_bytes):
-            for row in range(batch.num_rows):
-                which = batch.column("which")[row].as_py()
-                unread(in_bytes(batch.slice(row, 1).select(names), names), misfit(hop, hop.columns[which]))
+        all_ = guarded(hop, conditions) if any(conditions) else hop
+
+        def made(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return _typed(batch, all_).select(list(range(len(hop.columns))))
+
+        def tell(row: pa.RecordBatch, error: DataError) -> None:
+            unread(shown(row, hop), error)
+
+        for batch in self._fetched(all_, part, batch_bytes):
+            rows, places = batch, batch.column(WHICH) if all_ is not hop else None
+            if places is not None and places.null_count < len(places):
+                rows = batch.filter(places.is_null())
+                for row in np.flatnonzero(places.is_valid().to_numpy(zero_copy_only=False)):
+                    tell(batch.slice(int(row), 1), misfit(hop, hop.columns[places[int(row)].as_py()]))
+            if rows.num_rows:
+                yield from sifted(rows, made, tell)
 
     def _fetched(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         """Batches as the driver gives them, with a flag behind all for each LOB."""
