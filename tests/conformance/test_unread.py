@@ -253,7 +253,7 @@ def test_moments_finer_than_planned_are_set_aside(tmp_path: Path, servers: Serve
     source, target = spot("sqlserver", tmp_path, servers), spot("postgresql", tmp_path, servers)
     source.ask("CREATE TABLE note (id int PRIMARY KEY, at datetime2(7), said nvarchar(20))")
     for n in range(1, 10):
-        source.ask(f"INSERT INTO note VALUES ({n}, '2024-03-01 10:00:00.5', N'n�')")
+        source.ask(f"INSERT INTO note VALUES ({n}, '2024-03-01 10:00:00.5', N'n\N{REPLACEMENT CHARACTER}')")
     request, secrets = requested(source, target, slice_rows=4, max_rejects="2")
     planned = wire.plan(request, secrets)
     source.ask("UPDATE note SET at = '2024-03-01 10:00:00.1234567' WHERE id IN (2, 7)")
