@@ -60,6 +60,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
     report, proofs = full(plan, source, target, level)
     known = {proof.hop: proof for proof in proofs}
     wrong = [hop for hop, one in zip(plan.hops, report.tables, strict=True) if _is_wrong(one)]
+    unread = {hop.name for hop, one in zip(plan.hops, report.tables, strict=True) if one.rejected or one.refused}
     engine = engine_of(plan.target.scheme)
     made = []
     if wrong:
@@ -76,7 +77,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                     continue
                 _check_alone(pair)
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
-                _check_selected(pair.hop, tables[pair.hop.writes], tasks)
+                _check_selected(pair.hop, tables[pair.hop.writes], tasks, unread=pair.hop.name in unread)
                 fired = triggers_of(engine, session, pair.hop.writes)
                 reached = (
                     *reaches(pair.hop, tasks, list(tables.values()), fired),
@@ -138,12 +139,15 @@ def _check_table(table: Table) -> None:
         )  # fmt: skip
 
 
-def _check_selected(hop: Hop, table: Table, tasks: Tasks) -> None:
-    """Refuse to delete what the job did not select: rows beyond its condition, values of columns that it leaves out."""
+def _check_selected(hop: Hop, table: Table, tasks: Tasks, *, unread: bool) -> None:
+    """Refuse to delete what the job did not select: rows beyond its condition, values of columns that it leaves out;
+    and what may be the target's of rows that cannot come, which somebody may have mended there.
+    """
     ours = {column.target for column in hop.columns}
     others = ", ".join(column.name for column in table.columns if column.name not in ours and not column.generated)
-    if tasks.delete and (hop.where or hop.query or hop.transforms or others):
+    if tasks.delete and (hop.where or hop.query or hop.transforms or others or unread):
         why = f"their values of {others} would go with them" if others else "the job selects a part of the source"
+        why = "rows of the source cannot come, and these may be what the target has for them" if unread else why
         raise RequestError(
             f"{tasks.delete:,} rows of {hop.writes} are too many, and they may be no rows of this job: {why}.",
             table=str(hop.writes), remedy="Nothing was changed. Compare the whole tables, or delete these by hand.",

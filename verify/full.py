@@ -120,6 +120,7 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
     if settle and report.claim == DIFFERENT:
         bad = set(differing(expected.sums, held.sums))
         time.sleep(settle)
+        _refused(pair)  # a closer look may have read rows again
         expected, held = computed(pair, division, asked=level == "full")
         refused = _refused(pair)
         still = [segment for segment in differing(expected.sums, held.sums) if segment in bad]

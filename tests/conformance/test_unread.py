@@ -15,7 +15,7 @@ from moves import requested
 from ropeway.cli import wire
 from ropeway.cli.rejected import rejects, replay, write
 from ropeway.cli.shapes import run_shape
-from ropeway.transfer.errors import DataError
+from ropeway.transfer.errors import DataError, RequestError
 from ropeway.transfer.request import Choice
 from ropeway.transforms.steps import calls_of
 from ropeway.verify.report import EQUALS_READ
@@ -186,6 +186,8 @@ def test_places_are_compared_but_for_what_could_not_be_read(tmp_path: Path, serv
     assert table.found
     assert (table.rejected, table.refused, table.found.extra, table.found.changed) == (3, 1, 1, 1)
     assert "'0000-00-00' in column day" in table.reason
+    with pytest.raises(RequestError, match="what the target has for them"):
+        wire.repairs(request, "full", secrets)
     source.ask("UPDATE note SET day = '2024-03-01' WHERE id = 5")
     target.ask("DELETE FROM note WHERE id = 7")
     found = wire.repairs(request, "full", secrets)
