@@ -151,8 +151,10 @@ def test_what_is_to_be_masked_is_not_kept_as_its_source_shows_it(tmp_path: Path,
         wire.run(planned, secrets)
 
 
-@pytest.mark.parametrize(("engine", "other"), PAIRS)
-@pytest.mark.parametrize(("point", "nth"), [("claimed", 3), ("settled", 2), ("landed", 2)])
+@pytest.mark.parametrize(
+    ("engine", "other", "point", "nth"),
+    [(*PAIRS[0], "claimed", 3), (*PAIRS[0], "landed", 2), (*PAIRS[1], "settled", 2), (*PAIRS[1], "claimed", 5)],
+)
 def test_killed_while_rows_are_set_aside_and_taken_up_again(
     engine: str, other: str, point: str, nth: int, tmp_path: Path, servers: Servers
 ) -> None:
