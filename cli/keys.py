@@ -417,8 +417,8 @@ class JobKeys(_Keys):
     )
     max_rejects: int | str = Field(
         default="",
-        description="Rows that may be left behind since the target or a transform refuses them: a number over the "
-        "whole run, or `0.5%` of each table's.",
+        description="Rows that may be left behind since they cannot be read, or the target or a transform refuses "
+        "them: a number over the whole run, or `0.5%` of each table's.",
     )
     writes: Writes = Field(
         default="prove",

@@ -25,7 +25,8 @@ from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.schema.order import in_families
 from ..verify.full import full
 from ..verify.manifest import Proof
-from ..verify.report import DIFFERENT, Report
+from ..verify.refused import rejected_by
+from ..verify.report import DIFFERENT, Report, TableReport
 from ..verify.sides import Pair, paired
 from ..verify.wrong import wrong_slices
 
@@ -58,13 +59,15 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
     """Compare, and read the differing segments again for what is to be done. Writes nothing."""
     report, proofs = full(plan, source, target, level)
     known = {proof.hop: proof for proof in proofs}
-    wrong = [hop for hop, one in zip(plan.hops, report.tables, strict=True) if one.claim == DIFFERENT]
+    wrong = [hop for hop, one in zip(plan.hops, report.tables, strict=True) if _is_wrong(one)]
+    unread = {hop.name for hop, one in zip(plan.hops, report.tables, strict=True) if one.rejected or one.refused}
     engine = engine_of(plan.target.scheme)
     made = []
     if wrong:
         _check(engine, wrong)
         _check_read(report)
-        with paired(plan, source, target, level) as pairs, closing(engine.connect(target)) as session:
+        rejected = rejected_by(plan, engine, target)
+        with paired(plan, source, target, level, known=rejected) as pairs, closing(engine.connect(target)) as session:
             tables = {table.name: table for table in engine.tables(session)}
             for hop in wrong:
                 _check_table(tables[hop.writes])
@@ -74,7 +77,7 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                     continue
                 _check_alone(pair)
                 tasks = sum(map(Tasks.of, wrong_slices(pair, known[pair.hop.name])), Tasks())
-                _check_selected(pair.hop, tables[pair.hop.writes], tasks)
+                _check_selected(pair.hop, tables[pair.hop.writes], tasks, unread=pair.hop.name in unread)
                 fired = triggers_of(engine, session, pair.hop.writes)
                 reached = (
                     *reaches(pair.hop, tasks, list(tables.values()), fired),
@@ -82,6 +85,11 @@ def look(plan: Plan, source: Address, target: Address, level: str) -> Repair:
                 )
                 made.append(_repair_of(engine, pair.hop, tables[pair.hop.writes], tasks, reached))
     return Repair(plan, level, report, proofs, tuple(made))
+
+
+def _is_wrong(one: TableReport) -> bool:
+    """Whether a target is to be set right: rows of the source that cannot come have no place in it."""
+    return one.claim == DIFFERENT and not (one.refused and not one.differing_segments)
 
 
 def _check(engine: Engine, hops: Sequence[Hop]) -> None:
@@ -131,12 +139,15 @@ def _check_table(table: Table) -> None:
         )  # fmt: skip
 
 
-def _check_selected(hop: Hop, table: Table, tasks: Tasks) -> None:
-    """Refuse to delete what the job did not select: rows beyond its condition, values of columns that it leaves out."""
+def _check_selected(hop: Hop, table: Table, tasks: Tasks, *, unread: bool) -> None:
+    """Refuse to delete what the job did not select: rows beyond its condition, values of columns that it leaves out;
+    and what may be the target's of rows that cannot come, which somebody may have mended there.
+    """
     ours = {column.target for column in hop.columns}
     others = ", ".join(column.name for column in table.columns if column.name not in ours and not column.generated)
-    if tasks.delete and (hop.where or hop.query or hop.transforms or others):
+    if tasks.delete and (hop.where or hop.query or hop.transforms or others or unread):
         why = f"their values of {others} would go with them" if others else "the job selects a part of the source"
+        why = "rows of the source cannot come, and these may be what the target has for them" if unread else why
         raise RequestError(
             f"{tasks.delete:,} rows of {hop.writes} are too many, and they may be no rows of this job: {why}.",
             table=str(hop.writes), remedy="Nothing was changed. Compare the whole tables, or delete these by hand.",
@@ -176,8 +187,12 @@ def _carry_out(found: Repair, source: Address, target: Address, kept: Path | Non
     linked = _linked(tables)
     proofs = {proof.hop: proof for proof in found.proofs}
     agreed = {table.hop: table.tasks for table in found.tables}
+    rejected = rejected_by(found.plan, engine, target)
     # DuckDB opens a file for readers once it is open for a writer, and not the other way about.
-    with closing(engine.loader(target)) as loader, paired(found.plan, source, target, found.level) as pairs:
+    with (
+        closing(engine.loader(target)) as loader,
+        paired(found.plan, source, target, found.level, known=rejected) as pairs,
+    ):
         sides = {pair.hop.writes: pair for pair in pairs if pair.hop.writes in hops}
         for deleting, names in ((True, reversed(order)), (False, [name for name in order if name in linked])):
             for name in names:

@@ -143,7 +143,7 @@ class Asked:
     max_rejects: Annotated[
         str,
         _option("--max-rejects", panel=_HOW, metavar="N",
-                help="Rows that may be left behind where they are refused, as 100 or 0.5%. Default: 0."),
+                help="Rows that may be left behind, unread or refused, as 100 or 0.5%. Default: 0."),
     ] = ""  # fmt: skip
     writes: Annotated[
         str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from ..transfer.rejects import row_of
 from ..transfer.replay import Replayed
 from ..transfer.replay import rejected as _rejected
 from ..transfer.replay import replay as _replay
+from ..transfer.unfit import READ
 from .wire import located
 
 Made = TypeVar("Made")
@@ -42,12 +43,22 @@ def write(rows: list[Rejected], folder: Path) -> list[Path]:
     for hop, stage in sorted({(one.hop, one.stage) for one in rows}):
         mine = [one for one in rows if (one.hop, one.stage) == (hop, stage)]
         table = pa.Table.from_batches([row_of(one) for one in mine])
+        table = _worded(table) if stage == READ else table
         number, _, names = hop.partition(" ")
         name = "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in names.partition(" -> ")[2])
         short = name.encode()[:160].decode(errors="ignore")  # a file's name has 255 bytes
         files.append(folder / f"{number}-{short}-{stage}.parquet")
         pq.write_table(table, files[-1])
     return files
+
+
+def _worded(table: pa.Table) -> pa.Table:
+    """A table with its texts as such: what could not be read is kept in bytes."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_binary(field.type):
+            with suppress(pa.ArrowInvalid):  # it is none
+                table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
+    return table
 
 
 def _with(run: str, url: str, work: Callable[[Plan, Loader], Made]) -> Made:

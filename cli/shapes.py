@@ -157,6 +157,8 @@ def verify_shape(report: Report) -> dict[str, Any]:
                 "how": table.how,
                 "asked": table.asked,
                 "left_out": list(table.left_out),
+                "rejected": table.rejected,
+                "refused": table.refused,
                 "checksum_source": table.checksum_source,
                 "checksum_target": table.checksum_target,
             }

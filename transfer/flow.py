@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from queue import Empty, Queue
 from typing import Any, Generic, TypeVar
 
@@ -15,13 +16,16 @@ import pyarrow as pa
 from .calls import function_of
 from .empties import nulled
 from .engine import Reader, Receipt, Rejected
+from .errors import DataError
 from .extremes import Found, joined, noted
 from .plan import Hop, Plan, Slice
 from .schema.leaves import homes
-from .shaping import transformed, unseen
+from .shaping import hides, transformed, unseen
+from .unfit import READ, TRANSFORM, Refuse, Unread, in_bytes, sifted
 from .zones import as_read, converted
 
 Item = TypeVar("Item")
+_STAYS = "Here --max-rejects sets no such value aside: docs/rejects.md says where it does."
 
 
 class Tally:
@@ -97,33 +101,81 @@ class Tally:
 
 
 def flow(
-    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None
+    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, seen: Callable[[int], None] | None = None,
+    refuse: Refuse | None = None,
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a slice as the target shall get them, at the reader's instant; `seen` hears how many are read.
 
-    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py.
+    Of a hop whose rows are decided together, or follow such, the reader is one of gathering.py. Rows that cannot be
+    read, or that a transform refuses, are an error, or are left out and told to `refuse`.
     """
     if hop.over:  # the stage has them so
         return reader.read(hop, part, batch_bytes)
-    batches = before_transforms(hop, part, reader, batch_bytes)
-    return after_reading(hop, reader, _watched(batches, seen) if seen else batches)
+
+    def unread(row: pa.RecordBatch, error: DataError) -> None:
+        if seen:
+            seen(row.num_rows)
+        assert refuse  # noqa: S101 - else nobody asks
+        refuse(READ, row, error)
+
+    hidden = refuse and hop.transforms and hides(hop)  # what would be shown of a row may be what is to be masked
+    batches = before_transforms(hop, part, reader, batch_bytes, unread if refuse and not hidden else None)
+    return after_reading(hop, reader, _watched(batches, seen) if seen else batches, refuse)
 
 
-def after_reading(hop: Hop, reader: Reader, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def after_reading(
+    hop: Hop, reader: Reader, batches: Iterator[pa.RecordBatch], refuse: Refuse | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """What becomes of batches on their way, row by row."""
-    batches = transformed(hop, batches) if hop.transforms else batches
+    batches = transformed(hop, batches, partial(refuse, TRANSFORM) if refuse else None) if hop.transforms else batches
     batches = nulled(hop, batches) if any(column.nulled for column in hop.columns) else batches
     return reader.followed(hop, batches) if hop.follows else batches  # type: ignore[attr-defined]  # see above
 
 
-def before_transforms(hop: Hop, part: Slice, reader: Reader, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+def before_transforms(
+    hop: Hop, part: Slice, reader: Reader, batch_bytes: int, unread: Unread | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a slice as its transforms get them; of a hop without any, as they were read."""
     asked = replace(hop, columns=hop.reading) if hop.transforms else hop
     read = as_read(asked)
-    batches = reader.read(read, part, batch_bytes)
-    if hop.transforms:
-        batches = unseen(hop, batches)
-    return batches if read is asked else converted(asked, batches)
+    batches = _readable(reader, read, part, batch_bytes, unread) if unread else reader.read(read, part, batch_bytes)
+    if read is not asked:
+        batches = _zoned(asked, batches, unread) if unread else converted(asked, batches)
+    return unseen(hop, batches) if hop.transforms else batches
+
+
+def _zoned(hop: Hop, batches: Iterator[pa.RecordBatch], unread: Unread) -> Iterator[pa.RecordBatch]:
+    """The batches with the instants of zoned columns, without rows whose wall time is none or is two."""
+    names = [column.target for column in hop.columns]
+
+    def made(batch: pa.RecordBatch) -> pa.RecordBatch:
+        (one,) = converted(hop, (each for each in [batch]))
+        return one
+
+    for batch in batches:
+        yield from sifted(batch, made, lambda row, error: unread(in_bytes(row, names), error))
+
+
+def _readable(reader: Reader, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+    """The rows that can be read. A rehearsal takes the first rows that come, and knows of no others; a table that goes
+    into itself is not to lose a row of which only texts would be kept.
+    """
+    sift = None if hop.limit or hop.upon else getattr(reader, "readable", None)
+    ours: list[DataError] = []  # of whoever hears of the rows
+
+    def heard(row: pa.RecordBatch, error: DataError) -> None:
+        try:
+            unread(row, error)
+        except DataError as too_many:
+            ours.append(too_many)
+            raise
+
+    try:
+        yield from sift(hop, part, batch_bytes, heard) if sift else reader.read(hop, part, batch_bytes)
+    except DataError as error:
+        if error not in ours:
+            error.remedy = "\n".join(filter(None, (error.remedy, _STAYS)))
+        raise
 
 
 def _watched(batches: Iterator[pa.RecordBatch], seen: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

@@ -39,6 +39,7 @@ from .splitting import TOO_LARGE, Split, may_split
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .throttle import Pace
+from .unfit import ReaderFailed
 from .verification import source_sum
 
 
@@ -59,14 +60,6 @@ class _Opened:
     mark: str
     instant: str
     workers: int
-
-
-class _Unread(Exception):
-    """A slice failed since its reader did: what came of that in the target says less than the reader's own error."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 def _untold(hop: str, rows: int, size: int) -> None:
@@ -275,8 +268,8 @@ class Mover:
             try:
                 receipt = land_(hop, part, hands, f"{self._attempt}-{attempt}")
             except Exception as raised:  # noqa: BLE001 - explained, whatever it is
-                read = isinstance(raised, _Unread)
-                error = raised.error if isinstance(raised, _Unread) else raised
+                read = isinstance(raised, ReaderFailed)
+                error = raised.error if isinstance(raised, ReaderFailed) else raised
                 engine = self._job.source if read else self._job.target
                 if not rejecting and not split and self._rejecting.may(hop, error):
                     rejecting = True
@@ -329,7 +322,7 @@ class Mover:
                 read = self._gathering.read(hop, part) if hop.over else None
                 split.keep(lambda seen: flow(hop, part, reader, size, seen), read)
             except Exception as error:
-                raise _Unread(error) from error
+                raise ReaderFailed(error) from error
         instant = self._gathering.instant(hop, self._instant)
         receipt = split.land(attempt, instant, hands.loader, self._writer or nullcontext())
         if receipt and split.tally.watched:
@@ -370,7 +363,7 @@ class Mover:
             try:
                 tally.server_sum = source_sum(self._job.source, hands.reader, hop, part)
             except Exception as error:
-                raise _Unread(error) from error
+                raise ReaderFailed(error) from error
         instant, reader = self._gathering.instant(hop, self._instant), self._gathering.reader(hop, hands.reader)
         with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
             receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader, tally.aside)
@@ -402,7 +395,7 @@ class Mover:
             finished = True
         except Exception as error:
             if ahead.failure:
-                raise _Unread(ahead.failure) from error
+                raise ReaderFailed(ahead.failure) from error
             raise
         finally:
             if not finished:

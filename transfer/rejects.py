@@ -21,15 +21,15 @@ import pyarrow as pa
 from .commit import land, tried
 from .engine import Engine, Loader, Reader, Receipt, Rejected
 from .errors import DataError, RopewayError
-from .flow import Tally, after_reading, before_transforms, flow
+from .flow import Tally, flow
 from .job import Job
 from .ledger import keeping
 from .permitted import permitted
 from .plan import Hop, Slice
-from .shaping import chain, fields_of
+from .shaping import hides
 from .spool import Spool
+from .unfit import LOAD, READ, ReaderFailed
 
-LOAD, TRANSFORM = "load", "transform"
 LARGEST = 1 << 20  # bytes of a row that the ledger keeps: MySQL's max_allowed_packet may be 4 MB
 _SHOWN = 4_000  # characters of a value for people
 _FOLDER = Path(".ropeway")
@@ -66,13 +66,16 @@ class Rejecting:
     ) -> Receipt | None:
         """Land a slice without the rows that are refused; of how many rows it is, where its reader cannot tell.
 
-        Raises DataError for more of them than may be, and what else reader and engine raise.
+        Raises DataError for more of them than may be, ReaderFailed, and what else the engine raises.
         """
         unit = _Unit(hop, part, attempt, instant, reader, loader)
         folder = _FOLDER / self._job.plan.run
         folder.mkdir(parents=True, exist_ok=True)
         with self._one, TemporaryDirectory(dir=folder, prefix="rejects-") as place:
             spool, tally, rejects = Spool(Path(place) / "slice.arrow"), Tally(hop), _Rejects(unit)
+            if not self._allowed.percent:  # more than these are not gathered
+                with self._writer:
+                    rejects.permit(self._most(unit, 0), self._job.plan.max_rejects)
             self._transform(unit, spool, tally, rejects)
             if read is not None:
                 tally.seen(read)
@@ -87,33 +90,17 @@ class Rejecting:
         return receipt
 
     def _transform(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> None:
-        """The slice into the spool; rows that a transform refuses are rejected as they were before all of them."""
+        """The slice into the spool; what cannot be read is rejected as the source shows it, what a transform refuses as
+        it was before all of them.
+        """
         hop, size = unit.hop, self._job.limits.batch_bytes
-        hidden = any(step.shaped.hides for step in chain(hop.transforms, fields_of(hop.reading)))
+        # What is hidden from the target is not kept there as it was. Staged rows were transformed when they were
+        # gathered.
+        refuse = None if hop.over or hides(hop) else rejects.add
         with spool.written() as put:
-            if hop.over:  # transformed when they were gathered
-                for batch in flow(hop, unit.part, unit.reader, size):
-                    put(batch)
-                return
-            for batch in before_transforms(hop, unit.part, unit.reader, size):
-                tally.seen(batch.num_rows)
-                for made in self._through(unit, batch, rejects, masked=hidden):
-                    put(made)
-
-    def _through(
-        self, unit: _Unit, batch: pa.RecordBatch, rejects: _Rejects, *, masked: bool
-    ) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from list(after_reading(unit.hop, unit.reader, (one for one in [batch])))
-        except DataError as error:
-            if masked:  # what is hidden from the target is not kept there as it was
-                raise
-            if batch.num_rows == 1:
-                rejects.add(TRANSFORM, batch, error)
-                return
-            middle = batch.num_rows // 2
-            for half in (batch.slice(0, middle), batch.slice(middle)):
-                yield from self._through(unit, half, rejects, masked=masked)
+            rows = flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, refuse)
+            for batch in _failing(rows):
+                put(batch)
 
     def _most(self, unit: _Unit, read: int) -> int:
         """How many rows of this slice may be rejected, behind those of others."""
@@ -222,6 +209,8 @@ def kept(hop: Hop, part: int, number: int, why: tuple[str, str, str], row: pa.Re
     """A row to be kept in the ledger, and `why`: its stage, the reason and the column. DataError if it is too large."""
     stage, said, column = why
     values = row.to_pylist()[0]
+    if stage == READ:
+        values = {name: _decoded(value) for name, value in values.items()}
     key = ", ".join(f"{name}={_word(values[name])}" for name in hop.key if name in values)
     stream = _bytes(row)
     if len(stream) > LARGEST:
@@ -248,6 +237,16 @@ def concerns_rows(error: Exception, engine: Engine) -> bool:
     return isinstance(error, DataError) or (not isinstance(error, RopewayError) and engine.classify(error) == "data")
 
 
+def _failing(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows whose reader's failure is told from one of the target; what is said of a row is no failure."""
+    try:
+        yield from rows
+    except DataError:
+        raise
+    except Exception as error:
+        raise ReaderFailed(error) from error
+
+
 def _first(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if rows <= 0:
@@ -271,6 +270,14 @@ def row_of(kept: Rejected) -> pa.RecordBatch:
     """The rejected row as it was at its stage."""
     with pa.ipc.open_stream(kept.row) as stream:
         return stream.read_next_batch()
+
+
+def _decoded(value: bytes | None) -> str | bytes | None:
+    """What the source shows of a value, as text where it is one."""
+    try:
+        return value if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _word(value: object) -> str | None:

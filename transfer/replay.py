@@ -16,8 +16,9 @@ from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
 from .ledger import ROLLED_BACK, keeper
 from .plan import Hop, Plan, Slice, from_json
-from .rejects import TRANSFORM, concerns_rows, row_of
+from .rejects import concerns_rows, row_of
 from .start import held, holder
+from .unfit import READ, TRANSFORM
 
 
 @dataclass(frozen=True)
@@ -116,15 +117,20 @@ def _parted(
 
     good: list[pa.RecordBatch] = []
     left: list[Rejected] = []
+    those: list[Rejected] = []  # whose rows are good so far
     for one in kept:
+        if one.stage == READ:  # what of it came is no row that could be loaded
+            left.append(one)
+            continue
         try:
             good.append(_as_loaded(hop, one))
+            those.append(one)
         except DataError as error:
             left.append(_for(one, error))
     if refusal(good) is None:
         return good, left
     alone, good = good, []
-    for one, row in zip([one for one in kept if one not in left], alone, strict=True):
+    for one, row in zip(those, alone, strict=True):
         said = refusal([row]) or refusal([*good, row])  # by itself, or beside those before it
         good, left = (good, [*left, _for(one, said)]) if said else ([*good, row], left)
     return good, left

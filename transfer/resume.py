@@ -2,25 +2,31 @@
 
 A snapshot dies with the process that held it. So a resume comes back to a durable instant, or proves
 that the source did not change: by its mark, or by reading the finished slices once more and comparing
-checksums. Otherwise the table starts over, unless mixing instants is allowed and its cuts are by key.
+checksums, and the rows that were rejected. Otherwise the table starts over, unless mixing instants is allowed and its
+cuts are by key.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from .calls import function_of
 from .commit import start_over, thin_out
-from .engine import Loader, Reader, Receipt, Source
+from .engine import Loader, Reader, Receipt, Rejected, Source
 from .errors import DataError, EngineError
 from .flow import flow
 from .job import Job
 from .plan import Hop, Plan, Slice
+from .rejects import row_of
+from .replay import rejected
 from .schema.modes import beside
 from .schema.sql import counted
 from .splitting import TOO_LARGE
+from .unfit import LOAD, told_apart
 
 
 class Standing(NamedTuple):
@@ -98,23 +104,42 @@ def _unchanged(look: Standing, hop: Hop, mine: dict[int, Receipt]) -> bool:
     """Read the finished slices at the new instant: equal checksums mean that they are its rows too."""
     if not look.job.plan.checksum or any(receipt.loaded and not receipt.checksum for receipt in mine.values()):
         return False
-    add = function_of(look.job.plan.checksum)
-    canons = tuple(column.canon for column in hop.columns)
+    gone = [one for one in rejected(look.job.plan, look.loader) if one.hop == hop.name]
     try:
         return all(
-            _sum(look, hop, part, add, canons) == mine[part.number].checksum for part in hop.slices
+            _same(look, hop, part, mine[part.number], [one for one in gone if one.slice == part.number])
+            for part in hop.slices
             if part.number in mine
-        )  # fmt: skip
-    except DataError:  # a row that was rejected, or came later
+        )
+    except DataError:  # a row that came later
         return False
 
 
-def _sum(look: Standing, hop: Hop, part: Slice, add: object, canons: object) -> str:
-    total: object = None
-    for batch in flow(hop, part, look.reader, look.job.limits.batch_bytes):
-        one = add(batch, canons)  # type: ignore[operator]
+def _same(look: Standing, hop: Hop, part: Slice, receipt: Receipt, gone: Sequence[Rejected]) -> bool:
+    """Whether a slice has the rows that it had: those that landed, and those that were rejected, each at its stage."""
+    assert look.job.plan.checksum  # noqa: S101 - looked at by the caller
+    add: Any = function_of(look.job.plan.checksum)
+    canons = tuple(column.canon for column in hop.columns)
+    known = Counter(told_apart(hop, one.stage, row_of(one), add) for one in gone if one.stage != LOAD)
+    heard: Counter[str] = Counter()
+
+    def hear(stage: str, row: pa.RecordBatch, _: DataError) -> None:
+        heard[told_apart(hop, stage, row, add)] += 1
+
+    total: Any = None
+    for batch in flow(hop, part, look.reader, look.job.limits.batch_bytes, refuse=hear if known else None):
+        one = add(batch, canons)
         total = one if total is None else total + one
-    return total.text() if total else ""  # type: ignore[attr-defined]  # a verify Sum
+    refused = [add(row_of(one), canons).text() for one in gone if one.stage == LOAD]  # by the target
+    return heard == known and _adds_up(total, [*filter(None, [receipt.checksum]), *refused])
+
+
+def _adds_up(total: Any, parts: Sequence[str]) -> bool:
+    """Whether a verify Sum, None of no rows, is that of some texts of such."""
+    if total is None or not parts:
+        return total is None and not parts
+    first, *others = (type(total).parse(part) for part in parts)
+    return bool(total == sum(others, first))
 
 
 def _start_over(

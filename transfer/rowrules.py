@@ -19,11 +19,12 @@ from .engine import Receipt, Rejected
 from .errors import DataError
 from .flow import Tally
 from .plan import Constraint, Hop, Plan, RowRule, Slice
-from .rejects import LOAD, kept
+from .rejects import kept
 from .schema.quarantine import QUARANTINE
 from .schema.rowrules import CHECK, check_call
 from .schema.violations import RULE
 from .shaping import Field, chain, run_through
+from .unfit import LOAD
 from .violation import LeftOut, Offending
 
 Mask: TypeAlias = Any  # an Arrow array of booleans

@@ -17,6 +17,7 @@ from .calls import function_of
 from .errors import DataError, RequestError
 from .plan import Call, ColumnPlan, Hop
 from .types import Type
+from .unfit import Unread, sifted
 
 Apply = Callable[[pa.RecordBatch], pa.RecordBatch]
 _SHOWN = 40  # characters of a value in a message
@@ -115,15 +116,35 @@ def found(fields: Sequence[Field], name: str) -> Field:
     )
 
 
-def transformed(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches after all transforms of a hop. DataError names transform, column, value and the row's key."""
+def transformed(
+    hop: Hop, batches: Iterator[pa.RecordBatch], refuse: Unread | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The batches after all transforms of a hop. DataError names transform, column, value and the row's key.
+
+    With `refuse` such a row is left out, and told as it was before all of them.
+    """
     steps = chain(hop.transforms, fields_of(hop.reading))
     names, goals = [column.source for column in hop.columns], [column.target for column in hop.columns]
     with closing(batches):  # type: ignore[type-var]  # readers give generators
         for batch in batches:
-            made = run_through(steps, batch, str(hop.reads), hop.key)
-            if made.num_rows:
-                yield made.select(names).rename_columns(goals)
+            for made in _through(steps, batch, hop, refuse):
+                if made.num_rows:
+                    yield made.select(names).rename_columns(goals)
+
+
+def hides(hop: Hop) -> bool:
+    """Whether a transform of a hop hides values: a row of it may be shown, or kept, as it leaves them alone."""
+    return any(step.shaped.hides for step in chain(hop.transforms, fields_of(hop.reading)))
+
+
+def _through(
+    steps: Sequence[Step], batch: pa.RecordBatch, hop: Hop, refuse: Unread | None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """What the steps make of a batch, in parts where rows of it are refused: found by halving."""
+    if refuse is None:
+        yield run_through(steps, batch, str(hop.reads), hop.key)
+        return
+    yield from sifted(batch, lambda part: run_through(steps, part, str(hop.reads), hop.key), refuse)
 
 
 def unseen(hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from .schema.sql import counted, where_of
 from .segments import Division
 from .specimen import specimens
 from .types import MOST_DIGITS, Fidelity
+from .unfit import Refuse
 
 MODULUS = 1 << 64
 _BATCH_BYTES = 2 << 20
@@ -154,11 +155,13 @@ def _read_by(reader: Any, hop: Hop) -> Iterator[pa.RecordBatch]:
         yield from flow(hop, Slice(1, Cut()), reader, _BATCH_BYTES)
 
 
-def rows_of(engine: Engine, address: Address, hop: Hop) -> Iterator[pa.RecordBatch]:
-    """All rows of a hop, in one stream of its own."""
+def rows_of(
+    engine: Engine, address: Address, hop: Hop, refuse: Refuse | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """All rows of a hop, in one stream of its own; those that cannot come are an error, or are told to `refuse`."""
     source = engine.open(address, [hop], "none", 1)
     try:
-        yield from flow(hop, Slice(1, Cut()), source.readers()[0], _BATCH_BYTES)
+        yield from flow(hop, Slice(1, Cut()), source.readers()[0], _BATCH_BYTES, refuse=refuse)
     finally:
         source.close()
 

@@ -13,13 +13,13 @@ from ..transfer.extremes import Holders
 from ..transfer.place import Address
 from ..transfer.plan import Hop, Plan
 from ..transfer.segments import Division
-from ..transfer.verification import rows_of
 from .cells import compare_rows, together
 from .checksum import Sum
 from .closer import Suspects, TooLarge, rows_of_suspects
 from .compare import forms_of, left_out, told
 from .manifest import Manifest, Proof
 from .redecided import SAID, Redecided, is_decided
+from .refused import rejected_by
 from .report import (
     COUNTS_EQUAL,
     DIFFERENT,
@@ -53,7 +53,8 @@ def full(
     checksums of the proofs; what tells differences has none.
     """
     made, versions = [], ("", "")
-    with paired(plan, source, target, level, connections) as pairs:
+    known = rejected_by(plan, engine_of(plan.target.scheme), target)
+    with paired(plan, source, target, level, connections, known) as pairs:
         for pair in pairs:
             versions = (pair.one.version, pair.others[0].version)
             report, proof = _table(pair, level, settle, salt)
@@ -107,22 +108,47 @@ def _table(pair: Pair, level: str, settle: float, salt: str) -> tuple[TableRepor
     if is_decided(hop) and not isinstance(one.engine, Redecided):
         return replace(empty, reason="what was decided over all rows is proven by the run alone"), None
     if level == "count":
-        return _counted(pair, empty), None
+        report = _counted(pair, empty)
+        return _but_for(report, _refused(pair)), None
     division = replace(division_of(hop, one, others[0]), salt=salt)
     watch = Holders() if level == "standard" else None
     expected, held = computed(pair, division, asked=level == "full", watch=watch)
+    refused = _refused(pair)
     if held.refused:
         return replace(empty, claim=DIFFERENT, reason=held.refused), None
     report = _judged(pair, division, expected, held, empty)
     if settle and report.claim == DIFFERENT:
         bad = set(differing(expected.sums, held.sums))
         time.sleep(settle)
+        _refused(pair)  # a closer look may have read rows again
         expected, held = computed(pair, division, asked=level == "full")
+        refused = _refused(pair)
         still = [segment for segment in differing(expected.sums, held.sums) if segment in bad]
         report = _settled(pair, division, replace(report, claim=_equal(expected, held)), still, settle)
     if watch:
         report = _questioned(report, sampled(one, division, expected.sums, watch))
-    return report, Proof(hop.name, division, expected.sums, held.sums)
+    return _but_for(report, refused), Proof(hop.name, division, expected.sums, held.sums)
+
+
+def _refused(pair: Pair) -> tuple[int, int, str]:
+    """What the reading of the source that has just ended told of rows that cannot come; the next one begins anew."""
+    found = pair.one.refusals
+    told = (found.rejected, found.others, found.said()) if found else (0, 0, "")
+    if found:
+        found.forget()
+    return told
+
+
+def _but_for(report: TableReport, refused: tuple[int, int, str]) -> TableReport:
+    """A report with the source's rows that cannot come: the run's rejected ones, and others, which are a finding.
+
+    None of them has a place in the target, and the comparison is of all others.
+    """
+    rejected, others, said = refused
+    reason = "; ".join(filter(None, (report.reason, said)))
+    return replace(
+        report, reason=reason, claim=DIFFERENT if others else report.claim, rejected=rejected, refused=others
+    )
 
 
 def _questioned(report: TableReport, answer: Answer) -> TableReport:
@@ -174,8 +200,8 @@ def _counted(pair: Pair, empty: TableReport) -> TableReport:
 
 
 def _count(side: Side) -> int:
-    if side.hop.transforms or side.hop.over:  # which may leave rows out
-        return sum(batch.num_rows for batch in rows_of(side.engine, side.address, side.hop))
+    if side.hop.transforms or side.hop.over or side.refusals:  # which may leave rows out
+        return sum(batch.num_rows for batch in side.rows(refuse=side.refusals.heard if side.refusals else None))
     source = side.engine.open(side.address, [side.hop], "none", 1)
     try:
         return source.readers()[0].count(side.hop)

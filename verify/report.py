@@ -71,6 +71,7 @@ class TableReport:
     `asked` says of which slices of a run the source's own server computed the checksums too, or why of none.
 
     Where segments were compared, `stretches` says which differ, and `found` what the rows of `looked_at` ones showed.
+    Of the source's rows that cannot come the run `rejected` so many, and of as many as are `refused` it knows nothing.
     """
 
     source: str
@@ -90,6 +91,8 @@ class TableReport:
     stretches: tuple[Stretch, ...] = ()
     looked_at: int = 0
     found: Compared | None = None
+    rejected: int = 0
+    refused: int = 0
 
     @property
     def equal(self) -> bool:

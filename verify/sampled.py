@@ -38,7 +38,8 @@ def sampled(side: Side, division: Division, read: Segments, held: Holders) -> An
     if not total:
         return Answer("")
     picked, words = (list(rows), []) if total <= LARGE else _picked(rows, held, len(side.hop.columns))
-    why = unasked(side.hop) or ("" if side.columns else f"{side.engine.name} computes none")
+    why = unasked(side.hop) or ("rows of it cannot be read" if side.refusals else "")
+    why = why or ("" if side.columns else f"{side.engine.name} computes none")
     if not why and total > LARGE and not division.step:
         why = "a part of a large table whose key begins with no integer takes a scan; --level full makes it"
     where = "" if total <= LARGE or why else " OR ".join(range_of(side, division, name) for name in picked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -20,9 +21,11 @@ from ..transfer.schema.catalogue import Relation, Table
 from ..transfer.schema.sql import counted
 from ..transfer.segments import NULL, Division, by_digits, by_range
 from ..transfer.types import INTEGERS, Fidelity
+from ..transfer.unfit import Refuse
 from ..transfer.verification import backwards, rows_again, rows_of
 from .compare import aside, forms_of, told
 from .redecided import is_decided, redecided
+from .refused import Known, Refusals
 from .segments import Segments, added, by_client, by_server, segment_names
 from .selftest import check_forms
 
@@ -42,6 +45,13 @@ class Side:
     columns: tuple[tuple[str, ColumnPlan, str], ...]
     table: Table | None = None
     connections: int = 1
+    refusals: Refusals | None = None
+
+    def rows(self, hop: Hop | None = None, refuse: Refuse | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of this side, or those that a narrower hop reads: all that can come."""
+        if self.refusals and not refuse:
+            refuse = _passed_over
+        return rows_of(self.engine, self.address, hop or self.hop, refuse)
 
     @property
     def version(self) -> str:
@@ -78,6 +88,10 @@ def _native(table: Table, name: str) -> str:
     return column.base or column.native
 
 
+def _passed_over(stage: str, row: pa.RecordBatch, error: DataError) -> None:
+    """For rows of which the reading of all rows has told."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """A hop's rows in both places. In the target they may lie in several tables, of which `said` tells."""
@@ -107,9 +121,12 @@ class Pair:
 
 @contextmanager
 def paired(
-    plan: Plan, source: Address, target: Address, level: str, connections: int = 1
+    plan: Plan, source: Address, target: Address, level: str, connections: int = 1, known: Known | None = None
 ) -> Iterator[Iterator[Pair]]:  # fmt: skip
-    """The hops of a plan with their sides, on connections of their own: for large tables as many as are said."""
+    """The hops of a plan with their sides, on connections of their own: for large tables as many as are said.
+
+    Of the source's rows that cannot come, those are counted apart that are `known` to be rejected.
+    """
     ends = engine_of(plan.source.scheme), engine_of(plan.target.scheme)
     with ExitStack() as stack:
         sessions = []
@@ -122,11 +139,22 @@ def paired(
         again = stack.enter_context(redecided(plan, ends[0], source))
         yield (
             Pair(
-                hop, side(again, sessions[0], source, hop, tables[0].get(hop.reads), connections),
+                hop, _first(side(again, sessions[0], source, hop, tables[0].get(hop.reads), connections), known or {}),
                 *held_by(plan, hop, ends[1], sessions[1], target, tables[1], connections),
             )
             for hop in plan.hops
         )  # fmt: skip
+
+
+def _first(one: Side, known: Known) -> Side:
+    """The source's side, which passes over what cannot come. What is decided over all rows has no such rows.
+
+    Where rows could not be read, the source's server would count them with the others.
+    """
+    mine = known.get(one.hop.name, Counter())
+    if one.hop.over or not (one.hop.transforms or mine):
+        return one
+    return replace(one, refusals=Refusals(one.hop, mine), columns=())
 
 
 def held_by(
@@ -234,11 +262,13 @@ def segments_of(side: Side, division: Division, *, asked: bool, watch: Holders |
             return Computed(
                 sums, f"{side.engine.name} in SQL" + (", a second, independent read" if inside else ""), True
             )
-    again = rows_again(side.engine, side.address, side.hop) if asked and not is_decided(side.hop) else None
+    second = asked and not side.refusals and not is_decided(side.hop)  # which tells no rows apart
+    again = rows_again(side.engine, side.address, side.hop) if second else None
     if again:
         sums = by_client(again, canons, division)
         return Computed(sums, f"of what a second driver reads from {side.engine.name}", False)
-    sums = by_client(rows_of(side.engine, side.address, side.hop), canons, division, watch)
+    rows = side.rows(refuse=side.refusals.heard if side.refusals else None)
+    sums = by_client(rows, canons, division, watch)
     return Computed(sums, f"of what Ropeway's driver reads from {side.engine.name}", False)
 
 
@@ -280,7 +310,7 @@ def rows_in(side: Side, division: Division, segments: Sequence[str], most: int) 
     keep: Callable[[pa.RecordBatch], pa.RecordBatch] = lambda batch: batch.filter(  # noqa: E731 - one use
         segment_names(batch, canons, division).is_in(wanted).to_arrow()
     )
-    batches: Iterator[pa.RecordBatch] = map(keep, rows_of(side.engine, side.address, hop))
+    batches: Iterator[pa.RecordBatch] = map(keep, side.rows(hop))
     schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
     held, size = [], 0
     for batch in batches:

@@ -38,6 +38,7 @@ def rejects(
       ropeway rejects 260114093042a7f1 --target postgresql://loader@new/shop --replay
     """  # fmt: skip
     from ...transfer.errors import DataError
+    from ...transfer.unfit import READ
     from ..job import place
     from ..rejected import rejects as listed
     from ..rejected import replay as again
@@ -59,7 +60,12 @@ def rejects(
     )
     say.out(f"{say.count(len(rows), 'row')} of run {run} rejected.")
     if replay and rows:
-        raise DataError(f"{say.count(len(rows), 'row')} of run {run} still rejected.")
+        unread = sum(one.stage == READ for one in rows)
+        raise DataError(
+            f"{say.count(len(rows), 'row')} of run {run} still rejected.",
+            remedy=f"{say.count(unread, 'row')} of these could not be read, so there is nothing to load: mend them in "
+            "the source, and move them by a job of their own." if unread else "",
+        )  # fmt: skip
 
 
 def _table(one: Rejected) -> str:

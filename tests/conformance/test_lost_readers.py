@@ -38,8 +38,8 @@ class Heard(Progress):
 
 
 @contextmanager
-def killed(place: Spot, times: int) -> Iterator[None]:
-    """Sessions of PostgreSQL end while they read the query, so many of them."""
+def killed(place: Spot, times: int, word: str = "") -> Iterator[None]:
+    """Sessions of PostgreSQL end while they read the query, so many of them; only such as has a word in it."""
     ended = threading.Event()
 
     def kill() -> None:
@@ -47,7 +47,7 @@ def killed(place: Spot, times: int) -> Iterator[None]:
         while left and not ended.is_set():
             left -= len(place.ask(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                "AND query LIKE 'COPY%pg_sleep%' AND wait_event = 'PgSleep'"
+                f"AND query LIKE 'COPY%{word}%pg_sleep%' AND wait_event = 'PgSleep'"
             ))  # fmt: skip
             time.sleep(0.05)
 
@@ -142,6 +142,22 @@ def test_postgresql_is_read_again_in_its_snapshot(there: str, tmp_path: Path, se
         wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
     assert len(heard.failures) == 1, heard.failures
     assert target.ask("SELECT count(*), sum(id) FROM t") == [(ROWS, ROWS * (ROWS + 1) // 2)]
+
+
+def test_a_slice_whose_rows_are_told_apart_is_read_again_too(tmp_path: Path, servers: Servers) -> None:
+    """The error is the source's, whatever its words mean to the target's engine."""
+    source, target = spot("postgresql", tmp_path, servers), spot("mariadb", tmp_path, servers)
+    source.ask("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    source.ask(f"INSERT INTO t SELECT n, repeat('x', 400 + n / {ROWS}) FROM generate_series(1, {ROWS}) n")
+    target.ask("CREATE TABLE t (id int PRIMARY KEY, v varchar(400), soon tinyint(1))")
+    choice = Choice(query=f"SELECT id, v, {_SLOW} FROM t", to="t")
+    request, secrets = requested(source, target, choices=(choice,), mode="truncate", max_rejects="1")
+    heard = Heard()
+    with killed(source, 1, "text 0"):
+        outcome = wire.run(request, secrets, limits=Limits(workers=1), progress=heard)
+    assert len(heard.failures) == 1, heard.failures
+    assert [(one.read, one.loaded, one.rejected) for one in outcome.receipts] == [(ROWS, ROWS - 1, 1)]
+    assert target.ask("SELECT count(*) FROM t") == [(ROWS - 1,)]
 
 
 @pytest.mark.parametrize("here", PLACES)

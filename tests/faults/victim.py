@@ -67,6 +67,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "loading": (flow.Tally, "receipt", True),
     "settled": (ledger.SqlLedger, "settle", False),
     "landed": (running, "land", False),
+    "whole": (running.Mover, "_prove", True),  # all slices of a table have landed
     "part": (splitting, "land_part", True),
     "parted": (splitting, "land_part", False),
     "syncing": (folders, "sync", True),  # a slice's files are renamed, and have no receipt

@@ -17,7 +17,7 @@ import pymysql
 import pytest
 
 from ropeway.transfer.engines.mysql.infile import insert, load, tsv
-from ropeway.transfer.engines.mysql.wire import _batch, _guessed, _packets, read
+from ropeway.transfer.engines.mysql.wire import _batches, _guessed, _packets, read
 from ropeway.transfer.errors import DataError, EngineError
 from servers import Mariadb
 
@@ -142,7 +142,7 @@ def test_a_broken_row_leads_nowhere() -> None:
     for row in (b"\xfe" + b"\xff" * 8, b"\xfe" + b"\0" * 7 + b"\x40", b"\xfd\xff\xff\xff", b"\x05ab", b"\x01a\x01b"):
         edges = np.array([0, len(row)], np.int32)
         with pytest.raises(EngineError, match="does not end"):
-            _batch(bytearray(row), edges[:1], edges[1:], one("a", pa.binary()))
+            list(_batches(bytearray(row), edges[:1], edges[1:], one("a", pa.binary())))
 
 
 @pytest.mark.parametrize("beside", [0, 1, 2])

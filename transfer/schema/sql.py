@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..errors import RequestError
@@ -130,6 +130,15 @@ def select(engine: Quoting, hop: Hop, part: Slice) -> str:
     columns = ", ".join(f"{c.project} AS {engine.quote(c.target)}" for c in hop.columns)
     limit = f" LIMIT {hop.limit}" if hop.limit else ""
     return f"SELECT {columns} FROM {source_of(engine, hop)}{where_of(engine, hop, part)}{limit}"
+
+
+def with_texts(engine: Quoting, hop: Hop) -> Hop:
+    """The hop with each of its columns a second time, behind all, as the source shows it."""
+    shown = [
+        replace(column, target=f"text {place}", project=f"CAST({engine.quote(column.source)} AS varchar)")
+        for place, column in enumerate(hop.columns)
+    ]
+    return replace(hop, columns=(*hop.columns, *shown))
 
 
 def count(engine: Quoting, hop: Hop) -> str:

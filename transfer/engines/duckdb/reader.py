@@ -16,7 +16,8 @@ from ...engine import Reader, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Hop, Slice
-from ...schema.sql import count, select
+from ...schema.sql import count, select, with_texts
+from ...unfit import Unread, sifted_beside
 from ..alphabet import field_of
 from ..exact import Values, exactly, extremes, first_refused, key_of
 from .connection import THREADS, Use, is_short_of_memory
@@ -56,14 +57,23 @@ class DuckReader:
                 self._cursor.execute("ROLLBACK")
             self._begin()
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+
+        def made(batch: pa.RecordBatch) -> pa.RecordBatch:
+            arrays = [_typed(batch, place, hop) for place in range(len(hop.columns))]
+            return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        asked = select(self._engine, with_texts(self._engine, hop) if unread else hop, part)
         try:
-            for batch in self._batches(select(self._engine, hop, part), batch_bytes):
-                arrays = [_typed(batch, place, hop) for place in range(len(hop.columns))]
-                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            for batch in self._batches(asked, batch_bytes):
+                yield from sifted_beside(batch, made, unread) if unread else [made(batch)]
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise _explained(hop, error) from error
+
+    readable = read
 
     def _batches(self, sql: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         """Batches of about so many bytes: the first rows say how wide they are, and are read again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pyarrow as pa
 
@@ -10,10 +11,22 @@ from ...engine import Reader, Row
 from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import Cut, Hop, Slice
+from ...unfit import Unread, in_bytes, sifted
 from ..alphabet import carried
 from ..without_sql import chosen, counted_table
 from .folder import Listing, listing, size_and_time
 from .format import Piece
+
+
+def _made(batch: pa.RecordBatch, hop: Hop, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        arrays = [carried(batch.column(c.source), c.type.arrow, c.source) for c in hop.columns]
+    except DataError as error:
+        raise DataError(
+            f"{hop.reads}.{error.message}", table=str(hop.reads), column=error.column,
+            remedy="Mend the value, or name another type for the column: types: {column: text}.",
+        ) from error  # fmt: skip
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 class FileReader:
@@ -24,18 +37,21 @@ class FileReader:
         self._states = states
         self._stop = False
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
         self._stop = False
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+
+        def tell(row: pa.RecordBatch, error: DataError) -> None:
+            assert unread  # noqa: S101 - else nothing is told
+            unread(in_bytes(row.select([column.source for column in hop.columns]), schema.names), error)
+
         for batch in chosen(self._batches(hop, part.cut, batch_bytes), hop):
-            try:
-                arrays = [carried(batch.column(c.source), c.type.arrow, c.source) for c in hop.columns]
-            except DataError as error:
-                raise DataError(
-                    f"{hop.reads}.{error.message}", table=str(hop.reads), column=error.column,
-                    remedy="Mend the value, or name another type for the column: types: {column: text}.",
-                ) from error  # fmt: skip
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            made = partial(_made, hop=hop, schema=schema)
+            yield from sifted(batch, made, tell) if unread else [made(batch)]
+
+    readable = read
 
     def _batches(self, hop: Hop, cut: Cut, batch_bytes: int) -> Iterator[pa.RecordBatch]:
         low, high = int(cut.lower or 0), None if cut.upper is None else int(cut.upper)

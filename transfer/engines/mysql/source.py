@@ -14,6 +14,7 @@ from ...errors import EngineError
 from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import count, source_of, where_of
+from ...unfit import Unread
 from .session import MySqlSession, qualified
 from .wire import read
 
@@ -55,13 +56,17 @@ class MySqlReader:
         file = said.get("binlog_snapshot_file", "")
         return f"{file}:{said.get('binlog_snapshot_position', '')}" if file else ""
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
         self._outlive()
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         with self.session.watched() as watch:
             yield from watch.reading(
-                read(self.session.connection, self._select(hop, part), schema, batch_bytes, hop.key)
+                read(self.session.connection, self._select(hop, part), schema, batch_bytes, hop.key, unread)
             )
+
+    readable = read  # one protocol, in which every value comes as its text
 
     def _select(self, hop: Hop, part: Slice) -> str:
         quote = self._engine.quote

@@ -23,6 +23,7 @@ from pymysql.constants import COMMAND, CR
 from pymysql.protocol import MysqlPacket
 
 from ...errors import DataError, EngineError
+from ...unfit import Unread, sifted
 from ..exact import first_refused, key_of
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -43,16 +44,17 @@ _compute: Any = pyarrow.compute  # pyarrow-stubs 20 know no function of arrays a
 
 
 def read(
-    connection: Connection[Any], sql: str, schema: pa.Schema, batch_bytes: int = 4 << 20, key: Sequence[str] = ()
-) -> Iterator[pa.RecordBatch]:
+    connection: Connection[Any], sql: str, schema: pa.Schema, batch_bytes: int = 4 << 20, key: Sequence[str] = (),
+    unread: Unread | None = None,
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """Run `sql` and stream its rows; each column must come as text that parses as its Arrow type.
 
     Booleans come as 0 and 1, durations as a whole number of microseconds, times as HH:MM:SS[.ffffff],
     instants in UTC without a zone, binary as it is. `batch_bytes` bounds the packets behind a batch and
     its fixed-width values; only a row that is larger by itself goes beyond.
 
-    Raises DataError naming the column, the value and its row's `key` columns for a value that does not parse, and
-    for warnings of the server,
+    Raises DataError naming the column, the value and its row's `key` columns for a value that does not parse, unless
+    `unread` is to hear of its row, and for warnings of the server,
     EngineError for a result of another shape, and PyMySQL's errors as PyMySQL would. After the last batch
     or an error the connection is free for the next statement. Closing the iterator early reads the rest of
     the result away, as PyMySQL does; to be quick, send KILL QUERY from another connection, or close this
@@ -64,7 +66,7 @@ def read(
     try:
         for packets, starts, stops in rows:
             for low in range(0, len(starts), most):
-                yield _batch(packets, starts[low : low + most], stops[low : low + most], schema, key)
+                yield from _batches(packets, starts[low : low + most], stops[low : low + most], schema, key, unread)
         if rows.warning_count:
             _refuse_warnings(connection)
     except (Exception, GeneratorExit):
@@ -285,9 +287,11 @@ def _guessed(data: Bytes) -> tuple[Positions, int]:
     return chains[chains < ends[:sure, None]], int(begins[sure])
 
 
-def _batch(
-    packets: bytearray, starts: Positions, stops: Positions, schema: pa.Schema, key: Sequence[str] = ()
-) -> pa.RecordBatch:
+def _batches(
+    packets: bytearray, starts: Positions, stops: Positions, schema: pa.Schema, key: Sequence[str] = (),
+    unread: Unread | None = None,
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """Rows as one batch; in parts, without those that `unread` hears of, where there are such."""
     data = np.frombuffer(packets, np.uint8)
     fields, at = [], starts
     for _ in schema:
@@ -297,6 +301,15 @@ def _batch(
         raise EngineError("A row of the result does not end where its packet does.")
     even = pa.array(np.arange(0, 2 * len(starts), 2, dtype=np.int32))
     values = [_values(packets, *each, even) for each in fields]
+    if unread is None:
+        yield _batch(values, schema, key)
+        return
+
+    whole = pa.RecordBatch.from_arrays(values, names=schema.names)
+    yield from sifted(whole, lambda part: _batch(part.columns, schema, key), unread)
+
+
+def _batch(values: list[Values], schema: pa.Schema, key: Sequence[str]) -> pa.RecordBatch:
     try:
         arrays = [_array(each, field) for each, field in zip(values, schema, strict=True)]
     except DataError as error:

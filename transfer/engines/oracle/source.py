@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import oracledb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,10 +19,12 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import where_of
+from ...unfit import Unread, sifted
 from ..exact import as_planned
 from .catalogue import external
 from .instant import Instant, again, instant, written
 from .session import OracleSession, qualified, said
+from .sifting import WHICH, comes, guarded, misfit, shown
 from .types import PRINTED
 
 if TYPE_CHECKING:
@@ -99,6 +102,33 @@ class OracleReader:
         self._reading = False
 
     def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        for batch in self._fetched(hop, part, batch_bytes):
+            yield _typed(batch, hop)
+
+    def readable(self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+        """The rows that can be read; it is told of those that the driver does not give, and of those that Arrow has no
+        value for.
+        """
+        conditions = [comes(column, asked(column).arrow) for column in hop.columns]
+        all_ = guarded(hop, conditions) if any(conditions) else hop
+
+        def made(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return _typed(batch, all_).select(list(range(len(hop.columns))))
+
+        def tell(row: pa.RecordBatch, error: DataError) -> None:
+            unread(shown(row, hop), error)
+
+        for batch in self._fetched(all_, part, batch_bytes):
+            rows, places = batch, batch.column(WHICH) if all_ is not hop else None
+            if places is not None and places.null_count < len(places):
+                rows = batch.filter(places.is_null())
+                for row in np.flatnonzero(places.is_valid().to_numpy(zero_copy_only=False)):
+                    tell(batch.slice(int(row), 1), misfit(hop, hop.columns[places[int(row)].as_py()]))
+            if rows.num_rows:
+                yield from sifted(rows, made, tell)
+
+    def _fetched(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+        """Batches as the driver gives them, with a flag behind all for each LOB."""
         forms = [asked(column) for column in hop.columns]
         names = [column.target for column in hop.columns]
         lobs = [place for place, one in enumerate(hop.columns) if _name(one) in _LOBS]
@@ -114,12 +144,8 @@ class OracleReader:
             for frame in given:
                 table = pa.table(frame)
                 if table.num_rows:
-                    given_columns = [values.combine_chunks() for values in table.itercolumns()]
-                    parts = zip(given_columns, forms, hop.columns, strict=False)
-                    columns = [_made(values, form, hop, one) for values, form, one in parts]
-                    for place, flags in zip(lobs, given_columns[len(names) :], strict=True):
-                        columns[place] = _not_null(columns[place], flags)
-                    yield pa.RecordBatch.from_arrays(columns, names=names)
+                    columns = [values.combine_chunks() for values in table.itercolumns()]
+                    yield pa.RecordBatch.from_arrays(columns, names=requested.names)
         except oracledb.Error as error:
             raise self._told(error, hop) from error
         except ValueError as error:  # Python's dates, which the driver makes of Oracle's
@@ -241,6 +267,15 @@ def _not_null(values: Any, flags: Any) -> Any:
         return values
     empty = pa.scalar(b"" if pa.types.is_binary(values.type) else "", values.type)
     return pc.if_else(pc.is_valid(flags), empty, values)
+
+
+def _typed(batch: pa.RecordBatch, hop: Hop) -> pa.RecordBatch:
+    """A batch as the driver gave it in the types that were planned."""
+    columns = [_made(batch.column(place), asked(one), hop, one) for place, one in enumerate(hop.columns)]
+    lobs = [place for place, one in enumerate(hop.columns) if _name(one) in _LOBS]
+    for place, flags in zip(lobs, batch.columns[len(columns) :], strict=True):
+        columns[place] = _not_null(columns[place], flags)
+    return pa.RecordBatch.from_arrays(columns, names=[column.target for column in hop.columns])
 
 
 def _made(values: Any, form: Asked, hop: Hop, column: ColumnPlan) -> Any:

@@ -23,6 +23,7 @@ from psycopg.conninfo import make_conninfo
 
 from ...errors import DataError, EngineError, RequestError
 from ...rules import Native
+from ...unfit import Unread, sifted_beside
 from ..exact import first_refused, key_of, value_at
 from .decode import column
 from .encode import HEADER, TRAILER, binary_rows, stream, text_rows
@@ -188,14 +189,15 @@ def cancel_reader(connection: adbc.Connection) -> None:
 
 
 def read(
-    connection: adbc.Connection, select_sql: str, schema: pa.Schema, batch_bytes: int = BATCH, key: Sequence[str] = ()
-) -> Iterator[pa.RecordBatch]:
+    connection: adbc.Connection, select_sql: str, schema: pa.Schema, batch_bytes: int = BATCH, key: Sequence[str] = (),
+    unread: Unread | None = None,
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The rows of a SELECT as batches of exactly `schema`, each of about `batch_bytes`.
 
     The SELECT has projection() applied to its columns, and literals for parameters: with bound ones ADBC does not
     stream. One at a time on a connection. Closing the iterator early cancels the query; an open transaction stays
-    usable then, and after errors. DataError for a value that Arrow cannot hold; psycopg's errors as the server
-    gave them.
+    usable then, and after errors. DataError for a value that Arrow cannot hold, unless `unread` is to hear of its row:
+    then each column stands there a second time, as text, behind all. psycopg's errors as the server gave them.
     """
     with _as_psycopg(), _saved(connection), connection.cursor() as cursor:
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(batch_bytes)})
@@ -203,7 +205,8 @@ def read(
         finished = False
         try:
             for batch in _batches(cursor):
-                yield _shaped(batch, schema, key)
+                shaped = partial(_shaped, schema=schema, key=key)
+                yield from sifted_beside(batch, shaped, unread) if unread else [shaped(batch)]
             finished = True
         finally:
             if not finished:  # or libpq would read the rest of the rows at the next command

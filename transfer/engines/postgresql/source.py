@@ -15,8 +15,9 @@ from ...errors import EngineError
 from ...place import Address
 from ...plan import Cut, Hop, Slice
 from ...schema.catalogue import Relation
-from ...schema.sql import count, select
+from ...schema.sql import count, select, with_texts
 from ...silence import Silence
+from ...unfit import Unread
 from .copy import cancel_reader, close_reader, open_reader, read, socket_of
 from .raw import read_raw
 from .session import PostgreSqlSession, alone, arguments, pins_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from . import PostgreSql
 
+_WIDEST = 1_664  # columns of a query
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -83,11 +85,18 @@ class PostgreSqlReader:
             self._bulk = open_reader(arguments(self._address), pins)
         return self._bulk
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
         schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
         bulk = self._bulk_connection()
         with Silence(socket_of(bulk), self._session.patience) as watch:
-            yield from watch.reading(read(bulk, select(self._spelling, hop, part), schema, batch_bytes, hop.key))
+            asked = select(self._spelling, with_texts(self._engine, hop) if unread else hop, part)
+            yield from watch.reading(read(bulk, asked, schema, batch_bytes, hop.key, unread))
+
+    def readable(self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+        """The rows that can be read; of a table that is too wide to be asked for twice, all, or an error."""
+        yield from self.read(hop, part, batch_bytes, unread if 2 * len(hop.columns) <= _WIDEST else None)
 
     def raw(self, hop: Hop, part: Slice) -> Iterator[bytes]:
         # Undecoded means unprojected: the target's columns have the source's own types.

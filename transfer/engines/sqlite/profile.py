@@ -86,7 +86,7 @@ def profile(
     source += f" WHERE ({where})" if where else " WHERE 1"
     decided: dict[str, str] = {}
     findings: list[Finding] = []
-    if declared and session.ask(f"SELECT 1 FROM {source} AND NOT ({_all_of([*declared.values()])}) LIMIT 1"):
+    if declared and session.ask(f"SELECT 1 FROM {source} AND NOT ({all_of([*declared.values()])}) LIMIT 1"):
         odd = ", ".join(f"count(CASE WHEN NOT {fits} THEN 1 END)" for fits in declared.values())
         (row,) = session.ask(f"SELECT {odd} FROM {source}")
         names = {name for name, count in zip(declared, row, strict=True) if count}
@@ -107,10 +107,10 @@ def profile(
     return {**decided, **chosen, **finite}, [*findings, *told, *lost]
 
 
-def _all_of(conditions: Sequence[str]) -> str:
+def all_of(conditions: Sequence[str], word: str = " AND ") -> str:
     """All of them, in groups: SQLite takes no expression deeper than 1,000, which AND is by one with each condition."""
     groups = (conditions[at : at + _TOGETHER] for at in range(0, len(conditions), _TOGETHER))
-    return " AND ".join(f"({' AND '.join(group)})" for group in groups)
+    return word.join(f"({word.join(group)})" for group in groups)
 
 
 def _seen(session: Session, columns: Sequence[Column], source: str) -> list[tuple[Column, _Seen]]:

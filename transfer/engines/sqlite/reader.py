@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ from ...plan import ColumnPlan, Hop, Slice
 from ...refusal import shown
 from ...schema.sql import count, select, source_of, where_of
 from ...types import Type
+from ...unfit import Unread, in_bytes, sifted
 from ..exact import first_refused, key_of, parsed
+from .profile import all_of
+from .sifting import as_text, comes, told
 from .texts import mended
 from .types import EXACT_DIGITS, choices_of
 
@@ -69,7 +73,9 @@ class SqliteReader:
         self.ask("SELECT count(*) FROM sqlite_schema")  # the first read opens the snapshot
         self._longest: dict[str, int] = {}  # bytes of the longest row of a hop, 0 where none is long
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
         kinds = [storage(column.type) for column in hop.columns]
         first = ", ".join(_FIRST[kind] for kind in kinds)
         body = select(self._engine, hop, part)
@@ -83,9 +89,22 @@ class SqliteReader:
                 cursor.execute(f"SELECT {first} UNION ALL {body}")
                 stored = cursor.fetch_record_batch()
                 self._agree(hop, part, stored.schema, kinds)
-                yield from typed(stored, hop, skip=1)
+                yield from typed(stored, hop, skip=1, unread=unread)
             except (adbc.Error, OSError) as error:
                 raise self._explained(hop, part, error) from error
+
+    def readable(self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread) -> Iterator[pa.RecordBatch]:
+        """The rows that can be read: first those whose values come from the driver, then it is told of the others."""
+        conditions = [comes(column, storage(column.type)) for column in hop.columns]
+        good = all_of([*filter(None, conditions)]) or "1"
+        asked = [f"({hop.where})"] if hop.where else []
+        yield from self.read(replace(hop, where=" AND ".join([*asked, good])), part, batch_bytes, unread)
+        bad = replace(hop, where=" AND ".join([*asked, f"NOT ({good})"]))
+        first = ", ".join(["''"] * len(hop.columns) + ["0", "''"])
+        body = f"{as_text(hop.columns, conditions)} FROM {source_of(self._engine, hop)}"
+        rows = self.stream(f"SELECT {first} UNION ALL SELECT {body}{where_of(self._engine, bad, part)}")
+        for row, error in told(_behind(rows), hop):
+            unread(row, error)
 
     def _long(self, hop: Hop) -> int:
         """Bytes of a hop's longest row, for the driver cuts batches by rows alone: 1,024 documents of 1 MB were 1 GB.
@@ -99,7 +118,7 @@ class SqliteReader:
         ((pages, size),) = self.ask("SELECT p.page_count, s.page_size FROM pragma_page_count() p, pragma_page_size() s")
         if int(str(pages)) * int(str(size)) <= _LONG * self.count(hop):
             return self._longest.setdefault(hop.name, 0)
-        each = " + ".join(f"coalesce(octet_length({self._engine.quote(name)}), 0)" for name in sized)
+        each = all_of([f"coalesce(octet_length({self._engine.quote(name)}), 0)" for name in sized], " + ")
         ((longest,),) = self.ask(f"SELECT max({each}) FROM {source_of(self._engine, hop)}")
         return self._longest.setdefault(hop.name, int(str(longest or 0)))
 
@@ -169,18 +188,33 @@ class SqliteReader:
         self._connection.close()
 
 
-def typed(stored: Iterable[pa.RecordBatch], hop: Hop, skip: int = 0) -> Iterator[pa.RecordBatch]:
+def typed(
+    stored: Iterable[pa.RecordBatch], hop: Hop, skip: int = 0, unread: Unread | None = None
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """Rows in the hop's types from those in storage classes, without the first `skip` of them."""
     schema = pa.schema([(column.target, column.type.arrow) for column in hop.columns])
+
+    def made(rows: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [_cast(rows, place, hop) for place in range(len(hop.columns))]
+        # The driver's buffers grow by doubling, up to twice what they hold, and scatter over malloc's arenas; one
+        # copy (0.03 us a row) keeps what is read ahead at its size: 60 MB less for lineitem.
+        held = pa.RecordBatch.from_arrays(columns, schema=schema)
+        return pa.ipc.read_record_batch(held.serialize(), schema)
+
+    tell = unread and (lambda row, error: unread(in_bytes(row, schema.names), error))
     for batch in stored:
         rows = batch.slice(skip)
         skip = 0
         if rows.num_rows:
-            columns = [_cast(rows, place, hop) for place in range(len(hop.columns))]
-            # The driver's buffers grow by doubling, up to twice what they hold, and scatter over malloc's arenas; one
-            # copy (0.03 us a row) keeps what is read ahead at its size: 60 MB less for lineitem.
-            held = pa.RecordBatch.from_arrays(columns, schema=schema)
-            yield pa.ipc.read_record_batch(held.serialize(), schema)
+            yield from sifted(rows, made, tell) if tell else [made(rows)]
+
+
+def _behind(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows behind the first one, which is there for its types alone."""
+    skip = 1
+    for batch in batches:
+        yield batch.slice(skip)
+        skip = 0
 
 
 def _cast(rows: pa.RecordBatch, place: int, hop: Hop) -> pa.Array[Any]:

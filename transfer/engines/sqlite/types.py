@@ -11,24 +11,24 @@ from ...types import Fidelity, Type
 # The reader refuses what the driver itself tells apart: text or a real among integers, text among reals.
 # A blob among texts it would pass as text, and a number too; SQL has to stop there: abs() of the smallest
 # integer is an error.
-_STOP = "abs(-9223372036854775807 - 1)"
-_TEXT = f"CASE typeof({{c}}) WHEN 'blob' THEN {_STOP} ELSE {{c}} END"
-_ONLY_TEXT = f"CASE WHEN typeof({{c}}) IN ('text', 'null') THEN {{c}} ELSE {_STOP} END"
-_ONLY_BLOB = f"CASE WHEN typeof({{c}}) IN ('blob', 'null') THEN {{c}} ELSE {_STOP} END"
+STOP = "abs(-9223372036854775807 - 1)"
+_TEXT = f"CASE typeof({{c}}) WHEN 'blob' THEN {STOP} ELSE {{c}} END"
+_ONLY_TEXT = f"CASE WHEN typeof({{c}}) IN ('text', 'null') THEN {{c}} ELSE {STOP} END"
+_ONLY_BLOB = f"CASE WHEN typeof({{c}}) IN ('blob', 'null') THEN {{c}} ELSE {STOP} END"
 EXACT_INTEGER = 1 << 53  # up to which every integer is a double
 # An integer above 2^53 among reals would be rounded.
-_NUMBER = f"CASE WHEN typeof({{c}}) = 'integer' AND abs({{c}}) > {EXACT_INTEGER} THEN {_STOP} ELSE {{c}} END"
+_NUMBER = f"CASE WHEN typeof({{c}}) = 'integer' AND abs({{c}}) > {EXACT_INTEGER} THEN {STOP} ELSE {{c}} END"
 # CAST(real AS TEXT) prints 15 digits; a value that needs more would be changed by it.
 SURVIVES = "CAST(CAST({c} AS TEXT) AS REAL) = {c}"
 INFINITE = "(typeof({c}) = 'real' AND abs({c}) = 9e999)"
 _DIGITS = (
     f"CASE WHEN typeof({{c}}) = 'real' AND CAST(CAST({{c}} AS TEXT) AS REAL) <> {{c}} "
-    f"THEN {_STOP} ELSE CAST({{c}} AS TEXT) END"
+    f"THEN {STOP} ELSE CAST({{c}} AS TEXT) END"
 )
 
 
 # Texts and numbers in one column, the numbers as their digits.
-_BOTH = f"CASE typeof({{c}}) WHEN 'blob' THEN {_STOP} WHEN 'real' THEN {_DIGITS} ELSE CAST({{c}} AS TEXT) END"
+_BOTH = f"CASE typeof({{c}}) WHEN 'blob' THEN {STOP} WHEN 'real' THEN {_DIGITS} ELSE CAST({{c}} AS TEXT) END"
 # All digits, in an infinity's place 'Inf'.
 _PRINTED = (
     f"CASE WHEN typeof({{c}}) = 'real' AND NOT {SURVIVES} THEN printf('%!.17g', {{c}}) ELSE CAST({{c}} AS TEXT) END"
@@ -41,14 +41,14 @@ _JULIAN = "strftime('%Y-%m-%d %H:%M:%f', {c})"
 
 def _unix(moment: str) -> str:
     """Whole numbers as UTC; what is none, or beyond the years 0 to 9999, stops."""
-    made = f"coalesce({moment} || '+00:00', {_STOP})"
-    return f"CASE typeof({{c}}) WHEN 'null' THEN NULL WHEN 'integer' THEN {made} ELSE {_STOP} END"
+    made = f"coalesce({moment} || '+00:00', {STOP})"
+    return f"CASE typeof({{c}}) WHEN 'null' THEN NULL WHEN 'integer' THEN {made} ELSE {STOP} END"
 
 
 # Julian days are read as SQLite reads them, in milliseconds; a number that is not one of these stops.
 _FROM_JULIAN = (
     f"CASE WHEN {{c}} IS NULL THEN NULL WHEN typeof({{c}}) IN ('real', 'integer') AND julianday({_JULIAN}) = {{c}} "
-    f"THEN {_JULIAN} ELSE {_STOP} END"
+    f"THEN {_JULIAN} ELSE {STOP} END"
 )
 
 DECIMALS = ("decimal", "numeric", "dec", "money")

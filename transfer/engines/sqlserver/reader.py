@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +16,8 @@ from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...schema.sql import source_of, where_of
+from ...types import Type
+from ...unfit import Unread, in_bytes, sifted
 from ..exact import as_planned
 from .lines import ArrowLine, Line, OdbcLine
 from .options import is_own_driver
@@ -64,19 +66,31 @@ class SqlServerReader:
         with _worded():
             return self._line.ask(sql)
 
-    def read(self, hop: Hop, part: Slice, batch_bytes: int) -> Iterator[pa.RecordBatch]:
-        names = [column.target for column in hop.columns]
-        replaced = [0] * len(names)
+    def read(
+        self, hop: Hop, part: Slice, batch_bytes: int, unread: Unread | None = None
+    ) -> Iterator[pa.RecordBatch]:  # fmt: skip
+        replaced = [0] * len(hop.columns)
         self._stopped = False
+
+        def count(rows: pa.RecordBatch) -> None:
+            for place in range(len(replaced)):
+                replaced[place] += _replaced(rows.column(place))
+
+        def tell(row: pa.RecordBatch, error: DataError) -> None:
+            assert unread  # noqa: S101 - else nothing is told
+            count(row)
+            unread(_shown(row, hop), error)
+
         try:
             self._still_there(hop)
-            measured = _measured(hop, batch_bytes)
-            rows, kinds = self._rows(hop, part, batch_bytes, measured), [given(column) for column in hop.columns]
-            for columns in self._line.batches(self.select(hop, part, measured), kinds, rows):
-                made = [_made(values, hop, one) for values, one in zip(columns, hop.columns, strict=True)]
-                for place, values in enumerate(made):
-                    replaced[place] += _replaced(values)
-                yield pa.RecordBatch.from_arrays(made, names=names)
+            measured, asked = _measured(hop, batch_bytes), _with_words(self._engine, hop) if unread else hop
+            rows, kinds = self._rows(hop, part, batch_bytes, measured), [given(column) for column in asked.columns]
+            made = partial(_typed, hop=hop)
+            for columns in self._line.batches(self.select(asked, part, measured), kinds, rows):
+                batch = pa.RecordBatch.from_arrays(columns, names=[column.target for column in asked.columns])
+                for one in sifted(batch, made, tell) if unread else [made(batch)]:
+                    count(one)
+                    yield one
         except ServerError as error:
             if self._stopped:
                 raise EngineError(f"Reading {hop.reads} was stopped.", table=str(hop.reads)) from error
@@ -90,6 +104,8 @@ class SqlServerReader:
                 remedy="Leave such rows out (where), or read a query that changes them.",
             ) from error  # fmt: skip
         self._as_there(hop, part, replaced)
+
+    readable = read
 
     def _as_there(self, hop: Hop, part: Slice, replaced: list[int]) -> None:
         """For half of a surrogate pair the driver gives U+FFFD, unsaid: no more may come than the server has."""
@@ -190,9 +206,32 @@ def _most(column: ColumnPlan) -> str:
 
 def _replaced(values: Any) -> int:
     """How often U+FFFD stands in texts."""
-    if not pa.types.is_string(values.type):
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         return 0
     return int(pc.sum(pc.count_substring(values, _INSTEAD)).as_py() or 0)
+
+
+def _typed(batch: pa.RecordBatch, hop: Hop) -> pa.RecordBatch:
+    made = [_made(batch.column(place), hop, one) for place, one in enumerate(hop.columns)]
+    return pa.RecordBatch.from_arrays(made, names=[column.target for column in hop.columns])
+
+
+def _with_words(engine: SqlServer, hop: Hop) -> Hop:
+    """The hop with moments that come as numbers once more, behind all, as the server prints them."""
+    words = [
+        replace(one, target=f"text {place}", project=f"CONVERT(varchar(40), {engine.quote(one.source)}, 121)",
+                type=Type("text", length=40))
+        for place, one in enumerate(hop.columns) if _is_ticks(one)
+    ]  # fmt: skip
+    return replace(hop, columns=(*hop.columns, *words))
+
+
+def _shown(row: pa.RecordBatch, hop: Hop) -> pa.RecordBatch:
+    """A row as `_with_words` asks for it, each column as text."""
+    words = iter(row.columns[len(hop.columns) :])
+    shown = [next(words) if _is_ticks(one) else row.column(place) for place, one in enumerate(hop.columns)]
+    names = [one.target for one in hop.columns]
+    return in_bytes(pa.RecordBatch.from_arrays(shown, names=names), names)
 
 
 def _made(values: Any, hop: Hop, column: ColumnPlan) -> Any:
