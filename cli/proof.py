@@ -6,7 +6,7 @@ is swapped in only if it is equal, and what was found then is the table's claim.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -21,10 +21,10 @@ from ..verify.report import DIFFERENT, Report, TableReport
 _PROVEN = 9_000_000  # the journal's entries of these are numbered apart from all others
 
 
-def _entry(hop: Hop) -> str:
+def _entry(hop: Hop, level: str) -> str:
     """The journal's entry on what the proof of a hop's shadow found."""
     number, _, rest = hop.name.partition(" ")
-    return f"{-_PROVEN - int(number)} {rest} as it was proven"
+    return f"{-_PROVEN - int(number)} {rest} as it was proven, level {level}"
 
 
 class Proof:
@@ -37,17 +37,18 @@ class Proof:
     def before_swaps(self, loader: Loader) -> None:
         """Prove the shadows that are there. DataError where one is not what was read: it is not swapped in."""
         engine, journal = engine_of(self._plan.target.scheme), loader.ledger.journaled(self._plan.run)
-        hops = [
-            hop for hop in self._plan.hops
-            if _has_shadow(hop) and not journal.get(_entry(hop)) and loader.ask(engine.exists(hop.into))
-        ]  # fmt: skip
-        if self._plan.level == "none" or not hops:
+        level = self._plan.level
+        # Of a table that several feed all are proven together.
+        wanted = {hop.into for hop in self._plan.hops if _has_shadow(hop) and not journal.get(_entry(hop, level))}
+        wanted = {into for into in wanted if level != "none" and loader.ask(engine.exists(into))}
+        hops = [hop for hop in self._plan.hops if _has_shadow(hop) and hop.into in wanted]
+        if not hops:
             return
         shadowed = replace(self._plan, hops=tuple(replace(hop, writes=hop.into) for hop in hops))
         for hop, found in zip(hops, self._tables(shadowed, loader.ledger.receipts(self._plan.run)), strict=True):
             if found.claim == DIFFERENT:
                 raise _differs(hop, found)
-            loader.ledger.journal(self._plan.run, _entry(hop), _text(found))
+            loader.ledger.journal(self._plan.run, _entry(hop, level), _text(found))
             self._found[hop.name] = replace(found, target=str(hop.writes))
 
     def report(self, receipts: Sequence[Receipt]) -> Report:
@@ -60,12 +61,22 @@ class Proof:
                 # What was moved aside behind the swap, for a foreign key, is proven where it lies.
                 moved = {one.table for one in quarantined(plan, plan.hops, loader, engine)}
             known = {
-                hop.name: self._found.get(hop.name) or _read(hop, journal[_entry(hop)])
-                for hop in plan.hops if journal.get(_entry(hop)) and hop.writes not in moved
-            }  # fmt: skip
+                hop.name: one for hop in plan.hops if hop.writes not in moved if (one := self._known(hop, journal))
+            }
+            whole = {into for into in {hop.into for hop in plan.hops}
+                     if all(hop.name in known for hop in plan.hops if hop.into == into)}  # fmt: skip
+            known = {hop.name: known[hop.name] for hop in plan.hops if hop.into in whole}
         left = tuple(hop for hop in plan.hops if hop.name not in known)
         others = iter(self._tables(replace(plan, hops=left), receipts) if left else ())
         return Report(self._plan.level, tuple(known.get(hop.name) or next(others) for hop in plan.hops))
+
+    def _known(self, hop: Hop, journal: Mapping[str, str]) -> TableReport | None:
+        """What was found of a shadow, at this level or at another one before it was swapped in."""
+        if hop.name in self._found:
+            return self._found[hop.name]
+        levels = sorted(("full", "standard", "count"), key=lambda one: one != self._plan.level)
+        text = next((journal[_entry(hop, one)] for one in levels if journal.get(_entry(hop, one))), "")
+        return _read(hop, text) if text else None
 
     def _tables(self, plan: Plan, receipts: Sequence[Receipt]) -> tuple[TableReport, ...]:
         from ..verify.compare import compare  # Polars takes a quarter of a second to load, and only this needs it

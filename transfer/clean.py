@@ -16,15 +16,16 @@ from .commit import DELIMITED, parts, step
 from .engine import Engine, Loader
 from .engines import engine_of
 from .errors import EngineError, RequestError
-from .ledger import ROLLED_BACK, number_of
+from .ledger import ROLLED_BACK, UNDOING, number_of
 from .place import Address
 from .plan import Hop, Plan, Statement, from_json
 from .quarantine import quarantined
-from .reversal import check_kept, check_unwritten
+from .reversal import check_kept, check_unwritten, check_whole, hand_back
 from .schema.catalogue import Relation, Table
 from .schema.modes import Move
 from .schema.sql import counted
 from .start import held
+from .swapping import set_right, swapped_in
 
 ENDED = ("loaded", "done", "different", ROLLED_BACK)
 _BESIDE = ("staging", "shadow", "preimages", "keys", "old")
@@ -68,22 +69,35 @@ def remove(run: str, target: Address, *, undo: bool = False, early: bool = False
     """
     loader = engine_of(target.place.scheme).loader(target)
     try:
-        plan, left = _left(run, loader, undo=undo)
+        plan, engine = _left(run, loader, undo=undo)[0], engine_of(target.place.scheme)
         _hold(plan, loader)
-        engine, journal = engine_of(target.place.scheme), loader.ledger.journaled(run)
+        set_right(plan, engine, loader)
+        left, journal = _left(run, loader, undo=undo)[1], loader.ledger.journaled(run)
+        check_whole(plan, journal)
         if left.state in ENDED and not undo:
             check_kept(plan, journal, early=early)
         else:
             check_unwritten(plan, journal, engine, loader)
-        if undo:
-            loader.ledger.finish(run, "running")  # from here on it is no finished run, whatever happens
+        if left.state not in ENDED or undo:
+            loader.ledger.finish(run, UNDOING)  # from here on it is no run that could be resumed, whatever happens
         _check_rows(plan, left, loader)
+        swaps = [one for one in plan.statements if any(_takes_back(of, one) for of in left.statements)]
         for statement in left.statements:
-            _carry_out(run, statement, loader)
+            if any(_takes_back(statement, one) for one in swaps):
+                known = [one for one in swaps if swapped_in(one, journal)[1]]
+                hand_back(plan, swaps, known, engine, loader, target)  # all at once, by the first of them
+            else:
+                _carry_out(run, statement, loader)
         loader.ledger.forget(run)
         return left
     finally:
         loader.close()
+
+
+def _takes_back(undoing: Statement, statement: Statement) -> bool:
+    """Whether it undoes a swap that is no one transaction."""
+    same = number_of(undoing.name) == number_of(statement.name) and undoing.forward == statement.back
+    return same and statement.swap is not None and not statement.atomic
 
 
 def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
@@ -206,9 +220,6 @@ def _undoing(plan: Plan, state: str, engine: Engine, loader: Loader) -> Left:
         again = statement.hop in swapped or name in taken_back
         was_made = again and journal.get(number_of(statement.name), ("", ""))[1] == "done"
         if not was_made and not _happened(statement, journal, loader):
-            if statement.swap and statement.swap.mend and number_of(statement.name) in journal:
-                mending = f"{number_of(statement.name)} set right what it left: {name}"
-                made.append(Statement(mending, "clean", statement.swap.mend))
             continue
         if statement.phase == "swap":
             swapped.add(statement.hop)

@@ -24,6 +24,7 @@ RUN, SLICE, STATEMENT, REJECT = "ropeway_run", "ropeway_slice", "ropeway_stateme
 # Numbers of entries from here on are of slices that have landed in part: that of the slice is added.
 PARTS = 1_000_000_000
 SUMS = 2 * PARTS  # and from here on, of what has no room in the entry so many before it
+UNDOING = "undoing"  # by 'ropeway clean', which may be repeated; what was undone is not there to go on from
 ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row

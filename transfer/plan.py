@@ -217,9 +217,9 @@ class Swap:
     `counts` is what it says, and a query that has to find 0 once all is done. How the new table is then is noted for
     the way back. `told` is what is different afterwards.
 
-    Where each statement commits by itself, the tables `beside` are changed, too, while the lock is held, `counts` are
-    asked before that, as `back_counts` are before the way back, and `mend` sets right what a swap left that did not
-    happen.
+    Where each statement commits by itself, the tables `beside` are changed, too, while the lock is held, and `parents`
+    are looked at; `counts` are asked before that, as `back_counts` are before the way back, and `mend` sets right what
+    a swap did to the others and was killed.
     """
 
     relation: Relation
@@ -231,6 +231,7 @@ class Swap:
     told: tuple[str, ...] = ()
     hanging: str = ""
     beside: tuple[Relation, ...] = ()
+    parents: tuple[Relation, ...] = ()
     back_counts: tuple[tuple[str, str], ...] = ()
     mend: str = ""
 

@@ -14,7 +14,7 @@ from .engine import Engine, Loader, Receipt, Rejected
 from .engines import engine_of
 from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
-from .ledger import ROLLED_BACK, keeper
+from .ledger import ROLLED_BACK, UNDOING, keeper
 from .plan import Hop, Plan, Slice, from_json
 from .rejects import concerns_rows, row_of
 from .start import held, holder
@@ -53,7 +53,7 @@ def rejected(plan: Plan, loader: Loader) -> list[Rejected]:
 
 def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
     state = next(str(row[3]) for row in loader.ledger.runs() if row[0] == plan.run)
-    if state == "running":
+    if state in ("running", UNDOING):
         raise RequestError(f"Run {plan.run} did not end.", remedy="Go on with --resume first.")
     if state == ROLLED_BACK:
         raise RequestError(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import partial
 
 from .commit import parts, together
-from .engine import Engine, Loader
+from .engine import Asked, Engine, Loader
 from .engines import engine_of
 from .errors import DataError, EngineError, RequestError
-from .ledger import ROLLED_BACK
+from .ledger import ROLLED_BACK, UNDOING
 from .place import Address
 from .plan import Plan, Statement, Swap, from_json
 from .start import held
-from .swapping import count, standing, swapped_in
+from .swapping import count, set_right, standing, swapped_in
 
 _BACK = "taken back"
 
@@ -56,13 +57,21 @@ def put_back(run: str, target: Address, *, discard: bool = False) -> list[Return
                     f"A run of Ropeway is moving rows into {hop.writes}.", table=str(hop.writes),
                     remedy="Wait for its end, or stop it first. Its lock goes with its process.",
                 )  # fmt: skip
+        set_right(plan, engine, loader)
         swaps = _swaps(plan, engine, loader)
         if not discard:
             for one in swaps:
                 if loader.ask(engine.exists(_of(one).kept)):  # it is not in its place again already
                     _unwritten(plan, one, engine, loader)
-        for one in swaps:
-            _put_back(plan, one, engine, loader, target, discard=discard)
+        if swaps and not swaps[0].atomic:
+            with _refused(engine, swaps):
+                hand_back(plan, swaps, () if discard else swaps, engine, loader, target)
+                for one in swaps:
+                    loader.ledger.journal(plan.run, one.name, _BACK)
+        else:
+            for one in swaps:
+                with _refused(engine, [one]):
+                    _put_back(plan, one, engine, loader, discard=discard)
         loader.ledger.finish(run, ROLLED_BACK)
         return [_told(one, plan, engine, loader) for one in swaps]
 
@@ -75,7 +84,7 @@ def _plan(run: str, loader: Loader) -> Plan:
             f"The target knows no run {run}.",
             remedy=f"Did you mean {near[0]}?" if near else f"Runs there: {', '.join(states) or 'none'}.",
         )
-    if states[run] == "running":
+    if states[run] in ("running", UNDOING):
         raise RequestError(
             f"Run {run} did not end.", remedy="Go on with --resume first, or undo it: 'ropeway clean' does."
         )
@@ -121,16 +130,16 @@ def _map(statement: Statement, plan: Plan, engine: Engine, loader: Loader) -> st
     return str(own.writes) if loader.ask(engine.exists(own.writes)) else ""
 
 
-def _unwritten(
-    plan: Plan, statement: Statement, engine: Engine, loader: Loader, ledger_of: Loader | None = None
-) -> None:  # fmt: skip
-    """RequestError where the new table is not as it was when it was swapped in.
+def _unwritten(plan: Plan, statement: Statement, engine: Engine, loader: Loader) -> None:
+    """RequestError where the new table is not as it was when it was swapped in."""
+    _check(statement, loader.ledger.journaled(plan.run), engine, loader)
 
-    Who holds a lock may see nothing but that table: then the ledger is that of another loader.
-    """
+
+def _check(statement: Statement, journal: Mapping[str, str], engine: Engine, asked: Asked) -> None:
+    """The same, asked of who may see nothing but that table."""
     swap = _of(statement)
-    at, state = swapped_in(statement, (ledger_of or loader).ledger.journaled(plan.run))
-    if state and standing(engine, loader, swap.relation) == state:
+    at, state = swapped_in(statement, journal)
+    if state and standing(engine, asked, swap.relation) == state:
         return
     said = (
         f"was written to since it was swapped in at {at} (UTC)" if state else "may have been written to: nothing tells"
@@ -141,41 +150,64 @@ def _unwritten(
     )  # fmt: skip
 
 
-def _put_back(
-    plan: Plan, statement: Statement, engine: Engine, loader: Loader, target: Address, *, discard: bool
-) -> None:  # fmt: skip
-    swap = _of(statement)
+@contextmanager
+def _refused(engine: Engine, swaps: Sequence[Statement]) -> Iterator[None]:
+    """What the target says against it, in words."""
+    try:
+        yield
+    except (RequestError, DataError):
+        raise
+    except Exception as error:
+        names = ", ".join(str(_of(one).relation) for one in swaps)
+        raise EngineError(
+            f"{engine.name} refused to put back {names}: {error}", table=str(_of(swaps[0]).relation),
+            remedy="Mend the cause and roll back again; that goes on where it was.",
+        ) from error  # fmt: skip
 
-    def prove(gate: Loader) -> None:
-        if not discard:
-            _unwritten(plan, statement, engine, gate, loader)
-        count(swap.relation, swap.back_counts, gate, "put back")
+
+def _put_back(plan: Plan, statement: Statement, engine: Engine, loader: Loader, *, discard: bool) -> None:
+    """In one transaction."""
+    swap = _of(statement)
 
     def work() -> None:
         for sql in parts(swap.lock, loader):
             loader.execute(sql)
-        prove(loader)
+        if not discard:
+            _unwritten(plan, statement, engine, loader)
         for sql in parts(statement.back, loader):
             loader.execute(sql)
         loader.ledger.journal(plan.run, statement.name, _BACK)
 
-    try:
-        if statement.atomic:
-            together(work, loader)
-        else:
-            with closing(engine.loader(target)) as gate:
-                reverse = {statement.back: replace(swap, shadow=swap.kept, kept=swap.shadow)}
-                engine.cut_over(gate, loader, reverse, prove)  # type: ignore[attr-defined]  # its statements commit
-            loader.ledger.journal(plan.run, statement.name, _BACK)
-    except (RequestError, DataError):
-        raise
-    except Exception as error:
-        with suppress(Exception):
-            loader.rollback()
-        raise EngineError(
-            f"{engine.name} refused to put back {swap.relation}: {error}", table=str(swap.relation),
-            remedy="It is as it was. Mend the cause and roll back again.",
-        ) from error  # fmt: skip
+    together(work, loader)
+
+
+def hand_back(
+    plan: Plan, swaps: Sequence[Statement], heeded: Sequence[Statement], engine: Engine, loader: Loader, target: Address
+) -> None:  # fmt: skip
+    """All at once, where each statement commits by itself; behind the lock, RequestError where one that is to be heeded
+    was written to.
+    """
+    journal = loader.ledger.journaled(plan.run)
+    reverse = {one.back: replace(_of(one), shadow=_of(one).kept, kept=_of(one).shadow) for one in swaps}
+
+    def prove(gate: Asked, left: Sequence[Swap]) -> None:
+        for one in swaps:
+            if reverse[one.back] in left:
+                if one in heeded:
+                    _check(one, journal, engine, gate)
+                count(_of(one).relation, _of(one).back_counts, gate, "put back")
+
+    another = partial(engine.loader, target)
+    engine.cut_over(another, loader, reverse, prove, gated=True)  # type: ignore[attr-defined]  # its statements commit
+
+
+def check_whole(plan: Plan, journal: Mapping[str, str]) -> None:
+    """RequestError where some tables of a run were put back and others were not yet: what is kept is still needed."""
+    states = {journal.get(one.name) for one in plan.statements if one.swap}
+    if {_BACK, "done"} <= states:
+        raise RequestError(
+            f"A roll-back of run {plan.run} did not end.", remedy=f"End it first: ropeway rollback {plan.run}"
+        )
 
 
 def check_kept(plan: Plan, journal: Mapping[str, str], *, early: bool) -> None:
@@ -195,6 +227,6 @@ def check_kept(plan: Plan, journal: Mapping[str, str], *, early: bool) -> None:
 def check_unwritten(plan: Plan, journal: Mapping[str, str], engine: Engine, loader: Loader) -> None:
     """RequestError where undoing a run would take a table away that was written to since it was swapped in."""
     for one in plan.statements:
-        known = one.swap and journal.get(one.name) == "done" and swapped_in(one, journal)[1]
+        known = one.swap and journal.get(one.name) in ("done", "started") and swapped_in(one, journal)[1]
         if known and loader.ask(engine.exists(_of(one).kept)):
             _unwritten(plan, one, engine, loader)

@@ -18,6 +18,7 @@ from .mover import Mover
 from .resume import unfed
 from .start import begin, count_before
 from .steps import carry_out
+from .swapping import set_right
 from .throttle import Pace
 
 _M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3  # of glibc's mallopt(3)
@@ -46,6 +47,8 @@ def execute(
         loader = opened(stack, job)
         if fresh:
             begin(job.plan, loader)
+        else:
+            set_right(job.plan, job.target, loader)
         count_before(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)
         job.progress.planned(job.plan, loader.ledger.receipts(job.plan.run))

@@ -10,7 +10,7 @@ from .commit import record
 from .engine import Engine, Loader, Receipt, Row
 from .engines import engine_of
 from .errors import EngineError, RequestError, UnfinishedRun
-from .ledger import this_process
+from .ledger import UNDOING, this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
 from .schema.catalogue import Relation
@@ -69,7 +69,7 @@ def begin(plan: Plan, loader: Loader) -> None:
     """
     for row in loader.ledger.runs():
         known = _recorded(row)
-        if known.job == plan.job and known.state == "running":
+        if known.job == plan.job and known.state in ("running", UNDOING):
             raise UnfinishedRun(
                 f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
                 remedy="Go on with --resume, or begin anew with --fresh "
@@ -109,7 +109,13 @@ def resumed(job: str, target: Address) -> Plan:
     """The frozen plan of the job's unfinished run, from the target."""
     loader = engine_of(target.place.scheme).loader(target)
     try:
-        found = [row for row in loader.ledger.runs() if row[2] == job and row[3] in RESUMABLE]
+        mine = [row for row in loader.ledger.runs() if row[2] == job]
+        found = [row for row in mine if row[3] in RESUMABLE]
+        if not found and mine and mine[-1][3] == UNDOING:
+            raise RequestError(
+                f"Run {mine[-1][0]} of this job is half undone.",
+                remedy=f"End that: ropeway clean {mine[-1][0]}, or --fresh.",
+            )
         if not found:
             raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
         return from_json(loader.ledger.plan(str(found[-1][0])))

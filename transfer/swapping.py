@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from .commit import parts, together
@@ -142,23 +143,25 @@ def _hand_over(
     plan: Plan, among: Sequence[Statement], journal: Mapping[str, str], loader: Loader, engine: Engine, address: Address
 ) -> None:  # fmt: skip
     """Where each statement commits by itself, another connection holds the lock: the engine knows how the two do it."""
+    set_right(plan, engine, loader)
     for one in among:
         if not loader.ask(one.check):  # else a process has died behind the swap
             state = standing(engine, loader, _of(one).shadow)
             loader.ledger.journal(plan.run, as_swapped(one), json.dumps({"at": now(), "state": state}))
             loader.ledger.journal(plan.run, one.name, "started")
 
-    def prove(gate: Loader) -> None:
+    def prove(gate: Asked, left: Sequence[Swap]) -> None:
         for one in among:
-            if _of(one).proven:
+            if _of(one).proven and _of(one) in left:
                 hop = plan.hop(one.hop)
                 _prove(engine, gate, _of(one), journal.get(as_read(hop), ""))
                 _look(engine, gate, _of(one), hop)
                 count(_of(one).relation, _of(one).counts, gate)
 
-    with closing(engine.loader(address)) as gate:
-        swaps = {one.forward: _of(one) for one in among}
-        engine.cut_over(gate, loader, swaps, prove)  # type: ignore[attr-defined]  # its statements commit
+    swaps = {one.forward: _of(one) for one in among}
+    another = partial(engine.loader, address)
+    gated = any(one.proven for one in swaps.values())
+    engine.cut_over(another, loader, swaps, prove, gated=gated)  # type: ignore[attr-defined]  # its statements commit
     for one in among:
         loader.ledger.journal(plan.run, one.name, "done")
 
@@ -178,7 +181,7 @@ def _together(plan: Plan, statement: Statement, journal: Mapping[str, str]) -> l
     return [one for one in plan.statements if waits(one)] if waits(statement) else [statement]
 
 
-def _prove(engine: Engine, loader: Loader, what: Swap, noted: str) -> None:
+def _prove(engine: Engine, loader: Asked, what: Swap, noted: str) -> None:
     if not noted or standing(engine, loader, what.relation) != noted:
         raise EngineError(
             f"{what.relation} was written to since its rows were read, so it is not swapped: what was written would "
@@ -189,7 +192,7 @@ def _prove(engine: Engine, loader: Loader, what: Swap, noted: str) -> None:
         )
 
 
-def _look(engine: Engine, loader: Loader, what: Swap, hop: Hop) -> None:
+def _look(engine: Engine, loader: Asked, what: Swap, hop: Hop) -> None:
     """EngineError where the table, or what hangs on it, is no more what it was when the swap was planned."""
     among = hop.upon.among if hop.upon else ()
     if engine.hanging(loader, what.relation, among) != what.hanging:  # type: ignore[attr-defined]  # it has `attached`
@@ -201,7 +204,7 @@ def _look(engine: Engine, loader: Loader, what: Swap, hop: Hop) -> None:
         )  # fmt: skip
 
 
-def count(relation: Relation, counts: Sequence[tuple[str, str]], loader: Loader, done: str = "swapped") -> None:
+def count(relation: Relation, counts: Sequence[tuple[str, str]], loader: Asked, done: str = "swapped") -> None:
     """DataError where rows that had a parent would have none any more: then the relation is not `done`."""
     found = [(said, int(str(loader.ask(query)[0][0]))) for said, query in counts]
     lost = [f"{rows} {said}" for said, rows in found if rows]
@@ -224,6 +227,15 @@ def _happened(statement: Statement, journal: Mapping[str, str], loader: Loader) 
     """A process may have died between a swap that commits by itself and its entry."""
     state = journal.get(statement.name)
     return state == "done" or (state == "started" and bool(loader.ask(statement.check)))
+
+
+def set_right(plan: Plan, engine: Engine, loader: Loader) -> None:
+    """What swaps or their ways back left that were killed, where that is no one transaction."""
+    journal = loader.ledger.journaled(plan.run)
+    for one in plan.statements:
+        if one.swap and not one.atomic and journal.get(one.name):
+            for sql in parts(engine.unswapped(one.swap)):  # type: ignore[attr-defined]  # its statements commit
+                loader.execute(sql)
 
 
 def swapped_in(statement: Statement, journal: Mapping[str, str]) -> tuple[str, str]:

@@ -57,8 +57,11 @@ def clean(
 
 
 def _list(left: Left, *, undo: bool) -> None:
-    what = "did not end" if left.state == "running" else f"is {left.state}"
-    say.out(f"Run {left.run} {what}" + (", and will be undone:" if undo or left.state == "running" else ":"))
+    from ...transfer.ledger import UNDOING
+
+    unfinished = left.state in ("running", UNDOING)
+    what = "did not end" if unfinished else f"is {left.state}"
+    say.out(f"Run {left.run} {what}" + (", and will be undone:" if undo or unfinished else ":"))
     say.table(("what", "statement"), [(one.name.split(" ", 1)[1], one.forward) for one in left.statements])
     for table in left.rows:
         say.out(f"Its files of {table} are deleted.")

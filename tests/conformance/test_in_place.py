@@ -131,8 +131,8 @@ KILLS = [
 ]  # fmt: skip
 GATE = [
     ("locked", 1, True),
-    ("unlocking", 3, False),
-    ("unlocked", 3, False),
+    ("unlocking", 2, False),
+    ("unlocked", 2, False),
     ("renamed", 1, True),
 ]  # where two connections do it
 

@@ -198,3 +198,20 @@ def test_who_writes_after_the_swap_breaks_no_claim(tmp_path: Path, servers: Serv
     (table,) = finished(settings)["report"]["tables"]
     assert (table["claim"], table["rows_source"]) == ("target equals what was read", 30)
     assert "before it was swapped in" in table["reason"]
+
+
+def test_a_table_that_several_feed_is_proven_as_a_whole(tmp_path: Path, servers: Servers) -> None:
+    """Killed between the entries of two sources."""
+    one, two, target = (spot(engine, tmp_path, servers) for engine in ("sqlite", "sqlite", "mariadb"))
+    people(one, 3)
+    people(two, 5)
+    two.ask("UPDATE person SET id = id + 100")
+    people(target, 1)
+    job = {"sources": {"a": one.url, "b": two.url}, "target": target.url, "mode": "replace",
+           "tables": [{"from": ["a:person", "b:person"], "to": "person"}]}  # fmt: skip
+    killed = attack(job=job, point="proven", nth=2, source=one.url, target=target.url)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    tables = finished({"job": {**job, "verify": "standard"}, "source": one.url, "target": target.url})["report"][
+        "tables"
+    ]
+    assert {(table["claim"], table["rows_target"]) for table in tables} == {("target equals what was read", 8)}

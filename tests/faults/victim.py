@@ -1,8 +1,8 @@
 """A run that kills itself at a named point: `python victim.py SETTINGS_JSON`.
 
 The points are laid around Ropeway's own functions from outside; nothing in the package knows of them.
-Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers; or rollback, a
-run that is rolled back.
+Settings: source, target (URLs), point, nth (which passing of the point kills), resume, mode, workers; or rollback,
+a run that is rolled back, or undo, one that is cleaned.
 Prints the run's report as JSON if it gets to its end.
 """
 
@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, NoReturn
 
-from ropeway.cli import wire
+from ropeway.cli import proof, wire
 from ropeway.cli.back import rollback
 from ropeway.cli.job import job
 from ropeway.partitioning.declared import call_of
 from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, splitting, stage, steps, swapping, violation
 from ropeway.transfer import mover as running
 from ropeway.transfer.engines.files import ledger as folders
-from ropeway.transfer.engines.mysql import exchange as gates
+from ropeway.transfer.engines.mysql import cutover as gates
 from ropeway.transfer.place import parse
 from ropeway.transfer.request import Choice, Request
 from ropeway.transforms.steps import calls_of, over_of
@@ -82,10 +82,12 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "swapping": (swapping, "_prove", False),  # proven, in the transaction that swaps
     "swapped": (steps, "swap", False),
     "locked": (gates, "_rename", True),  # proven behind the gate, and foreign keys led over
-    "unlocking": (gates, "_each", True),  # the third time; the RENAME waits
+    "unlocking": (gates, "_each", True),  # the second time; the RENAME waits
     "unlocked": (gates, "_each", False),
     "renamed": (gates, "_rename", False),
     "finished": (ledger.SqlLedger, "finish", False),  # all is loaded, and not proven, or proven and not told
+    "proven": (proof, "_text", True),  # a shadow is, and the journal does not say so of all that feed it
+    "forgetting": (ledger.SqlLedger, "forget", True),  # all is undone, and the ledger does not say so
     "moving": (quarantine, "move", True),
     "moved": (quarantine, "move", False),
 }
@@ -109,6 +111,9 @@ def main() -> None:
     target, target_secret = parse(wanted["target"])
     if wanted.get("rollback"):
         rollback(wanted["rollback"], wanted["target"])
+        os._exit(0)
+    if wanted.get("undo"):
+        wire.clean(wanted["undo"], wanted["target"])
         os._exit(0)
     request = Request(
         source,

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ..engine import Claim, Failure, Ledger, Loader, Reader, Receipt, Row, Session, Source
 from ..errors import DataError, EngineError, RopewayError
-from ..ledger import now, number_of, with_answers
+from ..ledger import UNDOING, now, number_of, with_answers
 from ..place import Address
 from ..plan import Cut, Hop, Slice
 from ..schema.catalogue import Column, Relation, Table
@@ -125,7 +125,7 @@ class MemoryLedger:
         with self._store.guard:
             state = self._store.runs.pop(run)[2]
             self._store.journals.pop(run, None)
-            if state == "running":
+            if state in ("running", UNDOING):
                 for name in list(self._store.tables):
                     _drop(self._store, name, run)
             self._store.receipts = {u: r for u, r in self._store.receipts.items() if u[0] != run}

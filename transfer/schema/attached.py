@@ -46,7 +46,7 @@ class Attached:
     `first` is carried out while the names are still the old ones, `then` once they are the new ones; `back_first` and
     `back_then` likewise. `later` follows when the swap is done. `refused` names what does not go over, `told` what is
     different afterwards. `mend` sets right what a swap left that did not happen, where that can leave anything. Each of
-    `counts` is what it says, and a query that has to find 0 for the swap.
+    `counts` is what it says, and a query that has to find 0 for the swap. Its rows refer to `parents`.
     """
 
     first: tuple[str, ...] = ()
@@ -59,11 +59,24 @@ class Attached:
     told: tuple[str, ...] = ()
     mend: tuple[str, ...] = ()
     counts: tuple[tuple[str, str], ...] = ()
+    parents: tuple[Relation, ...] = ()
 
 
 def joined(parts: Sequence[Attached]) -> Attached:
     """All of them, in order."""
-    names = ("first", "then", "back_first", "back_then", "children", "later", "refused", "told", "mend", "counts")
+    names = (
+        "first",
+        "then",
+        "back_first",
+        "back_then",
+        "children",
+        "later",
+        "refused",
+        "told",
+        "mend",
+        "counts",
+        "parents",
+    )
     return Attached(**{name: tuple(one for part in parts for one in getattr(part, name)) for name in names})
 
 

@@ -66,8 +66,9 @@ def _is_one_place(ends: Ends) -> bool:
 
 
 def _spelled(entry: Entry, ends: Ends, name: Relation | None = None) -> tuple[str, str]:
-    found = name or entry.table.name
-    made = (found.schema or ends.target.default_schema, found.table)
+    found, address = name or entry.table.name, ends.source_address if name else ends.target_address
+    home = address.database if address and getattr(ends.target, "within_database", False) else ""
+    made = (found.schema or ends.target.default_schema or home, found.table)
     return (made[0].lower(), made[1].lower()) if ends.target.folds_tables(ends.target_session) else made
 
 
@@ -77,6 +78,8 @@ def _check(request: Request, ends: Ends, entry: Entry) -> None:
     said = ""
     if entry.read.kind != "table":
         said, remedy = "is its own source, and no ordinary table", "Give it another name with 'to:'."
+    elif entry.read.name != entry.table.name and getattr(ends.target, "within_database", False):
+        said, remedy = "is its own source by another database than the target's", "Name its database in both URLs."
     elif hop.mode != "replace":
         said = f"is its own source, and mode {hop.mode} would read what it writes"
         remedy = "A table is cleaned up in place with mode: replace."
@@ -211,7 +214,8 @@ def proven(engine: Engine, swap: Swap, gone: Attached, what: Exchange, hanging: 
         return replace(found, counts=(*gone.counts, *counts(what.kept, what.relation)))
     back = counts(what.relation, what.kept, "the table of before")
     found = replace(found, counts=(*gone.counts, *counts(what.relation, what.shadow)), back_counts=back)
-    return replace(found, beside=tuple(dict.fromkeys(child.table for child in gone.children)), mend=script(gone.mend))
+    beside = tuple(dict.fromkeys(child.table for child in gone.children))
+    return replace(found, beside=beside, parents=gone.parents, mend=script(gone.mend))
 
 
 def _counts(

@@ -196,7 +196,7 @@ def _swap(move: Move, shadow: Relation, suffix: str) -> list[Statement]:
 def _swapped(move: Move, shadow: Relation, old: Relation) -> str:
     """Where a swap is more than one step, it has happened once the last has."""
     own = getattr(move.engine, "swapped", None)
-    return str(own(move.hop.writes, shadow)) if own else move.engine.exists(old)
+    return str(own(move.hop.writes, shadow, old)) if own else move.engine.exists(old)
 
 
 def is_reference(statement: Statement) -> bool:

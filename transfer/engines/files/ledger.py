@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from ...engine import Claim, Receipt, Rejected, Row
 from ...errors import EngineError
-from ...ledger import now, number_of, with_answers
+from ...ledger import UNDOING, now, number_of, with_answers
 from ...plan import from_json
 from .durable import ASIDE, is_alive, locked, read, sync, this_owner, write
 from .hive import is_partition
@@ -147,7 +147,7 @@ class FileLedger:
         for entry in _entries(folder / "receipts"):
             if entry["receipt"]["slice"]:
                 listed.setdefault(entry["table"], {}).update(entry["files"])
-        if read(folder / "run.json")["state"] != "running":
+        if read(folder / "run.json")["state"] not in ("running", UNDOING):
             kept = {table: self._listed(table, files, run) for table, files in listed.items()}
             write(self._folder / "kept" / f"{run}.json", kept)
             shutil.rmtree(folder)

@@ -24,7 +24,7 @@ from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, cuts, ddl, exchange, further, parting, periods, rights, room
+from . import aside, catalogue, cutover, cuts, ddl, exchange, further, parting, periods, rights, room
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted, same
@@ -75,6 +75,7 @@ class MySql:
     folds_columns = True
     overlooks_orphans = True
     delimits = True
+    within_database = True  # a table without a schema is of the URL's database, which is one
     keeps_writers: tuple[str, ...] = ("prove",)
     proves = 300_000  # rows in a second; 1,000,000 of 12 columns took 2.5 s on a busy machine
     keys_in_order = True
@@ -245,7 +246,7 @@ class MySql:
         return ddl.exists(relation)
 
     def same(self, session: Session, other: Session) -> bool:
-        """Whether both are in one database of one server."""
+        """Whether both are on one server, whose databases are schemas."""
         return same(session, other)
 
     def referenced(self, relation: Relation) -> str:
@@ -262,9 +263,9 @@ class MySql:
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)
 
-    def swapped(self, relation: Relation, shadow: Relation) -> str:
+    def swapped(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         """A query that sees whether a swap happened."""
-        return exchange.swapped(relation, shadow)
+        return cutover.swapped(relation, shadow, kept)
 
     def unsuited(self, session: Session) -> str:
         """Why no table of the server can be cleaned up in place; '' if one can."""
@@ -292,10 +293,15 @@ class MySql:
         return exchange.swapping(self, what, gone)
 
     def cut_over(
-        self, gate: MySqlLoader, loader: MySqlLoader, swaps: Mapping[str, Swap], prove: Callable[[Loader], None]
+        self, another: Callable[[], MySqlLoader], loader: MySqlLoader, swaps: Mapping[str, Swap],
+        prove: Callable[[Asked, Sequence[Swap]], None], *, gated: bool,
     ) -> None:  # fmt: skip
-        """Carry out swaps by two connections, once they are proven behind a lock."""
-        exchange.cut_over(gate, loader, swaps, prove)
+        """Carry out swaps by several connections, once they are proven behind a lock."""
+        cutover.cut_over(another, loader, swaps, prove, gated=gated)
+
+    def unswapped(self, swap: Swap) -> str:
+        """What sets right what a swap or its way back left that was killed."""
+        return cutover.unswapped(swap)
 
     def merge(self, hop: Hop, staging: Relation, preimages: Relation) -> tuple[str, ...]:
         return merge(self, hop, staging, preimages, MergeWords("NOT ({t} <=> {s})", _OCTETS, joined_update=True))

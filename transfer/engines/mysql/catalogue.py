@@ -12,8 +12,8 @@ from ...rules import split
 from ...schema.catalogue import Check, Column, ForeignKey, Index, Relation, Table
 from .division import partitions, with_division
 from .periods import with_periods
+from .session import BEHIND, qualified, quoted
 from .session import literal as quoted_text
-from .session import qualified, quoted
 from .unlisted import with_unlisted
 
 COMPRESSED, HASH = "COMPRESSED", "HASH"
@@ -26,7 +26,7 @@ _ACTIONS = {"CASCADE": "CASCADE", "SET NULL": "SET NULL", "SET DEFAULT": "SET DE
 
 def tables(session: Session, schema: str, literal: str) -> list[Table]:
     """Base tables and views of one database; `literal` is its name as SQL (or DATABASE())."""
-    where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%'"
+    where = f"TABLE_SCHEMA = {literal} AND TABLE_NAME NOT LIKE 'ropeway\\_%' AND TABLE_NAME NOT LIKE '{BEHIND}%'"
     expression = "GENERATION_EXPRESSION" if has_generated(session) else "''"
     columns = _grouped(session.ask(
         "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "

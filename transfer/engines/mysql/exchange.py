@@ -1,10 +1,4 @@
-"""A table that another takes the place of, where a session that holds a lock may rename nothing (error 1192).
-
-So there are two sessions, as in gh-ost's cut-over. One, the gate, locks all that is concerned, and among it a table
-that stands in the way, under the name that the old table is to get. The other's RENAME waits behind the lock; it comes
-before whatever else waits there. Once it is seen to wait, the gate drops what is in the way, and unlocks. If the gate
-dies before that, the RENAME finds the name taken, and nothing has happened. Writers who waited write to the new table.
-The lock is for writing, although readers need not wait: behind one for reading MySQL 5.6 let a writer come first.
+"""A table that another takes the place of: what hangs on it, and goes over with it; how it is swapped, cutover.py says.
 
 A foreign key follows a table that is renamed. So those of other tables are led to the new table under the lock, by
 another name, and go with it into its place; then they get their names again. None is gone for a moment.
@@ -13,9 +7,7 @@ another name, and go with it into its place; then they get their names again. No
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -24,19 +16,19 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from ...commit import parts
-from ...engine import Asked, Loader, Session
+from ...engine import Asked, Session
 from ...errors import EngineError
-from ...plan import Swap
 from ...schema.attached import Attached, Child, Exchange, joined, using
 from ...schema.catalogue import Relation
-from .ddl import exists, if_there
-from .session import MySqlLoader, literal, qualified, quoted, schema_of
+from .catalogue import version
+from .cutover import sorts_behind
+from .ddl import if_there
+from .rights import shows_triggers
+from .session import is_ours, literal, qualified, quoted, schema_of
 
 if TYPE_CHECKING:
     from . import MySql
 
-_WAIT_S = 10  # for a lock, as writers wait behind us; a transaction that is longer has to end first
-_IN_THE_WAY = "ropeway_in_the_way"
 _UNKNOWN = 10**40
 _NAMES = "TABLE_SCHEMA = {} AND TABLE_NAME = {}"
 _DOES = {"CASCADE": "delete them", "SET NULL": "set them to NULL"}
@@ -101,6 +93,7 @@ class _Key:
     referenced: tuple[str, ...]
     deletes: str
     updates: str
+    home: str  # the database of this connection
 
     def clause(self, name: str, parent: Relation) -> str:
         """The same by another name, or to another parent. A rule that nobody said is shown as RESTRICT."""
@@ -109,7 +102,8 @@ class _Key:
             f" ON {when} {rule}" for when, rule in (("DELETE", self.deletes), ("UPDATE", self.updates))
             if rule != "RESTRICT"
         )  # fmt: skip
-        return f"ADD CONSTRAINT {quoted(name)} FOREIGN KEY ({here}) REFERENCES {qualified(parent)} ({there}){rules}"
+        other = replace(parent, schema=parent.schema or self.home)  # else it would be one of the child's database
+        return f"ADD CONSTRAINT {quoted(name)} FOREIGN KEY ({here}) REFERENCES {qualified(other)} ({there}){rules}"
 
     def led(self, name: str, parent: Relation, instead: str) -> str:
         """The foreign key to another parent, in the place of the one of another name."""
@@ -123,15 +117,16 @@ def attached(engine: MySql, session: Session, what: Exchange) -> Attached:
     back = Attached(back_first=(_number_on(what.relation, what.kept),) if counts else ())
     return joined([
         Attached(first=tuple(first), refused=(*_refused(session, what), *_using(session, what))), back,
-        _own(engine, session, what), _led(engine, session, what), Attached(mend=tuple(_cleared(what.kept))),
+        _own(engine, session, what), _led(engine, session, what),
     ])  # fmt: skip
 
 
 def _own(engine: MySql, session: Session, what: Exchange) -> Attached:
     """Its own foreign keys. Those to tables that stay are made under the lock, as the job knows nothing of them."""
     first, refused, told, counts = list[str](), list[str](), list[str](), list[tuple[str, str]]()
+    keys = _keys_of(session, what.relation)
     names = {column.name for column in what.table.columns}
-    for key in _keys_of(session, what.relation):
+    for key in keys:
         name = engine.name_of(key.name + what.suffix)
         told.append(f"foreign key {key.name} is called {name}, for the old table's has its name")
         told.append(f"rows of {what.kept} go on to refer to {key.parent} until it is dropped")
@@ -141,7 +136,10 @@ def _own(engine: MySql, session: Session, what: Exchange) -> Attached:
             absent = f"SELECT 1 FROM dual WHERE NOT EXISTS ({_is_key(what.shadow, name)})"
             first += parts(if_there(absent, f"ALTER TABLE {qualified(what.shadow)} {key.clause(name, key.parent)}"))
             counts.append((f"rows of the new table refer by {key.name} to no row of {key.parent}", _orphans(what, key)))
-    return Attached(first=tuple(first), refused=tuple(refused), told=tuple(told), counts=tuple(counts))
+    return Attached(
+        first=tuple(first), refused=tuple(refused), told=tuple(told), counts=tuple(counts),
+        parents=tuple(dict.fromkeys(key.parent for key in keys)),
+    )  # fmt: skip
 
 
 def _orphans(what: Exchange, key: _Key) -> str:
@@ -174,10 +172,37 @@ def _refused(session: Session, what: Exchange) -> list[str]:
         f"SELECT TABLE_TYPE, ENGINE, CREATE_OPTIONS FROM information_schema.TABLES WHERE {where}"
     )
     found = [f"trigger {name}" for name, *_ in _triggers(session, what.relation)]
+    if not shows_triggers(session, what.relation):
+        found.append("triggers, which this account is not shown without the privilege TRIGGER")
     found += ["that it is system-versioned"] if kind == "SYSTEM VERSIONED" else []
     found += [] if engine == "InnoDB" else [f"that its engine is {engine}"]
+    found += ["its name, which sorts behind those that a swap needs"] if sorts_behind(what.relation) else []
     words = [word for word in str(options or "").split() if word.lower() != "row_format=dynamic"]
-    return found + [f"its option {word}" for word in words]
+    return [*found, *(f"its option {word}" for word in words), *_unknown(session, what)]
+
+
+def _unknown(session: Session, what: Exchange) -> list[str]:
+    """Foreign keys of tables that are not shown to this account, where it may ask InnoDB; and those of MySQL 8, which
+    locks their tables for a RENAME: in what order, nobody has tried.
+    """
+    shown = _keys_to(session, what.relation, ())
+    server = version(session).lower()
+    if "mariadb" not in server and int(server.partition(".")[0]) >= 8:
+        return [f"foreign key {key.name}, on MySQL 8" for key in (*shown, *_keys_of(session, what.relation))]
+    ((schema,),) = session.ask(f"SELECT {schema_of(what.relation)}")
+    parent = literal(f"{schema}/{what.relation.table}")
+    with suppress(pymysql.Error):  # for who has PROCESS
+        rows = session.ask(
+            "SELECT ID, FOR_NAME FROM information_schema.INNODB_SYS_FOREIGN "
+            f"WHERE REF_NAME = {parent} AND FOR_NAME <> {parent}"
+        )
+        known = {key.name.lower() for key in shown}
+        return [
+            f"foreign key {name} of {table}, which this account is not shown"
+            for name, table in ((str(of).rpartition("/")[2], str(table)) for of, table in rows)
+            if name.lower() not in known and "ropeway_" not in table.lower()
+        ]
+    return []
 
 
 def _triggers(asked: Asked, relation: Relation) -> list[tuple[str, ...]]:
@@ -187,14 +212,27 @@ def _triggers(asked: Asked, relation: Relation) -> list[tuple[str, ...]]:
 
 
 def _using(session: Session, what: Exchange) -> list[str]:
-    """Views that say a column which goes: they would be broken, and nobody would be told."""
-    where = f"TABLE_SCHEMA = {schema_of(what.relation)}"
-    rows = session.ask(f"SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE {where}")
+    """Views that say a column which goes: they would be broken, and nobody would be told. Those of other databases say
+    the table's own, too.
+    """
+    ((home,),) = session.ask(f"SELECT {schema_of(what.relation)}")
+    said = f"{quoted(str(home))}.{quoted(what.relation.table)}"
+    rows = session.ask(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS "
+        "WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')"
+    )
+    texts = [
+        ("view", str(name) if schema == home else f"{schema}.{name}", str(text))
+        for schema, name, text in rows if schema == home or said in str(text)
+    ]  # fmt: skip
     names = session.ask(
         "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE "
         + _NAMES.format(schema_of(what.relation), literal(what.relation.table))
     )
-    return using(what, [str(name) for (name,) in names], [("view", str(name), str(text)) for name, text in rows])
+    found = using(what, [str(name) for (name,) in names], texts)
+    goes = {str(name).lower() for (name,) in names} - {column.name.lower() for column in what.table.columns}
+    hidden = [name for _, name, text in texts if not text] if goes else []
+    return found + [f"view {name}, whose text this account is not shown" for name in hidden]
 
 
 def _alike(session: Session, relation: Relation, shadow: Relation) -> str:
@@ -220,7 +258,7 @@ def _keys_to(asked: Asked, relation: Relation, among: Sequence[Relation]) -> lis
     found = _keys(asked, relation, f"k.REFERENCED_TABLE_SCHEMA = {schema} AND k.REFERENCED_TABLE_NAME = {table}")
     return [
         key for key in found
-        if key.child not in (*among, relation) and not key.child.table.lower().startswith("ropeway_")
+        if key.child not in (*among, relation) and not is_ours(key.child.table)
     ]  # fmt: skip
 
 
@@ -246,7 +284,14 @@ def _keys(asked: Asked, relation: Relation, where: str) -> list[_Key]:
     found: dict[tuple[object, ...], _Key] = {}
     for schema, table, name, column, other, parent_schema, parent, deletes, updates in rows:
         first = _Key(
-            str(name), spelled(schema, table), (), spelled(parent_schema, parent), (), str(deletes), str(updates)
+            str(name),
+            spelled(schema, table),
+            (),
+            spelled(parent_schema, parent),
+            (),
+            str(deletes),
+            str(updates),
+            str(here),
         )
         known = found.get((schema, table, name), first)
         columns, referenced = (*known.columns, str(column)), (*known.referenced, str(other))
@@ -266,104 +311,3 @@ def swapping(engine: MySql, what: Exchange, gone: Attached) -> tuple[str, str]:
     forward = [*gone.first, engine.swap(what.relation, what.shadow, what.kept), *gone.then]
     back = [*gone.back_first, engine.swap(what.relation, what.kept, what.shadow), *gone.back_then]
     return ";\n".join(forward), ";\n".join(back)
-
-
-def swapped(relation: Relation, shadow: Relation) -> str:
-    """A query that sees whether a swap happened: RENAME does both at once, and `kept` may be what is in the way."""
-    return f"{exists(relation)} AND NOT EXISTS ({exists(shadow)})"
-
-
-def cut_over(
-    gate: MySqlLoader, loader: MySqlLoader, swaps: Mapping[str, Swap], prove: Callable[[Loader], None]
-) -> None:  # fmt: skip
-    """Carry out the texts of swaps all at once, after they were proven behind the gate.
-
-    What `prove` raises is raised once all is as it was. Repeated, it sees what has happened.
-    """
-    texts = [_split(text) for text in swaps]
-    last = [sql for _, _, behind in texts for sql in behind]
-    if not all(loader.ask(exists(one.shadow)) for one in swaps.values()):
-        _each(loader, last)
-        return
-    if any(one.proven for one in swaps.values()):
-        _each(loader, [sql for one in swaps.values() for sql in parts(one.mend)])  # of a try that was killed
-        first = [sql for before, _, _ in texts for sql in before]
-        _behind_the_gate(gate, loader, swaps, first, prove, _renamed(texts))
-    else:
-        loader.execute(_renamed(texts))
-    _each(loader, last)
-
-
-def _split(text: str) -> tuple[list[str], str, list[str]]:
-    """What comes before the RENAME, that, and what comes behind it."""
-    found = parts(text)
-    at = next(n for n, sql in enumerate(found) if sql.startswith(_RENAME))
-    return found[:at], found[at], found[at + 1 :]
-
-
-_RENAME = "RENAME TABLE "
-
-
-def _renamed(texts: Sequence[tuple[list[str], str, list[str]]]) -> str:
-    """All in one statement, which happens as a whole."""
-    return _RENAME + ", ".join(rename.removeprefix(_RENAME) for _, rename, _ in texts)
-
-
-def _each(session: Session, statements: Sequence[str]) -> None:
-    for sql in statements:
-        session.execute(sql)
-
-
-def _behind_the_gate(
-    gate: MySqlLoader, loader: MySqlLoader, swaps: Mapping[str, Swap], first: Sequence[str],
-    prove: Callable[[Loader], None], rename: str,
-) -> None:  # fmt: skip
-    for session in (gate, loader):
-        session.execute(f"SET lock_wait_timeout = {_WAIT_S}")
-    asides = [qualified(one.kept) for one in swaps.values()]
-    locks = {key.parent: "READ" for one in swaps.values() for key in _keys_of(loader, one.relation)}
-    locks |= {table: "WRITE" for one in swaps.values() for table in (one.relation, one.shadow, one.kept, *one.beside)}
-    try:
-        for aside in asides:
-            gate.execute(f"CREATE TABLE IF NOT EXISTS {aside} ({_IN_THE_WAY} tinyint) ENGINE=InnoDB")
-        gate.execute(f"LOCK TABLES {', '.join(f'{qualified(table)} {kind}' for table, kind in locks.items())}")
-        prove(gate)
-        _each(gate, first)
-        _rename(gate, loader, rename, asides)
-    except BaseException:
-        gate.close()
-        with suppress(Exception):  # the first error matters, and the next try does this first
-            _each(loader, [sql for one in swaps.values() for sql in parts(one.mend)])
-        raise
-
-
-def _rename(gate: MySqlLoader, loader: MySqlLoader, rename: str, asides: Sequence[str]) -> None:
-    """Unlock once the RENAME is seen to wait; whether it has happened then is said by itself."""
-    number = loader.connection.thread_id()  # type: ignore[no-untyped-call]  # PyMySQL's
-    until = time.monotonic() + _WAIT_S
-    with ThreadPoolExecutor(1) as pool:
-        renamed = pool.submit(loader.execute, rename)
-        try:
-            while not renamed.done() and time.monotonic() < until:
-                if gate.ask(_WAITING.format(number)):
-                    _each(gate, [*(f"DROP TABLE {aside}" for aside in asides), "UNLOCK TABLES"])
-                    break
-                time.sleep(0.005)
-        except pymysql.Error:
-            gate.close()
-        if not renamed.done() and time.monotonic() >= until:
-            gate.close()  # the RENAME finds its names taken
-        renamed.result()
-
-
-_WAITING = (
-    "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {} AND INFO LIKE 'RENAME%' "
-    "AND STATE = 'Waiting for table metadata lock'"
-)
-
-
-def _cleared(aside: Relation) -> list[str]:
-    """Drop what is in the way, and no table that has got that name."""
-    where = _NAMES.format(schema_of(aside), literal(aside.table))
-    there = f"SELECT 1 FROM information_schema.COLUMNS WHERE {where} AND COLUMN_NAME = {literal(_IN_THE_WAY)}"
-    return parts(if_there(there, f"DROP TABLE {qualified(aside)}"))

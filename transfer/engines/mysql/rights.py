@@ -200,6 +200,7 @@ def _taken(statement: Statement) -> Iterator[tuple[str, str]]:
                 yield from ((word, name) for word in words)
     if swap and swap.proven:
         yield "LOCK TABLES", "the proof that nobody writes"
+        yield from ((word, "what hangs on a table to be seen") for word in ("TRIGGER", "SHOW VIEW"))
         yield from ((word, "foreign keys to it") for word in ("REFERENCES", "INDEX") if "FOREIGN KEY" in swap.mend)
 
 

@@ -43,6 +43,14 @@ LOADER_PINS = (
 )
 
 
+BEHIND = "\uff5e"  # begins names of ours that sort behind others, see cutover.py
+
+
+def is_ours(name: str) -> bool:
+    """Whether a table is Ropeway's own."""
+    return name.lower().removeprefix(BEHIND).startswith("ropeway_")
+
+
 def quoted(name: str) -> str:
     """A name in backticks."""
     return "`" + sayable(name, "a name").replace("`", "``") + "`"
@@ -206,9 +214,9 @@ def _extra(hop: Hop) -> dict[str, str]:
 
 
 def same(session: Asked, other: Asked) -> bool:
-    """Whether both are in one database of one server: a lock that one takes is seen by the other."""
+    """Whether both are on one server: a lock that one takes is seen by the other."""
     name = literal(f"ropeway is {secrets.token_hex(8)}")
-    ((mine, number, _),) = session.ask(f"SELECT DATABASE(), CONNECTION_ID(), GET_LOCK({name}, 0)")
-    ((theirs, holder),) = other.ask(f"SELECT DATABASE(), IS_USED_LOCK({name})")
+    ((number, _),) = session.ask(f"SELECT CONNECTION_ID(), GET_LOCK({name}, 0)")
+    ((holder,),) = other.ask(f"SELECT IS_USED_LOCK({name})")
     session.ask(f"SELECT RELEASE_LOCK({name})")
-    return bool(mine == theirs and holder == number)
+    return bool(holder == number)

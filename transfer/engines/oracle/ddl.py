@@ -284,6 +284,6 @@ def swap(relation: Relation, shadow: Relation, kept: Relation) -> str:
     return f"{unless(exists(kept), first)};\n{second}"
 
 
-def swapped(relation: Relation, shadow: Relation) -> str:
-    """A query that returns a row once both renames have happened."""
-    return f"{exists(relation)} AND NOT EXISTS ({exists(shadow)})"
+def swapped(relation: Relation, shadow: Relation, kept: Relation) -> str:
+    """A query that returns a row once both renames have happened, and until they are undone."""
+    return f"{exists(relation)} AND NOT EXISTS ({exists(shadow)}) AND EXISTS ({exists(kept)})"

@@ -117,9 +117,9 @@ class OracleTarget:
     def swap(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         return ddl.swap(relation, shadow, kept)
 
-    def swapped(self, relation: Relation, shadow: Relation) -> str:
+    def swapped(self, relation: Relation, shadow: Relation, kept: Relation) -> str:
         """A query that returns a row once a swap has happened as a whole."""
-        return ddl.swapped(relation, shadow)
+        return ddl.swapped(relation, shadow, kept)
 
     def dropping(self, kind: str, relation: Relation) -> str:
         """DROP for what may be gone."""
