@@ -16,6 +16,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -100,14 +101,16 @@ class Stage:
         """A slice as it was decided."""
         gone = _within(self.removed, part, [ROW]).column(ROW)
         others = _within(self.changed, part, None) if self.changed.exists() else None
-        out = pa.chunked_array([*gone.chunks, *(others.column(ROW).chunks if others else [])], pa.int64())
         with pq.ParquetFile(self.file(part)) as file:
+            # By their places, for rows are numbered as they lie: looking each number up took a third of the reading.
+            stays = np.ones(file.metadata.num_rows, bool)
+            for out in (gone, others.column(ROW)) if others else (gone,):
+                stays[out.to_numpy() - (part.number << _PART)] = False
+            at = 0
             for number in range(file.num_row_groups):
                 for batch in file.read_row_group(number).to_batches():
-                    made = batch
-                    if len(out):
-                        there: Any = pc.is_in(batch.column(ROW), value_set=out.combine_chunks())
-                        made = batch.filter(pc.invert(there))
+                    those, at = stays[at : at + batch.num_rows], at + batch.num_rows
+                    made = batch if those.all() else batch.filter(pa.array(those))
                     if made.num_rows:
                         yield pa.RecordBatch.from_arrays(made.columns[:-1], schema=self._schema)
         if others:
