@@ -194,14 +194,16 @@ def test_what_cannot_go_over_is_refused_by_name(tmp_path: Path, servers: Servers
     assert "view people, as it says mail" in said
 
 
-def test_who_reads_for_long_is_waited_for_and_then_in_the_way(tmp_path: Path, servers: Servers) -> None:
+def test_who_reads_for_long_is_waited_for_and_then_in_the_way(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "_WAIT_S", 1)
     place = people("mariadb", tmp_path, servers)
     keys = place.ask(KEYS)
     ask = connected(place.url)
     request, secrets = requested(place, place, choices=DEDUP, mode="replace")
     ask("BEGIN")
     ask("SELECT * FROM person")
-    place.ask("SET GLOBAL lock_wait_timeout = 1")
     with pytest.raises(EngineError, match=r"(?s)Lock wait timeout.*--resume"):
         wire.run(request, secrets)
     assert place.ask(KEYS) == keys
@@ -263,8 +265,11 @@ def test_a_foreign_key_of_another_database_goes_over(engine: str, tmp_path: Path
     assert "`afar`" in str(other.ask("SHOW CREATE TABLE far")[0][1])
 
 
-def test_a_roll_back_that_is_refused_changes_nothing(tmp_path: Path, servers: Servers) -> None:
+def test_a_roll_back_that_is_refused_changes_nothing(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of two tables one is read by somebody for long: neither is put back, and clean has the old ones."""
+    monkeypatch.setattr(gates, "_WAIT_S", 1)
     place = people("mariadb", tmp_path, servers)
     place.ask("CREATE TABLE zoo (id int PRIMARY KEY, mail varchar(9))")
     place.ask("INSERT INTO zoo VALUES (1, 'a'), (2, 'a')")
@@ -273,7 +278,6 @@ def test_a_roll_back_that_is_refused_changes_nothing(tmp_path: Path, servers: Se
     keys, ask = place.ask(KEYS), connected(place.url)
     ask("BEGIN")
     ask("SELECT * FROM person")
-    place.ask("SET GLOBAL lock_wait_timeout = 1")
     with pytest.raises(EngineError, match="refused to put back"):
         ropeway.rollback(run, place.url)
     assert (ids(place), place.ask("SELECT id FROM zoo"), place.ask(KEYS)) == (STAY, [(2,)], keys)
