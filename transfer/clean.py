@@ -20,7 +20,7 @@ from .ledger import ROLLED_BACK, UNDOING, number_of
 from .place import Address
 from .plan import Hop, Plan, Statement, from_json
 from .quarantine import quarantined
-from .reversal import check_kept, check_unwritten, check_whole, hand_back
+from .reversal import check_kept, check_unwritten, check_whole, hand_back, refusals
 from .schema.catalogue import Relation, Table
 from .schema.modes import Move
 from .schema.sql import counted
@@ -85,7 +85,8 @@ def remove(run: str, target: Address, *, undo: bool = False, early: bool = False
         for statement in left.statements:
             if any(_takes_back(statement, one) for one in swaps):
                 known = [one for one in swaps if swapped_in(one, journal)[1]]
-                hand_back(plan, swaps, known, engine, loader, target)  # all at once, by the first of them
+                with refusals(engine, swaps):
+                    hand_back(plan, swaps, known, engine, loader, target)  # all at once, by the first of them
             else:
                 _carry_out(run, statement, loader)
         loader.ledger.forget(run)

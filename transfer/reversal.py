@@ -64,13 +64,13 @@ def put_back(run: str, target: Address, *, discard: bool = False) -> list[Return
                 if loader.ask(engine.exists(_of(one).kept)):  # it is not in its place again already
                     _unwritten(plan, one, engine, loader)
         if swaps and not swaps[0].atomic:
-            with _refused(engine, swaps):
+            with refusals(engine, swaps):
                 hand_back(plan, swaps, () if discard else swaps, engine, loader, target)
                 for one in swaps:
                     loader.ledger.journal(plan.run, one.name, _BACK)
         else:
             for one in swaps:
-                with _refused(engine, [one]):
+                with refusals(engine, [one]):
                     _put_back(plan, one, engine, loader, discard=discard)
         loader.ledger.finish(run, ROLLED_BACK)
         return [_told(one, plan, engine, loader) for one in swaps]
@@ -151,7 +151,7 @@ def _check(statement: Statement, journal: Mapping[str, str], engine: Engine, ask
 
 
 @contextmanager
-def _refused(engine: Engine, swaps: Sequence[Statement]) -> Iterator[None]:
+def refusals(engine: Engine, swaps: Sequence[Statement]) -> Iterator[None]:
     """What the target says against it, in words."""
     try:
         yield
