@@ -72,7 +72,7 @@ def begin(plan: Plan, loader: Loader) -> None:
         if known.job == plan.job and known.state in ("running", UNDOING):
             raise UnfinishedRun(
                 f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
-                remedy="Go on with --resume, or begin anew with --fresh "
+                remedy="Go on with --resume, unless it was being undone, or begin anew with --fresh "
                 f"(after 'ropeway clean {known.run}' has removed what it left).",
             )
     loader.ledger.prepare()
