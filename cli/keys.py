@@ -440,7 +440,8 @@ class JobKeys(_Keys):
     workers: Annotated[int, Field(ge=1)] = Field(default=2, description="Slices that are moved at a time.")
     throttle: Texts = Field(
         default=[],
-        description="How fast the run may go: `50000rows/s`, `20MB/s`; of its source `running=25`, `lag=10s`.",
+        description="How fast the run may go: `50000rows/s`, `20MB/s`; of its source `running=25`, `transaction=600s`, "
+        "`lag=10s`.",
     )
     max_memory: str | int = Field(
         default="600MB", description="Peak of all processes together: a number of bytes, or `600MB`, `2GB`."

@@ -176,7 +176,8 @@ class Asked:
     throttle: Annotated[
         list[str],
         _option("--throttle", panel=_HOW, metavar="LIMIT",
-                help="How fast the run may go: 50000rows/s, 20MB/s; by its source: running=25, lag=10s. Repeats."),
+                help="How fast the run may go: 50000rows/s, 20MB/s; by its source: running=25, "
+                "transaction=600s, lag=10s. Repeats."),
     ] = field(default_factory=list)  # fmt: skip
     max_memory: Annotated[
         str,

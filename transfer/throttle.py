@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from .engine import Session
     from .job import Job
 
-MEASURES = {"running": "statements of others that its server runs", "lag": "seconds that its replication is behind"}
+MEASURES = {
+    "running": "statements of others that its server runs",
+    "transaction": "seconds that the oldest transaction of others has been open",
+    "lag": "seconds that its replication is behind",
+}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _EVERY_S = 1.0
 _LOOKS_S = 0.2  # while it waits
@@ -48,7 +52,10 @@ def throttle(words: Sequence[str]) -> Throttle:
         elif found := re.fullmatch(rf"\s*({'|'.join(MEASURES)})\s*=\s*(\d+(?:\.\d+)?)\s*s?\s*", word):
             most[found[1]] = float(found[2])
         else:
-            raise RequestError(f"{word!r} is no throttle.", remedy="Write 50000rows/s, 20MB/s, running=25 or lag=10s.")
+            raise RequestError(
+                f"{word!r} is no throttle.",
+                remedy="Write 50000rows/s, 20MB/s, running=25, transaction=600s or lag=10s.",
+            )
     return Throttle(rows, size, tuple(most.items()))
 
 
@@ -74,14 +81,15 @@ class Pace:
         if self._limits.most:
             if self._job.plan.sources:
                 raise RequestError(
-                    "running and lag are of one source, and the job has several.",
+                    f"{' and '.join(MEASURES)} are of one source, and the job has several.",
                     remedy="Rows and bytes a second can be limited.",
                 )
             known = self._pressure()
             for name, _ in self._limits.most:
                 if name not in known:
                     raise RequestError(
-                        f"{self._job.source.name} does not say {name}, by which the run is to be throttled.",
+                        f"{self._job.source.name} does not say {name} to this account, by which the run is to be "
+                        f"throttled: the {MEASURES[name]}.",
                         remedy=f"It says {', '.join(known) or 'nothing'}. Rows and bytes can be limited anyway.",
                     )
 

@@ -11,57 +11,22 @@ from pathlib import Path
 
 import pytest
 
-import ropeway
 from moves import requested
+from paced import ROWS, Heard, filled
 from ropeway.cli import wire
 from ropeway.cli.hours import ending, moment
 from ropeway.transfer.errors import DataError, EngineError, RequestError
 from ropeway.transfer.interrupt import Interrupt
 from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
-from ropeway.transfer.throttle import PAUSE, Throttle, throttle
+from ropeway.transfer.throttle import Throttle, throttle
 from ropeway.transforms.steps import calls_of
-from spots import Servers, Spot, spot
-
-ROWS = 60
+from spots import Servers, spot
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def filled(engine: str, folder: Path, servers: Servers) -> Spot:
-    source = spot(engine, folder, servers)
-    source.ask("CREATE TABLE note (id integer PRIMARY KEY)")
-    source.ask(f"INSERT INTO note VALUES {', '.join(f'({n})' for n in range(ROWS))}")
-    return source
-
-
-class Heard(ropeway.Progress):
-    """What a run says; at its first slice it may be told something, and how many landed since is counted."""
-
-    def __init__(self, folder: Path, *, pause: bool = False) -> None:
-        self.said_: list[str] = []
-        self.at: list[float] = []
-        self.held = threading.Event()
-        self._folder, self._pause = folder, pause
-
-    def planned(self, plan: ropeway.Plan, receipts: object) -> None:
-        del receipts
-        self.file = self._folder / ".ropeway" / plan.run / PAUSE
-        if self._pause:
-            self.file.parent.mkdir(parents=True)
-            self.file.touch()
-
-    def landed(self, receipt: object) -> None:
-        del receipt
-        self.at.append(time.monotonic())
-
-    def said(self, message: str) -> None:
-        self.said_.append(message)
-        if "paused" in message or "busy" in message:
-            self.held.set()
 
 
 def test_no_faster_than_it_may(tmp_path: Path, servers: Servers) -> None:

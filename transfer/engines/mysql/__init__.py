@@ -24,7 +24,7 @@ from ...schema.sql import MergeWords, merge, range_condition, shortened
 from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
-from . import aside, catalogue, cutover, cuts, ddl, exchange, further, parting, periods, rights, room
+from . import aside, catalogue, cutover, cuts, ddl, exchange, further, parting, periods, pressure, rights, room
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import MySqlLoader, MySqlSession, literal, qualified, quoted, same
@@ -427,9 +427,7 @@ class MySql:
         return findings
 
     def pressure(self, session: Session) -> dict[str, float]:
-        """How busy the server is; its own threads and Ropeway's count too, as Threads_running has them."""
-        ((_, running),) = session.ask("SHOW GLOBAL STATUS LIKE 'Threads_running'")
-        return {"running": float(str(running))}
+        return pressure.pressure(session)  # type: ignore[arg-type]  # our own
 
     def classify(self, error: BaseException) -> Failure:
         if isinstance(error, pymysql.Error) and error.args and isinstance(error.args[0], int):

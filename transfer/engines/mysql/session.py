@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Iterable, Iterator
 from functools import partial
 from math import ceil
+from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 import pyarrow as pa
 import pymysql
@@ -88,6 +90,8 @@ WORDS = Words(
 )  # fmt: skip
 
 
+_OPEN: WeakSet[pymysql.Connection[Any]] = WeakSet()
+_OPENING = Lock()
 _GREETING_S = 60  # for the server to let us in
 _OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_disabled")
 
@@ -127,7 +131,15 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
             f"{address} refused: {redact(str(error), address)}",
             remedy="Check host, port, user, password and database of the URL.",
         ) from error
+    with _OPENING:
+        _OPEN.add(connection)
     return connection
+
+
+def threads() -> list[int]:
+    """The numbers by which servers know this process' connections."""
+    with _OPENING:
+        return [one.thread_id() for one in _OPEN if one.open]  # type: ignore[no-untyped-call]  # PyMySQL's
 
 
 def _bounded(connection: pymysql.Connection[Any], seconds: float) -> Iterator[str]:

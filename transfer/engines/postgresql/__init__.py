@@ -26,7 +26,7 @@ from ...schema.wording import ALIKE, Wording
 from ...segments import Division
 from ...specimen import as_table
 from ...types import Fidelity
-from . import aside, catalogue, ddl, exchange, further, parting, rights, storage, traits
+from . import aside, catalogue, ddl, exchange, further, parting, pressure, rights, storage, traits
 from .canon import SPECIMENS, checksum_sql
 from .profile import profile
 from .session import PostgreSqlLoader, PostgreSqlSession, alone, qualified
@@ -415,14 +415,7 @@ class PostgreSql:
         return rights.has_schema(session, schema)
 
     def pressure(self, session: Session) -> dict[str, float]:
-        """How busy the server is, without Ropeway's own sessions; of replication that this account may see."""
-        ((running, lag),) = session.ask(
-            "SELECT (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' "
-            "AND application_name <> 'ropeway'), CASE WHEN pg_is_in_recovery() THEN coalesce(extract(epoch FROM now() "
-            "- pg_last_xact_replay_timestamp()), 0) ELSE (SELECT coalesce(max(extract(epoch FROM replay_lag)), 0) "
-            "FROM pg_stat_replication) END"
-        )
-        return {"running": float(str(running)), "lag": float(str(lag))}
+        return pressure.pressure(session)
 
     def classify(self, error: BaseException) -> Failure:
         state = getattr(error, "sqlstate", None) or ""
