@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(url: str) -> dict[str, float]:
     """What the server of a URL says to the account in it."""
-    engine = engine_of(url.partition(":")[0])
+    engine: Any = engine_of(url.partition(":")[0])
     with closing(engine.connect(wire.located(url))) as session:
         return dict(engine.pressure(session))
 
@@ -45,6 +46,7 @@ def until(condition: Callable[[], bool]) -> None:
 @contextmanager
 def forgotten(at: Spot, servers: Servers) -> Iterator[None]:
     """A transaction of somebody's who has read and does nothing more."""
+    connection: Any
     if at.engine == "postgresql":
         connection = servers.postgresql.connect(database(at))
     else:

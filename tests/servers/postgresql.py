@@ -118,8 +118,8 @@ class Standby(Postgresql):
 
     def _initialise(self) -> None:
         self.password = self._primary.password  # as the copied accounts have it
-        copy = [self.binaries / "pg_basebackup", "-D", self.folder / "data", "-d", self._primary.url(), "-R", "-N"]
-        Kept(self.folder, [*copy, "--checkpoint=fast", "--wal-method=stream"]).check()
+        options = ["-d", self._primary.url(), "-R", "-N", "--checkpoint=fast", "--wal-method=stream"]
+        Kept(self.folder, [self.binaries / "pg_basebackup", "-D", self.folder / "data", *options]).check()
 
 
 def postgresql_binaries(folder: Path) -> Path:
