@@ -11,7 +11,7 @@ import pytest
 
 from attacks import attack, ended, equal_to_what_was_read, finished
 from bank import ACCOUNTS, TOTAL, holds, source_of, writing
-from spots import PLACES, SQL_ENGINES, Servers, spot
+from spots import PLACES, Servers, spot
 
 POINTS = [
     ("claimed", 1), ("claimed", 3), ("loading", 2), ("settled", 2), ("landed", 1), ("landed", 4),
@@ -103,7 +103,7 @@ def test_killed_run_of_every_mode(kind: str, mode: str, point: str, nth: int, tm
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("kind", SQL_ENGINES)
+@pytest.mark.parametrize("kind", PLACES)
 def test_killed_anywhere(kind: str, seed: int, tmp_path: Path, servers: Servers) -> None:
     choose = random.Random(f"{kind} {seed}")
     make = source_of(choose.choice(["postgresql", "mariadb", "mysql"]), servers)

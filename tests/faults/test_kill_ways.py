@@ -7,20 +7,19 @@ import random
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+from pyarrow.dataset import dataset
 
 from attacks import attack, equal_to_what_was_read, finished
 from bank import ACCOUNTS, TOTAL, holds, source_of, writing
 from ropeway.cli import wire
 from ropeway.transfer.errors import RequestError
-from spots import SQL_ENGINES, Servers, Spot, spot
+from spots import PLACES, Rows, Servers, Spot, spot
 
 pytestmark = pytest.mark.faults
+FILES = {"parquet": "parquet", "arrow": "ipc", "csv": "csv"}  # and what pyarrow calls them
 FILLED = ("append", "replace", "truncate", "merge")
-RESHAPED = [
-    {"to": "account", "from": {"a": "account"}, "reshape": "SELECT * FROM a", "key": "id", "one_per": "a"},
-    {"to": "log", "from": {"l": "log"}, "reshape": "SELECT * FROM l"},
-]
 
 
 def states(url: str) -> list[str]:
@@ -48,7 +47,7 @@ def until_it_ends(settings: dict[str, Any], choose: random.Random) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("mode", FILLED)
-@pytest.mark.parametrize("kind", SQL_ENGINES)
+@pytest.mark.parametrize("kind", PLACES)
 def test_each_mode(kind: str, mode: str, seed: int, tmp_path: Path, servers: Servers) -> None:
     """What was in the target before: append and merge keep it, replace and truncate do not."""
     choose = random.Random(f"{kind} {mode} {seed}")
@@ -71,7 +70,7 @@ def test_each_mode(kind: str, mode: str, seed: int, tmp_path: Path, servers: Ser
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("kind", SQL_ENGINES)
+@pytest.mark.parametrize("kind", PLACES)
 @pytest.mark.parametrize("way", ["transformed", "deduplicated", "reshaped"])
 def test_each_kind_of_step(
     way: str, kind: str, seed: int, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
@@ -85,10 +84,47 @@ def test_each_kind_of_step(
     holds(place.ask)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("mode", ["create", "append"])
+@pytest.mark.parametrize("kind", FILES)
+def test_folders_of_files(kind: str, mode: str, seed: int, tmp_path: Path, servers: Servers) -> None:
+    choose = random.Random(f"{kind} {mode} {seed}")
+    place = folder(kind, tmp_path)
+    with source_of(choose.choice(["postgresql", "mariadb", "mysql"]), servers) as (source, execute):
+        settings = {"source": source, "target": place.url, "mode": mode, "tables": ["*"]}
+        if mode == "append":
+            assert attack(**{**settings, "mode": "create"}).returncode == 0
+        with writing(execute):
+            until_it_ends(settings, choose)
+    if mode == "create":
+        holds(place.ask)
+    else:
+        times = "SELECT count(*), count(DISTINCT id), sum(amount) FROM account"
+        assert place.ask(times) == [(2 * ACCOUNTS, ACCOUNTS, 2 * TOTAL)]
+        assert place.ask("SELECT sum(delta) FROM log") == [(0,)]
+
+
+def folder(kind: str, path: Path) -> Spot:
+    """A folder of files; asked, it is what DuckDB makes of all that lie there."""
+
+    def ask(sql: str) -> Rows:
+        with duckdb.connect() as connection:
+            for table in ("account", "log"):
+                connection.register(table, dataset(path / "folder" / table, format=FILES[kind]).to_table())
+            return connection.execute(sql).fetchall()
+
+    return Spot(kind, f"{kind}:///{path / 'folder'}", ask)
+
+
 def asked(way: str, source: str, place: Spot) -> dict[str, Any]:
     both = {"source": source, "target": place.url}
     if way == "reshaped":
-        return {**both, "job": {**both, "tables": RESHAPED, "slice_rows": 300}}
+        account, log = place.kept("account"), place.kept("log")
+        tables = [
+            {"to": account, "from": {"a": "account"}, "reshape": "SELECT * FROM a", "key": "id", "one_per": "a"},
+            {"to": log, "from": {"l": "log"}, "reshape": "SELECT * FROM l"},
+        ]
+        return {**both, "job": {**both, "tables": tables, "slice_rows": 300}}
     if way == "transformed":
         return {**both, "transforms": {"account": [{"upper": ["note"]}], "log": [{"upper": ["txt"]}]}}
     return {**both, "dedup": {"account": {"key": ["id"], "keep": "first"}}, "tables": ["*"]}
