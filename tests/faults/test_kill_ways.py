@@ -110,7 +110,7 @@ def folder(kind: str, path: Path) -> Spot:
     def ask(sql: str) -> Rows:
         with duckdb.connect() as connection:
             for table in ("account", "log"):
-                connection.register(table, dataset(path / "folder" / table, format=FILES[kind]).to_table())
+                connection.register(table, dataset(str(path / "folder" / table), format=FILES[kind]).to_table())
             return connection.execute(sql).fetchall()
 
     return Spot(kind, f"{kind}:///{path / 'folder'}", ask)
