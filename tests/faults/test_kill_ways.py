@@ -18,7 +18,7 @@ from ropeway.transfer.errors import RequestError
 from spots import PLACES, Rows, Servers, Spot, spot
 
 pytestmark = pytest.mark.faults
-FILES = {"parquet": "parquet", "arrow": "ipc", "csv": "csv"}  # and what pyarrow calls them
+FILES: dict[str, Any] = {"parquet": "parquet", "arrow": "ipc", "csv": "csv"}  # and what pyarrow calls them
 FILLED = ("append", "replace", "truncate", "merge")
 
 
