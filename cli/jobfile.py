@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,11 @@ _MOST = 12  # mistakes that are told at once
 
 def read(path: Path) -> JobKeys:
     """The keys of a job file, checked."""
+    if found := re.match(r"(\w+):/", str(path)):
+        raise RequestError(
+            f"A job file is wanted here, and not the URL of a place ({found[1]}://...).",
+            remedy="Without a job file: --source URL --target URL.",
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -20,7 +20,7 @@ from ..transfer.errors import BlockedPlan, MissingTable, RequestError, Unfinishe
 from ..transfer.gathering import Merged, forget, merged
 from ..transfer.interrupt import Interrupt
 from ..transfer.job import Job, Limits
-from ..transfer.ledger import ROLLED_BACK
+from ..transfer.ledger import ROLLED_BACK, UNDOING
 from ..transfer.place import Address, parse, resolve
 from ..transfer.plan import Plan, from_json
 from ..transfer.progress import Progress
@@ -224,11 +224,7 @@ def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fres
         raise RequestError(f"This plan was carried out already, as run {what.run}.", remedy="Plan the job again.")
     for known in earlier:
         if not fresh:
-            raise UnfinishedRun(
-                f"Run {known.run} of this job, begun {known.started} by {known.by}, did not end.",
-                remedy="Go on with --resume, or undo it and begin anew with --fresh. "
-                f"'ropeway clean {known.run}' lists what it left.",
-            )
+            raise _unfinished(known)
         left = _leftovers(known.run, target)
         if left.published:
             raise RequestError(
@@ -238,6 +234,18 @@ def _make_way(what: Request | Plan, target: Address, progress: Progress, *, fres
             )
         _remove(known.run, target)
         progress.said(f"Run {known.run} is undone.")
+
+
+def _unfinished(known: Recorded) -> UnfinishedRun:
+    said = f"Run {known.run} of this job, begun {known.started} by {known.by}, "
+    if known.state == UNDOING:
+        remedy = f"Undo the rest and begin anew with --fresh, or 'ropeway clean {known.run} --undo' alone."
+        return UnfinishedRun(said + "was being undone, which did not end.", remedy=remedy)
+    return UnfinishedRun(
+        said + "did not end.",
+        remedy="Go on with --resume, or undo it and begin anew with --fresh. "
+        f"'ropeway clean {known.run}' lists what it left.",
+    )
 
 
 def _known(target: Address) -> list[Recorded]:

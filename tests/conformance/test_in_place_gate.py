@@ -167,6 +167,7 @@ def test_a_killed_swap_is_undone_with_its_foreign_keys(
     run = wire.status(place.url)[-1].run
     assert attack(**settings, undo=run, point="forgetting", nth=1).returncode == -signal.SIGKILL
     assert "half undone" in attack(**settings, resume=True).stderr
+    assert "was being undone, which did not end.\nUndo the rest" in attack(**settings).stderr
     wire.clean(run, place.url)
     assert place.ask(KEYS) == keys
     assert place.ask("SELECT * FROM person ORDER BY id") == before

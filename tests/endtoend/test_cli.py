@@ -96,6 +96,10 @@ def test_a_wrong_key_in_a_job_file(shell: Shell) -> None:
     assert "job.yaml, line 4: there is no key 'tabels'. Did you mean 'tables'?" in shell.refused("plan", "job.yaml")
 
 
+def test_a_place_where_a_job_file_is_wanted(shell: Shell) -> None:
+    assert "not the URL of a place (sqlite://...)" in shell.refused("run", "sqlite:///in.sqlite")
+
+
 def test_a_target_that_exists(shell: Shell, source: tuple[str, str]) -> None:
     write(shell.folder / "out.sqlite", "CREATE TABLE album (x)")
     message = shell.refused("run", *source, *TARGET, "--table", "Album")
