@@ -22,9 +22,9 @@ _MOST = 12  # mistakes that are told at once
 
 def read(path: Path) -> JobKeys:
     """The keys of a job file, checked."""
-    if found := re.match(r"(\w+):/", str(path)):
+    if url := re.match(r"(\w+):/", str(path)):
         raise RequestError(
-            f"A job file is wanted here, and not the URL of a place ({found[1]}://...).",
+            f"A job file is wanted here, and not the URL of a place ({url[1]}://...).",
             remedy="Without a job file: --source URL --target URL.",
         )
     try:
