@@ -385,12 +385,8 @@ def _raw_form(entry: Entry, ends: Ends, request: Request) -> str:
 def _onto(entry: Entry, ends: Ends, existing: Table | None, *, moves: bool) -> Entry:
     """For modes that fill a table which is there: take its types, and refuse what cannot fit."""
     if entry.mode in ("create", "replace"):
-        if existing and entry.mode == "create" and moves:
-            raise RequestError(
-                f"{entry.table.name} exists in the target, and mode create makes its tables.",
-                table=str(entry.table.name),
-                remedy="Choose --mode append, fill, replace, truncate or merge, or another --target-schema.",
-            )
+        if existing and moves:
+            filling.check_made(entry.table.name, existing, entry.mode, ends.target, ends.target_session)
         return entry
     if existing is None:
         raise MissingTable(

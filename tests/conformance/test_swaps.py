@@ -15,7 +15,7 @@ import pytest
 import ropeway
 from attacks import attack, finished
 from elsewhere import once
-from moves import requested
+from moves import moved, refusal, requested
 from ropeway.cli import wire
 from ropeway.cli.rejected import rejects, replay
 from ropeway.transfer.engine import Receipt
@@ -215,3 +215,16 @@ def test_a_table_that_several_feed_is_proven_as_a_whole(tmp_path: Path, servers:
         "tables"
     ]
     assert {(table["claim"], table["rows_target"]) for table in tables} == {("target equals what was read", 8)}
+
+
+@pytest.mark.parametrize(("engine", "name"), [("oracle", "person"), ("postgresql", "Person"), ("mariadb", "Person")])
+def test_a_table_whose_name_differs_in_case_is_replaced_by_its_own_name(
+    engine: str, name: str, tmp_path: Path, servers: Servers
+) -> None:
+    """Where letters' case counts it is another table, which the swap would not find."""
+    source, target = spot("sqlite", tmp_path, servers), spot(engine, tmp_path, servers)
+    people(source)
+    target.ask(f"CREATE TABLE {target.quote(name)} ({target.quote('id')} int PRIMARY KEY)")
+    assert f"To replace that one, say so: to: {name}" in refusal(source, target, mode="replace")
+    moved(source, target, mode="replace", choices=(Choice("person", to=name),))
+    assert target.ask(f"SELECT count(*) FROM {target.quote(name)}") == [(30,)]

@@ -44,6 +44,20 @@ def _match(wanted: Sequence[str], there: Iterable[str], *, fold: bool) -> dict[s
     return found
 
 
+def check_made(wanted: Relation, there: Table, mode: str, engine: Engine, session: Session | None) -> None:
+    """Refuse to make a table that is there, and to replace one by another that it is not called."""
+    if mode == "create":
+        raise RequestError(
+            f"{wanted} exists in the target, and mode create makes its tables.", table=str(wanted),
+            remedy="Choose --mode append, fill, replace, truncate or merge, or another --target-schema.",
+        )  # fmt: skip
+    if there.name != wanted and not engine.folds_tables(session):
+        raise RequestError(
+            f"{wanted} is not in the target, and {there.name} is, which is another name there.", table=str(wanted),
+            remedy=f"To replace that one, say so: to: {there.name.table}",
+        )  # fmt: skip
+
+
 def existing_tables(there: Sequence[Table], wanted: Sequence[tuple[Relation, str]]) -> dict[Relation, Table]:
     """The target's tables by the names that the plan would give them; `wanted` has each name's mode.
 
