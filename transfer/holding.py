@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 
-from .engine import Loader
+from .engine import Loader, Session
 from .job import Job
 from .start import held, holder
 
@@ -12,8 +12,26 @@ from .start import held, holder
 def opened(stack: ExitStack, job: Job) -> Loader:
     """The coordinator's loader, holding every target table against a second run."""
     loader = job.target.loader(job.target_address)
-    stack.callback(loader.close)
+    stack.callback(left, loader, job)
     for relation in dict.fromkeys(hop.writes for hop in job.plan.landings):
         if not held(loader, str(relation)):
             raise holder(loader, relation)
     return loader
+
+
+def left(loader: Loader, job: Job) -> None:
+    """Close a loader, of a connection that was lost also what the server has of it: its locks would be in the way."""
+    lost = getattr(loader, "lost", False)
+    loader.close()
+    if lost:
+        with (
+            suppress(Exception),
+            closing(job.target.connect(job.target_address)) as other,
+        ):  # the server may be gone, too
+            end(loader, other)
+
+
+def end(loader: Loader, by: Session) -> None:
+    """End what a server may still have of a connection that was lost, through another."""
+    if what := getattr(loader, "end", None):
+        what(by)

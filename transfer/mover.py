@@ -26,6 +26,7 @@ from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
 from .gathering import Gathering
+from .holding import end, left
 from .interrupt import Interrupt
 from .job import Job
 from .keymap import kept
@@ -256,7 +257,7 @@ class Mover:
             self._pace.end()
         finally:
             if hands and hands.loader is not self._loader:
-                hands.loader.close()
+                left(hands.loader, self._job)
 
     def _slice(self, hop: Hop, part: Slice, hands: _Hands, source: Source, board: Board) -> None:
         """Land a slice, repeating it after a transient failure of either side with back-off."""
@@ -347,8 +348,10 @@ class Mover:
         except Exception:  # noqa: BLE001 - whatever it was, the slice's own error says more
             if loader is self._loader:
                 return None
+            fresh = self._job.target.loader(self._job.target_address)
+            end(loader, fresh)
             loader.close()
-            return self._job.target.loader(self._job.target_address)
+            return fresh
         return loader
 
     def _explained(self, hop: Hop, part: Slice, hands: _Hands, engine: Engine, error: Exception) -> RopewayError:

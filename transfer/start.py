@@ -53,11 +53,12 @@ def holder(loader: Loader, relation: Relation) -> EngineError:
         for one in map(_recorded, loader.ledger.runs())
         if one.state == "running" and any(hop.writes == relation for hop in from_json(loader.ledger.plan(one.run)).hops)
     ]
+    whose = getattr(loader, "holding", None)
     return EngineError(
         f"Another run of Ropeway is moving rows into {relation}{': ' if said else '.'}{'; or '.join(said)}",
         table=str(relation),
         remedy="Its lock goes with its process, and only then can the table be taken over. "
-        "'ropeway status' shows how far it is.",
+        f"{whose(str(relation)) if whose else ''}'ropeway status' shows how far it is.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ import ropeway
 from moves import requested
 from ropeway.cli import wire
 from ropeway.transfer.engine import Receipt
-from ropeway.transfer.engines import refused
+from ropeway.transfer.engines import engine_of, refused
 from ropeway.transfer.errors import EngineError
 from ropeway.transfer.place import parse, resolve
 from ropeway.transfer.start import runs
@@ -89,7 +90,8 @@ def _begun(request: Any, secrets: Any) -> bool:
 def _through(
     kind: str, side: str, fault: str, after: int, folder: Path, servers: Servers, *, seconds: float = 1.5,
     option: str = "",
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
+    """How often the run did not get to its end."""
     other = "sqlite" if side == "target" else "duckdb"
     fragile, sound = spot(kind, folder, servers), spot(other, folder, servers)
     source, target = (sound, fragile) if side == "target" else (fragile, sound)
@@ -99,9 +101,10 @@ def _through(
         ends = (source, reached) if side == "target" else (reached, target)
         request, secrets = requested(*ends, slice_rows=500)
         proxy.trouble(fault, after, seconds=seconds)
-        moved_at_last(request, secrets)
+        tries = moved_at_last(request, secrets)
         assert proxy.struck == 1
     whole(target)
+    return tries
 
 
 @pytest.mark.parametrize("after", POINTS)
@@ -125,6 +128,20 @@ def test_a_connection_that_stalls_for_ever(kind: str, side: str, after: int, tmp
     _through(kind, side, "stall", after, tmp_path, servers, seconds=1e6, option="?read_timeout=2")
 
 
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slow_connection_is_not_a_silent_one(kind: str, side: str, tmp_path: Path, servers: Servers) -> None:
+    tries = _through(kind, side, "slow", 100_000, tmp_path, servers, seconds=0.02, option="?read_timeout=2")
+    assert tries == 0
+
+
+@pytest.mark.parametrize("after", POINTS[1:])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_is_not_told_of_the_end(kind: str, after: int, tmp_path: Path, servers: Servers) -> None:
+    """Its session goes on, with the transaction that was open, its locks, and the claim of a slice in it."""
+    assert _through(kind, "target", "half", after, tmp_path, servers) < 2
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", FULL)
 @pytest.mark.parametrize("side", ["source", "target"])
@@ -132,6 +149,22 @@ def test_a_connection_that_stalls_for_ever(kind: str, side: str, after: int, tmp
 def test_a_connection_that_is_cut_anywhere(kind: str, side: str, seed: int, tmp_path: Path, servers: Servers) -> None:
     after = random.Random(f"{kind} {side} {seed}").randint(1_000, 450_000)
     _through(kind, side, "cut", after, tmp_path, servers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_session_that_nobody_ends_is_named(kind: str, tmp_path: Path, servers: Servers) -> None:
+    """Of a machine that is gone without a word: its lock is proof against others until the server hears of it."""
+    source, target = spot("sqlite", tmp_path, servers), spot(kind, tmp_path, servers)
+    filled(source)
+    with closing(engine_of(kind).loader(wire.located(target.url))) as gone:
+        assert gone.hold("public.note" if kind == "postgresql" else "note")
+        request, secrets = requested(source, target)
+        with pytest.raises(EngineError, match="The server's session") as caught:
+            wire.run(request, secrets)
+        (ends,) = re.findall(r"SELECT pg_terminate_backend\(\d+\)|KILL \d+", str(caught.value))
+        target.ask(ends)
+        moved_at_last(request, secrets, tries=1)
+    whole(target)
 
 
 class Kills(ropeway.Progress):

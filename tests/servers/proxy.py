@@ -24,11 +24,15 @@ class Proxy:
         self._left = -1
         self._kind = ""
         self._seconds = 0.0
+        self._slow = False
+        self._forgotten: list[socket.socket] = []  # nobody hears of them any more
         self.struck = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def trouble(self, kind: str, after: int, seconds: float = 0.0) -> None:
-        """`cut` or `stall` after so many bytes; what stalls goes on after so many seconds, if nobody hangs up."""
+        """After so many bytes `cut`; `half`, of which the server is not told; `stall`, and go on after so many
+        seconds, if nobody hangs up; `slow`, so many seconds for each block from then on.
+        """
         with self._lock:
             self._kind, self._left, self._seconds = kind, after, seconds
 
@@ -43,26 +47,31 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+            for there in (True, False):
+                threading.Thread(target=self._pass, args=(client, server, there), daemon=True).start()
 
-    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+    def _pass(self, client: socket.socket, server: socket.socket, there: bool) -> None:
+        one, other = (client, server) if there else (server, client)
         with suppress(OSError):
             while block := one.recv(_BLOCK):
                 kind = self._due(len(block))
                 if kind == "cut":
-                    for end in (one, other):
-                        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-                        with suppress(OSError):  # both threads may be reading
-                            end.shutdown(socket.SHUT_RDWR)
+                    _hang_up(one, other)
                     break
+                if kind == "half":
+                    self._forgotten.append(server)
+                    _hang_up(client)
+                    return
+                if self._slow:
+                    time.sleep(self._seconds)
                 if kind == "stall" and not self._goes_on(one, other):
                     break
                 other.sendall(block)
-        for end in (one, other):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+        if server not in self._forgotten:
+            for end in (one, other):
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
 
     def _goes_on(self, one: socket.socket, other: socket.socket) -> bool:
         """Let nothing pass for so many seconds; False where an end has hung up before, of which the other is told."""
@@ -83,7 +92,18 @@ class Proxy:
             if self._left >= 0:
                 return ""
             self.struck += 1
+            self._slow = self._kind == "slow"
             return self._kind
 
     def close(self) -> None:
         self._listening.close()
+        for server in self._forgotten:
+            server.close()
+
+
+def _hang_up(*ends: socket.socket) -> None:
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        with suppress(OSError):  # another thread may be reading
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

@@ -25,6 +25,7 @@ from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable
 from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
+from . import lingering
 from .infile import PIECE, insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
@@ -196,6 +197,16 @@ class MySqlLoader(MySqlSession):
         ((infile, allowed),) = self.ask("SELECT @@local_infile, @@max_allowed_packet")
         self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
         self._database = address.database
+        self._identity = lingering.identity(self)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection broke; its server may not know."""
+        return not self.connection.open
+
+    def end(self, by: MySqlSession) -> None:
+        """End on the server what is left of this session, through another."""
+        lingering.end(self._identity, by)
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part
@@ -209,9 +220,15 @@ class MySqlLoader(MySqlSession):
         raise EngineError("The MySQL family has no raw form.")
 
     def hold(self, name: str) -> bool:
+        return self.ask(f"SELECT GET_LOCK('{self._lock(name)}', 0)")[0][0] == 1
+
+    def holding(self, name: str) -> str:
+        """Which session of the server holds a table."""
+        return lingering.holding(self._lock(name), self)
+
+    def _lock(self, name: str) -> str:
         # Lock names are the server's, up to 64 characters: the database belongs into the name.
-        name = hashlib.sha256(f"{self._database} {name}".encode()).hexdigest()[:40]
-        return self.ask(f"SELECT GET_LOCK('ropeway {name}', 0)")[0][0] == 1
+        return f"ropeway {hashlib.sha256(f'{self._database} {name}'.encode()).hexdigest()[:40]}"
 
 
 def _extra(hop: Hop) -> dict[str, str]:
