@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ropeway.transfer.engines.files import csvfile, quoting
+from ropeway.transfer.engines.files import csvfile, fitting, quoting
 from ropeway.transfer.engines.files.format import Piece
 from ropeway.transfer.errors import DataError, EngineError
 
@@ -64,7 +64,7 @@ def test_rows_are_those_of_a_plain_reader(seed: int, tmp_path: Path, monkeypatch
             told.append(int(error.message.split("row ")[1].split()[0]))
 
         batches = csvfile._batches(path, Piece(["a", "b"]), 100, tell)
-        found = {row.pop(csvfile.ROW): list(row.values()) for batch in batches for row in batch.to_pylist()}
+        found = {row.pop(fitting.ROW): list(row.values()) for batch in batches for row in batch.to_pylist()}
         assert found == {n: row for n, row in enumerate(expected[1:], 2) if len(row) == 2}, text
         assert sorted(told) == [n for n, row in enumerate(expected[1:], 2) if len(row) != 2], text
         assert csvfile._rows(path) == len(expected) - 1

@@ -23,6 +23,7 @@ from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable
 from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
+from . import held
 from .infile import PIECE, insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
@@ -40,6 +41,7 @@ PINS = (
 LOADER_PINS = (
     "SET foreign_key_checks = 0 /*M!100304 , system_versioning_alter_history = KEEP */",
     f"SET sql_mode = '{_SQL_MODE},ALLOW_INVALID_DATES'",
+    held.PIN,
 )
 
 
@@ -184,6 +186,10 @@ class MySqlLoader(MySqlSession):
         ((infile, allowed),) = self.ask("SELECT @@local_infile, @@max_allowed_packet")
         self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
         self._database = address.database
+
+    def execute(self, sql: str) -> int:
+        with held.told(self):
+            return super().execute(sql)
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part
