@@ -123,6 +123,9 @@ def test_the_run_stops_with_the_row_and_goes_on(line: str, said: str, tmp_path: 
     with pytest.raises(RopewayError, match=said):
         wire.run(request, secrets)
     assert not target.ask("SELECT id FROM note")
+    written(tmp_path / "in", "7,7.0\n8,\n", id="int64!", price="decimal(3,1)")
+    wire.run(request, secrets, resume=True)
+    assert target.ask("SELECT id FROM note ORDER BY id") == [(7,), (8,)]
 
 
 def test_rows_of_other_fields_are_not_told_apart_where_some_are_no_utf8(tmp_path: Path, servers: Servers) -> None:
