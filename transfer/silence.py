@@ -19,7 +19,7 @@ from typing import Protocol, Self, TypeVar
 from .errors import RequestError
 
 Item = TypeVar("Item")
-OPTION, _LIMIT = OPTIONS = ("read_timeout", "statement_timeout")  # of a URL
+OPTION, LIMIT = OPTIONS = ("read_timeout", "statement_timeout")  # of a URL
 _USUAL_S = 3600.0
 # The system looks after an idle connection, and gives up on bytes that nobody acknowledges, in about a minute.
 IDLE_S, EVERY_S, COUNT = 30, 10, 3
@@ -32,7 +32,7 @@ def patience(options: Mapping[str, str]) -> float:
 
 def bound(options: Mapping[str, str]) -> float:
     """The seconds that a statement may take, by the URL: the server ends it then. 0 where nobody said any."""
-    return _seconds(_LIMIT, options[_LIMIT]) if _LIMIT in options else 0
+    return _seconds(LIMIT, options[LIMIT]) if LIMIT in options else 0
 
 
 def _seconds(option: str, word: str) -> float:

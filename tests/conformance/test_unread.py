@@ -321,17 +321,6 @@ def test_a_wall_time_that_is_none_does_not_show_a_masked_key(tmp_path: Path, ser
     assert "secret" not in str(caught.value)
 
 
-def test_what_has_no_place_apart_from_the_others_stops_the_run_and_says_so(tmp_path: Path, servers: Servers) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "note.csv").write_text("id,said\n1,a\nodd,b\n")
-    columns = [{"name": "id", "type": "int64"}, {"name": "said", "type": "text"}]
-    (tmp_path / "in" / "note.schema.json").write_text(json.dumps({"columns": columns}))
-    source, target = Spot("csv", f"csv:///{tmp_path}/in", lambda _: []), spot("sqlite", tmp_path, servers)
-    with pytest.raises(DataError, match="--max-rejects sets no such value aside"):
-        wire.run(*requested(source, target, max_rejects="10"))
-    assert there(target) == []
-
-
 def test_a_table_loses_no_row_of_itself_that_cannot_be_read(tmp_path: Path, servers: Servers) -> None:
     place = filled("sqlite", tmp_path, servers)
     place.ask("PRAGMA journal_mode = WAL")

@@ -320,10 +320,10 @@ def test_csv_of_one_column_keeps_its_nulls(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "not even a header"), ("a,a\n1,2\n", "more than one column called a"), ("a,b\n1\n", "cannot be read")],
+    [("", "not even a header"), ("a,a\n1,2\n", "more than one column called a"), ("a,b\n1\n", "row 2 has 1 fields")],
 )
 def test_broken_csv(text: str, reason: str, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=reason):
+    with pytest.raises((EngineError, DataError), match=reason):
         taken(written(tmp_path, text))
 
 

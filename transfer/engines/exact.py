@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -120,8 +121,44 @@ def parsed(values: Values, arrow: pa.DataType) -> Values:
     if pa.types.is_time(arrow):
         return _times(values, arrow)
     if pa.types.is_duration(arrow):
-        return values.cast(pa.int64()).cast(arrow)
-    return values.cast(arrow)
+        return parsed(values, pa.int64()).cast(arrow)
+    made = values.cast(arrow)
+    if pa.types.is_integer(arrow):
+        _refuse(values, pc.match_substring_regex(values, "[xX]"))  # 0x10 would be 16
+    if pa.types.is_floating(arrow):
+        _refuse(values, _rounded(values, made))
+    return made
+
+
+def _refuse(values: Values, wrong: Values) -> None:
+    if pc.any(wrong).as_py():
+        raise pa.ArrowInvalid(f"{values.filter(wrong)[0].as_py()} would change")
+
+
+def _rounded(texts: Any, floats: Any) -> Any:
+    """Which texts are not their float's number at as many digits as they have: it has others, no end, or is 0."""
+    surely = pa.scalar(
+        6 if pa.types.is_float32(floats.type) else 15, pa.int32()
+    )  # so many digits come back from any float
+    finite: Any = pc.is_finite(floats)
+    number: Any = pc.match_substring_regex(texts, "[0-9]")
+    digits: Any = pc.replace_substring_regex(texts, pattern="[eE].*$|[^0-9]", replacement="")
+    digits = pc.ascii_ltrim(digits, characters="0")
+    length: Any = pc.binary_length(digits)
+    lost: Any = pc.and_(pc.equal(floats, pa.scalar(0, floats.type)), pc.greater(length, pa.scalar(0, pa.int32())))
+    wrong: Any = pc.or_(pc.and_(pc.invert(finite), number), lost)
+    shortest: Any = pc.equal(floats.cast(pa.string()), texts)  # as most programs write one
+    long: Any = pc.and_not(pc.greater(length, surely), shortest)
+    asked: Any = pc.fill_null(pc.and_(finite, long), pa.scalar(value=False))
+    if not pc.any(asked).as_py():
+        return wrong
+    pairs = zip(texts.filter(asked).to_pylist(), floats.filter(asked).to_pylist(), strict=True)
+    other = [Decimal(f"{value:.{_figures(text) - 1}e}") != Decimal(text) for text, value in pairs]
+    return pc.or_(wrong, pc.replace_with_mask(pc.xor(asked, asked), asked, pa.array(other, pa.bool_())))
+
+
+def _figures(text: str) -> int:
+    return len(Decimal(text).as_tuple().digits)
 
 
 def _times(values: Values, arrow: pa.DataType) -> Values:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from ...errors import DataError, EngineError
+from ...unfit import Unread, sifted
 from ..alphabet import field_of, word_of
-from ..exact import Field, Values, check_moments, join, parsed, plain_decimals
+from ..exact import Field, Values, check_moments, join, plain_decimals
 from .durable import read, write
+from .fitting import ROW, Column, fitted
 from .format import Format, Piece, check_names
+from .quoting import Checked, NoUtf8
 
+Reading: TypeAlias = pa.csv.CSVStreamingReader
 _BLOCK = 4 << 20
 _LARGEST_BLOCK = 1 << 30
 
@@ -58,11 +63,15 @@ def declare(file: Path, schema: pa.Schema) -> None:
 
 
 def _header(path: Path) -> list[str]:
-    block = _BLOCK
+    block, malformed = _BLOCK, Malformed()
     while True:
         try:
-            with _reader(path, [], block) as reader:
+            with _reader(path, [], block, malformed, blank=True) as reader:
                 return list(reader.schema.names)
+        except NoUtf8:
+            malformed.hears = False
+        except UnicodeDecodeError as error:
+            raise EngineError(f"{path} has a header that is no UTF-8.", remedy="Write the file in UTF-8.") from error
         except pa.ArrowInvalid as error:
             block = _larger(path, block, error)
 
@@ -76,17 +85,44 @@ def _larger(path: Path, block: int, error: pa.ArrowInvalid) -> int:
     raise EngineError(f"{path} cannot be read as CSV: {error}") from error
 
 
-def _reader(path: Path, columns: list[str], block: int) -> pa.csv.CSVStreamingReader:
-    """All of the columns, or the named ones as text."""
+def _reader(path: Path, columns: list[str], block: int, malformed: Malformed, *, blank: bool) -> Reading:
+    """All of the columns, or the named ones in bytes. `blank`: whether an empty line is a row."""
+    made: Any = Checked(path, utf8=malformed.hears)  # as much of a file as Arrow asks for
+    opened: Any = pa.PythonFile(made, mode="r")
+    heard = malformed.heard if malformed.hears else None
+    parse = pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=not blank, invalid_row_handler=heard)
     return pa.csv.open_csv(
-        path,
+        opened,
         read_options=pa.csv.ReadOptions(block_size=block, use_threads=False),
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        parse_options=parse,
         convert_options=pa.csv.ConvertOptions(
-            include_columns=columns, column_types=dict.fromkeys(columns, pa.string()), null_values=[""],
+            include_columns=columns, column_types=dict.fromkeys(columns, pa.binary()), null_values=[""],
             strings_can_be_null=True, quoted_strings_can_be_null=False,
         ),
     )  # fmt: skip
+
+
+class Malformed:
+    """The rows of a file that have too few or too many fields, by their numbers; Arrow tells of them as it parses.
+
+    It cannot tell of one that is no UTF-8: where a file has some such text nothing is heard, and the first is an error.
+    """
+
+    hears = True
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[int, int, str]] = {}
+
+    def heard(self, row: pa.csv.InvalidRow) -> Literal["skip"]:
+        assert row.number  # noqa: S101 - known where one thread reads
+        self.rows[row.number] = (row.actual_columns, row.expected_columns, row.text)
+        return "skip"
+
+    def numbers(self, first: int, count: int) -> Values:
+        """The numbers in the file of so many good rows, by that of the first among them; the header is row 1."""
+        good = np.arange(first, first + count)
+        before = np.array(sorted(self.rows), np.int64) - 2 - np.arange(len(self.rows))
+        return pa.array(good + 2 + np.searchsorted(before, good, side="right"), pa.int64())
 
 
 def _borders(path: Path) -> list[int]:
@@ -94,18 +130,18 @@ def _borders(path: Path) -> list[int]:
 
 
 def _rows(path: Path) -> int:
-    """Counted by reading one column."""
-    names = _header(path)
-    return sum(batch.num_rows for batch in _texts(path, names[:1]))
+    """Counted by reading one column. Rows that have too few or too many fields count."""
+    names, malformed = _header(path), Malformed()
+    return sum(batch.num_rows for batch in _octets(path, names[:1], malformed)) + len(malformed.rows)
 
 
-def _texts(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """The columns as text; a row larger than a block makes it start over with larger ones."""
-    block, passed = _BLOCK, 0
+def _octets(path: Path, columns: list[str], malformed: Malformed) -> Iterator[pa.RecordBatch]:
+    """The columns in bytes; a row larger than a block makes it start over with larger ones."""
+    block, passed, blank = _BLOCK, 0, len(_header(path)) == 1
     while True:
         seen = 0
         try:
-            with _reader(path, columns, block) as reader:
+            with _reader(path, columns, block, malformed, blank=blank) as reader:
                 for batch in reader:
                     fresh = batch.slice(min(max(passed - seen, 0), batch.num_rows))
                     seen += batch.num_rows
@@ -113,38 +149,47 @@ def _texts(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
                     if fresh.num_rows:
                         yield fresh
                 return
+        except NoUtf8:
+            malformed.hears = False
         except pa.ArrowInvalid as error:
             block = _larger(path, block, error)
 
 
-def _batches(path: Path, piece: Piece, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, piece: Piece, batch_bytes: int, unread: Unread | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows as declared, and their numbers; of the others `unread` is told, or the first of them is raised."""
     declared = {one.name: one for one in _fields(path)}
-    wanted = [declared[name] for name in piece.columns]
-    for batch in _texts(path, list(piece.columns)):
+    columns = [Column.of(declared[name]) for name in piece.columns]
+    malformed, told, first = Malformed(), set[int](), 0
+
+    def tell(row: pa.RecordBatch, error: DataError) -> None:
+        if not unread:
+            raise error
+        unread(row.drop_columns([ROW]), error)
+
+    def made(part: pa.RecordBatch) -> pa.RecordBatch:
+        where = f"{path}, row {part.column(ROW)[0].as_py()}"
+        arrays = [fitted(values, one, where) for values, one in zip(part.columns, columns, strict=False)]
+        return pa.RecordBatch.from_arrays([*arrays, part.column(ROW)], names=[*piece.columns, ROW])
+
+    for batch in _octets(path, list(piece.columns), malformed):
+        _tell_malformed(path, piece, malformed, told, tell)
+        numbered = batch.append_column(ROW, malformed.numbers(first, batch.num_rows))
+        first += batch.num_rows
         rows = max(1, batch_bytes * batch.num_rows // max(batch.nbytes, 1))
         for start in range(0, batch.num_rows, rows):
-            part = batch.slice(start, rows)
-            arrays = [_value(texts, one) for texts, one in zip(part.columns, wanted, strict=True)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(wanted))
+            yield from sifted(numbered.slice(start, rows), made, tell)
+    _tell_malformed(path, piece, malformed, told, tell)
 
 
-def _value(texts: Values, one: Field) -> Values:
-    if pa.types.is_string(one.type):
-        return texts
-    try:
-        return _octets(texts) if pa.types.is_binary(one.type) else parsed(texts, one.type)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{one.name} holds a text that is no {word_of(one)}: {error}", column=one.name) from error
-
-
-def _octets(texts: Values) -> Values:
-    import polars as pl  # as in exact.py
-
-    try:
-        octets = pl.Series(texts).str.decode("hex", strict=True)
-    except pl.exceptions.PolarsError as error:
-        raise pa.ArrowInvalid(str(error)) from error
-    return octets.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.binary())
+def _tell_malformed(path: Path, piece: Piece, malformed: Malformed, told: set[int], tell: Unread) -> None:
+    """A row whose fields are not those of the header is told of in the first column: whose they are is not sure."""
+    for number in sorted(malformed.rows.keys() - told):
+        told.add(number)
+        count, expected, text = malformed.rows[number]
+        texts = [text.encode(), *[None] * (len(piece.columns) - 1)]
+        arrays = [pa.array([one], pa.binary()) for one in texts]
+        row = pa.RecordBatch.from_arrays([*arrays, pa.array([0])], names=[*piece.columns, ROW])
+        tell(row, DataError(f"{path}, row {number} has {count} fields, and its header has {expected}"))
 
 
 class _Writer:
@@ -195,4 +240,4 @@ def _quoted(texts: Values) -> Values:
     return join('"', texts, '"', "")
 
 
-FORMAT = Format((".csv", ".csv.gz"), _fields, _borders, _rows, _batches, _Writer, typed=False)
+FORMAT = Format((".csv", ".csv.gz"), _fields, _borders, _rows, _batches, _Writer, typed=False, apart=_batches)

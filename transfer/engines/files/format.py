@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 
 from ...errors import EngineError
+from ...unfit import Unread
 from ..exact import Field
 
 
@@ -37,7 +38,8 @@ class Format:
     `borders` gives the row numbers at which independently readable stretches begin, 0 first and the
     number of rows last; a format that has none gives an empty list. `batches` takes about how many
     bytes a batch may have. `verified` is there where whole files are taken as another engine wrote them: it
-    gives the rows of one, or says by an EngineError in what it differs from the schema.
+    gives the rows of one, or says by an EngineError in what it differs from the schema. `apart` is there where single
+    rows may be unreadable: it gives the others as `batches` does, and tells of each of these, in bytes.
     """
 
     suffixes: tuple[str, ...]
@@ -48,6 +50,7 @@ class Format:
     writer: Callable[[Path, pa.Schema], Writer]
     typed: bool = True
     verified: Callable[[Path, pa.Schema], int] | None = None
+    apart: Callable[[Path, Piece, int, Unread], Iterator[pa.RecordBatch]] | None = None
 
     def stem(self, name: str) -> str:
         """A file's name without the format's suffix; '' for a file of another format."""

@@ -14,6 +14,7 @@ from ...plan import Cut, Hop, Slice
 from ...unfit import Unread, in_bytes, sifted
 from ..alphabet import carried
 from ..without_sql import chosen, counted_table
+from .fitting import ROW
 from .folder import Listing, listing, size_and_time
 from .format import Piece
 
@@ -22,11 +23,17 @@ def _made(batch: pa.RecordBatch, hop: Hop, schema: pa.Schema) -> pa.RecordBatch:
     try:
         arrays = [carried(batch.column(c.source), c.type.arrow, c.source) for c in hop.columns]
     except DataError as error:
+        alone = batch.num_rows == 1 and ROW in batch.schema.names
+        row = f", row {batch.column(ROW)[0].as_py()}" if alone else ""
         raise DataError(
-            f"{hop.reads}.{error.message}", table=str(hop.reads), column=error.column,
+            f"{hop.reads}.{error.message}{row}", table=str(hop.reads), column=error.column,
             remedy="Mend the value, or name another type for the column: types: {column: text}.",
         ) from error  # fmt: skip
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _raised(row: pa.RecordBatch, error: DataError) -> None:
+    raise error
 
 
 class FileReader:
@@ -47,24 +54,30 @@ class FileReader:
             assert unread  # noqa: S101 - else nothing is told
             unread(in_bytes(row.select([column.source for column in hop.columns]), schema.names), error)
 
-        for batch in chosen(self._batches(hop, part.cut, batch_bytes), hop):
-            made = partial(_made, hop=hop, schema=schema)
-            yield from sifted(batch, made, tell) if unread else [made(batch)]
+        apart = tell if unread else None
+        for batch in chosen(self._batches(hop, part.cut, batch_bytes, apart), hop):
+            yield from sifted(batch, partial(_made, hop=hop, schema=schema), apart or _raised)
 
     readable = read
 
-    def _batches(self, hop: Hop, cut: Cut, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, hop: Hop, cut: Cut, batch_bytes: int, unread: Unread | None) -> Iterator[pa.RecordBatch]:
         low, high = int(cut.lower or 0), None if cut.upper is None else int(cut.upper)
+        form, sources = self._found.form, _sources(hop)
         for part in [cut.part] if cut.part else self._found.parts(hop.reads.table):
             path = self._found.root / part
             self._check(part)
             # A condition may ask for columns that are not moved.
-            names = [one.name for one in self._found.form.fields(path)] if hop.where else _sources(hop)
+            asked = [one.name for one in form.fields(path)] if hop.where else []
+            piece = Piece(list(dict.fromkeys((*sources, *asked))), low, high)
             try:
-                for batch in self._found.form.batches(path, Piece(names, low, high), batch_bytes):
+                made = form.apart(path, piece, batch_bytes, unread) if unread and form.apart else None
+                for batch in made or form.batches(path, piece, batch_bytes):
                     if self._stop:
                         return
                     yield batch
+            except DataError as error:
+                error.table = error.table or str(hop.reads)
+                raise
             except (pa.ArrowException, OSError, KeyError) as error:
                 raise EngineError(f"{path} cannot be read: {error}", table=str(hop.reads)) from error
             self._check(part)
@@ -86,8 +99,9 @@ class FileReader:
         """Counted in the files, not by receipts."""
         form, root = self._found.form, self._found.root
         if hop.where:
-            whole = Cut()
-            return sum(batch.num_rows for batch in chosen(self._batches(hop, whole, 4 << 20), hop))
+            apart: list[DataError] = []  # rows of which the condition is not known; a run counts them as read
+            found = self._batches(hop, Cut(), 4 << 20, lambda _, error: apart.append(error))
+            return sum(batch.num_rows for batch in chosen(found, hop)) + len(apart)
         rows = sum(form.rows(root / part) for part in self._found.parts(hop.reads.table))
         return min(rows, hop.limit) if hop.limit else rows
 

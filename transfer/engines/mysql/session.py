@@ -25,7 +25,7 @@ from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable
 from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
-from . import lingering
+from . import held, lingering
 from .infile import PIECE, insert, load
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
@@ -43,6 +43,7 @@ PINS = (
 LOADER_PINS = (
     "SET foreign_key_checks = 0 /*M!100304 , system_versioning_alter_history = KEEP */",
     f"SET sql_mode = '{_SQL_MODE},ALLOW_INVALID_DATES'",
+    held.PIN,
 )
 
 
@@ -207,6 +208,10 @@ class MySqlLoader(MySqlSession):
     def end(self, by: MySqlSession) -> None:
         """End on the server what is left of this session, through another."""
         lingering.end(self._identity, by)
+
+    def execute(self, sql: str) -> int:
+        with held.told(self):
+            return super().execute(sql)
 
     def load(self, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatch]) -> int:
         del part

@@ -13,6 +13,7 @@ import oracledb
 from ...canonical import Canon
 from ...engine import Asked, Bounds, Failure, Session, Source
 from ...errors import RequestError
+from ...overtime import Overtime
 from ...place import Address
 from ...plan import Bound, ColumnPlan, Cut, Finding, Hop
 from ...rights import Right
@@ -219,6 +220,8 @@ class Oracle(OracleTarget):
         return bool(session.ask(f"SELECT 1 FROM all_users WHERE username = {text_literal(schema)}"))
 
     def classify(self, error: BaseException) -> Failure:
+        if isinstance(error, Overtime):
+            return "other"
         cause = error if isinstance(error, oracledb.Error) else error.__cause__
         if not isinstance(cause, oracledb.Error):
             return "other"

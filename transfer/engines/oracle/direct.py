@@ -20,7 +20,7 @@ from ...place import Address
 from ...plan import Hop, Slice
 from ...rules import split
 from ...schema.sql import double_quoted, text_literal
-from .session import OracleSession, qualified, said
+from .session import OracleSession, qualified, said, timed
 
 # What the driver writes as these types; others are bound. python-oracledb 26.1 refuses Arrow's intervals (DPY-3039).
 _TYPES = ("number", "binary_float", "binary_double", "varchar2", "char", "clob", "raw", "blob", "date", "timestamp",
@@ -65,7 +65,8 @@ class DirectPath:
                 continue
             given = bound(batch, hop)
             try:
-                self._session.connection.direct_path_load(self._user, table, places, given, batch_size=_ROWS)
+                with timed(self._session.connection):
+                    self._session.connection.direct_path_load(self._user, table, places, given, batch_size=_ROWS)
             except oracledb.Error as error:
                 raise EngineError(
                     f"Oracle refused rows of {hop.reads} by direct path: {said(error)}", table=str(hop.writes),

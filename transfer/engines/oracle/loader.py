@@ -26,7 +26,7 @@ from .catalogue import OWN
 from .direct import DirectPath, Staged, publish, takes
 from .fit import check
 from .ledger import OracleLedger
-from .session import DATA, OracleSession, code, loads_directly, qualified, said
+from .session import DATA, OracleSession, code, loads_directly, qualified, said, timed
 
 _compute: Any = pyarrow.compute  # pyarrow-stubs know few of these functions
 _DAY = 86_400_000_000  # microseconds
@@ -67,7 +67,8 @@ class OracleLoader(OracleSession):
                 if batch.num_rows:
                     given = bound(batch, hop)
                     try:
-                        cursor.executemany(sql, given)
+                        with timed(self.connection):
+                            cursor.executemany(sql, given)
                     except oracledb.Error as error:
                         raise _told(error, hop) from error
                     loaded += int(cursor.rowcount)

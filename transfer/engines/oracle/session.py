@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import Any
 
 import oracledb
 
 from ...engine import Row
 from ...errors import EngineError, RequestError
+from ...overtime import Overtime
 from ...place import Address, redact
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
+from ...silence import LIMIT, bound
 
 # What a session prints and compares by must not depend on where it came from. Times with a zone are read in UTC, rows
 # that are archived (ROW ARCHIVAL) are rows.
@@ -31,6 +35,7 @@ PORT = 1521
 _UNIT = 65_535  # bytes of a packet: the default of 8,192 costs a transfer 8 times as many
 _CONNECT_S = 10
 _CLOSE_MS = 5_000
+_ENDED = ("DPY-4024", "DPI-1067")  # a call that was ended, in thin and in thick mode
 _LOAD = "load"  # an option of ours, which says how rows are loaded
 _CLIENT = "client"  # and one that says where Oracle's own client libraries lie
 # Options of a URL, and what the driver calls them.
@@ -54,11 +59,13 @@ def connect(address: Address) -> oracledb.Connection:
     `match_dn` reach the driver.
     """
     given = _arguments(address)
+    limit = ceil(1000 * bound(address.options))
     _thick(address)
     try:
         connection = oracledb.connect(**given)
         with connection.cursor() as cursor:
             cursor.execute(PINS)
+        connection.call_timeout = limit
     except (oracledb.Error, OSError) as error:
         raise EngineError(
             f"{address} refused: {redact(said(error), address)}",
@@ -71,6 +78,7 @@ def _arguments(address: Address) -> dict[str, Any]:
     options = dict(address.options)
     options.pop(_LOAD, None)
     options.pop(_CLIENT, None)
+    options.pop(LIMIT, None)
     given: dict[str, Any] = {"user": address.username or None, "password": address.told() or None}
     if _CLIENT in dict(address.options) and not address.username:
         given["externalauth"] = True
@@ -83,7 +91,7 @@ def _arguments(address: Address) -> dict[str, Any]:
     if "ssl_server_dn_match" in given:
         given["ssl_server_dn_match"] = given["ssl_server_dn_match"].lower() not in ("no", "false", "0", "off")
     if options:
-        known = ", ".join(["sid", _LOAD, _CLIENT, *_OPTIONS])
+        known = ", ".join(["sid", _LOAD, _CLIENT, LIMIT, *_OPTIONS])
         raise RequestError(f"{address}: unknown options {', '.join(sorted(options))}.", remedy=f"Known: {known}.")
     if not address.host:
         return {**given, "dsn": address.database}
@@ -137,6 +145,18 @@ def code(error: BaseException) -> int:
     return int(getattr(error.args[0] if error.args else None, "code", 0) or 0)
 
 
+@contextmanager
+def timed(connection: oracledb.Connection) -> Iterator[None]:
+    """Overtime of a round trip that the driver has ended, as its two modes call that."""
+    limit = connection.call_timeout
+    try:
+        yield
+    except oracledb.Error as error:
+        if limit and getattr(error.args[0] if error.args else None, "full_code", "") in _ENDED:
+            raise Overtime.of(limit / 1000, said(error)) from error
+        raise
+
+
 @dataclass(frozen=True)
 class Means:
     """What decides how a checksum is computed: whether texts are in UTF-8, and whether DBMS_CRYPTO may be called."""
@@ -153,7 +173,7 @@ class OracleSession:
         self._inside = False
 
     def ask(self, sql: str) -> list[Row]:
-        with self.connection.cursor() as cursor:
+        with timed(self.connection), self.connection.cursor() as cursor:
             cursor.arraysize = 1000
             cursor.prefetchrows = 1001
             cursor.execute(sql, fetch_lobs=False, fetch_decimals=True)
@@ -167,18 +187,20 @@ class OracleSession:
         return Means(self.ask(charset) == [("AL32UTF8",)], bool(self.ask(package)))
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, list(values))
-            count = int(cursor.rowcount)
-        if not self._inside:
-            self.connection.commit()
+        with timed(self.connection):
+            with self.connection.cursor() as cursor:
+                cursor.execute(sql, list(values))
+                count = int(cursor.rowcount)
+            if not self._inside:
+                self.connection.commit()
         return count
 
     def begin(self) -> None:
         self._inside = True
 
     def commit(self) -> None:
-        self.connection.commit()
+        with timed(self.connection):
+            self.connection.commit()
         self._inside = False
 
     def rollback(self) -> None:

@@ -23,7 +23,7 @@ from ...unfit import Unread, sifted
 from ..exact import as_planned
 from .catalogue import external
 from .instant import Instant, again, instant, written
-from .session import OracleSession, qualified, said
+from .session import OracleSession, qualified, said, timed
 from .sifting import WHICH, comes, guarded, misfit, shown
 from .types import PRINTED
 
@@ -141,7 +141,7 @@ class OracleReader:
             given = self.session.connection.fetch_df_batches(
                 self.select(hop, part), size=size, requested_schema=requested
             )
-            for frame in given:
+            for frame in _in_time(self.session.connection, given):
                 table = pa.table(frame)
                 if table.num_rows:
                     columns = [values.combine_chunks() for values in table.itercolumns()]
@@ -245,6 +245,15 @@ class OracleReader:
     def close(self) -> None:
         with suppress(oracledb.Error, OSError):
             self.session.close()
+
+
+def _in_time(connection: oracledb.Connection, frames: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        with timed(connection):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
 
 
 def _name(column: ColumnPlan) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...engine import Ledger, Row
-from ...errors import DataError, EngineError
+from ...errors import DataError, EngineError, RequestError
 from ...ledger import SqlLedger, Words
 from ...place import Address
 from ...plan import Hop, Slice
@@ -35,6 +35,8 @@ class SqliteSession:
 
     def __init__(self, address: Address, *, create: bool = False) -> None:
         self.path = address.database
+        if address.options:
+            raise RequestError(f"sqlite:// has no option {min(address.options)}.", remedy="Leave it out.")
         folder = Path(self.path).absolute().parent
         if not folder.is_dir():
             raise EngineError(f"There is no folder {folder} for the SQLite file.")

@@ -11,6 +11,7 @@ import pyodbc
 from ...canonical import Canon
 from ...engine import Asked, Bounds, Build, Failure, Loader, Session, Source
 from ...errors import RequestError
+from ...overtime import Overtime
 from ...place import Address
 from ...plan import ColumnPlan, Cut, Finding, Hop, Statement
 from ...rights import Right
@@ -218,6 +219,8 @@ class SqlServer:
         return bool(session.ask(f"SELECT 1 FROM sys.schemas WHERE name = {literal(schema)}"))
 
     def classify(self, error: BaseException) -> Failure:
+        if isinstance(error, Overtime):
+            return "other"
         cause = error if isinstance(error, pyodbc.Error) else error.__cause__ or error
         found = [_CODES[number] for number in numbers(cause) if number in _CODES]
         if not found and isinstance(cause, pyodbc.Error) and cause.args and cause.args[0] in _LOST:

@@ -13,10 +13,12 @@ import pyodbc
 
 from ...engine import Row
 from ...errors import EngineError
+from ...overtime import Overtime
 from ...place import Address, redact
-from .session import PINS, ServerError, SqlServerSession, connection_string, numbers, said
+from .session import PINS, ServerError, SqlServerSession, connection_string, limit_of, numbers, said
 
 _DRIVER = re.compile(r"Driver Error: .*?; DDBC Error: (?:\[[^\]]*\])*")
+_TIMED_OUT = re.compile(r"timeout expired", re.IGNORECASE)
 mssql_python.pooling(enabled=False)  # a session that is closed is to be gone, with its snapshot
 
 
@@ -44,6 +46,7 @@ class ArrowLine:
         try:
             self._connection = mssql_python.connect(connection_string(address, driver=False), autocommit=True)
             self._connection.execute(PINS)
+            self._limit = self._connection.timeout = limit_of(address)
         except mssql_python.Error as error:
             raise EngineError(
                 f"{address} refused: {redact(_said(error), address)}",
@@ -78,9 +81,11 @@ class ArrowLine:
         finally:
             self._cursor = None
 
-    def _told(self, error: Exception) -> ServerError:
+    def _told(self, error: Exception) -> Exception:
         """The driver keeps the server's number to itself; the session knows it until its next statement."""
         number = 0
+        if self._limit and _TIMED_OUT.search(str(error)):
+            return Overtime.of(self._limit, _said(error))
         with suppress(mssql_python.Error):
             number = int(self._connection.execute("SELECT @@ERROR").fetchall()[0][0])
         return ServerError(number, _said(error))
@@ -121,13 +126,19 @@ class OdbcLine:
         try:
             with self._session.connection.cursor() as cursor:
                 self._open = cursor
-                cursor.execute(sql)
-                while found := cursor.fetchmany(rows):
+                with self._session.timed():
+                    cursor.execute(sql)
+                while found := self._some(cursor, rows):
                     yield [pa.array(values, kind) for values, kind in zip(zip(*found, strict=True), kinds, strict=True)]
         except pyodbc.Error as error:
             raise _numbered(error) from error
         finally:
             self._open = None
+
+    def _some(self, cursor: pyodbc.Cursor, rows: int) -> list[pyodbc.Row]:
+        with self._session.timed():
+            found: list[pyodbc.Row] = cursor.fetchmany(rows)
+            return found
 
     def cancel(self) -> None:
         if opened := self._open:

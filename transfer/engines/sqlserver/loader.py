@@ -89,7 +89,7 @@ class SqlServerLoader(SqlServerSession):
         """The rows of the statement that changed the most: SET and IF change none."""
         if sql.startswith(_MAY_NUMBER) and " ON" in sql:
             self._numbered = sql.partition(" ON;\n")[0].removesuffix(" ON") + " OFF"
-        with self.connection.cursor() as cursor:
+        with self.timed(), self.connection.cursor() as cursor:
             cursor.execute(sql)
             count = int(cursor.rowcount)
             while cursor.nextset():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import RequestError
 from ...place import Address
+from ...silence import LIMIT
 
 PORT = 1433
 # Of a URL, in any letters; ODBC's own words.
@@ -13,7 +14,7 @@ _KNOWN = (
     "ConnectRetryCount", "KeepAlive", "IpAddressPreference",
 )  # fmt: skip
 _NO = ("no", "false", "0", "off", "optional")
-_OWN = ("driver", "instance", "snapshot")  # what Ropeway itself makes something of
+_OWN = ("driver", "instance", "snapshot", LIMIT)  # what Ropeway itself makes something of
 _WORDS = {word.lower(): word for word in _KNOWN}
 
 
@@ -43,7 +44,8 @@ def keywords(address: Address) -> dict[str, str]:
         raise RequestError(f"{address} names no database.", remedy="mssql://user@host:1433/database")
     driver = given.pop("driver", "").replace("+", " ")
     freetds = "freetds" in driver.lower() or "tdsodbc" in driver.lower()
-    given.pop("snapshot", "")
+    for own in ("snapshot", LIMIT):
+        given.pop(own, "")
     made = {"Driver": driver, **_server(address, given.pop("instance", ""), freetds=freetds)}
     made["Database"] = address.database
     integrated = given.get("trusted_connection", "no").lower() not in _NO

@@ -9,9 +9,10 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache, cached_property
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ import pyodbc
 
 from ...engine import Asked, Row
 from ...errors import EngineError, RequestError
+from ...overtime import Overtime
 from ...place import Address, redact
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable, text_literal
+from ...silence import bound
 from .options import keywords
 
 # What a session prints and compares by must not depend on the login's language. Indexes over computed columns want
@@ -34,6 +37,7 @@ PINS = (
 MASTER = "master"
 _CONNECT_S = 15
 _UTF8 = 65001  # its code page
+ENDED = "HYT00"  # a statement that took too long, by its SQLSTATE
 _DATETIMEOFFSET = -155
 _AROUND = re.compile(r"\[\w{5}\] (?:\[[^\]]*\])*| \(SQL\w+\)")  # SQLSTATE and drivers; the call
 _LOST = re.compile(r"Connection closed|IO error|Failed to connect|link failure|TCP Provider", re.IGNORECASE)
@@ -93,10 +97,11 @@ def _braced(value: str) -> str:
 
 def connect(address: Address) -> pyodbc.Connection:
     """An autocommit connection with its pins set. EngineError, without the password, if refused."""
-    text = connection_string(address)
+    text, limit = connection_string(address), limit_of(address)
     try:
         connection = pyodbc.connect(text, autocommit=True, timeout=_CONNECT_S)
         connection.execute(PINS)
+        connection.timeout = limit
     except pyodbc.Error as error:
         raise EngineError(
             f"{address} refused: {redact(said(error), address)}",
@@ -107,6 +112,22 @@ def connect(address: Address) -> pyodbc.Connection:
     connection.setdecoding(pyodbc.SQL_CHAR, encoding="utf-16le", ctype=pyodbc.SQL_WCHAR)
     connection.add_output_converter(_DATETIMEOFFSET, bytes.hex)  # no query of ours asks for one
     return connection
+
+
+def limit_of(address: Address) -> int:
+    """The whole seconds that a statement may take, as ODBC counts them; 0 where nobody said any."""
+    return ceil(bound(address.options))
+
+
+@contextmanager
+def timed(limit: int) -> Iterator[None]:
+    """Overtime of a statement that the driver has ended."""
+    try:
+        yield
+    except pyodbc.Error as error:
+        if limit and error.args[0] == ENDED:
+            raise Overtime.of(limit, said(error)) from error
+        raise
 
 
 def said(error: BaseException) -> str:
@@ -152,12 +173,15 @@ class SqlServerSession:
         return has_utf8(self)
 
     def ask(self, sql: str) -> list[Row]:
-        with self.connection.cursor() as cursor:
+        with self.timed(), self.connection.cursor() as cursor:
             cursor.execute(sql)
             return [tuple(row) for row in cursor.fetchall()]
 
+    def timed(self) -> AbstractContextManager[None]:
+        return timed(self.connection.timeout)
+
     def execute(self, sql: str) -> int:
-        with self.connection.cursor() as cursor:
+        with self.timed(), self.connection.cursor() as cursor:
             cursor.execute(sql)
             count = int(cursor.rowcount)
             while cursor.nextset():  # a refusal of a later statement comes with its result

@@ -14,6 +14,8 @@ class Conduct:
 
     delay: float = 0  # seconds before each reply: a network far away
     slow_rows: float = 0  # seconds before each row of a query, which is then sent by itself
+    stall: float = 0  # seconds before a statement is carried out in which this stands
+    stall_of: str = ""
     drop_after: int | None = None  # replies until the connection that sent the last of them is dropped, once
     drop_after_rows: int | None = (
         None  # rows of such queries until the connection that is to send them is dropped, once
@@ -34,6 +36,9 @@ class Conduct:
             self.lob_trips += lob_trips
             self.octets_in += octets_in
             self.octets_out += octets_out
+
+    def stalls(self, sql: str) -> float:
+        return self.stall if self.stall and self.stall_of in sql else 0
 
     def drops(self, replies: int) -> bool:
         """Whether the connection ends now, after so many replies more (0 before a request is read)."""

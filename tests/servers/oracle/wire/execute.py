@@ -172,6 +172,8 @@ def _query(result: Result, asked: Asked, cursor: Cursor, work: Work) -> Iterator
 
 
 def _run(asked: Asked, cursor: Cursor, work: Work) -> Iterable[bytes]:
+    if seconds := work.line.conduct.stalls(cursor.sql):
+        work.line.pause(seconds)
     kinds = [bind.kind for bind in cursor.binds]
     plsql, returned = binds.is_plsql(cursor.sql), binds.returned(cursor.sql)
     by_row = asked.options & BATCH or asked.counts or plsql or returned

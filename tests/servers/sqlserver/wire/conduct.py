@@ -12,6 +12,8 @@ class Conduct:
 
     delay: float = 0.0  # seconds before each reply
     slow_rows: float = 0.0  # seconds before each row of a result
+    stall: float = 0.0  # seconds before a batch is carried out in which this stands
+    stall_of: str = ""
     # Replies until the connection that sent the last of them is dropped, once; 0: in place of the next reply.
     drop_after: int | None = None
     trips: int = 0  # requests answered
@@ -32,6 +34,9 @@ class Conduct:
                 return False
             self.trips += 1
             return True
+
+    def stalls(self, sql: str) -> float:
+        return self.stall if self.stall and self.stall_of in sql else 0
 
     def drops(self) -> bool:
         """Count a reply that is about to be sent; whether its connection is to be dropped after it."""

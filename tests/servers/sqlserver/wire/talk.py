@@ -107,6 +107,8 @@ class Talk:
     # Batches and results.
 
     def _batch(self, sql: str) -> None:
+        if seconds := self._conduct.stalls(sql):
+            self._wait(seconds)
         if load := announced(sql):
             self._announced = load
             self._put(self._done(tokens.DONE))
