@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -18,6 +18,21 @@ from .errors import DataError, EngineError, RequestError
 from .flow import Tally
 from .ledger import LEFT_OUT, keeper, keeping
 from .plan import Hop, Slice, Statement
+
+
+@dataclass(frozen=True)
+class Piece:
+    """So many rows of a slice, and rejected ones, for one transaction; `there` is what the ledger says once they are.
+
+    That is the slice's own receipt with the `last` one, before it an entry on how much has landed.
+    """
+
+    rows: int
+    kept: Sequence[Rejected]
+    there: Receipt
+    first: bool
+    last: bool
+
 
 _MERGED = ("inserted", "updated", "unchanged")  # figures of a receipt
 DELIMITED = "DELIMITER ;;\n"
@@ -64,29 +79,30 @@ def land(
     return receipt
 
 
-def land_part(
-    run: str, part: Slice, receipt: Receipt, before: int, rows: Iterable[pa.RecordBatch], hop: Hop, loader: Loader
-) -> bool:  # fmt: skip
-    """Land some rows of a slice that is too large for one transaction, behind the `before` rows that have landed.
+def land_part(run: str, piece: Piece, rows: Iterable[pa.RecordBatch], hop: Hop, part: Slice, loader: Loader) -> bool:
+    """Land a piece of a slice that is too large for one transaction, behind those that have landed.
 
-    `receipt` is the slice's as it is once all have; with the last rows it is written, before them how much is there.
     False where the slice has its receipt already. Raises what the engine raised, after rolling back.
     """
-    ledger, left = keeping(loader.ledger), _staged(loader, hop, part, rows)
+    ledger, there = keeping(loader.ledger), piece.there
+    left = _staged(loader, hop, part, rows) if piece.rows else ()
     loader.begin()
     try:
-        loaded = _load(loader, hop, part, left)
-        there = replace(receipt, loaded=before + loaded)
-        if there.loaded < receipt.loaded:
-            won = ledger.part(run, there, first=not before)
-        else:
-            won = ledger.claim(Claim(run, hop.name, part.number, receipt.attempt, receipt.instant))
+        loaded = _load(loader, hop, part, left) if piece.rows else 0
+        if loaded != piece.rows:  # the next piece would begin elsewhere
+            raise EngineError(f"{piece.rows} rows were sent to {hop.into}, and the target took {loaded}.")
+        if piece.last:
+            won = ledger.claim(Claim(run, hop.name, part.number, there.attempt, there.instant))
             if won:
-                ledger.settle(run, receipt)
-                ledger.whole(run, receipt)
+                ledger.settle(run, there)
+                ledger.whole(run, there)
+        else:
+            won = ledger.part(run, there, first=piece.first)
         if not won:
             loader.rollback()
             return False
+        if piece.kept:
+            ledger.reject(run, piece.kept)
         loader.commit()
     except BaseException:
         _roll_back(loader)

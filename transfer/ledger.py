@@ -147,7 +147,7 @@ class SqlLedger:
 
     def forget(self, run: str) -> None:
         mine = self._equal(run=run)
-        rejects = any(receipt.rejected for receipt in self.receipts(run))
+        rejects = any(entry.rejected for entry in self._entries(run))
         for table in (*((REJECT,) if rejects else ()), SLICE, STATEMENT, RUN):
             self._connection.execute(f"DELETE FROM {self._words.prefix}{table} WHERE {mine}")
 
@@ -252,7 +252,7 @@ class SqlLedger:
 
     def revoke(self, run: str, hop: str) -> None:
         unit = self._equal(run=run, hop=number_of(hop))
-        if any(one.rejected for one in self.receipts(run) if one.hop == hop):
+        if any(one.rejected for one in self._entries(run) if one.hop == hop):  # those of parts, too
             self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
         # Slice 0 stays: what the table held before the run is true however often the run starts over.
         self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")

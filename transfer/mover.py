@@ -264,14 +264,15 @@ class Mover:
         split: Split | None = None
         while True:
             attempt += 1
-            land_ = partial(self._land_split, split) if split else self._land_good if rejecting else self._land
+            land_ = self._land_good if rejecting else self._land
+            land_ = partial(self._land_split, split, rejecting) if split else land_
             try:
                 receipt = land_(hop, part, hands, f"{self._attempt}-{attempt}")
             except Exception as raised:  # noqa: BLE001 - explained, whatever it is
                 read = isinstance(raised, ReaderFailed)
                 error = raised.error if isinstance(raised, ReaderFailed) else raised
                 engine = self._job.source if read else self._job.target
-                if not rejecting and not split and self._rejecting.may(hop, error):
+                if not rejecting and self._rejecting.may(hop, error):
                     rejecting = True
                     continue
                 failure = engine.classify(error)
@@ -313,19 +314,20 @@ class Mover:
             f"{hop.reads}, slice {part.number}: too large for one transaction of the target ({said}); "
             "it lands in several. --slice-rows makes slices smaller."
         )
-        return Split(self._job, hop, part, watched=self._asking.asks(hop))
+        watched = self._asking.asks(hop)
+        return Split(self._job, hop, part, self._rejecting, self._writer or nullcontext(), watched=watched)
 
-    def _land_split(self, split: Split, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
-        reader, size = self._gathering.reader(hop, hands.reader), self._job.limits.batch_bytes
-        if not split.read:
-            try:
+    def _land_split(
+        self, split: Split, rejecting: bool, hop: Hop, part: Slice, hands: _Hands, attempt: str
+    ) -> Receipt | None:  # fmt: skip
+        with self._rejecting.alone() if rejecting else nullcontext():
+            if rejecting:
+                split.leave(hands.loader)
+            if not split.read:
                 read = self._gathering.read(hop, part) if hop.over else None
-                split.keep(lambda seen: flow(hop, part, reader, size, seen), read)
-            except Exception as error:
-                raise ReaderFailed(error) from error
-        instant = self._gathering.instant(hop, self._instant)
-        receipt = split.land(attempt, instant, hands.loader, self._writer or nullcontext())
-        if receipt and split.tally.watched:
+                split.keep(self._gathering.reader(hop, hands.reader), read)
+            receipt = split.land(attempt, self._gathering.instant(hop, self._instant), hands.loader)
+        if receipt and split.tally.watched and not receipt.rejected:
             self._asking.landed(hop, part.number, split.tally.extremes)
         return receipt
 

@@ -46,9 +46,11 @@ def replay(plan: Plan, engine: Engine, loader: Loader) -> list[Replayed]:
 
 def rejected(plan: Plan, loader: Loader) -> list[Rejected]:
     """A run's rejected rows; the ledger has their table only where a receipt counts some."""
-    if not any(receipt.rejected for receipt in loader.ledger.receipts(plan.run)):
+    counted = {(one.hop, one.slice) for one in loader.ledger.receipts(plan.run) if one.rejected}
+    if not counted:
         return []
-    return keeper(loader.ledger).rejected(plan.run)
+    # Those of a slice that has landed in part go with it, where the table starts over.
+    return [one for one in keeper(loader.ledger).rejected(plan.run) if (one.hop, one.slice) in counted]
 
 
 def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
