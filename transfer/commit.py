@@ -347,16 +347,15 @@ def start_over(run: str, hops: Sequence[Hop], empty: str, loader: Loader) -> Non
 def thin_out(run: str, hops: Sequence[Hop], delete: str, left: Receipt, loader: Loader) -> None:
     """Delete some of the rows of hops, and forget their receipts; in the place of these it stands what is `left`."""
     ledger = keeping(loader.ledger)
-    loader.begin()
-    try:
-        loader.execute(delete)
+
+    def thin() -> None:
+        if delete:
+            loader.execute(delete)
         for hop in hops:
-            ledger.revoke(run, hop.name)
+            ledger.revoke(run, hop.name, rejected=not left.rejected)
         ledger.part(run, left, first=True)
-        loader.commit()
-    except BaseException:
-        _roll_back(loader)
-        raise
+
+    together(thin, loader)
 
 
 def _roll_back(loader: Loader) -> None:

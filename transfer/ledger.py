@@ -246,13 +246,23 @@ class SqlLedger:
         )
         return [_rejected(row) for row in rows]
 
-    def unreject(self, run: str, hop: str, part: int) -> None:
-        unit = self._equal(run=run, hop=number_of(hop), slice=part)
+    def unreject(self, run: str, hop: str, part: int, last: int = 0) -> None:
+        """Delete what is rejected of a slice, or so far as to this number."""
+        unit = self._equal(run=run, hop=number_of(hop), slice=part) + (f" AND n_row <= {last}" if last else "")
         self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
 
-    def revoke(self, run: str, hop: str) -> None:
+    def numbers(self, run: str, hop: str) -> dict[int, list[int]]:
+        """The numbers of a hop's rejected rows by their slice, in order."""
+        unit, found = self._equal(run=run, hop=number_of(hop)), dict[int, list[int]]()
+        table = f"{self._words.prefix}{REJECT}{self._words.past}"
+        for part, row in self._connection.ask(f"SELECT slice, n_row FROM {table} WHERE {unit} ORDER BY slice, n_row"):
+            found.setdefault(int(str(part)), []).append(int(str(row)))
+        return found
+
+    def revoke(self, run: str, hop: str, *, rejected: bool = True) -> None:
+        """Forget what landed of a hop; what is `rejected` of it may go by itself."""
         unit = self._equal(run=run, hop=number_of(hop))
-        if any(one.rejected for one in self._entries(run) if one.hop == hop):  # those of parts, too
+        if rejected and any(one.rejected for one in self._entries(run) if one.hop == hop):  # those of parts, too
             self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
         # Slice 0 stays: what the table held before the run is true however often the run starts over.
         self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")
