@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from .behind import Gathered, together
 from .commit import land, tried
 from .engine import Engine, Loader, Reader, Receipt, Rejected
 from .errors import DataError, RopewayError
@@ -50,8 +51,11 @@ class _Unit:
 class Rejecting:
     """What a run may reject, and has. One slice at a time: what is allowed is one number for all."""
 
-    def __init__(self, job: Job, writer: AbstractContextManager[Any]) -> None:
-        self._job = job
+    def __init__(
+        self, job: Job, writer: AbstractContextManager[Any], gathered: Callable[[], Sequence[Gathered]]
+    ) -> None:  # fmt: skip
+        """`gathered` says what is in stages."""
+        self._job, self._gathered = job, gathered
         self._writer = writer
         self._allowed = permitted(job.plan.max_rejects)
         self._one = threading.Lock()
@@ -62,9 +66,11 @@ class Rejecting:
         return bool(allowed) and not hop.raw and concerns_rows(error, self._job.target)
 
     def land(
-        self, hop: Hop, part: Slice, attempt: str, instant: str, reader: Reader, loader: Loader, read: int | None
-    ) -> Receipt | None:
-        """Land a slice without the rows that are refused; of how many rows it is, where its reader cannot tell.
+        self, hop: Hop, part: Slice, attempt: str, instant: str, reader: Reader, loader: Loader,
+        gathered: tuple[int, Sequence[Rejected]] | None,
+    ) -> Receipt | None:  # fmt: skip
+        """Land a slice without the rows that are refused; of how many rows it is, and what of these was left behind
+        when it was gathered, where its reader cannot tell.
 
         Raises DataError for more of them than may be, ReaderFailed, and what else the engine raises.
         """
@@ -76,8 +82,9 @@ class Rejecting:
             with self._writer:
                 self.permit(rejects, loader, 0)  # more than these are not gathered
             self._transform(unit, spool, tally, rejects)
-            if read is not None:
-                tally.seen(read)
+            if gathered:
+                tally.seen(gathered[0])
+                rejects.rows.extend(gathered[1])
             with self._writer:
                 keeping(loader.ledger).prepare_rejects()
                 self.permit(rejects, loader, tally.read)
@@ -120,8 +127,8 @@ class Rejecting:
     def _most(self, rejects: Behind, loader: Loader, read: int) -> int:
         """How many rows of this slice may be rejected, behind those of others."""
         ledger, run, own = keeping(loader.ledger), self._job.plan.run, (rejects.hop.name, rejects.part.number)
-        others = [one for one in (*ledger.receipts(run), *ledger.parts(run)) if one.slice > 0]
-        others = [one for one in others if (one.hop, one.slice) != own]
+        receipts = [one for one in (*ledger.receipts(run), *ledger.parts(run)) if one.slice > 0]
+        others = [one for one in together(receipts, self._gathered()) if (one.hop, one.slice) != own]
         if not self._allowed.percent:
             return self._allowed.rows - sum(one.rejected for one in others)
         mine = [one for one in others if one.hop == rejects.hop.name]
@@ -183,8 +190,8 @@ class Rejecting:
             taken, refused, said = (taken, middle, found) if found else (middle, refused, said)
         return spool.place(taken), said
 
-    def check(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
-        """DataError where, all slices landed, more than so many percent of a table's rows were rejected."""
+    def check(self, hop: Hop, receipts: Sequence[Receipt | Gathered]) -> None:
+        """DataError where, all slices landed or gathered, more than so many percent of a table's rows were rejected."""
         mine = [one for one in receipts if one.hop == hop.name and one.slice > 0]
         read, gone = sum(one.read for one in mine), sum(one.rejected for one in mine)
         if self._allowed.percent and gone > self._allowed.most(read):

@@ -8,7 +8,7 @@ are taken out of that order before they are passed, and are kept by transactions
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .commit import Piece, land_part, tried
-from .engine import Loader, Reader, Receipt
+from .engine import Loader, Reader, Receipt, Rejected
 from .errors import DataError, RopewayError
 from .flow import Tally, flow
 from .job import Job
@@ -60,8 +60,10 @@ class Split:
             keeping(loader.ledger).prepare_rejects()
             self._rejecting.permit(self._behind, loader, self.tally.read)
 
-    def keep(self, reader: Reader, read: int | None) -> None:
-        """Write down the slice's rows as they would be loaded; `read` is of how many, where the reader cannot tell."""
+    def keep(self, reader: Reader, gathered: tuple[int, Sequence[Rejected]] | None) -> None:
+        """Write down the slice's rows as they would be loaded; where the reader cannot tell, of how many it is, and
+        what of these was left behind when it was gathered.
+        """
         tally = Tally(self._hop, watched=self.tally.watched)
         self._spool.count = 0  # an earlier try may have been cut off
         self._behind.rows.clear()
@@ -75,8 +77,9 @@ class Split:
                         put(batch)
         except Exception as error:
             raise ReaderFailed(error) from error
-        if read is not None:
-            tally.seen(read)
+        if gathered:
+            tally.seen(gathered[0])
+            self._behind.rows.extend(gathered[1])
         self.tally, self.read = tally, True
         self._size = max(1, (tally.rows + len(self._behind.rows)) // 2)
 

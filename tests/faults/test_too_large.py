@@ -184,6 +184,28 @@ def test_what_cannot_be_read_of_a_slice_that_lands_in_parts(narrow: Mariadb, tmp
     assert (table.claim, table.rows_source, table.rejected) == (EQUALS_READ, ROWS - 2, 2)
 
 
+@pytest.mark.parametrize("point", ["", "parted"])
+def test_what_could_not_be_gathered_is_kept_beside_parts(
+    point: str, narrow: Mariadb, tmp_path: Path, servers: Servers
+) -> None:
+    source, target = filled(tmp_path, servers), of(narrow, tmp_path)
+    source.ask("DROP TABLE word")
+    source.ask("ALTER TABLE note ADD COLUMN grade integer")
+    settings: dict[str, Any] = {
+        "source": source.url, "target": target.url, "slice_rows": 0, "max_rejects": "2", "tables": [],
+        "dedup": {"note": {"key": "said", "keep": "first"}},
+    }  # fmt: skip
+    assert attack(**settings, point="opened", nth=1).returncode == -signal.SIGKILL
+    source.ask("UPDATE note SET grade = 'odd' WHERE id IN (3, 590)")
+    source.ask("UPDATE note SET said = (SELECT said FROM note WHERE id = 1) WHERE id = 2")
+    if point:
+        assert attack(**settings, point=point, nth=2, resume=True).returncode == -signal.SIGKILL
+    equal_to_what_was_read(finished(settings))
+    assert target.ask("SELECT count(*), count(DISTINCT id), min(id) FROM note") == [(ROWS - 3, ROWS - 3, 1)]
+    ((run,),) = target.ask("SELECT DISTINCT run FROM ropeway_reject")
+    assert [(one.stage, one.key) for one in rejects(run, target.url)] == [("read", "id=3"), ("read", "id=590")]
+
+
 def test_a_run_that_was_killed_between_parts_is_undone(narrow: Mariadb, tmp_path: Path, servers: Servers) -> None:
     target = of(narrow, tmp_path)
     source = spoilt(tmp_path, servers, target)

@@ -129,13 +129,20 @@ def main() -> None:
     if wanted.get("undo"):
         wire.clean(wanted["undo"], wanted["target"])
         os._exit(0)
+    steps, dedup = wanted.get("transforms", {}), wanted.get("dedup", {})
     request = Request(
         source,
         target,
         choices=(
             *(Choice(table) for table in wanted.get("tables", ["*"])),
-            *(Choice(table, transforms=calls_of(steps)) for table, steps in wanted.get("transforms", {}).items()),
-            *(Choice(table, over=over_of(dedup)) for table, dedup in wanted.get("dedup", {}).items()),
+            *(
+                Choice(
+                    table,
+                    transforms=calls_of(steps.get(table, [])),
+                    over=over_of(dedup[table]) if table in dedup else (),
+                )
+                for table in {**steps, **dedup}
+            ),
             *(Choice(table, partition=call_of(spec)) for table, spec in wanted.get("partition", {}).items()),
         ),
         mode=wanted.get("mode", "create"),
