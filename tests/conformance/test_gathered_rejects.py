@@ -12,6 +12,7 @@ import pytest
 from attacks import attack, finished
 from moves import requested
 from ropeway.cli import wire
+from ropeway.cli.job import Wanted, job
 from ropeway.cli.rejected import rejects, replay
 from ropeway.cli.shapes import run_shape
 from ropeway.transfer.errors import DataError, RequestError
@@ -148,3 +149,39 @@ def test_killed_while_rows_are_gathered_or_landed(
     assert sum(receipt["rejected"] for receipt in answer["receipts"]) == len(BAD)
     ((run,),) = target.ask(f"SELECT DISTINCT run FROM {schema}ropeway_reject")
     assert {int(json.loads(one.values)["id"]): one.stage for one in rejects(run, target.url)} == BAD
+
+
+def test_what_cannot_come_of_several_sources_is_counted_together(tmp_path: Path, servers: Servers) -> None:
+    sources, target = (
+        {alias: spot("sqlite", tmp_path, servers) for alias in ("eu", "us")},
+        spot("postgresql", tmp_path, servers),
+    )
+    for first, source in zip((1, 101), sources.values(), strict=True):
+        source.ask("CREATE TABLE person (id integer PRIMARY KEY, mail varchar(20), seen integer)")
+        for n in range(first, first + 20):
+            source.ask(f"INSERT INTO person VALUES ({n}, 'm{n % 100}', {n})")
+
+    def asked(allowed: int) -> Wanted:
+        table = {"from": ["eu:person", "us:person"], "to": "person", "provenance": "region", "clash": "rekey",
+                 "dedup": LATEST}  # fmt: skip
+        places = {alias: one.url for alias, one in sources.items()}
+        return job(sources=places, target=target.url, tables=[table], slice_rows=7, max_rejects=allowed)
+
+    wanted = asked(3)
+    planned = wire.plan(wanted.request, wanted.secrets)
+    for alias, bad in (("eu", (3, 4)), ("us", (103, 110))):
+        sources[alias].ask(f"UPDATE person SET seen = 'odd' WHERE id IN {bad}")
+    with pytest.raises(DataError, match="--max-rejects 3 allows"):
+        wire.run(planned, wanted.secrets)
+    outcome = wire.run(asked(4).request, wanted.secrets, resume=True)
+    # Of mail m3 nobody is left, of m4 the later one, of m10 the earlier one.
+    assert [int(row[0]) for row in target.ask("SELECT seen FROM person ORDER BY seen")] == [
+        10, *(n for n in range(101, 121) if n not in (103, 110)),
+    ]  # fmt: skip
+    tables = run_shape(outcome, {})["tables"]
+    assert [(one["read"], one["loaded"], one["deduplicated"], one["rejected"]) for one in tables] == [
+        (20, 1, 17, 2), (20, 18, 0, 2),
+    ]  # fmt: skip
+    assert {one.claim for one in outcome.report.tables} == {EQUALS_READ}  # type: ignore[union-attr]
+    kept = rejects(outcome.plan.run, target.url)
+    assert sorted(int(json.loads(one.values)["id"]) for one in kept) == [3, 4, 103, 110]
