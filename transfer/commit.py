@@ -112,9 +112,9 @@ def land_part(run: str, piece: Piece, rows: Iterable[pa.RecordBatch], hop: Hop, 
 
 def land_again(
     run: str, aims: Sequence[Hop], part: Slice, receipt: Receipt, rows: Sequence[pa.RecordBatch],
-    left: Sequence[Rejected], loader: Loader,
-) -> None:  # fmt: skip
-    """Land rows that were rejected, with the receipt as it is then and those that are `left`, in one transaction."""
+    kept: Sequence[Rejected], left: Sequence[Rejected], loader: Loader,
+) -> Receipt:  # fmt: skip
+    """Land rows of those `kept`, with the receipt as it is then and those that are `left`, in one transaction."""
     sent = sum(batch.num_rows for batch in rows)
     loader.begin()
     try:
@@ -127,12 +127,13 @@ def land_again(
             figures = {name: getattr(receipt, name) + getattr(done, name) for name in _MERGED}
             receipt = replace(receipt, **figures)
         loader.ledger.settle(run, receipt)
-        keeping(loader.ledger).unreject(run, receipt.hop, part.number)
+        keeping(loader.ledger).unreject(run, receipt.hop, part.number, [one.number for one in kept])
         keeping(loader.ledger).reject(run, left)
         loader.commit()
     except BaseException:
         _roll_back(loader)
         raise
+    return receipt
 
 
 def _staged(

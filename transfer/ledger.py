@@ -28,6 +28,7 @@ UNDOING = "undoing"  # by 'ropeway clean', which may be repeated; what was undon
 ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
+_LISTED = 500  # values of an IN; Oracle takes 1,000
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 
 
@@ -246,10 +247,12 @@ class SqlLedger:
         )
         return [_rejected(row) for row in rows]
 
-    def unreject(self, run: str, hop: str, part: int, last: int = 0) -> None:
-        """Delete what is rejected of a slice, or so far as to this number."""
-        unit = self._equal(run=run, hop=number_of(hop), slice=part) + (f" AND n_row <= {last}" if last else "")
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
+    def unreject(self, run: str, hop: str, part: int, rows: Sequence[int]) -> None:
+        """Delete what is rejected of a slice, by these numbers."""
+        unit = self._equal(run=run, hop=number_of(hop), slice=part)
+        for some in (rows[at : at + _LISTED] for at in range(0, len(rows), _LISTED)):
+            listed = ", ".join(map(str, some))
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit} AND n_row IN ({listed})")
 
     def numbers(self, run: str, hop: str) -> dict[int, list[int]]:
         """The numbers of a hop's rejected rows by their slice, in order."""

@@ -30,11 +30,12 @@ from .interrupt import Interrupt
 from .job import Job
 from .keymap import kept
 from .ledger import LEFT_OUT
+from .piecemeal import TOO_LARGE
 from .plan import Hop, Slice, Statement
 from .refusal import explained
 from .resume import LOST, Standing, all_standing, go_back, proof_of, unfed
 from .schema.sql import nothing
-from .splitting import TOO_LARGE, Split, may_split
+from .splitting import Split, may_split
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .throttle import Pace

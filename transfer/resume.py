@@ -9,7 +9,7 @@ cuts are by key.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,12 +23,12 @@ from .errors import DataError, EngineError
 from .flow import flow
 from .job import Job
 from .ledger import keeping
+from .piecemeal import TOO_LARGE, in_pieces
 from .plan import Hop, Plan, Slice
 from .rejects import row_of
 from .replay import rejected
 from .schema.modes import beside
 from .schema.sql import counted
-from .splitting import TOO_LARGE
 from .unfit import LOAD, told_apart
 
 
@@ -207,34 +207,18 @@ def _thinned(look: Standing, hop: Hop, rows: int, behind: int) -> None:
         thin_out(run, feeders, "", left, loader)
         for one in feeders:
             for part, numbers in keeping(loader.ledger).numbers(run, one.name).items():
-                _by_and_by(look, len(numbers), partial(_unreject, look, one, part, numbers))
+                in_pieces(len(numbers), partial(_unreject, look, one, part, numbers), look.job.target)
 
-    def thin(size: int, after: int) -> None:
-        delete = look.job.target.thin(hop.into, size)  # type: ignore[attr-defined]  # the caller has looked
-        thin_out(run, feeders, delete, replace(left, loaded=after, rejected=0), loader)
+    def thin(start: int, end: int) -> None:
+        delete = look.job.target.thin(hop.into, end - start)  # type: ignore[attr-defined]  # the caller has looked
+        thin_out(run, feeders, delete, replace(left, loaded=rows - end, rejected=0), loader)
 
-    _by_and_by(look, rows, thin)
-
-
-def _unreject(look: Standing, hop: Hop, part: int, numbers: Sequence[int], size: int, after: int) -> None:
-    last, ledger = numbers[len(numbers) - after - 1], keeping(look.loader.ledger)
-    del size  # they go in order, so those that are left say it
-    together(lambda: ledger.unreject(look.job.plan.run, hop.name, part, last), look.loader)
+    in_pieces(rows, thin, look.job.target, first=rows // 2)
 
 
-def _by_and_by(look: Standing, count: int, step: Callable[[int, int], None]) -> None:
-    """Take so many in steps that hear how many they take and leave, each as large as the target takes."""
-    size = max(1, count // 2)
-    while count:
-        size = min(size, count)
-        try:
-            step(size, count - size)
-        except Exception as error:
-            if look.job.target.classify(error) not in TOO_LARGE or size == 1:
-                raise
-            size //= 2
-        else:
-            count -= size
+def _unreject(look: Standing, hop: Hop, part: int, numbers: Sequence[int], start: int, end: int) -> None:
+    ledger = keeping(look.loader.ledger)
+    together(lambda: ledger.unreject(look.job.plan.run, hop.name, part, numbers[start:end]), look.loader)
 
 
 def unfed(plan: Plan, receipts: Sequence[Receipt], hops: Sequence[Hop] | None = None) -> list[str]:

@@ -21,13 +21,13 @@ from .errors import DataError, RopewayError
 from .flow import Tally, flow
 from .job import Job
 from .ledger import keeping
+from .piecemeal import TOO_LARGE
 from .plan import Hop, Slice
 from .rejects import Behind, Rejecting, concerns_rows
 from .spool import Spool
 from .unfit import LOAD, ReaderFailed
 
 _FOLDER = Path(".ropeway")
-TOO_LARGE = ("size", "log")  # what smaller transactions may cure; a log may be full of others', and is waited for
 
 
 def may_split(hop: Hop) -> bool:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from attacks import attack, equal_to_what_was_read, finished
-from moves import moved
-from ropeway.cli.rejected import rejects
+from moves import moved, requested
+from ropeway.cli import wire
+from ropeway.cli.rejected import rejects, replay
+from ropeway.verify.report import EQUALS_READ
 from spots import Servers, Spot, spot
 
 ROWS, MOST = 300, 100
@@ -71,7 +73,7 @@ def test_killed_between_its_parts(kills: list[tuple[str, int]], source: Spot, ta
 
 
 def test_refused_rows_are_kept_beside_its_parts(source: Spot, target: Spot) -> None:
-    """More than a transaction takes of these, too, and killed behind some, and again while these are taken out."""
+    """More than a transaction takes, too; killed behind some, again while these are taken out, and replayed."""
     bad = [1, *range(11, 140), ROWS]
     source.ask(f"UPDATE note SET said = 'odd' WHERE id IN ({', '.join(map(str, bad))})")
     settings: dict[str, Any] = {
@@ -89,3 +91,10 @@ def test_refused_rows_are_kept_beside_its_parts(source: Spot, target: Spot) -> N
     )
     assert kept == len(bad)
     assert sorted(int(json.loads(one.values.lower())["id"]) for one in rejects(run, target.url)) == bad
+    target.ask("ALTER TABLE note DROP CONSTRAINT plain")
+    assert sum(one.landed for one in replay(run, target.url)) == len(bad)
+    assert there(target) == list(range(1, ROWS + 1))
+    assert rejects(run, target.url) == []
+    request, secrets = requested(source, target, mode="truncate", slice_rows=0, max_rejects="50%")
+    (table,) = wire.verify(request, secrets=secrets).tables
+    assert (table.claim, table.rows_target) == (EQUALS_READ, ROWS)
