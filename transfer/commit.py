@@ -22,15 +22,16 @@ from .plan import Hop, Slice, Statement
 
 @dataclass(frozen=True)
 class Piece:
-    """So many rows of a slice, and rejected ones, for one transaction; `there` is what the ledger says once they are.
+    """So many rows of a slice, and rejected ones, for one transaction; `before` is what the ledger says of those before
+    them, and `there` what it says once they are.
 
     That is the slice's own receipt with the `last` one, before it an entry on how much has landed.
     """
 
     rows: int
     kept: Sequence[Rejected]
+    before: Receipt | None
     there: Receipt
-    first: bool
     last: bool
 
 
@@ -82,25 +83,26 @@ def land(
 def land_part(run: str, piece: Piece, rows: Iterable[pa.RecordBatch], hop: Hop, part: Slice, loader: Loader) -> bool:
     """Land a piece of a slice that is too large for one transaction, behind those that have landed.
 
-    False where the slice has its receipt already. Raises what the engine raised, after rolling back.
+    False where the slice has its receipt already. Raises what the engine raised, after rolling back, or Overtaken.
     """
     ledger, there = keeping(loader.ledger), piece.there
     left = _staged(loader, hop, part, rows) if piece.rows else ()
     loader.begin()
     try:
-        loaded = _load(loader, hop, part, left) if piece.rows else 0
-        if loaded != piece.rows:  # the next piece would begin elsewhere
-            raise EngineError(f"{piece.rows} rows were sent to {hop.into}, and the target took {loaded}.")
+        # Before any row: where another try of this piece ends only now, this one waits for it here.
         if piece.last:
             won = ledger.claim(Claim(run, hop.name, part.number, there.attempt, there.instant))
             if won:
                 ledger.settle(run, there)
-                ledger.whole(run, there)
+                ledger.whole(run, there, piece.before)
         else:
-            won = ledger.part(run, there, first=piece.first)
+            won = ledger.part(run, there, piece.before)
         if not won:
             loader.rollback()
             return False
+        loaded = _load(loader, hop, part, left) if piece.rows else 0
+        if loaded != piece.rows:  # the next piece would begin elsewhere
+            raise EngineError(f"{piece.rows} rows were sent to {hop.into}, and the target took {loaded}.")
         if piece.kept:
             ledger.reject(run, piece.kept)
         loader.commit()
@@ -354,7 +356,7 @@ def thin_out(run: str, hops: Sequence[Hop], delete: str, left: Receipt, loader: 
             loader.execute(delete)
         for hop in hops:
             ledger.revoke(run, hop.name, rejected=not left.rejected)
-        ledger.part(run, left, first=True)
+        ledger.part(run, left, None)
 
     together(thin, loader)
 

@@ -69,6 +69,10 @@ class Words:
     lasting: tuple[str, str] = ("", "")
 
 
+class Overtaken(Exception):
+    """What has landed of a slice is not what it was: it is to be looked at again."""
+
+
 class SqlLedger:
     """The ledger over a connection; it neither begins nor ends that connection's transactions."""
 
@@ -187,19 +191,34 @@ class SqlLedger:
         """What has landed of slices that land in several transactions, and have no receipt yet."""
         return [replace(one, slice=one.slice - PARTS) for one in self._entries(run) if one.slice >= PARTS]
 
-    def part(self, run: str, receipt: Receipt, *, first: bool) -> bool:
-        """Inside a transaction: how much of a slice has landed; False where there is more of it than a `first` part."""
+    def part(self, run: str, receipt: Receipt, before: Receipt | None) -> bool:
+        """Inside a transaction: how much of a slice has landed, behind what had `before`; False where all has.
+
+        Raises Overtaken where that is not what there is.
+        """
         entry = replace(receipt, slice=PARTS + receipt.slice)
         unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
         if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
             return False
-        if first and not self.claim(Claim(run, entry.hop, entry.slice, entry.attempt, entry.instant)):
-            return False
+        self._take(run, entry, before)
         self.settle(run, entry)
         return True
 
-    def whole(self, run: str, receipt: Receipt) -> None:
-        """Inside the transaction of a slice's last part: it has a receipt of its own."""
+    def _take(self, run: str, entry: Receipt, before: Receipt | None) -> None:
+        """Make what is said of a slice's parts, or lock it. A transaction of a lost connection may end only now."""
+        if before is None:
+            if not self.claim(Claim(run, entry.hop, entry.slice, entry.attempt, entry.instant)):
+                raise Overtaken
+            return
+        unit = self._equal(run=run, hop=number_of(before.hop), slice=PARTS + before.slice)
+        same = self._equal(n_loaded=before.loaded, n_rejected=before.rejected)
+        table, said = f"{self._words.prefix}{SLICE}", self._set(landed=now())
+        if self._connection.execute(f"UPDATE {table} SET {said} WHERE {unit} AND {same}") != 1:
+            raise Overtaken
+
+    def whole(self, run: str, receipt: Receipt, before: Receipt | None) -> None:
+        """Inside the transaction of a slice's last part, behind what had landed: it has a receipt of its own."""
+        self._take(run, replace(receipt, slice=PARTS + receipt.slice), before)
         for number in (PARTS + receipt.slice, SUMS + PARTS + receipt.slice):
             self._drop(run, receipt.hop, number)
 

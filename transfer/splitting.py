@@ -20,7 +20,7 @@ from .engine import Loader, Reader, Receipt, Rejected
 from .errors import DataError, RopewayError
 from .flow import Tally, flow
 from .job import Job
-from .ledger import keeping
+from .ledger import Overtaken, keeping
 from .piecemeal import TOO_LARGE
 from .plan import Hop, Slice
 from .rejects import Behind, Rejecting, concerns_rows
@@ -97,6 +97,8 @@ class Split:
                     rows = self._spool.rows(first, piece.rows)
                     if not land_part(self._job.plan.run, piece, rows, self._hop, self._part, loader):
                         return None
+                except Overtaken:
+                    continue
                 except Exception as error:  # noqa: BLE001 - raised again unless another try is to come
                     self._mend(first, piece, error, loader)
                     continue
@@ -113,7 +115,7 @@ class Split:
         last = rows == left and kept + len(behind) == len(self._behind.rows)
         tally = self._without_refused() if last else self.tally
         there = tally.receipt(self._part.number, attempt, instant, loaded + rows)
-        return Piece(rows, behind, replace(there, rejected=kept + len(behind)), first=before is None, last=last)
+        return Piece(rows, behind, before, replace(there, rejected=kept + len(behind)), last)
 
     def _without_refused(self) -> Tally:
         if not self._spool.refused:
@@ -131,8 +133,16 @@ class Split:
             self._size = size // 2
         elif failure == "size":
             raise self._refusal(first, piece, error) from error
-        elif not self._leaves or not concerns_rows(error, self._job.target) or not self._sifted(first, piece, loader):
+        elif not concerns_rows(error, self._job.target) or (
+            self._stands(piece.before, loader) and not (self._leaves and self._sifted(first, piece, loader))
+        ):
             raise error
+
+    def _stands(self, before: Receipt | None, loader: Loader) -> bool:
+        """Whether what has landed is still that. Else an earlier try came through, and is in the way of this."""
+        receipts = loader.ledger.receipts(self._job.plan.run)
+        whole = any((one.hop, one.slice) == (self._hop.name, self._part.number) for one in receipts)
+        return not whole and self._landed(loader) == before
 
     def _sifted(self, first: int, piece: Piece, loader: Loader) -> bool:
         """Reject what is refused of some rows, behind those that are there; False where nothing is."""

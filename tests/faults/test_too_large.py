@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,7 +18,12 @@ from moves import moved, requested
 from ropeway.cli import wire
 from ropeway.cli.rejected import rejects, replay
 from ropeway.cli.shapes import run_shape
+from ropeway.transfer.commit import together
+from ropeway.transfer.engine import Receipt
+from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import DataError
+from ropeway.transfer.ledger import Overtaken, keeping
+from ropeway.transfer.place import parse, resolve
 from ropeway.verify.report import EQUALS_READ
 from servers import Mariadb
 from spots import Servers, Spot, spot
@@ -216,6 +223,46 @@ def test_a_run_that_was_killed_between_parts_is_undone(narrow: Mariadb, tmp_path
     assert rejects(run, target.url) == []  # of no slice that has landed
     wire.clean(run, target.url)
     assert target.ask("SELECT count(*) FROM ropeway_reject") == [(0,)]
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "sqlserver", "oracle"])
+def test_a_part_lands_behind_what_there_is_alone(engine: str, tmp_path: Path, servers: Servers) -> None:
+    """Where the commit of a lost connection comes late, the next try sees it, and does not land the same rows."""
+    target = spot(engine, tmp_path, servers)
+    place, secret = parse(target.url)
+    some, more = (Receipt("1 t", 1, "a", "now", read=9, loaded=loaded) for loaded in (3, 6))
+
+    def landed(loader: Any, there: Receipt, before: Receipt | None, *, whole: bool = False) -> bool:
+        done = []
+
+        def work() -> None:
+            if whole:
+                loader.ledger.whole("r", there, before)
+            done.append(loader.ledger.part("r", there, before))
+
+        together(work, loader)
+        return all(done)
+
+    opened = [engine_of(place.scheme).loader(resolve(place, secret)) for _ in range(2)]
+    with closing(opened[0]) as late, closing(opened[1]) as next_:
+        late.ledger.prepare()
+        assert landed(late, some, None)
+        with pytest.raises(Overtaken):
+            landed(late, some, None)
+        late.begin()
+        keeping(late.ledger).part("r", more, some)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(landed, next_, more, some)
+            sleep(0.2)
+            assert not waiting.done()
+            late.commit()
+            with pytest.raises(Overtaken):
+                waiting.result()
+        with pytest.raises(Overtaken):
+            landed(late, more, some, whole=True)
+        with pytest.raises(Overtaken):
+            landed(late, more, None, whole=True)
+        assert [one.loaded for one in keeping(late.ledger).parts("r")] == [6]
 
 
 def test_packets_are_no_larger_than_the_server_takes(narrow: Mariadb, tmp_path: Path, servers: Servers) -> None:
