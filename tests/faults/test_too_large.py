@@ -157,7 +157,7 @@ def test_rows_are_refused_of_a_slice_that_lands_in_parts(
     assert (again.claim, again.rows_target) == (EQUALS_READ, ROWS - 2)
 
 
-@pytest.mark.parametrize(("point", "nth"), [("parted", 1), ("parted", 3), ("part", 9), ("settled", 3)])
+@pytest.mark.parametrize(("point", "nth"), [("parted", 1), ("parted", 3), ("settled", 3)])
 def test_killed_between_parts_of_a_slice_with_rejected_rows(
     point: str, nth: int, narrow: Mariadb, tmp_path: Path, servers: Servers
 ) -> None:
