@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -18,6 +18,22 @@ from .errors import DataError, EngineError, RequestError
 from .flow import Tally
 from .ledger import LEFT_OUT, keeper, keeping
 from .plan import Hop, Slice, Statement
+
+
+@dataclass(frozen=True)
+class Piece:
+    """So many rows of a slice, and rejected ones, for one transaction; `before` is what the ledger says of those before
+    them, and `there` what it says once they are.
+
+    That is the slice's own receipt with the `last` one, before it an entry on how much has landed.
+    """
+
+    rows: int
+    kept: Sequence[Rejected]
+    before: Receipt | None
+    there: Receipt
+    last: bool
+
 
 _MERGED = ("inserted", "updated", "unchanged")  # figures of a receipt
 DELIMITED = "DELIMITER ;;\n"
@@ -64,29 +80,31 @@ def land(
     return receipt
 
 
-def land_part(
-    run: str, part: Slice, receipt: Receipt, before: int, rows: Iterable[pa.RecordBatch], hop: Hop, loader: Loader
-) -> bool:  # fmt: skip
-    """Land some rows of a slice that is too large for one transaction, behind the `before` rows that have landed.
+def land_part(run: str, piece: Piece, rows: Iterable[pa.RecordBatch], hop: Hop, part: Slice, loader: Loader) -> bool:
+    """Land a piece of a slice that is too large for one transaction, behind those that have landed.
 
-    `receipt` is the slice's as it is once all have; with the last rows it is written, before them how much is there.
-    False where the slice has its receipt already. Raises what the engine raised, after rolling back.
+    False where the slice has its receipt already. Raises what the engine raised, after rolling back, or Overtaken.
     """
-    ledger, left = keeping(loader.ledger), _staged(loader, hop, part, rows)
+    ledger, there = keeping(loader.ledger), piece.there
+    left = _staged(loader, hop, part, rows) if piece.rows else ()
     loader.begin()
     try:
-        loaded = _load(loader, hop, part, left)
-        there = replace(receipt, loaded=before + loaded)
-        if there.loaded < receipt.loaded:
-            won = ledger.part(run, there, first=not before)
-        else:
-            won = ledger.claim(Claim(run, hop.name, part.number, receipt.attempt, receipt.instant))
+        # Before any row: where another try of this piece ends only now, this one waits for it here.
+        if piece.last:
+            won = ledger.claim(Claim(run, hop.name, part.number, there.attempt, there.instant))
             if won:
-                ledger.settle(run, receipt)
-                ledger.whole(run, receipt)
+                ledger.settle(run, there)
+                ledger.whole(run, there, piece.before)
+        else:
+            won = ledger.part(run, there, piece.before)
         if not won:
             loader.rollback()
             return False
+        loaded = _load(loader, hop, part, left) if piece.rows else 0
+        if loaded != piece.rows:  # the next piece would begin elsewhere
+            raise EngineError(f"{piece.rows} rows were sent to {hop.into}, and the target took {loaded}.")
+        if piece.kept:
+            ledger.reject(run, piece.kept)
         loader.commit()
     except BaseException:
         _roll_back(loader)
@@ -96,9 +114,9 @@ def land_part(
 
 def land_again(
     run: str, aims: Sequence[Hop], part: Slice, receipt: Receipt, rows: Sequence[pa.RecordBatch],
-    left: Sequence[Rejected], loader: Loader,
-) -> None:  # fmt: skip
-    """Land rows that were rejected, with the receipt as it is then and those that are `left`, in one transaction."""
+    kept: Sequence[Rejected], left: Sequence[Rejected], loader: Loader,
+) -> Receipt:  # fmt: skip
+    """Land rows of those `kept`, with the receipt as it is then and those that are `left`, in one transaction."""
     sent = sum(batch.num_rows for batch in rows)
     loader.begin()
     try:
@@ -111,12 +129,13 @@ def land_again(
             figures = {name: getattr(receipt, name) + getattr(done, name) for name in _MERGED}
             receipt = replace(receipt, **figures)
         loader.ledger.settle(run, receipt)
-        keeping(loader.ledger).unreject(run, receipt.hop, part.number)
+        keeping(loader.ledger).unreject(run, receipt.hop, part.number, [one.number for one in kept])
         keeping(loader.ledger).reject(run, left)
         loader.commit()
     except BaseException:
         _roll_back(loader)
         raise
+    return receipt
 
 
 def _staged(
@@ -331,16 +350,15 @@ def start_over(run: str, hops: Sequence[Hop], empty: str, loader: Loader) -> Non
 def thin_out(run: str, hops: Sequence[Hop], delete: str, left: Receipt, loader: Loader) -> None:
     """Delete some of the rows of hops, and forget their receipts; in the place of these it stands what is `left`."""
     ledger = keeping(loader.ledger)
-    loader.begin()
-    try:
-        loader.execute(delete)
+
+    def thin() -> None:
+        if delete:
+            loader.execute(delete)
         for hop in hops:
-            ledger.revoke(run, hop.name)
-        ledger.part(run, left, first=True)
-        loader.commit()
-    except BaseException:
-        _roll_back(loader)
-        raise
+            ledger.revoke(run, hop.name, rejected=not left.rejected)
+        ledger.part(run, left, None)
+
+    together(thin, loader)
 
 
 def _roll_back(loader: Loader) -> None:

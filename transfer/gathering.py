@@ -17,14 +17,17 @@ from typing import Any
 import pyarrow as pa
 
 from . import room
+from .behind import Gathered
 from .calls import function_of
-from .engine import Loader, Reader, Receipt, Source
-from .errors import EngineError, RequestError
+from .engine import Loader, Reader, Receipt, Rejected, Source
+from .errors import DataError, EngineError, RequestError
 from .flow import flow
 from .job import Job
 from .keymap import keep_keys, kept
+from .ledger import keeping
 from .plan import Follow, Hop, Plan, Slice
 from .proposals import FOLDER, check_approved, review_of, reviewed
+from .rejects import Behind, Rejecting
 from .resume import proof_of
 from .shaping import Field
 from .stage import MERGED, Moved, Stage, memory_of
@@ -137,6 +140,10 @@ class Gathering:
         self._pace = pace
         self._stages = stages_of(job.plan, folder_of(job))
         self._maps = Maps(self._stages)
+        self.rejecting = Rejecting(job, writer or nullcontext(), self._staged)
+
+    def _staged(self) -> list[Gathered]:
+        return [one for stage in dict.fromkeys(self._stages.values()) for one in stage.gathered()]
 
     def reader(self, hop: Hop, reader: Reader) -> Reader:
         """Who a slice's rows are read from."""
@@ -144,9 +151,15 @@ class Gathering:
             return Staged(self._stages[hop.name], self._maps)  # type: ignore[return-value]  # it reads, no more
         return Following(reader, self._maps) if hop.follows else reader
 
-    def read(self, hop: Hop, part: Slice) -> int:
-        """How many rows of the source a staged slice was made of."""
-        return self._stages[hop.name].read(part)
+    def gathered(self, hop: Hop, part: Slice, loader: Loader) -> tuple[int, list[Rejected]] | None:
+        """Of a slice that is read from its stage, how many rows of the source it was made of, and those left behind."""
+        if not hop.over:
+            return None
+        stage = self._stages[hop.name]
+        if behind := stage.behind(part):
+            with self._writer or nullcontext():
+                keeping(loader.ledger).prepare_rejects()
+        return stage.read(part), behind
 
     def instant(self, hop: Hop, instant: str) -> str:
         """Of which instant a hop's rows are."""
@@ -203,6 +216,7 @@ class Gathering:
         """EngineError if a staged hop's rows do not balance: all but those that were removed are to have landed."""
         stage = self._stages[hop.name]
         landed = sum(one.loaded + one.rejected for one in receipts if one.hop == hop.name and one.slice > 0)
+        landed -= sum(map(stage.count_behind, hop.slices))  # which were never staged
         removed, staged = (
             _removed(json.loads(self._journal[decided(stage.hop)]), hop, self._journal)[0],
             stage.rows(hop),
@@ -219,7 +233,7 @@ class Gathering:
             if all(file.exists() for file in (*stage.files, stage.removed)):
                 limits = self._job.limits
                 self._step(stage.hop).report(stage, memory_of(limits.engines), limits.workers)
-            for file in (*stage.files, stage.removed, stage.changed):
+            for file in (*stage.files, *map(stage.left, stage.parts), stage.removed, stage.changed):
                 file.unlink(missing_ok=True)
 
     def _gather(
@@ -243,6 +257,7 @@ class Gathering:
                     f"{hop.reads}: the slices read {read} rows, and count(*) at the same instant is {there}.",
                     table=str(hop.reads), remedy="Nothing was loaded. This is a defect of the cuts: please report it.",
                 )  # fmt: skip
+        self.rejecting.check(hop, stage.gathered())
         self._note(proof_of(hop), "done")
         self._job.progress.said(f"{hop.reads}: {read:,} rows are gathered.")
 
@@ -258,16 +273,19 @@ class Gathering:
             self._put(stage, hop, part, reader, instant)
 
     def _put(self, stage: Stage, hop: Hop, part: Slice, reader: Reader, instant: str) -> None:
-        """Stage a slice, whole or not at all; where the disk is full, wait for room."""
-        again = False
+        """Stage a slice, whole or not at all, less what may be left behind; where the disk is full, wait for room."""
+        again = rejecting = False
         follows = Following(reader, self._maps) if hop.follows else reader
         while True:
-            seen: list[int] = []
             try:
+                if rejecting:
+                    with self.rejecting.alone():
+                        return self._stage_good(stage, hop, part, follows, instant)
+                seen: list[int] = []
                 rows = flow(hop, part, follows, self._job.limits.batch_bytes, seen.append)
                 with closing(rows) as batches:  # type: ignore[type-var]  # a generator
                     stage.put(part, self._told(hop, batches), instant, lambda seen=seen: sum(seen))  # type: ignore[misc]
-                return
+                return None
             except OSError as error:
                 if error.errno not in (ENOSPC, EDQUOT) and "errno 28" not in str(error).lower():
                     raise
@@ -277,6 +295,26 @@ class Gathering:
                     raise EngineError(
                         f"There is no room for {what}.", table=str(hop.reads), remedy="Make some, and go on: --resume."
                     ) from error
+            except DataError as error:
+                if rejecting or not self.rejecting.may(hop, error):
+                    raise
+                rejecting = True
+
+    def _stage_good(self, stage: Stage, hop: Hop, part: Slice, reader: Reader, instant: str) -> None:
+        """Stage a slice without the rows that cannot be read, or that a transform refuses."""
+        behind, seen, loader = Behind(hop, part), list[int](), self._loader
+
+        def left() -> list[Rejected]:
+            with self._writer or nullcontext():
+                self.rejecting.permit(behind, loader, sum(seen))
+            return behind.rows
+
+        with self._writer or nullcontext():
+            self.rejecting.permit(behind, loader, 0)
+        rows = flow(hop, part, reader, self._job.limits.batch_bytes, seen.append, behind.refuse)
+        with closing(rows) as batches:  # type: ignore[type-var]  # a generator
+            stage.put(part, self._told(hop, batches), instant, lambda: sum(seen), left)
+        self.rejecting.told(behind)
 
     def _told(self, hop: Hop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

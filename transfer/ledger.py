@@ -28,6 +28,7 @@ UNDOING = "undoing"  # by 'ropeway clean', which may be repeated; what was undon
 ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
+_LISTED = 500  # values of an IN; Oracle takes 1,000
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 
 
@@ -66,6 +67,10 @@ class Words:
     past: str = ""
     longest: int = 0
     lasting: tuple[str, str] = ("", "")
+
+
+class Overtaken(Exception):
+    """What has landed of a slice is not what it was: it is to be looked at again."""
 
 
 class SqlLedger:
@@ -147,7 +152,7 @@ class SqlLedger:
 
     def forget(self, run: str) -> None:
         mine = self._equal(run=run)
-        rejects = any(receipt.rejected for receipt in self.receipts(run))
+        rejects = any(entry.rejected for entry in self._entries(run))
         for table in (*((REJECT,) if rejects else ()), SLICE, STATEMENT, RUN):
             self._connection.execute(f"DELETE FROM {self._words.prefix}{table} WHERE {mine}")
 
@@ -186,19 +191,34 @@ class SqlLedger:
         """What has landed of slices that land in several transactions, and have no receipt yet."""
         return [replace(one, slice=one.slice - PARTS) for one in self._entries(run) if one.slice >= PARTS]
 
-    def part(self, run: str, receipt: Receipt, *, first: bool) -> bool:
-        """Inside a transaction: how much of a slice has landed; False where there is more of it than a `first` part."""
+    def part(self, run: str, receipt: Receipt, before: Receipt | None) -> bool:
+        """Inside a transaction: how much of a slice has landed, behind what had `before`; False where all has.
+
+        Raises Overtaken where that is not what there is.
+        """
         entry = replace(receipt, slice=PARTS + receipt.slice)
         unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
         if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{SLICE} WHERE {unit}"):
             return False
-        if first and not self.claim(Claim(run, entry.hop, entry.slice, entry.attempt, entry.instant)):
-            return False
+        self._take(run, entry, before)
         self.settle(run, entry)
         return True
 
-    def whole(self, run: str, receipt: Receipt) -> None:
-        """Inside the transaction of a slice's last part: it has a receipt of its own."""
+    def _take(self, run: str, entry: Receipt, before: Receipt | None) -> None:
+        """Make what is said of a slice's parts, or lock it. A transaction of a lost connection may end only now."""
+        if before is None:
+            if not self.claim(Claim(run, entry.hop, entry.slice, entry.attempt, entry.instant)):
+                raise Overtaken
+            return
+        unit = self._equal(run=run, hop=number_of(before.hop), slice=PARTS + before.slice)
+        same = self._equal(n_loaded=before.loaded, n_rejected=before.rejected)
+        table, said = f"{self._words.prefix}{SLICE}", self._set(landed=now())
+        if self._connection.execute(f"UPDATE {table} SET {said} WHERE {unit} AND {same}") != 1:
+            raise Overtaken
+
+    def whole(self, run: str, receipt: Receipt, before: Receipt | None) -> None:
+        """Inside the transaction of a slice's last part, behind what had landed: it has a receipt of its own."""
+        self._take(run, replace(receipt, slice=PARTS + receipt.slice), before)
         for number in (PARTS + receipt.slice, SUMS + PARTS + receipt.slice):
             self._drop(run, receipt.hop, number)
 
@@ -246,13 +266,25 @@ class SqlLedger:
         )
         return [_rejected(row) for row in rows]
 
-    def unreject(self, run: str, hop: str, part: int) -> None:
+    def unreject(self, run: str, hop: str, part: int, rows: Sequence[int]) -> None:
+        """Delete what is rejected of a slice, by these numbers."""
         unit = self._equal(run=run, hop=number_of(hop), slice=part)
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
+        for some in (rows[at : at + _LISTED] for at in range(0, len(rows), _LISTED)):
+            listed = ", ".join(map(str, some))
+            self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit} AND n_row IN ({listed})")
 
-    def revoke(self, run: str, hop: str) -> None:
+    def numbers(self, run: str, hop: str) -> dict[int, list[int]]:
+        """The numbers of a hop's rejected rows by their slice, in order."""
+        unit, found = self._equal(run=run, hop=number_of(hop)), dict[int, list[int]]()
+        table = f"{self._words.prefix}{REJECT}{self._words.past}"
+        for part, row in self._connection.ask(f"SELECT slice, n_row FROM {table} WHERE {unit} ORDER BY slice, n_row"):
+            found.setdefault(int(str(part)), []).append(int(str(row)))
+        return found
+
+    def revoke(self, run: str, hop: str, *, rejected: bool = True) -> None:
+        """Forget what landed of a hop; what is `rejected` of it may go by itself."""
         unit = self._equal(run=run, hop=number_of(hop))
-        if any(one.rejected for one in self.receipts(run) if one.hop == hop):
+        if rejected and any(one.rejected for one in self._entries(run) if one.hop == hop):  # those of parts, too
             self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
         # Slice 0 stays: what the table held before the run is true however often the run starts over.
         self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")

@@ -31,12 +31,12 @@ from .interrupt import Interrupt
 from .job import Job
 from .keymap import kept
 from .ledger import LEFT_OUT
+from .piecemeal import TOO_LARGE
 from .plan import Hop, Slice, Statement
 from .refusal import explained
-from .rejects import Rejecting
 from .resume import LOST, Standing, all_standing, go_back, proof_of, unfed
 from .schema.sql import nothing
-from .splitting import TOO_LARGE, Split, may_split
+from .splitting import Split, may_split
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .throttle import Pace
@@ -88,7 +88,7 @@ class Mover:
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked, pace)
         self._pace = pace
-        self._rejecting = Rejecting(job, self._writer or nullcontext())
+        self._rejecting = self._gathering.rejecting
         self._held: dict[str, _Opened] = {}
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
         self.keepers = Keepers(job)
@@ -265,14 +265,15 @@ class Mover:
         split: Split | None = None
         while True:
             attempt += 1
-            land_ = partial(self._land_split, split) if split else self._land_good if rejecting else self._land
+            land_ = self._land_good if rejecting else self._land
+            land_ = partial(self._land_split, split, rejecting) if split else land_
             try:
                 receipt = land_(hop, part, hands, f"{self._attempt}-{attempt}")
             except Exception as raised:  # noqa: BLE001 - explained, whatever it is
                 read = isinstance(raised, ReaderFailed)
                 error = raised.error if isinstance(raised, ReaderFailed) else raised
                 engine = self._job.source if read else self._job.target
-                if not rejecting and not split and self._rejecting.may(hop, error):
+                if not rejecting and self._rejecting.may(hop, error):
                     rejecting = True
                     continue
                 failure = engine.classify(error)
@@ -304,9 +305,9 @@ class Mover:
     def _land_good(self, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
         """Land a slice of which some rows are refused, without these."""
         reader = self._gathering.reader(hop, hands.reader)
-        read = self._gathering.read(hop, part) if hop.over else None
+        gathered = self._gathering.gathered(hop, part, hands.loader)
         instant = self._gathering.instant(hop, self._instant)
-        return self._rejecting.land(hop, part, attempt, instant, reader, hands.loader, read)
+        return self._rejecting.land(hop, part, attempt, instant, reader, hands.loader, gathered)
 
     def _splits(self, hop: Hop, part: Slice, error: Exception) -> Split:
         said = str(error).strip().splitlines()[0]
@@ -314,19 +315,20 @@ class Mover:
             f"{hop.reads}, slice {part.number}: too large for one transaction of the target ({said}); "
             "it lands in several. --slice-rows makes slices smaller."
         )
-        return Split(self._job, hop, part, watched=self._asking.asks(hop))
+        watched = self._asking.asks(hop)
+        return Split(self._job, hop, part, self._rejecting, self._writer or nullcontext(), watched=watched)
 
-    def _land_split(self, split: Split, hop: Hop, part: Slice, hands: _Hands, attempt: str) -> Receipt | None:
-        reader, size = self._gathering.reader(hop, hands.reader), self._job.limits.batch_bytes
-        if not split.read:
-            try:
-                read = self._gathering.read(hop, part) if hop.over else None
-                split.keep(lambda seen: flow(hop, part, reader, size, seen), read)
-            except Exception as error:
-                raise ReaderFailed(error) from error
-        instant = self._gathering.instant(hop, self._instant)
-        receipt = split.land(attempt, instant, hands.loader, self._writer or nullcontext())
-        if receipt and split.tally.watched:
+    def _land_split(
+        self, split: Split, rejecting: bool, hop: Hop, part: Slice, hands: _Hands, attempt: str
+    ) -> Receipt | None:  # fmt: skip
+        with self._rejecting.alone() if rejecting else nullcontext():
+            if rejecting:
+                split.leave(hands.loader)
+            if not split.read:
+                gathered = self._gathering.gathered(hop, part, hands.loader)
+                split.keep(self._gathering.reader(hop, hands.reader), gathered)
+            receipt = split.land(attempt, self._gathering.instant(hop, self._instant), hands.loader)
+        if receipt and split.tally.watched and not receipt.rejected:
             self._asking.landed(hop, part.number, split.tally.extremes)
         return receipt
 
@@ -368,6 +370,9 @@ class Mover:
             except Exception as error:
                 raise ReaderFailed(error) from error
         instant, reader = self._gathering.instant(hop, self._instant), self._gathering.reader(hop, hands.reader)
+        if gathered := self._gathering.gathered(hop, part, hands.loader):
+            tally.seen(gathered[0])  # they were told of when they were gathered
+            tally.aside.extend(gathered[1])
         with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
             receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader, tally.aside)
         if receipt and tally.watched:
@@ -384,12 +389,10 @@ class Mover:
         if hop.raw:
             ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
         else:
-            batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)
+            batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)  # of which staged rows tell nothing
             batches = within(hop, batches, limits.value)
             if hop.rules and not self._job.plan.max_rejects:
                 batches = rowrules.asked(hop, part, batches, tally)
-            if hop.over:  # they were told of when they were gathered
-                tally.seen(self._gathering.read(hop, part))
             counted = tally.counted(batches, self._job.plan, _untold if hop.over else self._moving)
             ahead = Ahead(counted, lambda batch: batch.nbytes, limits.share)
         finished = False

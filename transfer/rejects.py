@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from .behind import Gathered, together
 from .commit import land, tried
 from .engine import Engine, Loader, Reader, Receipt, Rejected
 from .errors import DataError, RopewayError
@@ -28,7 +29,7 @@ from .permitted import permitted
 from .plan import Hop, Slice
 from .shaping import hides
 from .spool import Spool
-from .unfit import LOAD, READ, ReaderFailed
+from .unfit import LOAD, READ, ReaderFailed, Refuse
 
 LARGEST = 1 << 20  # bytes of a row that the ledger keeps: MySQL's max_allowed_packet may be 4 MB
 _SHOWN = 4_000  # characters of a value for people
@@ -50,8 +51,11 @@ class _Unit:
 class Rejecting:
     """What a run may reject, and has. One slice at a time: what is allowed is one number for all."""
 
-    def __init__(self, job: Job, writer: AbstractContextManager[Any]) -> None:
-        self._job = job
+    def __init__(
+        self, job: Job, writer: AbstractContextManager[Any], gathered: Callable[[], Sequence[Gathered]]
+    ) -> None:  # fmt: skip
+        """`gathered` says what is in stages."""
+        self._job, self._gathered = job, gathered
         self._writer = writer
         self._allowed = permitted(job.plan.max_rejects)
         self._one = threading.Lock()
@@ -62,9 +66,11 @@ class Rejecting:
         return bool(allowed) and not hop.raw and concerns_rows(error, self._job.target)
 
     def land(
-        self, hop: Hop, part: Slice, attempt: str, instant: str, reader: Reader, loader: Loader, read: int | None
-    ) -> Receipt | None:
-        """Land a slice without the rows that are refused; of how many rows it is, where its reader cannot tell.
+        self, hop: Hop, part: Slice, attempt: str, instant: str, reader: Reader, loader: Loader,
+        gathered: tuple[int, Sequence[Rejected]] | None,
+    ) -> Receipt | None:  # fmt: skip
+        """Land a slice without the rows that are refused; of how many rows it is, and what of these was left behind
+        when it was gathered, where its reader cannot tell.
 
         Raises DataError for more of them than may be, ReaderFailed, and what else the engine raises.
         """
@@ -72,46 +78,64 @@ class Rejecting:
         folder = _FOLDER / self._job.plan.run
         folder.mkdir(parents=True, exist_ok=True)
         with self._one, TemporaryDirectory(dir=folder, prefix="rejects-") as place:
-            spool, tally, rejects = Spool(Path(place) / "slice.arrow"), Tally(hop), _Rejects(unit)
-            if not self._allowed.percent:  # more than these are not gathered
-                with self._writer:
-                    rejects.permit(self._most(unit, 0), self._job.plan.max_rejects)
+            spool, tally, rejects = Spool(Path(place) / "slice.arrow"), Tally(hop), Behind(hop, part)
+            with self._writer:
+                self.permit(rejects, loader, 0)  # more than these are not gathered
             self._transform(unit, spool, tally, rejects)
-            if read is not None:
-                tally.seen(read)
+            if gathered:
+                tally.seen(gathered[0])
+                rejects.rows.extend(gathered[1])
             with self._writer:
                 keeping(loader.ledger).prepare_rejects()
-                rejects.permit(self._most(unit, tally.read), self._job.plan.max_rejects)
+                self.permit(rejects, loader, tally.read)
                 self._try_each(unit, spool, rejects)
                 receipt = self._land(unit, spool, tally, rejects)
-        if receipt and rejects.rows:
-            said = f"{hop.reads}, slice {part.number}: {len(rejects.rows)} rows are rejected, the first for: "
-            self._job.progress.said(said + rejects.rows[0].reason.splitlines()[0])
+        if receipt:
+            self.told(rejects)
         return receipt
 
-    def _transform(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> None:
+    def told(self, rejects: Behind) -> None:
+        """Say what of a slice that has landed is left behind."""
+        if rejects.rows:
+            said = f"{rejects.hop.reads}, slice {rejects.part.number}: {len(rejects.rows)} rows are rejected, "
+            self._job.progress.said(f"{said}the first for: {rejects.rows[0].reason}".splitlines()[0])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other slice is landed without its bad rows meanwhile."""
+        with self._one:
+            yield
+
+    def permit(self, rejects: Behind, loader: Loader, read: int) -> None:
+        """Say how many rows of a slice of so many may be left behind, beside those of others; DataError for more.
+
+        Of percent nothing is said before it is known of how many rows.
+        """
+        if read or not self._allowed.percent:
+            rejects.permit(self._most(rejects, loader, read), self._job.plan.max_rejects)
+
+    def _transform(self, unit: _Unit, spool: Spool, tally: Tally, rejects: Behind) -> None:
         """The slice into the spool; what cannot be read is rejected as the source shows it, what a transform refuses as
         it was before all of them.
         """
         hop, size = unit.hop, self._job.limits.batch_bytes
-        # What is hidden from the target is not kept there as it was. Staged rows were transformed when they were
-        # gathered.
-        refuse = None if hop.over or hides(hop) else rejects.add
         with spool.written() as put:
-            rows = flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, refuse)
+            rows = flow(hop, unit.part, unit.reader, size, None if hop.over else tally.seen, rejects.refuse)
             for batch in _failing(rows):
                 put(batch)
 
-    def _most(self, unit: _Unit, read: int) -> int:
+    def _most(self, rejects: Behind, loader: Loader, read: int) -> int:
         """How many rows of this slice may be rejected, behind those of others."""
-        receipts = [one for one in unit.loader.ledger.receipts(self._job.plan.run) if one.slice > 0]
+        ledger, run, own = keeping(loader.ledger), self._job.plan.run, (rejects.hop.name, rejects.part.number)
+        receipts = [one for one in (*ledger.receipts(run), *ledger.parts(run)) if one.slice > 0]
+        others = [one for one in together(receipts, self._gathered()) if (one.hop, one.slice) != own]
         if not self._allowed.percent:
-            return self._allowed.rows - sum(one.rejected for one in receipts)
-        mine = [one for one in receipts if one.hop == unit.hop.name]
-        known = max(unit.hop.rows, read + sum(one.read for one in mine))
+            return self._allowed.rows - sum(one.rejected for one in others)
+        mine = [one for one in others if one.hop == rejects.hop.name]
+        known = max(rejects.hop.rows, read + sum(one.read for one in mine))
         return self._allowed.most(known) - sum(one.rejected for one in mine)
 
-    def _try_each(self, unit: _Unit, spool: Spool, rejects: _Rejects) -> None:
+    def _try_each(self, unit: _Unit, spool: Spool, rejects: Behind) -> None:
         """Reject the rows that the target refuses by themselves."""
         for number in range(spool.count):
             for row, error in self._refused(unit, spool.batch(number), 0):
@@ -137,7 +161,7 @@ class Rejecting:
             return error
         return None
 
-    def _land(self, unit: _Unit, spool: Spool, tally: Tally, rejects: _Rejects) -> Receipt | None:
+    def _land(self, unit: _Unit, spool: Spool, tally: Tally, rejects: Behind) -> Receipt | None:
         """Land what is left; rows that clash with one before them are found by prefixes, one after another."""
         while True:
             again = Tally(unit.hop)
@@ -166,29 +190,36 @@ class Rejecting:
             taken, refused, said = (taken, middle, found) if found else (middle, refused, said)
         return spool.place(taken), said
 
-    def check(self, hop: Hop, receipts: Sequence[Receipt]) -> None:
-        """DataError where, all slices landed, more than so many percent of a table's rows were rejected."""
+    def check(self, hop: Hop, receipts: Sequence[Receipt | Gathered]) -> None:
+        """DataError where, all slices landed or gathered, more than so many percent of a table's rows were rejected."""
         mine = [one for one in receipts if one.hop == hop.name and one.slice > 0]
         read, gone = sum(one.read for one in mine), sum(one.rejected for one in mine)
         if self._allowed.percent and gone > self._allowed.most(read):
             raise _too_many(hop, self._job.plan.max_rejects, f"{gone:,} of {read:,} are.")
 
 
-class _Rejects:
+class Behind:
     """The rejected rows of a slice, in the order in which they were found."""
 
-    def __init__(self, unit: _Unit) -> None:
-        self._unit = unit
+    def __init__(self, hop: Hop, part: Slice) -> None:
+        self.hop, self.part = hop, part
         self._most: int | None = None
         self._word = ""
         self.rows: list[Rejected] = []
+
+    @property
+    def refuse(self) -> Refuse | None:
+        """Who hears of what cannot be read or transformed. What is hidden from the target is not kept there as it was;
+        staged rows were transformed when they were gathered.
+        """
+        return None if self.hop.over or hides(self.hop) else self.add
 
     def permit(self, most: int, word: str) -> None:
         self._most, self._word = most, word
         self._check()
 
     def add(self, stage: str, row: pa.RecordBatch, error: Exception) -> None:
-        hop, part = self._unit.hop, self._unit.part
+        hop, part = self.hop, self.part
         said = error.message if isinstance(error, RopewayError) else str(error).strip()
         column = getattr(error, "column", "")
         try:
@@ -200,9 +231,7 @@ class _Rejects:
     def _check(self) -> None:
         if self._most is not None and len(self.rows) > self._most:
             last = self.rows[-1]
-            raise _too_many(
-                self._unit.hop, self._word, f"The last one{f' ({last.key})' if last.key else ''}: {last.reason}"
-            )
+            raise _too_many(self.hop, self._word, f"The last one{f' ({last.key})' if last.key else ''}: {last.reason}")
 
 
 def kept(hop: Hop, part: int, number: int, why: tuple[str, str, str], row: pa.RecordBatch) -> Rejected:

@@ -15,6 +15,7 @@ from .engines import engine_of
 from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
 from .ledger import ROLLED_BACK, UNDOING, keeper
+from .piecemeal import in_pieces
 from .plan import Hop, Plan, Slice, from_json
 from .rejects import concerns_rows, row_of
 from .start import held, holder
@@ -32,9 +33,9 @@ class Replayed:
 
 
 def replay(plan: Plan, engine: Engine, loader: Loader) -> list[Replayed]:
-    """Load what is kept, slice by slice, each in one transaction with its receipt. RequestError where that cannot be.
+    """Load what is kept, slice by slice, each with its receipt in one transaction, or in as many as it takes.
 
-    The loader holds the tables: nobody else's run writes them meanwhile.
+    RequestError where that cannot be. The loader holds the tables: nobody else's run writes them meanwhile.
     """
     kept = rejected(plan, loader)
     _check(plan, {one.hop for one in kept}, loader)
@@ -46,9 +47,11 @@ def replay(plan: Plan, engine: Engine, loader: Loader) -> list[Replayed]:
 
 def rejected(plan: Plan, loader: Loader) -> list[Rejected]:
     """A run's rejected rows; the ledger has their table only where a receipt counts some."""
-    if not any(receipt.rejected for receipt in loader.ledger.receipts(plan.run)):
+    counted = {(one.hop, one.slice) for one in loader.ledger.receipts(plan.run) if one.rejected}
+    if not counted:
         return []
-    return keeper(loader.ledger).rejected(plan.run)
+    # Those of a slice that has landed in part go with it, where the table starts over.
+    return [one for one in keeper(loader.ledger).rejected(plan.run) if (one.hop, one.slice) in counted]
 
 
 def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
@@ -93,11 +96,25 @@ def _slice(plan: Plan, hop: Hop, number: int, kept: Sequence[Rejected], engine: 
     part = next(part for part in hop.slices if part.number == number)
     receipt = next(r for r in loader.ledger.receipts(plan.run) if (r.hop, r.slice) == (hop.name, number))
     aims = _aims(hop, engine, loader)
-    good, left = _parted(hop, part, aims, kept, engine, loader)
-    if good:
-        settled = replace(_summed(plan, hop, receipt, good), loaded=receipt.loaded + len(good), rejected=len(left))
-        land_again(plan.run, aims, part, settled, _joined(good), left, loader)
-    return Replayed(hop.name, number, len(good), tuple(left))
+    every: list[Rejected] = []
+    landed = 0
+
+    def again(start: int, end: int) -> None:
+        nonlocal receipt, landed
+        some = kept[start:end]
+        good, left = _parted(hop, part, aims, some, engine, loader)
+        if good:
+            more, gone = receipt.loaded + len(good), receipt.rejected - len(good)
+            settled = replace(_summed(plan, hop, receipt, good), loaded=more, rejected=gone)
+            receipt = land_again(plan.run, aims, part, settled, _joined(good), some, left, loader)
+        every.extend(left)
+        landed += len(good)
+
+    if hop.merge:  # which looks for twins among all
+        again(0, len(kept))
+    else:
+        in_pieces(len(kept), again, engine)
+    return Replayed(hop.name, number, landed, tuple(every))
 
 
 def _parted(

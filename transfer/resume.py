@@ -10,22 +10,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from .calls import function_of
-from .commit import start_over, thin_out
+from .commit import start_over, thin_out, together
 from .engine import Loader, Reader, Receipt, Rejected, Source
 from .errors import DataError, EngineError
 from .flow import flow
 from .job import Job
+from .ledger import keeping
+from .piecemeal import TOO_LARGE, in_pieces
 from .plan import Hop, Plan, Slice
 from .rejects import row_of
 from .replay import rejected
 from .schema.modes import beside
 from .schema.sql import counted
-from .splitting import TOO_LARGE
 from .unfit import LOAD, told_apart
 
 
@@ -153,14 +156,14 @@ def _start_over(
     feeders = look.job.plan.feeders(hop)
     if target.parents_first and not hop.merge:  # what is merged stays there
         _start_referring_over(look, hop, {one.name for one in feeders})
-    landed = 0
+    landed = behind = 0
     if hop.merge:
         # Merged rows are overwritten by the newer ones, and merging twice changes nothing; but the keys are others.
         empty = target.empty(beside(hop, run, "keys"))
     else:
         relation, names = target.relation(hop.into), {one.name for one in feeders}
-        every = [*receipts, *parts_of(look)]
-        landed = sum(receipt.loaded for receipt in every if receipt.hop in names and receipt.slice > 0)
+        every = [one for one in (*receipts, *parts_of(look)) if one.hop in names and one.slice > 0]
+        landed, behind = sum(one.loaded for one in every), sum(one.rejected for one in every)
         there = int(str(loader.ask(f"SELECT {counted(target)} FROM {relation}")[0][0]))
         if there != landed:
             raise EngineError(
@@ -180,7 +183,7 @@ def _start_over(
         thin = getattr(target, "thin", None)
         if target.classify(error) not in TOO_LARGE or hop.merge or not thin:
             raise
-        _thinned(look, hop, landed)
+        _thinned(look, hop, landed, behind)
         start_over(run, feeders, empty, loader)
 
 
@@ -193,21 +196,29 @@ def _start_referring_over(look: Standing, hop: Hop, feeders: set[str]) -> None:
                 _start_over(look, one, receipts, f"refers to {hop.into}")
 
 
-def _thinned(look: Standing, hop: Hop, rows: int) -> None:
-    """Delete in several transactions what one is too small for; each says how many rows it left."""
-    target, size = look.job.target, max(1, rows // 2)
-    while rows:
-        size = min(size, rows)
-        delete = target.thin(hop.into, size)  # type: ignore[attr-defined]  # the caller has looked
-        left = Receipt(hop.name, 1, "thinned", look.source.instant, read=0, loaded=rows - size)
-        try:
-            thin_out(look.job.plan.run, look.job.plan.feeders(hop), delete, left, look.loader)
-        except Exception as error:
-            if target.classify(error) not in TOO_LARGE or size == 1:
-                raise
-            size //= 2
-        else:
-            rows -= size
+def _thinned(look: Standing, hop: Hop, rows: int, behind: int) -> None:
+    """Delete in several transactions what one is too small for, so many rejected rows first; each says what it left.
+
+    So it is known, before the first is gone, that the table starts over.
+    """
+    run, feeders, loader = look.job.plan.run, look.job.plan.feeders(hop), look.loader
+    left = Receipt(hop.name, 1, "thinned", look.source.instant, read=0, loaded=rows, rejected=behind)
+    if behind:
+        thin_out(run, feeders, "", left, loader)
+        for one in feeders:
+            for part, numbers in keeping(loader.ledger).numbers(run, one.name).items():
+                in_pieces(len(numbers), partial(_unreject, look, one, part, numbers), look.job.target)
+
+    def thin(start: int, end: int) -> None:
+        delete = look.job.target.thin(hop.into, end - start)  # type: ignore[attr-defined]  # the caller has looked
+        thin_out(run, feeders, delete, replace(left, loaded=rows - end, rejected=0), loader)
+
+    in_pieces(rows, thin, look.job.target, first=rows // 2)
+
+
+def _unreject(look: Standing, hop: Hop, part: int, numbers: Sequence[int], start: int, end: int) -> None:
+    ledger = keeping(look.loader.ledger)
+    together(lambda: ledger.unreject(look.job.plan.run, hop.name, part, numbers[start:end]), look.loader)
 
 
 def unfed(plan: Plan, receipts: Sequence[Receipt], hops: Sequence[Hop] | None = None) -> list[str]:

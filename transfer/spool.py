@@ -64,12 +64,17 @@ class Spool:
             row -= len(kept)
         raise IndexError(row)
 
+    @property
+    def refused(self) -> int:
+        """How many rows are taken out."""
+        return sum(len(rows) for rows in self.bad.values())
+
     def rows(self, first: int, count: int) -> Iterator[pa.RecordBatch]:
-        """So many rows from the one with this number on, as they were written; fewer at the end."""
+        """So many rows of those left, from the one with this number on; fewer at the end."""
         for number in range(self.count):
             if count <= 0:
                 return
-            batch = self.batch(number)
+            batch = self.left(number)
             part = batch.slice(first, count) if first < batch.num_rows else None
             first = max(0, first - batch.num_rows)
             if part is not None and part.num_rows:

@@ -21,6 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from . import behind
+from .behind import Gathered
+from .engine import Rejected
 from .engines.files.durable import ASIDE, sync
 from .errors import EngineError
 from .plan import Hop, Slice
@@ -33,7 +36,7 @@ ROW, KEPT = "row_number", "kept_number"  # of a staged row; of the one that stay
 PAIRS = "pairs"  # of the approved pairs by which a row is removed; NULL where it is by its key
 MERGED = "merged.parquet"  # each removed row, for people, with the key of the one that stays
 _PART = 32  # bits of a row's number that count within its slice
-_READ, _INSTANT = "ropeway.read", "ropeway.instant"
+_READ, _INSTANT, _BEHIND = "ropeway.read", "ropeway.instant", "ropeway.behind"
 _HALF = 2  # of what engines may take: the rest is for what reads and loads beside it
 
 
@@ -60,6 +63,10 @@ class Stage:
     def file(self, part: Slice) -> Path:
         return self.folder / f"{part.number}.parquet"
 
+    def left(self, part: Slice) -> Path:
+        """The rows that a slice leaves behind, if any."""
+        return self.folder / f"{part.number}-rejected.parquet"
+
     @property
     def removed(self) -> Path:
         """The rows that are not loaded."""
@@ -79,11 +86,17 @@ class Stage:
 
     def clear(self, hop: Hop) -> None:
         """Remove what is there of a hop's rows, and what may have been decided with them."""
-        for file in (*map(self.file, hop.slices), self.removed, self.changed):
+        for file in (*map(self.file, hop.slices), *map(self.left, hop.slices), self.removed, self.changed):
             file.unlink(missing_ok=True)
 
-    def put(self, part: Slice, batches: Iterable[pa.RecordBatch], instant: str, read: Callable[[], int]) -> None:
-        """Write a slice; `read` says in the end how many rows it had before transforms."""
+    def put(
+        self, part: Slice, batches: Iterable[pa.RecordBatch], instant: str, read: Callable[[], int],
+        left: Callable[[], Sequence[Rejected]] = tuple,
+    ) -> None:  # fmt: skip
+        """Write a slice; `read` says in the end how many rows it had before transforms, `left` which it leaves behind.
+
+        These are there before the slice is.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with aside(self.file(part)) as path, pq.ParquetWriter(path, self._staged, compression="lz4") as writer:
             rows = part.number << _PART
@@ -91,11 +104,37 @@ class Stage:
                 numbers = pa.array(range(rows, rows + batch.num_rows), pa.int64())
                 rows += batch.num_rows
                 writer.write_batch(pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=self._staged))
-            writer.add_key_value_metadata({_READ: str(read()), _INSTANT: instant})
+            rejected = left()
+            writer.add_key_value_metadata({_READ: str(read()), _INSTANT: instant, _BEHIND: str(len(rejected))})
+            if rejected:
+                with aside(self.left(part)) as beside:
+                    behind.write(beside, rejected)
 
     def read(self, part: Slice) -> int:
         """How many rows of the source a slice was made of."""
         return int(_noted(self.file(part))[_READ])
+
+    def behind(self, part: Slice) -> list[Rejected]:
+        """The rows that a slice left behind."""
+        count = self.count_behind(part)
+        found = behind.read(self.left(part)) if count else []
+        if len(found) != count:
+            raise EngineError(
+                f"{self.left(part)} holds {len(found)} of {count} rejected rows.",
+                remedy="The stage is damaged: begin the run anew with --fresh.",
+            )
+        return found
+
+    def count_behind(self, part: Slice) -> int:
+        """How many rows a slice left behind."""
+        return int(_noted(self.file(part)).get(_BEHIND, "0"))
+
+    def gathered(self) -> list[Gathered]:
+        """Of each slice that is there, how many rows it was made of, and left behind."""
+        return [
+            Gathered(hop.name, part.number, self.read(part), self.count_behind(part))
+            for hop in self.feeders for part in hop.slices if self.has(part)
+        ]  # fmt: skip
 
     def batches(self, part: Slice) -> Iterator[pa.RecordBatch]:
         """A slice as it was decided."""

@@ -6,7 +6,8 @@ staged anew, as a run stages it, decided by the same step, and read from there; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..transfer.gathering import Following, Maps, Staged, loaded_fields
 from ..transfer.place import Address
 from ..transfer.plan import Cut, Hop, Plan, Slice
 from ..transfer.stage import Stage, memory_of
+from .refused import Known, Refusals
 
 _WHOLE = Slice(1, Cut())
 _FOLDER = Path(".ropeway")  # a stage takes as much room as its table, and that is where a run's lies
@@ -36,8 +38,11 @@ def is_decided(hop: Hop) -> bool:
 class Redecided:
     """A source's engine, of whose hops those that are decided over all rows are read as they were decided again."""
 
-    def __init__(self, engine: Engine, stages: dict[str, Stage], maps: Maps) -> None:
-        self._engine, self._stages, self._maps = engine, stages, maps
+    def __init__(
+        self, engine: Engine, stages: dict[str, Stage], maps: Maps, refusals: Mapping[str, Refusals]
+    ) -> None:  # fmt: skip
+        """`refusals` say what could not be staged."""
+        self._engine, self._stages, self._maps, self.refusals = engine, stages, maps, refusals
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
@@ -66,9 +71,9 @@ class _Open:
 
 
 @contextmanager
-def redecided(plan: Plan, engine: Engine, source: Address) -> Iterator[Any]:
-    """The source's engine, once all is staged and decided again; the engine itself where nothing is to be decided, or
-    where a source is no more what it was, as tables went into themselves.
+def redecided(plan: Plan, engine: Engine, source: Address, known: Known) -> Iterator[Any]:
+    """The source's engine, once all that can come is staged and decided again; the engine itself where nothing is to
+    be decided, or where a source is no more what it was, as tables went into themselves.
     """
     if not any(hop.over for hop in plan.hops) or any(hop.upon or hop.limit for hop in plan.hops):
         yield engine
@@ -78,20 +83,22 @@ def redecided(plan: Plan, engine: Engine, source: Address) -> Iterator[Any]:
         hops = [replace(hop, slices=(_WHOLE,), raw="") for hop in plan.hops]
         stages = {hop.name: Stage(Path(folder), hop) for hop in hops if hop.over}
         maps = Maps(stages)
+        refusals = {name: Refusals(one.hop, known.get(name, Counter()), once=True) for name, one in stages.items()}
         for stage in maps.order:
-            _stage(engine, source, stage, maps)
+            _stage(engine, source, stage, maps, refusals[stage.hop.name])
             (call,) = stage.hop.over
             step = function_of(call)(loaded_fields(stage.hop), primary=stage.hop.key, **dict(call.arguments))
             step.decide(stage, memory_of(_MEMORY), 2)
-        yield Redecided(engine, stages, maps)
+        yield Redecided(engine, stages, maps, refusals)
 
 
-def _stage(engine: Engine, address: Address, stage: Stage, maps: Maps) -> None:
+def _stage(engine: Engine, address: Address, stage: Stage, maps: Maps, refusals: Refusals) -> None:
     hop, seen = replace(stage.hop, over=()), list[int]()
     source = engine.open(address, [hop], "none", 1)
     try:
         reader: Any = source.readers()[0]
-        rows = flow(hop, _WHOLE, Following(reader, maps) if hop.follows else reader, _BATCH_BYTES, seen.append)
+        reader = Following(reader, maps) if hop.follows else reader
+        rows = flow(hop, _WHOLE, reader, _BATCH_BYTES, seen.append, refusals.heard)
         with closing(rows) as batches:  # type: ignore[type-var]  # a generator
             stage.put(_WHOLE, batches, "now", lambda: sum(seen))
     finally:

@@ -34,14 +34,18 @@ def rejected_by(plan: Plan, engine: Engine, target: Address) -> Known:
 
 
 class Refusals:
-    """Counts, of one reading of all rows of a hop, those that cannot come."""
+    """Counts, of one reading of all rows of a hop, those that cannot come; `once` if that is the only one."""
 
-    def __init__(self, hop: Hop, known: Counter[str]) -> None:
-        self._hop, self._known = hop, known
-        self.forget()
+    def __init__(self, hop: Hop, known: Counter[str], *, once: bool = False) -> None:
+        self._hop, self._known, self._once = hop, known, once
+        self._begin()
 
     def forget(self) -> None:
         """Begin another reading."""
+        if not self._once:
+            self._begin()
+
+    def _begin(self) -> None:
         self._left = self._known.copy()
         self.rejected, self.others = 0, 0
         self._told: list[str] = []

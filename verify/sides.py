@@ -24,7 +24,7 @@ from ..transfer.types import INTEGERS, Fidelity
 from ..transfer.unfit import Refuse
 from ..transfer.verification import backwards, rows_again, rows_of
 from .compare import aside, forms_of, told
-from .redecided import is_decided, redecided
+from .redecided import Redecided, is_decided, redecided
 from .refused import Known, Refusals
 from .segments import Segments, added, by_client, by_server, segment_names
 from .selftest import check_forms
@@ -136,7 +136,7 @@ def paired(
             if level != "count":
                 check_forms(engine, sessions[-1], forms_of(plan.hops))
         tables = [{table.name: table for table in e.tables(s)} for e, s in zip(ends, sessions, strict=True)]
-        again = stack.enter_context(redecided(plan, ends[0], source))
+        again = stack.enter_context(redecided(plan, ends[0], source, known or {}))
         yield (
             Pair(
                 hop, _first(side(again, sessions[0], source, hop, tables[0].get(hop.reads), connections), known or {}),
@@ -147,12 +147,14 @@ def paired(
 
 
 def _first(one: Side, known: Known) -> Side:
-    """The source's side, which passes over what cannot come. What is decided over all rows has no such rows.
+    """The source's side, which passes over what cannot come. What is decided over all rows was without it.
 
     Where rows could not be read, the source's server would count them with the others.
     """
     mine = known.get(one.hop.name, Counter())
-    if one.hop.over or not (one.hop.transforms or mine):
+    if one.hop.over:
+        return replace(one, refusals=one.engine.refusals[one.hop.name]) if isinstance(one.engine, Redecided) else one
+    if not (one.hop.transforms or mine):
         return one
     return replace(one, refusals=Refusals(one.hop, mine), columns=())
 

@@ -22,7 +22,19 @@ from ropeway.cli import proof, wire
 from ropeway.cli.back import rollback
 from ropeway.cli.job import job
 from ropeway.partitioning.declared import call_of
-from ropeway.transfer import flow, gathering, keymap, ledger, quarantine, splitting, stage, steps, swapping, violation
+from ropeway.transfer import (
+    flow,
+    gathering,
+    keymap,
+    ledger,
+    quarantine,
+    resume,
+    splitting,
+    stage,
+    steps,
+    swapping,
+    violation,
+)
 from ropeway.transfer import mover as running
 from ropeway.transfer.engines.files import ledger as folders
 from ropeway.transfer.engines.mysql import cutover as gates
@@ -70,6 +82,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "whole": (running.Mover, "_prove", True),  # all slices of a table have landed
     "part": (splitting, "land_part", True),
     "parted": (splitting, "land_part", False),
+    "unrejected": (ledger.SqlLedger, "unreject", False),
+    "thinned": (resume, "thin_out", False),  # some rows of a table that starts over are gone
     "syncing": (folders, "sync", True),  # a slice's files are renamed, and have no receipt
     "stepping": (ledger.SqlLedger, "journal", True),
     "stepped": (violation, "step", False),
@@ -115,13 +129,20 @@ def main() -> None:
     if wanted.get("undo"):
         wire.clean(wanted["undo"], wanted["target"])
         os._exit(0)
+    steps, dedup = wanted.get("transforms", {}), wanted.get("dedup", {})
     request = Request(
         source,
         target,
         choices=(
             *(Choice(table) for table in wanted.get("tables", ["*"])),
-            *(Choice(table, transforms=calls_of(steps)) for table, steps in wanted.get("transforms", {}).items()),
-            *(Choice(table, over=over_of(dedup)) for table, dedup in wanted.get("dedup", {}).items()),
+            *(
+                Choice(
+                    table,
+                    transforms=calls_of(steps.get(table, [])),
+                    over=over_of(dedup[table]) if table in dedup else (),
+                )
+                for table in {**steps, **dedup}
+            ),
             *(Choice(table, partition=call_of(spec)) for table, spec in wanted.get("partition", {}).items()),
         ),
         mode=wanted.get("mode", "create"),

@@ -28,6 +28,15 @@ class Trouble:
         return True
 
 
+@dataclass(frozen=True)
+class Narrow:
+    """How many rows a transaction may change, and what it gets that changes more."""
+
+    rows: int
+    number: int
+    text: str
+
+
 class Locks:
     """Names, each held by one session at most."""
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ...trouble import Locks, Trouble
+from ...trouble import Locks, Narrow, Trouble
 from ..spoken import Column, Encoded, Lost, Refused, Row
 from .catalogue import Catalogue
 from .dictionary import Dictionary
@@ -55,6 +55,7 @@ class Database:
         self.catalogue.privileges = {user: {"ALL"} for user in users}
         self.dictionary = Dictionary(self)
         self.troubles: list[Trouble] = []
+        self.narrowed: Narrow | None = None
         self.undo_retention = 900
         self.partitioning = True  # the option
         self.charset = "AL32UTF8"  # as it is called; texts are whole
@@ -176,6 +177,10 @@ class Database:
     def trouble(self, *given: object) -> None:
         """Add one, of these parts."""
         self.troubles.append(Trouble(*given))  # type: ignore[arg-type]
+
+    def narrow(self, *given: object) -> None:
+        """From now on transactions may change so many rows, or, of nothing said, any number."""
+        self.narrowed = Narrow(*given) if given else None  # type: ignore[arg-type]
 
     def troubled(self, sql: str) -> None:
         """Do to a statement what was asked for."""

@@ -73,6 +73,7 @@ class Session:
         self._kept: list[tuple[Table, Shape, bool]] = []
         self._drawn: dict[tuple[str, str], int] = {}
         self._loading: tuple[Table, tuple[Shape, ...]] | None = None
+        self._weight = 0  # rows that the transaction has changed
 
     # Functions that SQLite calls
 
@@ -253,7 +254,15 @@ class Session:
                 indexes.hold(self, table)
             if not isinstance(parsed.tree, exp.Insert):
                 indexes.hold_children(self, table)
+            self._weigh(count)
         return count
+
+    def _weigh(self, rows: int) -> None:
+        """The transaction has changed so many more rows: too many for the undo, and so this statement is none."""
+        narrowed = self._database.narrowed
+        if narrowed and self._weight + rows > narrowed.rows:
+            raise Refused(narrowed.number, narrowed.text)
+        self._weight += rows
 
     def _many(self, text: str, given: Sequence[Sequence[Stored]]) -> int:
         if len(given) == 1:
@@ -357,6 +366,7 @@ class Session:
         if not self.connection.in_transaction:
             with self._told():
                 self.connection.execute("BEGIN IMMEDIATE")
+            self._weight = 0
 
     def commit(self) -> None:
         if self.connection.in_transaction:

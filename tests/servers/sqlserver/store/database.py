@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...trouble import Locks, Trouble
+from ...trouble import Locks, Narrow, Trouble
 from ..spoken import Lost, Refused
 from .catalogue import Catalogue
 from .session import Session
@@ -45,6 +45,7 @@ class Database:
         self.users = users
         self.folder: object = folder
         self.troubles: list[Trouble] = []
+        self.narrowed: Narrow | None = None
         self.databases: dict[str, Kept] = {}
         self._folder, self._guard = folder, threading.RLock()
         self.locks = Locks()
@@ -109,6 +110,10 @@ class Database:
     def trouble(self, *given: object) -> None:
         """Add one, of these parts."""
         self.troubles.append(Trouble(*given))  # type: ignore[arg-type]
+
+    def narrow(self, *given: object) -> None:
+        """From now on transactions may change so many rows, or, of nothing said, any number."""
+        self.narrowed = Narrow(*given) if given else None  # type: ignore[arg-type]
 
     def troubled(self, sql: str) -> None:
         """Do to a batch what was asked for."""

@@ -168,6 +168,7 @@ def _insert(session: Session, tree: exp.Insert, writing: Writing) -> Result:
         count = sum(session.connection.execute(f"INSERT INTO {table.held} ({listed}) {text}", _used(text,
             writing)).rowcount
                     for text in texts)  # fmt: skip
+        session.weigh(count)
         _follow_identity(session, table, targets)
         hold(session, table)
     return _output(session, tree, table, before) or Result(count=count)
@@ -271,6 +272,7 @@ def _update(session: Session, tree: exp.Update, writing: Writing) -> Result:
                                    f"{kept_rows}", writing.binds)  # fmt: skip
         count = session.connection.execute(f"UPDATE {table.held} SET {assigned} FROM temp.made AS made "
                                            f"WHERE {table.held}.rowid = made.place").rowcount  # fmt: skip
+        session.weigh(count)
         hold(session, table)
         _hold_children(session, table)
     return Result(count=count)
@@ -287,6 +289,7 @@ def _delete(session: Session, tree: exp.Delete, writing: Writing) -> Result:
         count = session.connection.execute(f"DELETE FROM {table.held} WHERE rowid IN (SELECT {inner}.rowid FROM "
                                            f"{sources}"
                                            f"{kept_rows})", writing.binds).rowcount  # fmt: skip
+        session.weigh(count)
         _follow(session, table)
         _hold_children(session, table)
     return Result(count=count)

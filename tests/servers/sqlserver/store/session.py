@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .database import Database, Kept
 
 _VICTIM = 1205  # of a deadlock: its transaction is rolled back
+_LOCKS = 1204
 _AT_ONCE = 1000  # rows that are fetched from SQLite
 
 
@@ -46,7 +47,7 @@ class Session(Asked):
     def __init__(self, server: Database, kept: Kept, user: str, number: int) -> None:
         self.user, self.number, self.server = user, number, server
         self.wait: Callable[[float], None] = time.sleep
-        self.depth = self.rowcount = 0
+        self.depth = self.rowcount = self.changed = 0
         self.last_identity: int | None = None
         self.nocount = self.xact_abort = False
         self.identity_insert: Table | None = None
@@ -271,11 +272,19 @@ class Session(Asked):
             self.connection.execute("COMMIT")
             shared.leave(self)
 
+    def weigh(self, rows: int) -> None:
+        """The transaction has changed so many more rows: too many for its locks, or for the log."""
+        self.changed = rows + (self.changed if self.transaction else 0)
+        found = self.server.narrowed
+        if found and self.changed > found.rows and self.kept is not self.server.tempdb:
+            raise Refused(found.number, found.text, severity=19 if found.number == _LOCKS else 17)
+
     # Transactions
 
     def begin(self, isolation: str = "") -> None:
         if isolation:
             self.isolation = isolation
+        self.changed = self.changed if self.depth else 0
         self.depth += 1
 
     def commit(self) -> None:
