@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -285,15 +286,29 @@ def take_back(run: str, statement: Statement, loader: Loader) -> None:
 
 
 def _atomically(run: str, statement: Statement, loader: Loader, state: str = "done") -> None:
+    """In one transaction with its entry of the journal, which another process may write meanwhile: one that took the
+    run up when a lock was lost here, or one that was killed and whose commit comes late. Then it has happened.
+    """
+    name = statement.name
+    before = loader.ledger.stands(run, name)
+    if before == state:
+        return
     loader.begin()
     try:
         for sql in parts(statement.forward, loader):
             loader.execute(sql)
-        loader.ledger.journal(run, statement.name, state)
+        loader.ledger.turn(run, name, before, state)
         loader.commit()
-    except BaseException:
+    except BaseException as error:
         _roll_back(loader)
-        raise
+        if not (isinstance(error, Exception) and _stands(loader, run, name) == state):
+            raise
+
+
+def _stands(loader: Loader, run: str, name: str) -> str:
+    with suppress(Exception):  # the connection may be gone
+        return loader.ledger.stands(run, name)
+    return ""
 
 
 def together(work: Callable[[], None], loader: Loader) -> None:
