@@ -200,7 +200,7 @@ class Ledger(Protocol):
         """A statement's state, '' where the journal does not have it."""
         ...
 
-    def turn(self, run: str, statement: str, before: str, state: str) -> None:
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
         """Inside a transaction: record another state than `before`; raises where that is not the state any more."""
         ...
 

@@ -310,7 +310,7 @@ class SqlLedger:
         rows = self._connection.ask(f"SELECT state FROM {self._words.prefix}{STATEMENT} WHERE {entry}")
         return str(rows[0][0]) if rows else ""
 
-    def turn(self, run: str, statement: str, before: str, state: str) -> None:
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
         if not before:
             self._insert(STATEMENT, run, number_of(statement), statement, state, now())
             return

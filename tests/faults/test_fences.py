@@ -67,6 +67,33 @@ def test_a_statement_that_two_carry_out_happens_once(
     assert place.ask("SELECT id FROM note") == [(1,)]
 
 
+@pytest.mark.parametrize("engine", ["mariadb", "mysql"])
+def test_what_a_killed_process_started_may_end_later(
+    engine: str, tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its session goes on with a statement: what that makes is not there when it is looked for, and then is."""
+    place = spot(engine, tmp_path, servers)
+    place.ask("CREATE TABLE note (id integer)")
+    check = "SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND INDEX_NAME = 'ids'"
+    index = Statement("1 index note", "after", "CREATE INDEX ids ON note (id)", check=check)
+    with loaders(place) as (one, _):
+        one.ledger.prepare()
+        real = one.execute
+
+        def meanwhile(sql: str) -> int:
+            if sql == index.forward:
+                place.ask(sql)
+            return real(sql)
+
+        monkeypatch.setattr(one, "execute", meanwhile)
+        one.ledger.journal("r1", index.name, "started")
+        step("r1", index, one, "started")
+        assert one.ledger.journaled("r1") == {index.name: "done"}
+        place.ask("DROP INDEX ids ON note")
+        with pytest.raises(Exception, match="Duplicate key name"):  # of somebody else
+            step("r1", index, one, "")
+
+
 class Ended(ropeway.Progress):
     """Interrupts the run when so many slices have landed."""
 

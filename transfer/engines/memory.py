@@ -156,7 +156,7 @@ class MemoryLedger:
     def stands(self, run: str, statement: str) -> str:
         return self.journaled(run).get(statement, "")
 
-    def turn(self, run: str, statement: str, before: str, state: str) -> None:
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
         del before  # nobody else has the memory
         self.journal(run, statement, state)
 

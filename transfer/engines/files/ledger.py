@@ -215,7 +215,7 @@ class FileLedger:
     def stands(self, run: str, statement: str) -> str:
         return self.journaled(run).get(statement, "")
 
-    def turn(self, run: str, statement: str, before: str, state: str) -> None:
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
         del before  # nobody else has the folder
         self.journal(run, statement, state)
 
