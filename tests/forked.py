@@ -14,13 +14,15 @@ from pathlib import Path
 
 NURSERY = Path(__file__).with_name("faults") / "nursery.py"
 _TIMEOUT_S = 100
+_MOST = 600 << 20  # bytes: what --max-memory is unless somebody says another, and none of these does
 
 
 def forked(folder: str | Path = ".", **what: object) -> subprocess.CompletedProcess[str]:
     """One with these `words` or `settings`, and what it printed; its standard input is empty."""
     with tempfile.NamedTemporaryFile("r") as stdout, tempfile.NamedTemporaryFile("r") as stderr:
         order = {**what, "folder": str(Path(folder).absolute()), "environment": dict(os.environ)}
-        status = _nursery().run({**order, "stdout": stdout.name, "stderr": stderr.name})
+        status, peak = _nursery().run({**order, "stdout": stdout.name, "stderr": stderr.name})
+        assert peak <= _MOST, f"{what} held {peak:,} bytes"
         return subprocess.CompletedProcess([], status, stdout.read(), stderr.read())
 
 
@@ -35,7 +37,7 @@ class _Nursery:
             [sys.executable, str(NURSERY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    def run(self, order: dict[str, object]) -> int:
+    def run(self, order: dict[str, object]) -> tuple[int, int]:
         asked, told = self._process.stdin, self._process.stdout
         assert asked
         assert told
@@ -46,7 +48,8 @@ class _Nursery:
             timer = threading.Timer(_TIMEOUT_S, os.kill, (child, signal.SIGABRT))
             timer.start()
             try:
-                return int(told.readline())
+                status, peak = told.readline().split()
+                return int(status), int(peak)
             except BaseException:  # such as pytest's timeout: the next one must not read this one's status
                 _nursery.cache_clear()
                 os.kill(child, signal.SIGKILL)

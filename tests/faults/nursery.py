@@ -3,7 +3,7 @@
 A line of JSON on standard input is one victim's settings, or one command's words: with its folder, its environment and
 files for its output. It is forked from this process, which has imported all that a run does. Its only threads are
 jemalloc's, whose locks forking heeds, and one of Polars' for spilled files, of which there are none. Answered is its
-number, and its exit status as subprocess counts it.
+number, and then its exit status as subprocess counts it with the bytes that it held at most.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def main() -> NoReturn:
             words, settings = order.get("words"), order.get("settings")
             os._exit(_lived(partial(_suffer, settings) if settings else partial(_carry_out, words)))
         print(child, flush=True)  # noqa: T201
-        _, found = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(found), flush=True)  # noqa: T201
+        _, found, used = os.wait4(child, 0)
+        print(os.waitstatus_to_exitcode(found), used.ru_maxrss << 10, flush=True)  # noqa: T201
     os._exit(0)
 
 
