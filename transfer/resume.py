@@ -165,7 +165,7 @@ def _start_over(
         every = [one for one in (*receipts, *parts_of(look)) if one.hop in names and one.slice > 0]
         landed, behind = sum(one.loaded for one in every), sum(one.rejected for one in every)
         there = int(str(loader.ask(f"SELECT {counted(target)} FROM {relation}")[0][0]))
-        if there != landed:
+        if there != landed + _before(hop, receipts):
             raise EngineError(
                 f"{hop.into} holds {there} rows, and the run's receipts say {landed}: somebody else wrote.",
                 table=str(hop.into), remedy="Look at the table; 'ropeway clean' undoes the run.",
@@ -185,6 +185,11 @@ def _start_over(
             raise
         _thinned(look, hop, landed, behind)
         start_over(run, feeders, empty, loader)
+
+
+def _before(hop: Hop, receipts: Sequence[Receipt]) -> int:
+    """Rows that were there before the run where it appends to them directly, as to a folder of files: these stay."""
+    return sum(one.loaded for one in receipts if one.hop == hop.name and not one.slice and hop.into == hop.writes)
 
 
 def _start_referring_over(look: Standing, hop: Hop, feeders: set[str]) -> None:

@@ -227,3 +227,18 @@ def _named(path: Path) -> set[str]:
     """The files that receipts name."""
     receipts = (path / "folder" / ".ropeway").rglob("receipts/*.json")
     return {part for file in receipts for part in json.loads(file.read_text())["files"]}
+
+
+def test_an_append_whose_source_changed_starts_over(tmp_path: Path, servers: Servers) -> None:
+    """Without the files that were there before."""
+    source = spot("sqlite", tmp_path, servers)
+    source.ask("CREATE TABLE orders (id INTEGER PRIMARY KEY, size INTEGER)")
+    source.ask(f"INSERT INTO orders VALUES {', '.join(f'({n}, {n % 7})' for n in range(1000))}")
+    settings: dict[str, Any] = {"source": source.url, "target": folder(tmp_path).url, "slice_rows": 300}
+    assert attack(**settings).returncode == 0
+    settings |= {"mode": "append", "point": "landed", "nth": 2}
+    assert attack(**settings).returncode == -signal.SIGKILL
+    source.ask("UPDATE orders SET size = 9")
+    equal_to_what_was_read(finished(settings))
+    assert lying(tmp_path) == {".": sorted([*range(1000), *range(1000)])}
+    assert _files(tmp_path) == _named(tmp_path)
