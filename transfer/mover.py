@@ -40,6 +40,7 @@ from .splitting import Split, may_split
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .throttle import Pace
+from .undecoded import Undecoded
 from .unfit import ReaderFailed
 from .verification import source_sum
 
@@ -88,6 +89,7 @@ class Mover:
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked, pace)
         self._pace = pace
+        self._widths: dict[str, float] = {}  # bytes of a row of what passes undecoded, by hop
         self._rejecting = self._gathering.rejecting
         self._held: dict[str, _Opened] = {}
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
@@ -373,21 +375,25 @@ class Mover:
         if gathered := self._gathering.gathered(hop, part, hands.loader):
             tally.seen(gathered[0])  # they were told of when they were gathered
             tally.aside.extend(gathered[1])
-        with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
+        raw = Undecoded(self._pace, self._widths, reader)
+        with self._rows(hop, part, reader, tally, raw) as rows, self._writer or nullcontext():
             receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader, tally.aside)
+        if receipt and hop.raw:
+            raw.landed(receipt)
         if receipt and tally.watched:
             self._asking.landed(hop, part.number, tally.extremes)
         return receipt
 
     @contextmanager
     def _rows(
-        self, hop: Hop, part: Slice, reader: Reader, tally: Tally
+        self, hop: Hop, part: Slice, reader: Reader, tally: Tally, undecoded: Undecoded
     ) -> Iterator[Iterator[pa.RecordBatch] | Iterator[bytes]]:
         """The slice's rows, read ahead within this worker's share of the memory."""
         limits = self._job.limits
         ahead: Ahead[pa.RecordBatch] | Ahead[bytes]
         if hop.raw:
-            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
+            moving = partial(self._moved, undecoded)
+            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)  # of which staged rows tell nothing
             batches = within(hop, batches, limits.value)
@@ -411,6 +417,10 @@ class Mover:
     def _moving(self, hop: str, rows: int, size: int) -> None:
         self._job.progress.moving(hop, rows, size)
         self._pace.passed(rows, size)
+
+    def _moved(self, undecoded: Undecoded, hop: str, size: int) -> None:
+        self._job.progress.moving(hop, 0, size)
+        undecoded.moved(hop, size)
 
     def _complete(self, board: Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table.

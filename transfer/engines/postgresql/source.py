@@ -61,6 +61,7 @@ class PostgreSqlReader:
         self._snapshot = snapshot
         self._address = address
         self._bulk: adbc.Connection | None = None
+        self.passed = 0  # rows of what is read undecoded, see transfer/undecoded.py
         self._join(self._session)
 
     def _join(self, session: PostgreSqlSession) -> None:
@@ -102,8 +103,12 @@ class PostgreSqlReader:
         # Undecoded means unprojected: the target's columns have the source's own types.
         plain = [replace(c, project=self._engine.quote(c.source)) for c in hop.columns]
         query = select(self._spelling, replace(hop, columns=tuple(plain)), part)
+        self.passed = 0
         with self._session.watched() as watch:
-            yield from watch.reading(read_raw(self._session.connection, query))
+            yield from watch.reading(read_raw(self._session.connection, query, self._count))
+
+    def _count(self, rows: int) -> None:
+        self.passed += rows
 
     def ask(self, sql: str) -> list[Row]:
         """An error ends the transaction; the snapshot is the leader's, and the next one sees the same."""
