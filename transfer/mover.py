@@ -17,7 +17,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from . import room, rowrules
+from . import opening, room, rowrules
 from .asking import Asking
 from .board import Board
 from .bounded import within
@@ -150,7 +150,7 @@ class Mover:
         workers = max(1, min(job.limits.workers, sum(len(hop.slices) for hop in hops)))
         count_ = 1 if job.source.instant == "single" else workers
         self.keepers.hold(hops)
-        source = job.source.open(job.source_address, hops, job.plan.consistency, count_)
+        source = opening.source(job, hops, count_)
         try:
             mark = source.mark() if job.plan.consistency == "frozen" else ""
             if job.plan.consistency == "frozen" and not mark:
@@ -248,7 +248,10 @@ class Mover:
         hands: _Hands | None = None
         try:
             shared = number == 0 or self._writer is not None
-            hands = _Hands(reader, self._loader if shared else self._job.target.loader(self._job.target_address))
+            loader = self._loader if shared else opening.beside(self._job, self._loader, board.over)
+            if loader is None:
+                return
+            hands = _Hands(reader, loader)
             while self._pace.ready(lambda: bool(board.error)) and (unit := board.take()):
                 hop, part = unit
                 self._slice(hop, part, hands, source, board)
@@ -352,9 +355,9 @@ class Mover:
         except Exception:  # noqa: BLE001 - whatever it was, the slice's own error says more
             if loader is self._loader:
                 return None
-            fresh = self._job.target.loader(self._job.target_address)
-            end(loader, fresh)
-            loader.close()
+            if fresh := opening.beside(self._job, self._loader, lambda: False):
+                end(loader, fresh)
+                loader.close()
             return fresh
         return loader
 

@@ -16,7 +16,7 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from ...engine import Asked, Ledger, Row
-from ...errors import EngineError
+from ...errors import EngineError, Refused
 from ...ledger import SqlLedger, Words
 from ...passwords import WAYS
 from ...place import Address, redact
@@ -27,6 +27,7 @@ from ...schema.sql import sayable
 from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
 from . import held, lingering
 from .infile import PIECE, insert, load
+from .server import server
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -99,7 +100,7 @@ _OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "
 
 
 def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.Connection[Any]:
-    """An autocommit connection with its pins set. EngineError, without the password, if refused."""
+    """An autocommit connection with its pins set. Refused, without the password, if it is."""
     options = dict(address.options)
     for option in OPTIONS:
         options.pop(option, None)
@@ -129,7 +130,7 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
             for pin in (*PINS, *pins, *_bounded(connection, bound(address.options))):
                 cursor.execute(pin)
     except (pymysql.Error, OSError) as error:
-        raise EngineError(
+        raise Refused(
             f"{address} refused: {redact(str(error), address)}",
             remedy="Check host, port, user, password and database of the URL.",
         ) from error
@@ -199,6 +200,7 @@ class MySqlLoader(MySqlSession):
         self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
         self._database = address.database
         self._identity = lingering.identity(self)
+        self.server = server(self)
 
     @property
     def lost(self) -> bool:
