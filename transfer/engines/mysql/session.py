@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -27,6 +26,7 @@ from ...schema.sql import sayable
 from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
 from . import held, lingering
 from .infile import PIECE, insert, load
+from .locks import Locks
 from .server import server
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
@@ -198,7 +198,7 @@ class MySqlLoader(MySqlSession):
         self.ledger: Ledger = SqlLedger(Brief(self), WORDS)
         ((infile, allowed),) = self.ask("SELECT @@local_infile, @@max_allowed_packet")
         self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
-        self._database = address.database
+        self._locks = Locks(self, partial(MySqlSession, address))
         self._identity = lingering.identity(self)
         self.server = server(self)
 
@@ -209,7 +209,8 @@ class MySqlLoader(MySqlSession):
 
     def end(self, by: MySqlSession) -> None:
         """End on the server what is left of this session, through another."""
-        lingering.end(self._identity, by)
+        for identity in (self._identity, *self._locks.identities):
+            lingering.end(identity, by)
 
     def execute(self, sql: str) -> int:
         with held.told(self):
@@ -227,15 +228,15 @@ class MySqlLoader(MySqlSession):
         raise EngineError("The MySQL family has no raw form.")
 
     def hold(self, name: str) -> bool:
-        return self.ask(f"SELECT GET_LOCK('{self._lock(name)}', 0)")[0][0] == 1
+        return self._locks.hold(name)
 
     def holding(self, name: str) -> str:
         """Which session of the server holds a table."""
-        return lingering.holding(self._lock(name), self)
+        return "".join(lingering.holding(lock, self) for lock in self._locks.others(name))
 
-    def _lock(self, name: str) -> str:
-        # Lock names are the server's, up to 64 characters: the database belongs into the name.
-        return f"ropeway {hashlib.sha256(f'{self._database} {name}'.encode()).hexdigest()[:40]}"
+    def close(self) -> None:
+        super().close()
+        self._locks.close()
 
 
 def _extra(hop: Hop) -> dict[str, str]:
