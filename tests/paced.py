@@ -26,6 +26,7 @@ class Heard(ropeway.Progress):
     def __init__(self, folder: Path, *, pause: bool = False) -> None:
         self.said_: list[str] = []
         self.at: list[float] = []
+        self.moved: list[float] = []
         self.held = threading.Event()
         self._folder, self._pause = folder, pause
 
@@ -35,6 +36,10 @@ class Heard(ropeway.Progress):
         if self._pause:
             self.file.parent.mkdir(parents=True)
             self.file.touch()
+
+    def moving(self, hop: str, rows: int, size: int) -> None:
+        del hop, rows, size
+        self.moved.append(time.monotonic())
 
     def landed(self, receipt: object) -> None:
         del receipt

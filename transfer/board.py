@@ -31,6 +31,10 @@ class Board:
                         return self.hops[name], parts.pop(0)
                 self.changed.wait()
 
+    def over(self) -> bool:
+        """Whether nobody is waited for any more."""
+        return self.stop or self.error is not None or not any(self.waiting.values())
+
     def landed(self, hop: Hop) -> bool:
         """Count a slice off; True for the hop's last one."""
         with self.changed:

@@ -71,6 +71,20 @@ class EngineError(RopewayError):
     exit_status = 3
 
 
+class Refused(EngineError):
+    """A server did not let a connection in; the driver's error is the cause."""
+
+
+class AnotherServer(EngineError):
+    """A connection has led to another server than those before it."""
+
+    def __init__(self, where: object, known: str, found: str) -> None:
+        super().__init__(
+            f"{where} leads to several servers: to one ({known}), and now to another ({found}).",
+            remedy="Name one of them in the URL, in the place of what chooses between them.",
+        )
+
+
 class DataError(RopewayError):
     """A value does not fit where it must go; nothing of its slice was kept."""
 

@@ -81,11 +81,14 @@ class Tally:
         for one in parts.values():
             self._sum = one if self._sum is None else self._sum + one
 
-    def weighed(self, blocks: Iterator[bytes], progress: Callable[[str, int, int], None]) -> Iterator[bytes]:
-        """Pass raw blocks on, adding up their bytes; their rows are known when they are loaded."""
+    def weighed(self, blocks: Iterator[bytes], moving: Callable[[str, int], None]) -> Iterator[bytes]:
+        """Pass raw blocks on, adding up their bytes; their rows are known when they are loaded.
+
+        `moving` hears (hop, bytes) of each block.
+        """
         for block in blocks:
             self.bytes += len(block)
-            progress(self.hop.name, 0, len(block))
+            moving(self.hop.name, len(block))
             yield block
 
     def receipt(self, part: int, attempt: str, instant: str, loaded: int) -> Receipt:

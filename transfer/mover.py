@@ -17,7 +17,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from . import room, rowrules
+from . import opening, room, rowrules
 from .asking import Asking
 from .board import Board
 from .bounded import within
@@ -40,6 +40,7 @@ from .splitting import Split, may_split
 from .steps import TRIES, back_off, carry_out
 from .swapping import Keepers, note
 from .throttle import Pace
+from .undecoded import Undecoded
 from .unfit import ReaderFailed
 from .verification import source_sum
 
@@ -88,6 +89,7 @@ class Mover:
         self._writer = threading.Lock() if job.target.writers == "one" else None
         self._gathering = Gathering(job, loader, journal, self._writer, interrupt.asked, pace)
         self._pace = pace
+        self._widths: dict[str, float] = {}  # bytes of a row of what passes undecoded, by hop
         self._rejecting = self._gathering.rejecting
         self._held: dict[str, _Opened] = {}
         self._attempt = f"{os.getpid():x}-{random.getrandbits(24):x}"
@@ -148,7 +150,7 @@ class Mover:
         workers = max(1, min(job.limits.workers, sum(len(hop.slices) for hop in hops)))
         count_ = 1 if job.source.instant == "single" else workers
         self.keepers.hold(hops)
-        source = job.source.open(job.source_address, hops, job.plan.consistency, count_)
+        source = opening.source(job, hops, count_)
         try:
             mark = source.mark() if job.plan.consistency == "frozen" else ""
             if job.plan.consistency == "frozen" and not mark:
@@ -246,7 +248,10 @@ class Mover:
         hands: _Hands | None = None
         try:
             shared = number == 0 or self._writer is not None
-            hands = _Hands(reader, self._loader if shared else self._job.target.loader(self._job.target_address))
+            loader = self._loader if shared else opening.beside(self._job, self._loader, board.over)
+            if loader is None:
+                return
+            hands = _Hands(reader, loader)
             while self._pace.ready(lambda: bool(board.error)) and (unit := board.take()):
                 hop, part = unit
                 heed(self._loader)
@@ -351,9 +356,9 @@ class Mover:
         except Exception:  # noqa: BLE001 - whatever it was, the slice's own error says more
             if loader is self._loader:
                 return None
-            fresh = self._job.target.loader(self._job.target_address)
-            end(loader, fresh)
-            loader.close()
+            if fresh := opening.beside(self._job, self._loader, lambda: False):
+                end(loader, fresh)
+                loader.close()
             return fresh
         return loader
 
@@ -374,21 +379,25 @@ class Mover:
         if gathered := self._gathering.gathered(hop, part, hands.loader):
             tally.seen(gathered[0])  # they were told of when they were gathered
             tally.aside.extend(gathered[1])
-        with self._rows(hop, part, reader, tally) as rows, self._writer or nullcontext():
+        raw = Undecoded(self._pace, self._widths, reader)
+        with self._rows(hop, part, reader, tally, raw) as rows, self._writer or nullcontext():
             receipt = land(self._job.plan.run, part, attempt, instant, rows, tally, hands.loader, tally.aside)
+        if receipt and hop.raw:
+            raw.landed(receipt)
         if receipt and tally.watched:
             self._asking.landed(hop, part.number, tally.extremes)
         return receipt
 
     @contextmanager
     def _rows(
-        self, hop: Hop, part: Slice, reader: Reader, tally: Tally
+        self, hop: Hop, part: Slice, reader: Reader, tally: Tally, undecoded: Undecoded
     ) -> Iterator[Iterator[pa.RecordBatch] | Iterator[bytes]]:
         """The slice's rows, read ahead within this worker's share of the memory."""
         limits = self._job.limits
         ahead: Ahead[pa.RecordBatch] | Ahead[bytes]
         if hop.raw:
-            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), self._moving), len, limits.share)
+            moving = partial(self._moved, undecoded)
+            ahead = Ahead(tally.weighed(reader.raw(hop.sent, part), moving), len, limits.share)
         else:
             batches = flow(hop, part, reader, limits.batch_bytes, tally.seen)  # of which staged rows tell nothing
             batches = within(hop, batches, limits.value)
@@ -412,6 +421,10 @@ class Mover:
     def _moving(self, hop: str, rows: int, size: int) -> None:
         self._job.progress.moving(hop, rows, size)
         self._pace.passed(rows, size)
+
+    def _moved(self, undecoded: Undecoded, hop: str, size: int) -> None:
+        self._job.progress.moving(hop, 0, size)
+        undecoded.moved(hop, size)
 
     def _complete(self, board: Board, hop: Hop, reader: Reader, loader: Loader, source: Source) -> None:
         """All slices have receipts: prove that they are the whole table, then finish the table.

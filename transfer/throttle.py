@@ -27,6 +27,7 @@ MEASURES = {
     "lag": "seconds that its replication is behind",
 }
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_WRITE = "Write 50000rows/s, 20MB/s, running=25, transaction=600s or lag=10s."
 _EVERY_S = 1.0
 _LOOKS_S = 0.2  # while it waits
 PAUSE = "pause"  # a file of this name in the run's folder
@@ -52,9 +53,11 @@ def throttle(words: Sequence[str]) -> Throttle:
         elif found := re.fullmatch(rf"\s*({'|'.join(MEASURES)})\s*=\s*(\d+(?:\.\d+)?)\s*s?\s*", word):
             most[found[1]] = float(found[2])
         else:
+            raise RequestError(f"{word!r} is no throttle.", remedy=_WRITE)
+        if not (rows if "rows" in word else size) and "=" not in word:
             raise RequestError(
-                f"{word!r} is no throttle.",
-                remedy="Write 50000rows/s, 20MB/s, running=25, transaction=600s or lag=10s.",
+                f"{word!r} would move nothing.",
+                remedy=f"Leave it out for no limit, or hold a run up by 'ropeway pause'. {_WRITE}",
             )
     return Throttle(rows, size, tuple(most.items()))
 
@@ -85,7 +88,14 @@ class Pace:
                     remedy="Rows and bytes a second can be limited.",
                 )
             known = self._pressure()
-            for name, _ in self._limits.most:
+            never = getattr(self._job.source, "never_less", {})
+            for name, most in self._limits.most:
+                if most < never.get(name, 0.0):
+                    raise RequestError(
+                        f"{self._job.source.name} counts itself in {name}, so it is never below {never[name]:g}, and "
+                        f"with {name}={most:g} no slice would ever be begun.",
+                        remedy=f"Allow {name}={never[name]:g} or more.",
+                    )
                 if name not in known:
                     raise RequestError(
                         f"{self._job.source.name} does not say {name} to this account, by which the run is to be "
@@ -93,14 +103,24 @@ class Pace:
                         remedy=f"It says {', '.join(known) or 'nothing'}. Rows and bytes can be limited anyway.",
                     )
 
-    def passed(self, rows: int, size: int) -> None:
-        """So much was read: wait until it may have been."""
-        seconds = [amount / most for amount, most in ((rows, self._limits.rows), (size, self._limits.bytes)) if most]
+    def passed(self, rows: float, size: int) -> float:
+        """So much was read: wait until it may have been; the seconds that it costs."""
+        seconds = self.cost(rows, size)
+        self.wait(seconds)
+        return seconds
+
+    def cost(self, rows: float, size: int) -> float:
+        """The seconds in which no more than this may be read."""
+        limits = ((rows, self._limits.rows), (size, self._limits.bytes))
+        return max((amount / most for amount, most in limits if most), default=0.0)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for what was read before, and so many seconds; less than none give back what it cost too much."""
         if not seconds:
             return
         with self._lock:
             now = time.monotonic()
-            self._free_at = max(self._free_at, now) + max(seconds)
+            self._free_at = max(self._free_at, now) + seconds
             until = self._free_at
         while (left := until - time.monotonic()) > 0 and not self._ending.is_set():
             if self._stop.wait(min(left, _LOOKS_S)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ropeway.cli import wire
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.engines.mysql import source as mysql_source
 from ropeway.transfer.engines.postgresql import ENGINE as POSTGRESQL
+from ropeway.transfer.engines.postgresql.server import server
 from ropeway.transfer.engines.postgresql.source import PostgreSqlReader
 from ropeway.transfer.errors import EngineError
 from ropeway.transfer.place import parse, resolve
@@ -124,7 +126,6 @@ def test_a_frozen_source_that_is_written_to_is_found_out(member: str, tmp_path: 
 
 def spot_sum(file: Path) -> int:
     import sqlite3
-    from contextlib import closing
 
     with closing(sqlite3.connect(file)) as connection:
         return int(connection.execute("SELECT sum(v) FROM t").fetchone()[0])
@@ -135,7 +136,6 @@ def test_a_mark_that_cannot_be_had_refuses_frozen(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(SqliteSource, "mark", lambda _source: "")
     import sqlite3
-    from contextlib import closing
 
     with closing(sqlite3.connect(tmp_path / "in.sqlite")) as connection, connection:
         connection.execute("CREATE TABLE t (k INTEGER PRIMARY KEY)")
@@ -147,6 +147,9 @@ def test_a_mark_that_cannot_be_had_refuses_frozen(tmp_path: Path, monkeypatch: p
 def test_a_snapshot_that_cannot_be_joined_names_the_pooler(postgresql: Postgresql) -> None:
     """Behind a pooler the second connection may reach another server, which knows nothing of the snapshot."""
     place, secret = parse(postgresql.database())
+    address = resolve(place, secret)
+    with closing(POSTGRESQL.connect(address)) as session:
+        known = server(session)
     with pytest.raises(EngineError, match="A pooler between us and the server") as caught:
-        PostgreSqlReader(POSTGRESQL, resolve(place, secret), "00000003-0000001B-1")
+        PostgreSqlReader(POSTGRESQL, address, "00000003-0000001B-1", known)
     assert "--workers 1" in caught.value.remedy

@@ -21,7 +21,7 @@ from ropeway.transfer.job import Limits
 from ropeway.transfer.request import Choice
 from ropeway.transfer.throttle import Throttle, throttle
 from ropeway.transforms.steps import calls_of
-from spots import Servers, spot
+from spots import Servers, Spot, spot
 
 
 @pytest.fixture(autouse=True)
@@ -29,15 +29,36 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_no_faster_than_it_may(tmp_path: Path, servers: Servers) -> None:
+@pytest.mark.parametrize(
+    ("engine", "there", "raw"),
+    [("sqlite", "duckdb", False), ("postgresql", "postgresql", True), ("duckdb", "parquet", True)],
+)
+def test_no_faster_than_it_may(engine: str, there: str, raw: bool, tmp_path: Path, servers: Servers) -> None:
     """Never sooner: how much later depends on the machine, and is not looked at."""
-    source, target = filled("sqlite", tmp_path, servers), spot("duckdb", tmp_path, servers)
-    request, secrets = requested(source, target, slice_rows=5)
+    files = Spot("parquet", f"parquet:///{tmp_path / 'out'}", lambda _: [])
+    source, target = filled(engine, tmp_path, servers), files if there == "parquet" else spot(there, tmp_path, servers)
+    request, secrets = requested(source, target, slice_rows=20)
+    planned = wire.plan(request, secrets)
+    assert [bool(hop.raw) for hop in planned.hops] == [raw]
+    heard = Heard(tmp_path)
+    started = time.monotonic()
+    done = wire.run(planned, secrets, progress=heard, limits=Limits(throttle=Throttle(rows=50)))
+    # The last batch waits after it was read, before it lands; undecoded rows wait after that, too.
+    assert heard.at[-1] - started >= ROWS / 50 - 0.2
+    assert sum(receipt.loaded for receipt in done.receipts) == ROWS
+
+
+def test_undecoded_rows_wait_while_they_are_read(tmp_path: Path, servers: Servers) -> None:
+    """Not only once their slice is there."""
+    source, target = spot("postgresql", tmp_path, servers), spot("postgresql", tmp_path, servers)
+    source.ask("CREATE TABLE note (id integer PRIMARY KEY, v text)")
+    source.ask("INSERT INTO note SELECT n, repeat('x', 10000) FROM generate_series(1, 100) n")  # 1 MB: four blocks
+    request, secrets = requested(source, target)
     heard = Heard(tmp_path)
     started = time.monotonic()
     wire.run(request, secrets, progress=heard, limits=Limits(throttle=Throttle(rows=50)))
-    assert heard.at[-1] - started >= ROWS / 50 - 0.2  # the last batch waits after it was read, before it lands
-    assert target.ask("SELECT count(*) FROM note") == [(ROWS,)]
+    assert heard.moved[-1] - heard.moved[0] >= 0.9
+    assert heard.at[-1] - started >= 1.8
 
 
 def test_a_paused_run_begins_no_slice_until_it_may_go_on(tmp_path: Path, servers: Servers) -> None:
@@ -142,6 +163,16 @@ def test_words_of_a_throttle() -> None:
     for wrong in ("fast", "20", "cpu=3", "-1rows/s"):
         with pytest.raises(RequestError, match="no throttle"):
             throttle([wrong])
+    for nothing in ("0rows/s", "0 MB/s", "0.0B/s"):
+        with pytest.raises(RequestError, match="would move nothing"):
+            throttle(["50rows/s", "20MB/s", nothing])
+
+
+def test_a_server_that_counts_itself_is_never_without_statements(tmp_path: Path, servers: Servers) -> None:
+    source, target = filled("mariadb", tmp_path, servers), spot("sqlite", tmp_path, servers)
+    request, secrets = requested(source, target)
+    with pytest.raises(RequestError, match="no slice would ever be begun"):
+        wire.run(request, secrets, limits=Limits(throttle=throttle(["running=0"])))
 
 
 def test_the_time_of_an_end() -> None:

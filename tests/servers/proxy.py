@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import select
 import socket
 import struct
@@ -17,7 +18,7 @@ class Proxy:
     """Listens on a port of its own. `trouble` says what comes: after so many bytes in both directions, once."""
 
     def __init__(self, port: int) -> None:
-        self._server = port
+        self._servers = itertools.cycle((port,))
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._lock = threading.Lock()
@@ -28,6 +29,10 @@ class Proxy:
         self._forgotten: list[socket.socket] = []  # nobody hears of them any more
         self.struck = 0
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def lead(self, *ports: int) -> None:
+        """Connections that are made from now on go to these in turn, as through a balancer or after a failover."""
+        self._servers = itertools.cycle(ports)
 
     def trouble(self, kind: str, after: int, seconds: float = 0.0) -> None:
         """After so many bytes `cut`; `half`, of which the server is not told; `stall`, and go on after so many
@@ -43,7 +48,7 @@ class Proxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._server))
+                server = socket.create_connection(("127.0.0.1", next(self._servers)))
             except OSError:
                 client.close()
                 continue

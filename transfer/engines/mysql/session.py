@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from ...engine import Asked, Ledger, Row
-from ...errors import EngineError
+from ...errors import EngineError, Refused
 from ...ledger import SqlLedger, Words
 from ...passwords import WAYS
 from ...place import Address, redact
@@ -28,6 +27,8 @@ from ...schema.sql import sayable
 from ...silence import OPTIONS, Brief, Silence, bound, hung_up, kept_alive, patience
 from . import held, lingering
 from .infile import PIECE, insert, load
+from .locks import Locks
+from .server import server
 
 # Rows that a strict server would refuse must be refused; backslash escapes stay on, as PyMySQL expects.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -100,7 +101,7 @@ _OPTIONS = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "
 
 
 def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.Connection[Any]:
-    """An autocommit connection with its pins set. EngineError, without the password, if refused."""
+    """An autocommit connection with its pins set. Refused, without the password, if it is."""
     options = dict(address.options)
     for option in OPTIONS:
         options.pop(option, None)
@@ -130,7 +131,7 @@ def connect(address: Address, pins: Iterable[str] = (), **more: Any) -> pymysql.
             for pin in (*PINS, *pins, *_bounded(connection, bound(address.options))):
                 cursor.execute(pin)
     except (pymysql.Error, OSError) as error:
-        raise EngineError(
+        raise Refused(
             f"{address} refused: {redact(str(error), address)}",
             remedy="Check host, port, user, password and database of the URL.",
         ) from error
@@ -198,8 +199,9 @@ class MySqlLoader(MySqlSession):
         self.ledger: Ledger = SqlLedger(Brief(self), WORDS)
         ((infile, allowed),) = self.ask("SELECT @@local_infile, @@max_allowed_packet")
         self._load = partial(load, piece=min(PIECE, int(str(allowed)) // 2)) if infile else insert
-        self._database = address.database
+        self._locks = Locks(self, partial(MySqlSession, address))
         self._identity = lingering.identity(self)
+        self.server = server(self)
 
     @property
     def lost(self) -> bool:
@@ -211,7 +213,8 @@ class MySqlLoader(MySqlSession):
 
     def end(self, by: MySqlSession) -> None:
         """End on the server what is left of this session, through another."""
-        lingering.end(self._identity, by)
+        for identity in (self._identity, *self._locks.identities):
+            lingering.end(identity, by)
 
     def execute(self, sql: str) -> int:
         with held.told(self):
@@ -229,15 +232,15 @@ class MySqlLoader(MySqlSession):
         raise EngineError("The MySQL family has no raw form.")
 
     def hold(self, name: str) -> bool:
-        return self.ask(f"SELECT GET_LOCK('{self._lock(name)}', 0)")[0][0] == 1
+        return self._locks.hold(name)
 
     def holding(self, name: str) -> str:
         """Which session of the server holds a table."""
-        return lingering.holding(self._lock(name), self)
+        return "".join(lingering.holding(lock, self) for lock in self._locks.others(name))
 
-    def _lock(self, name: str) -> str:
-        # Lock names are the server's, up to 64 characters: the database belongs into the name.
-        return f"ropeway {hashlib.sha256(f'{self._database} {name}'.encode()).hexdigest()[:40]}"
+    def close(self) -> None:
+        super().close()
+        self._locks.close()
 
 
 def _extra(hop: Hop) -> dict[str, str]:

@@ -15,6 +15,7 @@ from ...place import Address
 from ...plan import Hop, Slice
 from ...schema.sql import count, source_of, where_of
 from ...unfit import Unread
+from .server import check, server
 from .session import MySqlSession, qualified
 from .wire import read
 
@@ -42,6 +43,7 @@ class MySqlReader:
         self._engine = engine
         self._address = address
         self.session = MySqlSession(address, _PINS)
+        self.server = server(self.session)
         self._killed = False
 
     def start(self) -> None:
@@ -93,6 +95,7 @@ class MySqlReader:
         with suppress(pymysql.Error, EngineError):
             killer = MySqlSession(self._address)
             try:
+                check(server(killer), self.server, self._address)  # there somebody else has that number
                 number = self.session.connection.thread_id()  # type: ignore[no-untyped-call]  # PyMySQL's
                 killer.execute(f"KILL QUERY {number}")
             finally:
@@ -120,8 +123,11 @@ class MySqlSource:
         self._engine, self._address = engine, address
         self._alone = consistency not in ("run", "table")  # no reader has a snapshot
         self._watch: MySqlSession | None = None
+        self._frozen = ""  # the first mark
         self._readers = [MySqlReader(engine, address) for _ in range(count_)]
         try:
+            for reader in self._readers:
+                check(reader.server, self._readers[0].server, address)
             how = self._align(hops) if consistency in ("run", "table") else f"without a snapshot ({consistency})"
         except BaseException:
             self.close()
@@ -150,6 +156,7 @@ class MySqlSource:
             for _ in range(_LOCK_TRIES):
                 holder = MySqlSession(self._address)
                 try:
+                    check(server(holder), self._readers[0].server, self._address)
                     holder.execute("SET lock_wait_timeout = 3")
                     holder.execute(lock)
                     for reader in self._readers:
@@ -171,27 +178,50 @@ class MySqlSource:
         return self._readers
 
     def renewed(self, reader: MySqlReader) -> MySqlReader | None:
-        """A reader in the place of one whose connection was lost, and with it its snapshot, if it had one."""
+        """A reader in the place of one whose connection was lost, and with it its snapshot, if it had one.
+
+        AnotherServer where the connection leads to another one now, EngineError where it has been written to.
+        """
+        made = None
         with suppress(pymysql.Error, EngineError):
-            if self._alone:
-                made = MySqlReader(self._engine, self._address)
-                self._readers[self._readers.index(reader)] = made
-                reader.close()
-                return made
-        return None
+            made = MySqlReader(self._engine, self._address) if self._alone else None
+        if made is None:
+            return None
+        try:
+            check(made.server, reader.server, self._address)
+            if self._frozen and (now := _marked(made.session)) != self._frozen:
+                raise EngineError(
+                    f"{self._address}: a reader was lost, and the server says {now or 'nothing'} now, where it said "
+                    f"{self._frozen}: it was written to, though --consistency frozen was asked for.",
+                    remedy="Stop its writers and go on with --resume, or choose --consistency run.",
+                )
+        except BaseException:
+            made.close()
+            raise
+        self._readers[self._readers.index(reader)] = made
+        reader.close()
+        return made
 
     def mark(self) -> str:
-        """How far the server has logged; without a log nothing can be proven."""
-        self._watch = self._watch or MySqlSession(self._address)
-        for question in _MARKS:
-            with suppress(pymysql.Error):
-                for first, second, *_ in self._watch.ask(question):
-                    if first:
-                        return f"{first} {second}"
-        return ""
+        """How far the server of the readers has logged; without a log nothing can be proven."""
+        if self._watch is None or not self._watch.connection.open:
+            self._watch = MySqlSession(self._address)
+            check(server(self._watch), self._readers[0].server, self._address)
+        found = _marked(self._watch)
+        self._frozen = self._frozen or found
+        return found
 
     def close(self) -> None:
         for reader in self._readers:
             reader.close()
         if self._watch:
             self._watch.close()
+
+
+def _marked(session: MySqlSession) -> str:
+    for question in _MARKS:
+        with suppress(pymysql.Error):
+            for first, second, *_ in session.ask(question):
+                if first:
+                    return f"{first} {second}"
+    return ""

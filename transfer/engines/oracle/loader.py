@@ -21,6 +21,7 @@ from ...errors import DataError, EngineError
 from ...place import Address
 from ...plan import ColumnPlan, Hop, Slice
 from ...rules import split
+from ...schema.readings import readings
 from ...schema.sql import double_quoted
 from .catalogue import OWN
 from .direct import DirectPath, Staged, publish, takes
@@ -31,7 +32,9 @@ from .session import DATA, OracleSession, code, loads_directly, qualified, said,
 _compute: Any = pyarrow.compute  # pyarrow-stubs know few of these functions
 _DAY = 86_400_000_000  # microseconds
 # Allocating commits, which is nothing here: a table is held before anything is begun. 6: alone, 0 seconds of patience.
-_HOLD = "BEGIN DBMS_LOCK.ALLOCATE_UNIQUE(:1, :2); :3 := DBMS_LOCK.REQUEST(:4, 6, 0, FALSE); END;"
+# Two blocks: what one is bound to is sent before it runs, and that would be a handle that it has not got yet.
+_HANDLE = "BEGIN DBMS_LOCK.ALLOCATE_UNIQUE(:1, :2); END;"
+_HOLD = "BEGIN :1 := DBMS_LOCK.REQUEST(:2, 6, 0, FALSE); END;"
 _TAKEN, _HAD = 0, 4
 _SPAN = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 
@@ -91,20 +94,24 @@ class OracleLoader(OracleSession):
     def hold(self, name: str) -> bool:
         """A lock of DBMS_LOCK, which goes with the session, whatever ends it. Names are the server's."""
         ((schema,),) = self.ask(f"SELECT {OWN} FROM dual")
-        lock = f"ropeway {hashlib.sha256(f'{schema} {name}'.encode()).hexdigest()[:40]}"
+        held = all(self._take(f"{one.schema} {one.table}", name) for one in readings(name, str(schema)))
+        if held and self._direct:
+            self._direct.forget(name)
+        return held
+
+    def _take(self, text: str, name: str) -> bool:
+        lock = f"ropeway {hashlib.sha256(text.encode()).hexdigest()[:40]}"
         with self.connection.cursor() as cursor:
             handle, got = cursor.var(str), cursor.var(int)
             try:
-                cursor.execute(_HOLD, [lock, handle, got, handle])
+                cursor.execute(_HANDLE, [lock, handle])
+                cursor.execute(_HOLD, [got, handle.getvalue()])
             except oracledb.Error as error:
                 raise EngineError(
                     f"Oracle gives no lock that keeps a second run out of {name}: {said(error)}",
                     remedy="GRANT EXECUTE ON SYS.DBMS_LOCK to this account.",
                 ) from error
-            held = got.getvalue() in (_TAKEN, _HAD)
-        if held and self._direct:
-            self._direct.forget(name)
-        return held
+            return got.getvalue() in (_TAKEN, _HAD)
 
 
 def _whole(value: object) -> object:

@@ -237,8 +237,7 @@ class PostgreSql:
         return "" if cut.kind == "whole" else range_condition(self.quote(cut.column), cut, self.literal)
 
     def open(self, address: Address, hops: Sequence[Hop], consistency: str, count: int) -> Source:
-        del hops
-        return PostgreSqlSource(self, address, consistency, count)
+        return PostgreSqlSource(self, address, hops, consistency, count)
 
     def locks(self, consistency: str, hops: Sequence[Hop]) -> tuple[str, ...]:
         names = ", ".join(str(hop.reads) for hop in hops)

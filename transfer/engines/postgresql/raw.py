@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,9 +16,12 @@ from .encode import TRAILER
 BLOCK = 256 << 10  # bytes; psycopg sends 128 KiB at a time
 
 
-def read_raw(connection: psycopg.Connection[Any], select_sql: str) -> Generator[bytes, None, int]:
+def read_raw(
+    connection: psycopg.Connection[Any], select_sql: str, passed: Callable[[int], None] | None = None
+) -> Generator[bytes, None, int]:
     """The rows of a SELECT as blocks that together are one binary COPY stream; returns how many rows it held.
 
+    `passed` hears before each block how many messages of the server it is of: one for each row, and one for the end.
     Closing it early cancels the query. A transaction that was open before stays usable then, and after an error too.
     """
     statement = f"COPY ({select_sql}) TO STDOUT (FORMAT binary)"
@@ -33,9 +36,13 @@ def read_raw(connection: psycopg.Connection[Any], select_sql: str) -> Generator[
             count, more = _buffered(connection.pgconn, rows)
             size += more
             if size >= BLOCK:
+                if passed:
+                    passed(len(rows))
                 yield b"".join(rows)
                 rows.clear()
                 size = 0
+        if passed:
+            passed(len(rows))
         yield b"".join(rows)
         stored = _finished(connection) if count < 0 else cursor.rowcount
     return stored

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 
 from ...engine import Asked, Ledger, Row
-from ...errors import EngineError
+from ...errors import Refused
 from ...ledger import SqlLedger, Words
 from ...place import Address, redact
 from ...plan import Hop, Slice
@@ -20,6 +20,7 @@ from ...silence import OPTIONS, Brief, Silence, bound, hung_up, patience
 from . import leaves, lingering
 from .copy import CONNECTING, Shape, load
 from .raw import load_raw
+from .server import server
 
 # Schemas that are a user's.
 USERS = (
@@ -75,7 +76,7 @@ def arguments(address: Address) -> dict[str, Any]:
 
 
 def connect(address: Address, pins: tuple[str, ...] = ()) -> psycopg.Connection[Row]:
-    """An autocommit connection with its pins set. EngineError, without the password, if refused."""
+    """An autocommit connection with its pins set. Refused, without the password, if it is."""
     try:
         with CONNECTING:
             connection: psycopg.Connection[Row] = psycopg.connect(
@@ -84,7 +85,7 @@ def connect(address: Address, pins: tuple[str, ...] = ()) -> psycopg.Connection[
         for pin in (*pins_of(address), *pins):
             connection.execute(pin)
     except psycopg.Error as error:
-        raise EngineError(
+        raise Refused(
             f"PostgreSQL at {address} refused: {redact(str(error).strip(), address)}",
             remedy="Check host, port, user, password and database of the URL.",
         ) from error
@@ -133,6 +134,7 @@ class PostgreSqlLoader(PostgreSqlSession):
         super().__init__(address, LOADER_PINS)
         self.ledger: Ledger = SqlLedger(Brief(self), WORDS)
         self._identity = lingering.identity(self)
+        self.server = server(self)
 
     @property
     def lost(self) -> bool:

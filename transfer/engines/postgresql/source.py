@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,8 @@ import psycopg
 import pyarrow as pa
 
 from ...engine import Row
-from ...errors import EngineError
-from ...place import Address
+from ...errors import AnotherServer, EngineError, Refused
+from ...place import Address, redact
 from ...plan import Cut, Hop, Slice
 from ...schema.catalogue import Relation
 from ...schema.sql import count, select, with_texts
@@ -20,6 +20,7 @@ from ...silence import Silence
 from ...unfit import Unread
 from .copy import cancel_reader, close_reader, open_reader, read, socket_of
 from .raw import read_raw
+from .server import BEGAN, check, server
 from .session import PostgreSqlSession, alone, arguments, pins_of
 
 if TYPE_CHECKING:
@@ -54,14 +55,24 @@ class _Alone:
 class PostgreSqlReader:
     """One connection inside the source's snapshot; bulk reading has a connection of its own kind."""
 
-    def __init__(self, engine: PostgreSql, address: Address, snapshot: str) -> None:
+    def __init__(self, engine: PostgreSql, address: Address, snapshot: str, known: str) -> None:
         self._engine = engine
+        self._known = known  # the server that it is to be on
         self._session = PostgreSqlSession(address)
         self._spelling = _Alone(engine, self._session)
         self._snapshot = snapshot
         self._address = address
+        self._check()
         self._bulk: adbc.Connection | None = None
+        self.passed = 0  # rows of what is read undecoded, see transfer/undecoded.py
         self._join(self._session)
+
+    def _check(self) -> None:
+        try:
+            check(server(self._session), self._known, self._address)
+        except BaseException:
+            self._session.close()
+            raise
 
     def _join(self, session: PostgreSqlSession) -> None:
         if not self._snapshot:
@@ -77,12 +88,28 @@ class PostgreSqlReader:
                 "connect to the server itself, or use --workers 1 or --consistency none.",
             ) from error
 
+    def ready(self) -> None:
+        """Open now what the rows will need: fewer readers are still to be had. Refused where there is no room."""
+        try:
+            self._bulk_connection()
+        except psycopg.Error as error:
+            told = redact(str(error).strip(), self._address)
+            raise Refused(f"PostgreSQL at {self._address} refused: {told}") from error
+
     def _bulk_connection(self) -> adbc.Connection:
         if self._bulk is None:
             pins = list(pins_of(self._address))
             if self._snapshot:
                 pins += [_BEGIN, f"SET TRANSACTION SNAPSHOT '{self._snapshot}'"]
-            self._bulk = open_reader(arguments(self._address), pins)
+            bulk = open_reader(arguments(self._address), pins)
+            try:
+                with closing(bulk.cursor()) as cursor:
+                    cursor.execute(BEGAN)
+                    check(f"begun at {cursor.fetchall()[0][0]}", self._known, self._address)
+            except BaseException:
+                close_reader(bulk)
+                raise
+            self._bulk = bulk
         return self._bulk
 
     def read(
@@ -102,8 +129,12 @@ class PostgreSqlReader:
         # Undecoded means unprojected: the target's columns have the source's own types.
         plain = [replace(c, project=self._engine.quote(c.source)) for c in hop.columns]
         query = select(self._spelling, replace(hop, columns=tuple(plain)), part)
+        self.passed = 0
         with self._session.watched() as watch:
-            yield from watch.reading(read_raw(self._session.connection, query))
+            yield from watch.reading(read_raw(self._session.connection, query, self._count))
+
+    def _count(self, rows: int) -> None:
+        self.passed += rows
 
     def ask(self, sql: str) -> list[Row]:
         """An error ends the transaction; the snapshot is the leader's, and the next one sees the same."""
@@ -135,10 +166,13 @@ class PostgreSqlSource:
 
     survives = False
 
-    def __init__(self, engine: PostgreSql, address: Address, consistency: str, readers: int) -> None:
+    def __init__(
+        self, engine: PostgreSql, address: Address, hops: Sequence[Hop], consistency: str, readers: int
+    ) -> None:  # fmt: skip
         self._leader = PostgreSqlSession(address)
         self._watch: PostgreSqlSession | None = None
         self._engine, self._address = engine, address
+        self._server = server(self._leader)
         snapshot = ""
         if consistency in ("run", "table"):
             self._leader.execute(_BEGIN)
@@ -148,10 +182,16 @@ class PostgreSqlSource:
         self._readers: list[PostgreSqlReader] = []
         try:
             for _ in range(readers):
-                self._readers.append(PostgreSqlReader(engine, address, snapshot))
+                self._readers.append(self._reader())
+            if readers > 1 and not all(hop.raw for hop in hops):
+                for reader in self._readers:
+                    reader.ready()
         except BaseException:
             self.close()
             raise
+
+    def _reader(self) -> PostgreSqlReader:
+        return PostgreSqlReader(self._engine, self._address, self._snapshot, self._server)
 
     def _instant(self, snapshot: str) -> str:
         ((seen, where, when),) = self._leader.ask(
@@ -164,19 +204,27 @@ class PostgreSqlSource:
         return self._readers
 
     def renewed(self, reader: PostgreSqlReader) -> PostgreSqlReader | None:
-        """A reader in the place of one whose connection was lost: the snapshot is there as long as its leader is."""
-        with suppress(psycopg.Error, EngineError):
+        """A reader in the place of one whose connection was lost: the snapshot is there as long as its leader is.
+
+        AnotherServer where the connection leads to another one now.
+        """
+        try:
             with self._leader.watched():
                 self._leader.ask("SELECT 1")
-            made = PostgreSqlReader(self._engine, self._address, self._snapshot)
+            made = self._reader()
             self._readers[self._readers.index(reader)] = made
             reader.close()
-            return made
-        return None
+        except AnotherServer:
+            raise
+        except (psycopg.Error, EngineError):
+            return None
+        return made
 
     def mark(self) -> str:
         """The server's current snapshot: any transaction that wrote, in any database, changes it."""
-        self._watch = self._watch or PostgreSqlSession(self._address)
+        if self._watch is None:
+            self._watch = PostgreSqlSession(self._address)
+            check(server(self._watch), self._server, self._address)
         return str(self._watch.ask("SELECT pg_current_snapshot()::text")[0][0])
 
     def close(self) -> None:

@@ -88,6 +88,7 @@ class SqliteLoader:
         for pin in ("busy_timeout = 10000", "foreign_keys = OFF", "cache_size = -65536"):
             self.ask(f"PRAGMA {pin}")
         self.ledger: Ledger = SqlLedger(self, WORDS)
+        self._beside = os.path.realpath(self.path) + _LOCK  # one for one database, also where a link leads to it
         self._lock: int | None = None
 
     def ask(self, sql: str) -> list[Row]:
@@ -156,14 +157,14 @@ class SqliteLoader:
         """A file beside the database, locked by the system: gone with the process, whatever ends it."""
         del name  # one writer: one lock for the whole file
         if self._lock is None:
-            self._lock = _locked(self.path + _LOCK)
+            self._lock = _locked(self._beside)
         return self._lock is not None
 
     def close(self) -> None:
         self.rollback()
         self._connection.close()
         if self._lock is not None:
-            Path(self.path + _LOCK).unlink(missing_ok=True)  # who opened it before looks whether it is there still
+            Path(self._beside).unlink(missing_ok=True)  # who opened it before looks whether it is there still
             os.close(self._lock)
             self._lock = None
 

@@ -205,8 +205,8 @@ class SqlServerLoader(SqlServerSession):
         raise EngineError("SQL Server has no raw form.")
 
     def hold(self, name: str) -> bool:
-        # A lock is the database's, by a name of up to 255 characters.
-        resource = hashlib.sha256(name.encode()).hexdigest()[:40]
+        # A lock is the database's, by a name of up to 255 characters; names that differ in case only are mostly one.
+        resource = hashlib.sha256(name.casefold().encode()).hexdigest()[:40]
         ((code,),) = self.ask(
             "SET NOCOUNT ON; DECLARE @taken int; EXEC @taken = sp_getapplock "
             f"@Resource = N'ropeway {resource}', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 0; "
