@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Protocol, cast
 
 from .engine import Claim, Ledger, Receipt, Rejected, Row
+from .errors import EngineError
 
 RUN, SLICE, STATEMENT, REJECT = "ropeway_run", "ropeway_slice", "ropeway_statement", "ropeway_reject"
 # Numbers of entries from here on are of slices that have landed in part: that of the slice is added.
@@ -29,6 +30,7 @@ ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in t
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
 _LISTED = 500  # values of an IN; Oracle takes 1,000
+_UNKNOWN = -1  # rows that a statement changed, where a driver does not say
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 
 
@@ -267,11 +269,20 @@ class SqlLedger:
         return [_rejected(row) for row in rows]
 
     def unreject(self, run: str, hop: str, part: int, rows: Sequence[int]) -> None:
-        """Delete what is rejected of a slice, by these numbers."""
+        """Delete what is rejected of a slice, by these numbers. EngineError, inside the transaction, for any that is
+        not there: whoever deleted it has loaded it.
+        """
         unit = self._equal(run=run, hop=number_of(hop), slice=part)
         for some in (rows[at : at + _LISTED] for at in range(0, len(rows), _LISTED)):
             listed = ", ".join(map(str, some))
-            self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit} AND n_row IN ({listed})")
+            table = f"{self._words.prefix}{REJECT}"
+            gone = self._connection.execute(f"DELETE FROM {table} WHERE {unit} AND n_row IN ({listed})")
+            if gone not in (len(some), _UNKNOWN):
+                raise EngineError(
+                    f"{len(some)} rejected rows of slice {part} of {hop} were to be taken out of {table}, and {gone} "
+                    "were there: another has taken them, or a rule or a trigger keeps the ledger's rows.",
+                    remedy="It is rolled back. 'ropeway rejects RUN' says what is kept now.",
+                )
 
     def numbers(self, run: str, hop: str) -> dict[int, list[int]]:
         """The numbers of a hop's rejected rows by their slice, in order."""
