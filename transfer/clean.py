@@ -16,9 +16,10 @@ from .commit import DELIMITED, parts, step
 from .engine import Engine, Loader
 from .engines import engine_of
 from .errors import EngineError, RequestError
+from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, number_of
 from .place import Address
-from .plan import Hop, Plan, Statement, from_json
+from .plan import Hop, Plan, Statement
 from .quarantine import quarantined
 from .reversal import check_kept, check_unwritten, check_whole, hand_back, refusals
 from .schema.catalogue import Relation, Table
@@ -109,7 +110,7 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
             f"The target knows no run {run}.",
             remedy=f"Did you mean {near[0]}?" if near else f"Runs there: {', '.join(states) or 'none'}.",
         )
-    plan = from_json(loader.ledger.plan(run))
+    plan = intact(run, loader)
     engine = engine_of(plan.target.scheme)
     rejected = sum(one.rejected for one in loader.ledger.receipts(run))
     if states[run] in ENDED and not undo:

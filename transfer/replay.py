@@ -15,9 +15,10 @@ from .engine import Engine, Loader, Receipt, Rejected
 from .engines import engine_of
 from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
+from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, keeper
 from .piecemeal import in_pieces
-from .plan import Hop, Plan, Slice, from_json
+from .plan import Hop, Plan, Slice
 from .rejects import concerns_rows, row_of
 from .start import held, holder
 from .unfit import READ, TRANSFORM
@@ -109,7 +110,7 @@ def _check_latest(plan: Plan, hops: set[str], loader: Loader) -> None:
     mine = {plan.hop(name).writes for name in hops}
     names = [str(row[0]) for row in loader.ledger.runs()]
     for later in names[names.index(plan.run) + 1 :]:
-        if met := mine & {hop.writes for hop in from_json(loader.ledger.plan(later)).landings}:
+        if met := mine & {hop.writes for hop in intact(later, loader).landings}:
             raise RequestError(
                 f"Run {later} wrote {', '.join(sorted(map(str, met)))} after run {plan.run}: it may have brought these "
                 "rows, or newer ones.", remedy="'ropeway rejects RUN --out DIR' writes them, for a job of their own.",

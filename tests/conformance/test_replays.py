@@ -123,3 +123,18 @@ def test_a_receipt_of_more_rows_than_were_read_proves_nothing(tmp_path: Path, se
     (claimed,) = wire.verify(request, secrets=secrets).tables
     assert (claimed.claim, claimed.rows_target) == (DIFFERENT, ROWS + 2)
     assert "landed twice" in claimed.reason
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "oracle", "sqlserver"])
+def test_a_later_run_is_known_whatever_its_machine_s_clock_says(engine: str, tmp_path: Path, servers: Servers) -> None:
+    source, target, plan = left_behind(engine, tmp_path, servers)
+    later = wire.run(*requested(source, target, mode="truncate", max_rejects="2")).plan
+    table = f"{'ropeway.' if engine == 'sqlserver' else ''}ropeway_run"
+    target.ask(f"UPDATE {table} SET started = '2001-01-01 00:00:00' WHERE run = '{later.run}'")
+    with pytest.raises(RequestError, match=f"Run {later.run} wrote .* after run {plan.run}"):
+        replay(plan.run, target.url)
+    with closing(engine_of(plan.target.scheme).loader(wire.located(target.url))) as loader:
+        assert not [name for name in loader.ledger.journaled(plan.run) if "place" in name]
+    # A run that an earlier version has begun came before those that have a place.
+    target.ask(f"DELETE FROM {table[:-3]}statement WHERE run = '{later.run}' AND state = '2'")
+    assert [one.run for one in wire.status(target.url)] == [later.run, plan.run]
