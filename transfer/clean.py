@@ -18,6 +18,7 @@ from .engines import engine_of
 from .errors import EngineError, RequestError
 from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, number_of
+from .piecemeal import TOO_LARGE, unrejected
 from .place import Address
 from .plan import Hop, Plan, Statement
 from .quarantine import quarantined
@@ -90,10 +91,21 @@ def remove(run: str, target: Address, *, undo: bool = False, early: bool = False
                     hand_back(plan, swaps, known, engine, loader, target)  # all at once, by the first of them
             else:
                 _carry_out(run, statement, loader)
-        loader.ledger.forget(run)
+        _forget(plan, engine, loader)
         return left
     finally:
         loader.close()
+
+
+def _forget(plan: Plan, engine: Engine, loader: Loader) -> None:
+    """Forget a run, its rejected rows in several transactions where one is too small for them."""
+    try:
+        loader.ledger.forget(plan.run)
+    except Exception as error:
+        if engine.classify(error) not in TOO_LARGE:
+            raise
+        unrejected(plan.run, plan.landings, engine, loader)
+        loader.ledger.forget(plan.run)
 
 
 def _takes_back(undoing: Statement, statement: Statement) -> bool:
