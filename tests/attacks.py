@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import os
-import signal
 import subprocess
-import sys
-import tempfile
-import threading
-from pathlib import Path
 from typing import Any
 
-NURSERY = Path(__file__).with_name("faults") / "nursery.py"
-_TIMEOUT_S = 100
-
-
-class _Nursery:
-    """The process that victims are forked from; one of each worker of pytest's, which it ends with."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # OpenBLAS would start threads, which are not there any more behind a fork.
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(NURSERY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-
-    def run(self, settings: dict[str, object], stdout: str, stderr: str) -> int:
-        order = {
-            "settings": settings, "folder": os.getcwd(), "environment": dict(os.environ), "stdout": stdout,  # noqa: PTH109
-            "stderr": stderr,
-        }  # fmt: skip
-        asked, told = self._process.stdin, self._process.stdout
-        assert asked
-        assert told
-        with self._lock:
-            asked.write(json.dumps(order) + "\n")
-            asked.flush()
-            child = int(told.readline())
-            timer = threading.Timer(_TIMEOUT_S, os.kill, (child, signal.SIGABRT))
-            timer.start()
-            try:
-                return int(told.readline())
-            finally:
-                timer.cancel()
-
-
-@functools.cache
-def _nursery() -> _Nursery:
-    return _Nursery()
+from forked import forked
 
 
 def attack(**settings: object) -> subprocess.CompletedProcess[str]:
     """A run in a process of its own, with what it printed."""
-    with tempfile.NamedTemporaryFile("r") as stdout, tempfile.NamedTemporaryFile("r") as stderr:
-        status = _nursery().run(settings, stdout.name, stderr.name)
-        return subprocess.CompletedProcess([], status, stdout.read(), stderr.read())
+    return forked(settings=settings)
 
 
 def finished(settings: dict[str, Any]) -> dict[str, Any]:

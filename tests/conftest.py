@@ -25,7 +25,7 @@ AnyServer = TypeVar("AnyServer", Postgresql, Mariadb, Mysql, Accounts, Databases
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 REQUIRED = set(os.environ.get("ROPEWAY_REQUIRE", "").replace(",", " ").split())
 ABSENT = pytest.StashKey[dict[str, str]]()
-STARTED = pytest.StashKey[list[Postgresql]]()
+STARTED = pytest.StashKey[list[Postgresql | Accounts]]()
 
 # Hundreds of commands are started, and each would compile Ropeway and its libraries again (0.5 s) where bytecode is
 # not kept; each connection of PyMySQL would read all certificate authorities (20 ms), of which none is needed here.
@@ -104,7 +104,9 @@ def postgresql(pytestconfig: pytest.Config) -> Iterator[Postgresql]:
 
 @pytest.fixture(scope="module", autouse=True)
 def swept(pytestconfig: pytest.Config) -> Iterator[None]:
-    """The databases of a module's tests go with it: those of all would fill the memory that they lie in."""
+    """The databases of a module's tests go with it: those of all would fill the memory that they lie in, and the
+    dictionary of our Oracle, which is gone through at each question.
+    """
     yield
     for server in pytestconfig.stash[STARTED]:
         server.sweep()
@@ -124,7 +126,9 @@ def mysql(pytestconfig: pytest.Config) -> Iterator[Mysql]:
 def oracle(pytestconfig: pytest.Config) -> Iterator[Accounts]:
     """The test server, or a real one by its administrator's URL (docs/testing.md)."""
     url = os.environ.get("ROPEWAY_TEST_ORACLE_URL", "")
-    yield from serve(pytestconfig, "oracle", (lambda: Accounts(url)) if url else Oracle)
+    for server in serve(pytestconfig, "oracle", (lambda: Accounts(url)) if url else Oracle):
+        pytestconfig.stash[STARTED].append(server)
+        yield server
 
 
 @pytest.fixture(scope="session")

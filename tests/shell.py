@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forked import forked
+
 Done = subprocess.CompletedProcess[str]
 TARGET = ("--target", "sqlite:///out.sqlite")
 
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs `ropeway` in a folder."""
+    """Runs `ropeway` in a folder. Without an environment of its own a command is forked from a process that has
+    imported everything, which is most of the time that a command takes; test_cli, the walk-throughs and what is
+    interrupted start it as a person does.
+    """
 
     folder: Path
 
@@ -25,13 +30,17 @@ class Shell:
         return [sys.executable, "-m", "ropeway.cli", *words]
 
     def __call__(self, *words: str, status: int = 0, environment: dict[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            self.command(*words), cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        done = forked(self.folder, words=words) if environment is None else self._anew(words, environment)
         assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "-v" in words or "Traceback" not in done.stderr
         return done
+
+    def _anew(self, words: tuple[str, ...], environment: dict[str, str]) -> Done:
+        """As a person starts it: the environment may say how Python itself starts."""
+        return subprocess.run(
+            self.command(*words), cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
 
     def json(self, *words: str, status: int = 0) -> dict[str, Any]:
         """The one object on standard output of a command with --json."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from .commit import DELIMITED, parts, step
+from .commit import DELIMITED, parts, step_back
 from .engine import Engine, Loader
 from .engines import engine_of
 from .errors import EngineError, RequestError
@@ -160,7 +160,7 @@ def _check_rows(plan: Plan, left: Left, loader: Loader) -> None:
 def _carry_out(run: str, statement: Statement, loader: Loader) -> None:
     try:
         for one in _each(statement, loader):
-            step(run, one, loader, "")
+            step_back(run, one, loader)
     except Exception as error:
         raise EngineError(
             f"The target refused to {statement.name.split(' ', 1)[1]}: {error}",

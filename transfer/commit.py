@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -231,6 +233,14 @@ def tried(loader: Loader, hop: Hop, part: Slice, batches: Iterable[pa.RecordBatc
     loader.rollback()
 
 
+def step_back(run: str, statement: Statement, loader: Loader) -> None:
+    """Carry out a way back, whose number in the journal is that of another statement."""
+    if statement.atomic:
+        _atomically(run, statement, loader, "done", loader.ledger.journal)
+    else:
+        _by_itself(run, statement, loader)
+
+
 def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
     """Carry out a journaled statement, whatever became of an earlier try of it.
 
@@ -250,8 +260,18 @@ def step(run: str, statement: Statement, loader: Loader, state: str) -> None:
     if statement.guard and loader.ask(statement.guard):
         raise DataError(statement.refusal or f"{statement.name}: its precondition does not hold.")
     if statement.atomic:
-        _atomically(run, statement, loader)
+        _once(run, statement, loader)
         return
+    try:
+        _by_itself(run, statement, loader)
+    except Exception:
+        # The server went on with what a killed process had started, and ended it after it was looked at here.
+        if not (state == "started" and statement.check and loader.ask(statement.check)):
+            raise
+        loader.ledger.journal(run, statement.name, "done")
+
+
+def _by_itself(run: str, statement: Statement, loader: Loader) -> None:
     loader.ledger.journal(run, statement.name, "started")
     for sql in parts(statement.forward, loader):
         loader.execute(sql)
@@ -280,24 +300,46 @@ def script(statements: Sequence[str]) -> str:
 
 def leave_out(run: str, statement: Statement, instead: str, loader: Loader) -> None:
     """Do without a statement: journal that, and carry out what comes in its place."""
-    _atomically(run, replace(statement, forward=instead), loader, LEFT_OUT)
+    _once(run, replace(statement, forward=instead), loader, LEFT_OUT)
 
 
 def take_back(run: str, statement: Statement, loader: Loader) -> None:
     """Undo a statement that is done, so that a resumed run does it again."""
-    _atomically(run, replace(statement, forward=statement.back), loader, "taken back")
+    _once(run, replace(statement, forward=statement.back), loader, "taken back")
 
 
-def _atomically(run: str, statement: Statement, loader: Loader, state: str = "done") -> None:
+def _once(run: str, statement: Statement, loader: Loader, state: str = "done") -> None:
+    """In one transaction with its entry of the journal, which another process may write meanwhile: one that took the
+    run up when a lock was lost here, or one that was killed and whose commit comes late. Then it has happened.
+    """
+    before = loader.ledger.stands(run, statement.name)
+    if before == state:
+        return
+    try:
+        _atomically(run, statement, loader, state, partial(loader.ledger.turn, before=before))
+    except Exception:
+        if _stands(loader, run, statement.name) != state:
+            raise
+
+
+def _atomically(
+    run: str, statement: Statement, loader: Loader, state: str, journal: Callable[[str, str, str], None]
+) -> None:  # fmt: skip
     loader.begin()
     try:
         for sql in parts(statement.forward, loader):
             loader.execute(sql)
-        loader.ledger.journal(run, statement.name, state)
+        journal(run, statement.name, state)
         loader.commit()
     except BaseException:
         _roll_back(loader)
         raise
+
+
+def _stands(loader: Loader, run: str, name: str) -> str:
+    with suppress(Exception):  # the connection may be gone
+        return loader.ledger.stands(run, name)
+    return ""
 
 
 def together(work: Callable[[], None], loader: Loader) -> None:

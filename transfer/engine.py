@@ -198,6 +198,14 @@ class Ledger(Protocol):
         """Record a statement as 'started' or 'done'."""
         ...
 
+    def stands(self, run: str, statement: str) -> str:
+        """A statement's state, '' where the journal does not have it."""
+        ...
+
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
+        """Inside a transaction: record another state than `before`; raises where that is not the state any more."""
+        ...
+
     def journaled(self, run: str) -> dict[str, str]:
         """Statement name to state."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, closing, suppress
 
 from .engine import Loader, Session
+from .errors import EngineError
 from .job import Job
 from .start import held, holder
 
@@ -17,6 +18,15 @@ def opened(stack: ExitStack, job: Job) -> Loader:
         if not held(loader, str(relation)):
             raise holder(loader, relation)
     return loader
+
+
+def heed(loader: Loader) -> None:
+    """EngineError where the coordinator's connection was lost, and with it the locks that keep other runs out."""
+    if getattr(loader, "lost", False):
+        raise EngineError(
+            "The connection that keeps other runs out of the target's tables was lost.",
+            remedy="What has landed stays: go on with --resume.",
+        )
 
 
 def left(loader: Loader, job: Job) -> None:

@@ -327,6 +327,20 @@ class SqlLedger:
         )
         return {str(name): str(state) for name, state in rows}
 
+    def stands(self, run: str, statement: str) -> str:
+        entry = self._entry(run, statement)
+        rows = self._connection.ask(f"SELECT state FROM {self._words.prefix}{STATEMENT} WHERE {entry}")
+        return str(rows[0][0]) if rows else ""
+
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
+        if not before:
+            self._insert(STATEMENT, run, number_of(statement), statement, state, now())
+            return
+        entry = f"{self._entry(run, statement)} AND {self._equal(state=before)}"
+        said = self._set(name=statement, state=state, changed=now())
+        if self._connection.execute(f"UPDATE {self._words.prefix}{STATEMENT} SET {said} WHERE {entry}") == 0:
+            raise EngineError(f"Another process has done something about '{statement}' of run {run} meanwhile.")
+
     def _entry(self, run: str, statement: str) -> str:
         return self._equal(**{"run": run, self._words.number: number_of(statement)})
 

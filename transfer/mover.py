@@ -26,7 +26,7 @@ from .engine import Engine, Loader, Reader, Receipt, Source
 from .errors import EngineError, RopewayError
 from .flow import Ahead, Tally, flow
 from .gathering import Gathering
-from .holding import end, left
+from .holding import end, heed, left
 from .interrupt import Interrupt
 from .job import Job
 from .keymap import kept
@@ -249,6 +249,7 @@ class Mover:
             hands = _Hands(reader, self._loader if shared else self._job.target.loader(self._job.target_address))
             while self._pace.ready(lambda: bool(board.error)) and (unit := board.take()):
                 hop, part = unit
+                heed(self._loader)
                 self._slice(hop, part, hands, source, board)
                 if board.landed(hop):
                     self._complete(board, hop, hands.reader, hands.loader, source)
@@ -429,6 +430,7 @@ class Mover:
         with self._asked(hop, reader, loader):
             for statement in self._closing(hop) if self._is_fed(hop, loader) else ():
                 self._interrupt.heed()
+                heed(self._loader)
                 with self._writer or nullcontext():
                     carry_out(self._job, statement, loader, self._journal, self._interrupt.asked)
         board.finish(hop)

@@ -16,7 +16,7 @@ from .interrupt import Interrupt
 from .job import Job
 from .mover import Mover
 from .resume import unfed
-from .start import begin, count_before
+from .start import begin, count_before, taken_up
 from .steps import carry_out
 from .swapping import set_right
 from .throttle import Pace
@@ -48,6 +48,7 @@ def execute(
         if fresh:
             begin(job.plan, loader)
         else:
+            taken_up(job.plan, loader)
             set_right(job.plan, job.target, loader)
         count_before(job.plan, loader, job.target_address)
         journal = loader.ledger.journaled(job.plan.run)

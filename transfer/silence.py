@@ -8,6 +8,7 @@ may take long by their nature (indexes, checksums) are not timed.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -50,6 +51,13 @@ def kept_alive(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, EVERY_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, COUNT)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * (IDLE_S + COUNT * EVERY_S))
+
+
+def hung_up(fileno: int) -> bool:
+    """Whether the other end of a connection has closed it, though nobody has looked yet."""
+    poll = select.poll()
+    poll.register(fileno, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 class Silence:

@@ -11,7 +11,7 @@ from .engine import Engine, Loader, Receipt, Row
 from .engines import engine_of
 from .errors import EngineError, RequestError, UnfinishedRun
 from .intact import intact
-from .ledger import UNDOING, this_process
+from .ledger import ROLLED_BACK, UNDOING, this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
 from .schema.catalogue import Relation
@@ -96,6 +96,28 @@ def _baseline(plan: Plan, hop: Hop, engine: Engine, loader: Loader, target: Addr
     if rows and plan.checksum and not checksum:
         checksum = read_back(engine, target, hop, plan.checksum)
     return Receipt(hop.name, 0, "", "before the run", read=0, loaded=rows, checksum=checksum)
+
+
+def taken_up(plan: Plan, loader: Loader) -> None:
+    """Look again, once its tables are held, whether a run can go on: it may have ended meanwhile, or been undone, and a
+    later run may have emptied or filled the tables into which its rows go.
+
+    RequestError where it cannot. Rows of the other modes lie beside their table until they are published or merged.
+    """
+    order = [_recorded(row) for row in loader.ledger.runs()]
+    mine = next((known for known in order if known.run == plan.run), None)
+    if mine is None or mine.state not in RESUMABLE:
+        said = f"is {mine.state} now" if mine else "is forgotten now"
+        raise RequestError(f"Run {plan.run} {said}: another process ended it.", remedy="Start one without --resume.")
+    directly = {hop.writes for hop in plan.landings if hop.mode in ("create", "truncate", "fill")}
+    for later in order[order.index(mine) + 1 :]:
+        others = from_json(loader.ledger.plan(later.run)).landings if later.state != ROLLED_BACK and directly else ()
+        if met := directly & {hop.writes for hop in others}:
+            raise RequestError(
+                f"Run {later.run} of another job wrote {', '.join(sorted(map(str, met)))} after run {plan.run} began: "
+                "what that had landed may be gone, or lie beside other rows.",
+                remedy=f"'ropeway clean {plan.run}' forgets it; then start one without --resume.",
+            )
 
 
 def held(loader: Loader, name: str) -> bool:

@@ -85,7 +85,7 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "unrejected": (ledger.SqlLedger, "unreject", False),
     "thinned": (resume, "thin_out", False),  # some rows of a table that starts over are gone
     "syncing": (folders, "sync", True),  # a slice's files are renamed, and have no receipt
-    "stepping": (ledger.SqlLedger, "journal", True),
+    "stepping": (ledger.SqlLedger, "journal turn", True),  # either of them
     "stepped": (violation, "step", False),
     "gathering": (stage.Stage, "put", True),
     "deciding": (stage.Stage, "sum", True),  # the files are there, and the journal does not say so
@@ -108,8 +108,9 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
 
 
 def lay(point: str, fuse: Fuse) -> None:
-    owner, name, before = POINTS[point]
-    around(owner, name, fuse, before=before)
+    owner, names, before = POINTS[point]
+    for name in names.split():
+        around(owner, name, fuse, before=before)
 
 
 def main() -> None:

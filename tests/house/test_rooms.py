@@ -196,12 +196,21 @@ def test_names_say_something() -> None:
     none([str(path) for path in package() if NAMELESS & {part.removesuffix(".py") for part in path.parts}])
 
 
-@pytest.mark.parametrize("name", ["ropeway", "ropeway.transfer"])
-def test_drivers_load_on_first_use(name: str) -> None:
+def loaded_by(name: str) -> set[str]:
     show = f"import json, sys, {name}; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    loaded = set(json.loads(run.stdout))
+    return set(json.loads(run.stdout))
+
+
+def test_commands_load_what_takes_long_on_first_use() -> None:
+    """Each of these takes a fifth of a second of processor time or more, which every command would take longer."""
+    assert loaded_by("ropeway.cli.overlay") & {*DEFERRED, "sqlglot", "polars"} == set()
+
+
+@pytest.mark.parametrize("name", ["ropeway", "ropeway.transfer"])
+def test_drivers_load_on_first_use(name: str) -> None:
+    loaded = loaded_by(name)
     assert loaded & set(DEFERRED) == set()
     rooms = {f"ropeway.{other}" for other in LEVELS} - {name}
     assert loaded & rooms == set()

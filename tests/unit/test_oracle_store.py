@@ -299,6 +299,21 @@ def test_another_account_has_its_own_tables(database: Database, session: Session
     assert ask(other, "SELECT count(*) FROM user_tables") == [(Decimal(0),)]
 
 
+def test_an_account_goes_with_all_that_is_its_own(database: Database, session: Session) -> None:
+    session.execute("CREATE USER gone IDENTIFIED BY x", (), [()])
+    session.execute("CREATE TABLE gone.t (id NUMBER GENERATED ALWAYS AS IDENTITY PRIMARY KEY)", (), [()])
+    session.execute("CREATE TABLE stays (id NUMBER REFERENCES gone.t (id))", (), [()])
+    session.execute("CREATE VIEW gone.v AS SELECT 1 AS a FROM dual", (), [()])
+    with pytest.raises(Refused, match="ORA-01922"):
+        session.execute("DROP USER gone", (), [()])
+    session.execute("DROP USER gone CASCADE", (), [()])
+    assert ask(session, "SELECT object_name FROM all_objects WHERE owner <> 'SYS'") == [("STAYS",)]
+    assert ask(session, "SELECT count(*) FROM all_constraints WHERE constraint_type = 'R'") == [(0,)]
+    assert database.password("GONE") is None
+    with pytest.raises(Refused, match="ORA-01918"):
+        session.execute("DROP USER gone CASCADE", (), [()])
+
+
 def test_locks_go_with_their_session(database: Database, session: Session) -> None:
     other = database.session("APP")
     request = "BEGIN :1 := DBMS_LOCK.REQUEST('x'); END;"

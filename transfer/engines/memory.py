@@ -153,6 +153,13 @@ class MemoryLedger:
     def journal(self, run: str, statement: str, state: str) -> None:
         self._store.journals.setdefault(run, {})[number_of(statement)] = statement, state
 
+    def stands(self, run: str, statement: str) -> str:
+        return self.journaled(run).get(statement, "")
+
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
+        del before  # nobody else has the memory
+        self.journal(run, statement, state)
+
     def journaled(self, run: str) -> dict[str, str]:
         return dict(self._store.journals.get(run, {}).values())
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlglot
-from sqlglot.errors import SqlglotError
-
 from ..errors import RequestError
 
 
@@ -20,6 +17,9 @@ def check_enclosed(what: str, sql: str, dialect: str, table: str) -> None:
 
 def _reaches(sql: str, dialect: str) -> str:
     """In which way, in words; '' if it stays within itself."""
+    import sqlglot  # takes as long to load as Arrow, and most jobs have no SQL of their own
+    from sqlglot.errors import SqlglotError
+
     try:
         words = sqlglot.tokenize(sql, read=dialect)
     except SqlglotError:

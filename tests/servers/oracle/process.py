@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import secrets
 import shutil
@@ -41,6 +42,7 @@ class Accounts:
         self._place, self._secret = parse(administrator)
         self.password = f"p{secrets.token_hex(12)}"
         self._made: list[str] = []
+        self._numbers = itertools.count()
         self._prefix = f"SPOT{secrets.token_hex(3).upper()}_"
 
     @property
@@ -51,7 +53,7 @@ class Accounts:
         return str(replace(self._place, username=user, password=self.password))
 
     def database(self) -> str:
-        user = f"{self._prefix}{len(self._made)}"
+        user = f"{self._prefix}{next(self._numbers)}"
         with self.connect(self.administrator) as connection, connection.cursor() as cursor:
             cursor.execute(f'CREATE USER {user} IDENTIFIED BY "{self.password}" QUOTA UNLIMITED ON users')
             self._made.append(user)
@@ -73,11 +75,14 @@ class Accounts:
         del given
         pytest.skip(f"only the test server can be told: {what}")
 
-    def close(self) -> None:
-        """Drop what was made."""
+    def sweep(self) -> None:
+        """Drop the accounts that were made: what asks the dictionary goes through all tables that are there."""
         with self.connect(self.administrator) as connection, connection.cursor() as cursor:
-            for user in self._made:
-                cursor.execute(f"DROP USER {user} CASCADE")
+            while self._made:
+                cursor.execute(f"DROP USER {self._made.pop()} CASCADE")
+
+    def close(self) -> None:
+        self.sweep()
 
 
 class Oracle(Accounts):
@@ -111,6 +116,10 @@ class Oracle(Accounts):
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def sweep(self) -> None:
+        super().sweep()
+        self.tell("forget")  # each instant is a connection, and SQLite keeps all that was written since
 
     def close(self) -> None:
         self._pipe.close()

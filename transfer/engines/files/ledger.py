@@ -215,6 +215,13 @@ class FileLedger:
         entry = {"statement": statement, "state": state, "changed": now()}
         write(self._run(run) / "journal" / f"{number_of(statement)}.json", entry)
 
+    def stands(self, run: str, statement: str) -> str:
+        return self.journaled(run).get(statement, "")
+
+    def turn(self, run: str, statement: str, state: str, *, before: str) -> None:
+        del before  # nobody else has the folder
+        self.journal(run, statement, state)
+
     def journaled(self, run: str) -> dict[str, str]:
         return {str(e["statement"]): str(e["state"]) for e in _entries(self._run(run) / "journal")}
 

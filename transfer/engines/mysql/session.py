@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from math import ceil
 from threading import Lock
@@ -24,7 +25,7 @@ from ...plan import Hop, Slice
 from ...rules import split
 from ...schema.catalogue import Relation
 from ...schema.sql import sayable
-from ...silence import OPTIONS, Brief, Silence, bound, kept_alive, patience
+from ...silence import OPTIONS, Brief, Silence, bound, hung_up, kept_alive, patience
 from . import held, lingering
 from .infile import PIECE, insert, load
 
@@ -203,7 +204,10 @@ class MySqlLoader(MySqlSession):
     @property
     def lost(self) -> bool:
         """Whether the connection broke; its server may not know."""
-        return not self.connection.open
+        made: Any = self.connection  # its socket is what PyMySQL calls private
+        with suppress(AttributeError, OSError, ValueError):  # closed meanwhile
+            return hung_up(made._sock.fileno())
+        return True
 
     def end(self, by: MySqlSession) -> None:
         """End on the server what is left of this session, through another."""

@@ -16,7 +16,7 @@ from ...place import Address, redact
 from ...plan import Hop, Slice
 from ...schema.catalogue import Relation
 from ...schema.sql import double_quoted, text_literal
-from ...silence import OPTIONS, Brief, Silence, bound, patience
+from ...silence import OPTIONS, Brief, Silence, bound, hung_up, patience
 from . import leaves, lingering
 from .copy import CONNECTING, Shape, load
 from .raw import load_raw
@@ -137,7 +137,7 @@ class PostgreSqlLoader(PostgreSqlSession):
     @property
     def lost(self) -> bool:
         """Whether the connection broke; its server may not know."""
-        return self.connection.broken
+        return self.connection.broken or (not self.connection.closed and hung_up(self.connection.fileno()))
 
     def end(self, by: PostgreSqlSession) -> None:
         """End on the server what is left of this session, through another."""

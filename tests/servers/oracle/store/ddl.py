@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..spoken import Refused
 from . import indexes, partitions, types, values
@@ -315,8 +315,7 @@ def _drop(session: Session, words: Words) -> None:
     if kind == "INDEX":
         return indexes.drop(session, *words.qualified(session.schema))
     if kind == "USER":
-        session.catalogue.users.pop(words.name(), None)
-        return None
+        return _drop_user(session, words.name(), cascade=words.take("CASCADE"))
     if kind not in ("TABLE", "VIEW", "SEQUENCE"):
         raise Refused(950, "invalid DROP option")
     owner, name = words.qualified(session.schema)
@@ -339,6 +338,23 @@ def drop_table(session: Session, table: Table, *, cascade: bool) -> None:
             session.catalogue.sequences.pop((table.owner, shape.identity), None)
     session.run(f"DROP TABLE {table.held}")
     del session.catalogue.tables[table.owner, table.name]
+
+
+def _drop_user(session: Session, name: str, *, cascade: bool) -> None:
+    catalogue = session.catalogue
+    if name not in catalogue.users:
+        raise Refused(1918, f"user '{name}' does not exist")
+    owned = [one for one in catalogue.tables.values() if one.owner == name]
+    kinds: tuple[dict[Any, Any], ...] = (catalogue.views, catalogue.sequences, catalogue.sources)
+    if not cascade and (owned or any(key[0] == name for kind in kinds for key in kind)):
+        raise Refused(1922, f"CASCADE must be specified to drop '{name}'")
+    for table in owned:
+        drop_table(session, table, cascade=True)
+    for kind in kinds:
+        for key in [key for key in kind if key[0] == name]:
+            del kind[key]
+    for held in (catalogue.users, catalogue.made, catalogue.privileges, catalogue.grants):
+        held.pop(name, None)
 
 
 def rename(session: Session, table: Table, name: str) -> None:
