@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from ..transfer.engine import Loader, Rejected
 from ..transfer.engines import engine_of
 from ..transfer.errors import RequestError
+from ..transfer.intact import intact
 from ..transfer.place import parse
-from ..transfer.plan import Plan, from_json
+from ..transfer.plan import Plan
 from ..transfer.rejects import row_of
 from ..transfer.replay import Replayed
 from ..transfer.replay import rejected as _rejected
@@ -66,4 +67,4 @@ def _with(run: str, url: str, work: Callable[[Plan, Loader], Made]) -> Made:
     with closing(engine_of(place.scheme).loader(located(url))) as loader:
         if not any(row[0] == run for row in loader.ledger.runs()):
             raise RequestError(f"{place} knows no run {run}.", remedy="'ropeway status --target URL' lists its runs.")
-        return work(from_json(loader.ledger.plan(run)), loader)
+        return work(intact(run, loader), loader)

@@ -20,9 +20,10 @@ from ..transfer.engine import Receipt
 from ..transfer.engines import engine_of
 from ..transfer.engines.files.durable import lock
 from ..transfer.errors import DataError, DifferenceFound, EngineError, RequestError, UnfinishedRun
+from ..transfer.intact import intact
 from ..transfer.job import Limits
 from ..transfer.place import Address, parse, resolve
-from ..transfer.plan import Plan, from_json
+from ..transfer.plan import Plan
 from ..transfer.progress import Progress
 from ..transfer.request import Request, Staging, job_of
 from ..transfer.resume import proof_of
@@ -174,7 +175,7 @@ def _sweep(request: Request, folder: Path, target: Address, ended: list[str]) ->
         return
     known = [one.run for one in runs(resolve(request.target, "")) if one.job == job_of(request)]
     with closing(engine_of(target.place.scheme).loader(target)) as loader:
-        plans = [from_json(loader.ledger.plan(run)) for run in ended]
+        plans = [intact(run, loader) for run in ended]
     if any(plan.staging and plan.staging.run in known for plan in plans):
         rmtree(folder, ignore_errors=True)
 
@@ -244,7 +245,7 @@ def _filled(request: Request) -> tuple[Plan, list[Receipt]]:
     address = resolve(request.target, "")
     with closing(engine_of(request.target.scheme).loader(address)) as loader:
         run = next(str(row[0]) for row in reversed(loader.ledger.runs()) if row[2] == job_of(request))
-        return from_json(loader.ledger.plan(run)), loader.ledger.receipts(run)
+        return intact(run, loader), loader.ledger.receipts(run)
 
 
 def _counted(staging: Staging) -> dict[str, int]:

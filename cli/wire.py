@@ -18,11 +18,12 @@ from ..transfer.engine import Engine, Receipt
 from ..transfer.engines import engine_of
 from ..transfer.errors import BlockedPlan, MissingTable, RequestError, UnfinishedRun
 from ..transfer.gathering import Merged, forget, merged
+from ..transfer.intact import intact
 from ..transfer.interrupt import Interrupt
 from ..transfer.job import Job, Limits
 from ..transfer.ledger import ROLLED_BACK, UNDOING
 from ..transfer.place import Address, parse, resolve
-from ..transfer.plan import Plan, from_json
+from ..transfer.plan import Plan
 from ..transfer.progress import Progress
 from ..transfer.proposals import rehearsed
 from ..transfer.quarantine import Quarantined, quarantined
@@ -434,7 +435,7 @@ def _finished(what: Request | Plan, target: Address) -> tuple[Plan, list[Receipt
         )
     with closing(engine_of(target.place.scheme).loader(target)) as loader:
         run_ = ended[-1].run
-        return from_json(loader.ledger.plan(run_)), loader.ledger.receipts(run_)
+        return intact(run_, loader), loader.ledger.receipts(run_)
 
 
 def status(url: str, secret: str = "") -> list[Recorded]:

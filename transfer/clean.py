@@ -16,9 +16,11 @@ from .commit import DELIMITED, parts, step_back
 from .engine import Engine, Loader
 from .engines import engine_of
 from .errors import EngineError, RequestError
+from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, number_of
+from .piecemeal import TOO_LARGE, unrejected
 from .place import Address
-from .plan import Hop, Plan, Statement, from_json
+from .plan import Hop, Plan, Statement
 from .quarantine import quarantined
 from .reversal import check_kept, check_unwritten, check_whole, hand_back, refusals
 from .schema.catalogue import Relation, Table
@@ -89,10 +91,21 @@ def remove(run: str, target: Address, *, undo: bool = False, early: bool = False
                     hand_back(plan, swaps, known, engine, loader, target)  # all at once, by the first of them
             else:
                 _carry_out(run, statement, loader)
-        loader.ledger.forget(run)
+        _forget(plan, engine, loader)
         return left
     finally:
         loader.close()
+
+
+def _forget(plan: Plan, engine: Engine, loader: Loader) -> None:
+    """Forget a run, its rejected rows in several transactions where one is too small for them."""
+    try:
+        loader.ledger.forget(plan.run)
+    except Exception as error:
+        if engine.classify(error) not in TOO_LARGE:
+            raise
+        unrejected(plan.run, plan.landings, engine, loader)
+        loader.ledger.forget(plan.run)
 
 
 def _takes_back(undoing: Statement, statement: Statement) -> bool:
@@ -109,7 +122,7 @@ def _left(run: str, loader: Loader, *, undo: bool) -> tuple[Plan, Left]:
             f"The target knows no run {run}.",
             remedy=f"Did you mean {near[0]}?" if near else f"Runs there: {', '.join(states) or 'none'}.",
         )
-    plan = from_json(loader.ledger.plan(run))
+    plan = intact(run, loader)
     engine = engine_of(plan.target.scheme)
     rejected = sum(one.rejected for one in loader.ledger.receipts(run))
     if states[run] in ENDED and not undo:

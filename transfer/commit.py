@@ -118,10 +118,15 @@ def land_again(
     run: str, aims: Sequence[Hop], part: Slice, receipt: Receipt, rows: Sequence[pa.RecordBatch],
     kept: Sequence[Rejected], left: Sequence[Rejected], loader: Loader,
 ) -> Receipt:  # fmt: skip
-    """Land rows of those `kept`, with the receipt as it is then and those that are `left`, in one transaction."""
+    """Land rows of those `kept`, with the receipt as it is then and those that are `left`, in one transaction.
+
+    EngineError where they are kept no more.
+    """
     sent = sum(batch.num_rows for batch in rows)
     loader.begin()
     try:
+        # Before any row: where another loads them, this one waits for it here.
+        keeping(loader.ledger).unreject(run, receipt.hop, part.number, [one.number for one in kept])
         for hop in aims:
             loaded = load(loader, hop, part, rows)
             if loaded != sent:
@@ -131,7 +136,6 @@ def land_again(
             figures = {name: getattr(receipt, name) + getattr(done, name) for name in _MERGED}
             receipt = replace(receipt, **figures)
         loader.ledger.settle(run, receipt)
-        keeping(loader.ledger).unreject(run, receipt.hop, part.number, [one.number for one in kept])
         keeping(loader.ledger).reject(run, left)
         loader.commit()
     except BaseException:

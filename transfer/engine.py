@@ -161,7 +161,9 @@ class Ledger(Protocol):
         ...
 
     def runs(self) -> list[Row]:
-        """(run, plan hash, job, state, started, by) of every run the target knows, oldest first."""
+        """(run, plan hash, job, state, started, by) of every run the target knows, oldest first: as they were opened,
+        whatever the clocks of their machines say.
+        """
         ...
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import socket
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,8 +28,12 @@ SUMS = 2 * PARTS  # and from here on, of what has no room in the entry so many b
 UNDOING = "undoing"  # by 'ropeway clean', which may be repeated; what was undone is not there to go on from
 ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in their places again
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
+# The entry of the journal whose state is a run's place among the runs: clocks of machines differ. A run that an earlier
+# version has begun has none, and came before.
+PLACE = 9_000_000
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
 _LISTED = 500  # values of an IN; Oracle takes 1,000
+_UNKNOWN = -1  # rows that a statement changed, where a driver does not say
 _FIGURES = ("read", "loaded", "inserted", "updated", "unchanged", "rejected", "bytes")
 
 
@@ -119,13 +123,23 @@ class SqlLedger:
         if not self.present():
             return []
         rows = self._connection.ask(
-            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN}{self._words.past} "
-            "ORDER BY started, run"
+            f"SELECT run, plan_hash, job, state, started, run_by FROM {self._words.prefix}{RUN}{self._words.past}"
         )
-        return [tuple("" if value is None else value for value in row) for row in rows]
+        places = self._places() if rows else {}  # after the runs: each has its place before it is there
+        return in_order((tuple("" if value is None else value for value in row) for row in rows), places)
+
+    def _places(self) -> dict[str, int]:
+        words = self._words
+        rows = self._connection.ask(
+            f"SELECT run, state FROM {words.prefix}{STATEMENT}{words.past} WHERE {self._equal(**{words.number: PLACE})}"
+        )
+        return {str(run): int(str(place)) for run, place in rows}
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
         with self._lasting():
+            # Runs that write one table begin one after another, for they hold it; of others two may have one place.
+            place = 1 + max(self._places().values(), default=0)
+            self.journal(run, f"{PLACE} place among the runs", str(place))
             self._insert(RUN, run, plan_hash, job, "running", now(), "", by, plan_json)
 
     def plan(self, run: str) -> str:
@@ -136,10 +150,7 @@ class SqlLedger:
 
     def finish(self, run: str, state: str) -> None:
         with self._lasting():
-            self._connection.execute(
-                f"UPDATE {self._words.prefix}{RUN} SET {self._set(state=state, finished=now())} "
-                f"WHERE {self._equal(run=run)}"
-            )
+            self._update(RUN, self._equal(run=run), state=state, finished=now())
 
     @contextmanager
     def _lasting(self) -> Iterator[None]:
@@ -177,7 +188,7 @@ class SqlLedger:
             sums = receipt.checksum
         more = {"checksum": sums, "seconds": receipt.seconds, "landed": now()}
         unit = self._equal(run=run, hop=number_of(receipt.hop), slice=receipt.slice)
-        self._connection.execute(f"UPDATE {self._words.prefix}{SLICE} SET {self._set(**figures, **more)} WHERE {unit}")
+        self._update(SLICE, unit, **figures, **more)
 
     def _sums(self, run: str, receipt: Receipt) -> None:
         """Write the checksums of a slice's partitions into an entry of their own, or anew."""
@@ -268,11 +279,20 @@ class SqlLedger:
         return [_rejected(row) for row in rows]
 
     def unreject(self, run: str, hop: str, part: int, rows: Sequence[int]) -> None:
-        """Delete what is rejected of a slice, by these numbers."""
+        """Delete what is rejected of a slice, by these numbers. EngineError, inside the transaction, for any that is
+        not there: whoever deleted it has loaded it.
+        """
         unit = self._equal(run=run, hop=number_of(hop), slice=part)
         for some in (rows[at : at + _LISTED] for at in range(0, len(rows), _LISTED)):
             listed = ", ".join(map(str, some))
-            self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit} AND n_row IN ({listed})")
+            table = f"{self._words.prefix}{REJECT}"
+            gone = self._connection.execute(f"DELETE FROM {table} WHERE {unit} AND n_row IN ({listed})")
+            if gone not in (len(some), _UNKNOWN):
+                raise EngineError(
+                    f"{len(some)} rejected rows of slice {part} of {hop} were to be taken out of {table}, and {gone} "
+                    "were there: another has taken them, or a rule or a trigger keeps the ledger's rows.",
+                    remedy="It is rolled back. 'ropeway rejects RUN' says what is kept now.",
+                )
 
     def numbers(self, run: str, hop: str) -> dict[int, list[int]]:
         """The numbers of a hop's rejected rows by their slice, in order."""
@@ -288,20 +308,22 @@ class SqlLedger:
         if rejected and any(one.rejected for one in self._entries(run) if one.hop == hop):  # those of parts, too
             self._connection.execute(f"DELETE FROM {self._words.prefix}{REJECT} WHERE {unit}")
         # Slice 0 stays: what the table held before the run is true however often the run starts over.
-        self._connection.execute(f"DELETE FROM {self._words.prefix}{SLICE} WHERE {unit} AND slice <> 0")
+        table = f"{self._words.prefix}{SLICE}"
+        self._connection.execute(f"DELETE FROM {table} WHERE {unit} AND slice <> 0")
+        _taken(not self._connection.ask(f"SELECT 1 FROM {table} WHERE {unit} AND slice <> 0"), table)
 
     def journal(self, run: str, statement: str, state: str) -> None:
         # Looked at first: deleting what is not there locks the gap in InnoDB, in which another worker's entry belongs.
-        entry, table = self._entry(run, statement), f"{self._words.prefix}{STATEMENT}"
-        if self._connection.ask(f"SELECT 1 FROM {table} WHERE {entry}"):
-            said = self._set(name=statement, state=state, changed=now())
-            self._connection.execute(f"UPDATE {table} SET {said} WHERE {entry}")
+        entry = self._entry(run, statement)
+        if self._connection.ask(f"SELECT 1 FROM {self._words.prefix}{STATEMENT} WHERE {entry}"):
+            self._update(STATEMENT, entry, name=statement, state=state, changed=now())
             return
         self._insert(STATEMENT, run, number_of(statement), statement, state, now())
 
     def journaled(self, run: str) -> dict[str, str]:
         rows = self._connection.ask(
-            f"SELECT name, state FROM {self._words.prefix}{STATEMENT} WHERE {self._equal(run=run)}"
+            f"SELECT name, state FROM {self._words.prefix}{STATEMENT} "
+            f"WHERE {self._equal(run=run)} AND {self._words.number} <> {PLACE}"
         )
         return {str(name): str(state) for name, state in rows}
 
@@ -323,14 +345,42 @@ class SqlLedger:
         return self._equal(**{"run": run, self._words.number: number_of(statement)})
 
     def _insert(self, table: str, *values: object) -> None:
+        name = f"{self._words.prefix}{table}"
+        _taken(self._put(name, values), name)
+
+    def _put(self, name: str, values: Sequence[object]) -> int:
         literals = ", ".join(self._words.literal(value) for value in values)
-        self._connection.execute(f"INSERT INTO {self._words.prefix}{table} VALUES ({literals})")
+        return self._connection.execute(f"INSERT INTO {name} VALUES ({literals})")
+
+    def _update(self, table: str, entry: str, **values: object) -> None:
+        """Change the one entry that there is."""
+        name = f"{self._words.prefix}{table}"
+        changed = self._connection.execute(f"UPDATE {name} SET {self._set(**values)} WHERE {entry}")
+        if changed == _UNKNOWN:
+            changed = len(self._connection.ask(f"SELECT 1 FROM {name} WHERE {entry}"))
+        _taken(changed, name)
 
     def _set(self, **values: object) -> str:
         return ", ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
 
     def _equal(self, **values: object) -> str:
         return " AND ".join(f"{name} = {self._words.literal(value)}" for name, value in values.items())
+
+
+def _taken(changed: int, table: str) -> None:
+    """EngineError where a statement for one entry changed none: rows would be there without their receipt."""
+    if changed == 0:
+        raise EngineError(
+            f"The ledger's table {table} has not taken an entry of this run: its statement was not refused, and "
+            "changed no row. What belongs to it is rolled back.",
+            remedy="A rule, a trigger or a policy of row security on that table may keep entries out: remove it, and "
+            "go on with --resume.",
+        )
+
+
+def in_order(rows: Iterable[Row], places: Mapping[str, int]) -> list[Row]:
+    """Runs as `runs` gives them by their places, those of earlier versions first, by the clocks of their machines."""
+    return sorted(rows, key=lambda row: (places.get(str(row[0]), 0), str(row[4]), str(row[0])))
 
 
 class Keeper(Protocol):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from .engine import Engine
+from .commit import together
+from .engine import Engine, Loader
+from .ledger import keeping
+from .plan import Hop
 
 TOO_LARGE = ("size", "log")  # what smaller transactions may cure; a log may be full of others', and is waited for
 
@@ -25,3 +29,15 @@ def in_pieces(count: int, step: Callable[[int, int], None], engine: Engine, firs
             size = (end - done) // 2
         else:
             done = end
+
+
+def unrejected(run: str, hops: Sequence[Hop], engine: Engine, loader: Loader) -> None:
+    """Delete what a run keeps of the rejected rows of some hops."""
+    ledger = keeping(loader.ledger)
+
+    def gone(hop: Hop, part: int, numbers: Sequence[int], start: int, end: int) -> None:
+        together(lambda: ledger.unreject(run, hop.name, part, numbers[start:end]), loader)
+
+    for one in hops:
+        for part, numbers in ledger.numbers(run, one.name).items():
+            in_pieces(len(numbers), partial(gone, one, part, numbers), engine)

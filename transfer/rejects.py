@@ -72,8 +72,11 @@ class Rejecting:
         """Land a slice without the rows that are refused; of how many rows it is, and what of these was left behind
         when it was gathered, where its reader cannot tell.
 
-        Raises DataError for more of them than may be, ReaderFailed, and what else the engine raises.
+        None where it has its receipt: the commit that nobody heard of came through, and its own rows would be in the
+        way of this try. Raises DataError for more of them than may be, ReaderFailed, and what else the engine raises.
         """
+        if self._landed(hop, part, loader):
+            return None
         unit = _Unit(hop, part, attempt, instant, reader, loader)
         folder = _FOLDER / self._job.plan.run
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,14 +88,32 @@ class Rejecting:
             if gathered:
                 tally.seen(gathered[0])
                 rejects.rows.extend(gathered[1])
-            with self._writer:
-                keeping(loader.ledger).prepare_rejects()
-                self.permit(rejects, loader, tally.read)
-                self._try_each(unit, spool, rejects)
-                receipt = self._land(unit, spool, tally, rejects)
+            receipt = self._tried(unit, spool, tally, rejects)
         if receipt:
             self.told(rejects)
         return receipt
+
+    def _tried(self, unit: _Unit, spool: Spool, tally: Tally, rejects: Behind) -> Receipt | None:
+        """Land what is in the spool without what is refused; None where it has its receipt already."""
+        with self._writer:
+            keeping(unit.loader.ledger).prepare_rejects()
+            try:
+                self.permit(rejects, unit.loader, tally.read)
+                self._try_each(unit, spool, rejects)
+                return self._land(unit, spool, tally, rejects)
+            except DataError:
+                # A commit of a lost connection may have come through only now.
+                if self._has_receipt(unit.hop, unit.part, unit.loader):
+                    return None
+                raise
+
+    def _landed(self, hop: Hop, part: Slice, loader: Loader) -> bool:
+        with self._writer:
+            return self._has_receipt(hop, part, loader)
+
+    def _has_receipt(self, hop: Hop, part: Slice, loader: Loader) -> bool:
+        receipts = loader.ledger.receipts(self._job.plan.run)
+        return any((one.hop, one.slice) == (hop.name, part.number) for one in receipts)
 
     def told(self, rejects: Behind) -> None:
         """Say what of a slice that has landed is left behind."""

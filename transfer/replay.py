@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -14,9 +15,10 @@ from .engine import Engine, Loader, Receipt, Rejected
 from .engines import engine_of
 from .errors import DataError, RequestError, RopewayError
 from .flow import Tally, after_reading
+from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, keeper
 from .piecemeal import in_pieces
-from .plan import Hop, Plan, Slice, from_json
+from .plan import Hop, Plan, Slice
 from .rejects import concerns_rows, row_of
 from .start import held, holder
 from .unfit import READ, TRANSFORM
@@ -35,13 +37,20 @@ class Replayed:
 def replay(plan: Plan, engine: Engine, loader: Loader) -> list[Replayed]:
     """Load what is kept, slice by slice, each with its receipt in one transaction, or in as many as it takes.
 
-    RequestError where that cannot be. The loader holds the tables: nobody else's run writes them meanwhile.
+    RequestError where that cannot be. The loader holds the tables: nobody else's run writes them meanwhile. What is
+    known from before it did may be so no longer, and is asked again: while it waited, another may have loaded the rows.
     """
+    hops = {one.hop for one in rejected(plan, loader)}
+    _check(plan, hops, loader)
+    for hop in (plan.hop(name) for name in sorted(hops)):
+        if not held(loader, str(hop.writes)):
+            raise holder(loader, hop.writes)
+    _check(plan, hops, loader)
     kept = rejected(plan, loader)
-    _check(plan, {one.hop for one in kept}, loader)
+    _check_counts(plan, kept, loader)
     made = []
-    for (hop, number), rows in groupby(kept, lambda one: (one.hop, one.slice)):
-        made.append(_slice(plan, plan.hop(hop), number, list(rows), engine, loader))
+    for (name, number), rows in groupby(kept, lambda one: (one.hop, one.slice)):
+        made.append(_slice(plan, plan.hop(name), number, list(rows), engine, loader))
     return made
 
 
@@ -76,8 +85,24 @@ def _check(plan: Plan, hops: set[str], loader: Loader) -> None:
                 "refers to them, was decided over the whole table.", table=str(hop.writes),
                 remedy="'ropeway rejects RUN --out DIR' writes them; mend the source and move the table again.",
             )  # fmt: skip
-        if not held(loader, str(hop.writes)):
-            raise holder(loader, hop.writes)
+
+
+def _check_counts(plan: Plan, kept: Sequence[Rejected], loader: Loader) -> None:
+    """RequestError where a receipt counts other rejected rows than are kept, so that none would be true afterwards."""
+    there = Counter((one.hop, one.slice) for one in kept)
+    for one in loader.ledger.receipts(plan.run):
+        if one.rejected and one.loaded + one.rejected > one.read:
+            raise RequestError(
+                f"{one.hop}, slice {one.slice}: {one.read} rows were read, and its receipt says that {one.loaded} "
+                f"landed and {one.rejected} were rejected: some landed twice.",
+                remedy="Nothing was loaded. Move the table again.",
+            )
+        if (found := there[one.hop, one.slice]) != one.rejected:
+            raise RequestError(
+                f"{one.hop}, slice {one.slice}: its receipt counts {one.rejected} rejected rows, and {found} "
+                f"{'is' if found == 1 else 'are'} kept: 'ropeway clean' was begun, or somebody wrote into the ledger.",
+                remedy="Nothing was loaded. 'ropeway rejects RUN --out DIR' writes what is kept.",
+            )
 
 
 def _check_latest(plan: Plan, hops: set[str], loader: Loader) -> None:
@@ -85,7 +110,7 @@ def _check_latest(plan: Plan, hops: set[str], loader: Loader) -> None:
     mine = {plan.hop(name).writes for name in hops}
     names = [str(row[0]) for row in loader.ledger.runs()]
     for later in names[names.index(plan.run) + 1 :]:
-        if met := mine & {hop.writes for hop in from_json(loader.ledger.plan(later)).landings}:
+        if met := mine & {hop.writes for hop in intact(later, loader).landings}:
             raise RequestError(
                 f"Run {later} wrote {', '.join(sorted(map(str, met)))} after run {plan.run}: it may have brought these "
                 "rows, or newer ones.", remedy="'ropeway rejects RUN --out DIR' writes them, for a job of their own.",

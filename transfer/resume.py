@@ -11,19 +11,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from .calls import function_of
-from .commit import start_over, thin_out, together
+from .commit import start_over, thin_out
 from .engine import Loader, Reader, Receipt, Rejected, Source
 from .errors import DataError, EngineError
 from .flow import flow
 from .job import Job
-from .ledger import keeping
-from .piecemeal import TOO_LARGE, in_pieces
+from .piecemeal import TOO_LARGE, in_pieces, unrejected
 from .plan import Hop, Plan, Slice
 from .rejects import row_of
 from .replay import rejected
@@ -210,20 +208,13 @@ def _thinned(look: Standing, hop: Hop, rows: int, behind: int) -> None:
     left = Receipt(hop.name, 1, "thinned", look.source.instant, read=0, loaded=rows, rejected=behind)
     if behind:
         thin_out(run, feeders, "", left, loader)
-        for one in feeders:
-            for part, numbers in keeping(loader.ledger).numbers(run, one.name).items():
-                in_pieces(len(numbers), partial(_unreject, look, one, part, numbers), look.job.target)
+        unrejected(run, feeders, look.job.target, loader)
 
     def thin(start: int, end: int) -> None:
         delete = look.job.target.thin(hop.into, end - start)  # type: ignore[attr-defined]  # the caller has looked
         thin_out(run, feeders, delete, replace(left, loaded=rows - end, rejected=0), loader)
 
     in_pieces(rows, thin, look.job.target, first=rows // 2)
-
-
-def _unreject(look: Standing, hop: Hop, part: int, numbers: Sequence[int], start: int, end: int) -> None:
-    ledger = keeping(look.loader.ledger)
-    together(lambda: ledger.unreject(look.job.plan.run, hop.name, part, numbers[start:end]), look.loader)
 
 
 def unfed(plan: Plan, receipts: Sequence[Receipt], hops: Sequence[Hop] | None = None) -> list[str]:

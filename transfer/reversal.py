@@ -13,9 +13,10 @@ from .commit import parts, together
 from .engine import Asked, Engine, Loader
 from .engines import engine_of
 from .errors import DataError, EngineError, RequestError
+from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING
 from .place import Address
-from .plan import Plan, Statement, Swap, from_json
+from .plan import Plan, Statement, Swap
 from .start import held
 from .swapping import count, set_right, standing, swapped_in
 
@@ -88,7 +89,7 @@ def _plan(run: str, loader: Loader) -> Plan:
         raise RequestError(
             f"Run {run} did not end.", remedy="Go on with --resume first, or undo it: 'ropeway clean' does."
         )
-    return from_json(loader.ledger.plan(run))
+    return intact(run, loader)
 
 
 def _swaps(plan: Plan, engine: Engine, loader: Loader) -> list[Statement]:

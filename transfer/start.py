@@ -10,6 +10,7 @@ from .commit import record
 from .engine import Engine, Loader, Receipt, Row
 from .engines import engine_of
 from .errors import EngineError, RequestError, UnfinishedRun
+from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
@@ -141,6 +142,6 @@ def resumed(job: str, target: Address) -> Plan:
             )
         if not found:
             raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
-        return from_json(loader.ledger.plan(str(found[-1][0])))
+        return intact(str(found[-1][0]), loader)
     finally:
         loader.close()

@@ -118,6 +118,20 @@ def rejected(mine: Sequence[Receipt]) -> str:
     return f"but for {rows:,} rejected rows" if rows else ""
 
 
+def overfull(mine: Sequence[Receipt]) -> str:
+    """Which slice brought more rows than were read of it, by its own receipt; '' if none did.
+
+    No transform makes more rows than it gets, and of rows that are decided together each is read once.
+    """
+    for one in mine:
+        if 0 < one.read < one.loaded + one.rejected:
+            return (
+                f"of slice {one.slice} {one.read:,} rows were read, and its receipt says that {one.loaded:,} landed "
+                f"and {one.rejected:,} were rejected: some landed twice"
+            )
+    return ""
+
+
 def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt | None, target: _Target) -> TableReport:
     # Both servers, segment by segment: full.py, for what both places hold by then.
     empty = TableReport(hop.named, str(hop.writes), "standard", NOT_VERIFIED)
@@ -139,7 +153,7 @@ def _by_checksum(plan: Plan, hop: Hop, mine: Sequence[Receipt], before: Receipt 
         held -= Sum.parse(before.checksum)
     elif before and before.loaded:
         return replace(empty, reason="rows that were there before have no checksum to subtract")
-    other = disputed(hop, mine)
+    other = overfull(mine) or disputed(hop, mine)
     same = held == expected and not other and not (parts and parts.differing)
     claim = (EQUALS_SOURCE if hop.raw else EQUALS_READ) if same else DIFFERENT
     if hop.raw:

@@ -142,12 +142,12 @@ def test_what_has_no_room_lies_beside_its_receipt(tmp_path: Path, servers: Serve
         ledger.open("run", "hash", "{}", "job", "me")
         long, longer = (",".join(f"{n}=1:{n:032x}" for n in range(most)) for most in (9, 12))
         receipt = Receipt("1 a -> a", 3, "try", "now", read=9, loaded=4, checksum=f"9:{1:032x}", partitions=long)
-        assert ledger.part("run", receipt, first=True)
+        assert ledger.part("run", receipt, None)
         assert [(one.slice, one.partitions) for one in ledger.parts("run")] == [(3, long)]
         assert ledger.receipts("run") == []
         assert ledger.claim(Claim("run", "1 a -> a", 3, "try", "now"))
         ledger.settle("run", receipt)
-        ledger.whole("run", receipt)
+        ledger.whole("run", receipt, receipt)
         assert ledger.parts("run") == []
         assert [one.partitions for one in ledger.receipts("run")] == [long]
         (kept,) = ledger.receipts("run")

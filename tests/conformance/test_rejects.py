@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from attacks import attack, finished
@@ -14,6 +15,7 @@ from moves import requested
 from ropeway.cli import wire
 from ropeway.cli.rejected import rejects, replay, write
 from ropeway.cli.shapes import run_shape
+from ropeway.transfer.engines.postgresql.session import PostgreSqlLoader
 from ropeway.transfer.errors import DataError
 from ropeway.transfer.request import Choice
 from ropeway.transforms.steps import calls_of
@@ -188,3 +190,27 @@ def test_killed_while_rows_are_rejected_and_taken_up_again(
     assert there(target) == [n for n in range(1, ROWS + 1) if n not in BAD]
     ((run,),) = target.ask(f"SELECT DISTINCT run FROM {'ropeway.' if engine == 'postgresql' else ''}ropeway_reject")
     assert [int(json.loads(one.values)["id"]) for one in rejects(run, target.url)] == BAD
+
+
+def test_a_commit_that_nobody_heard_of_is_no_reason_to_reject_its_rows(
+    tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = filled(tmp_path, servers), spot("postgresql", tmp_path, servers)
+    strict(target)
+    commit, unheard = PostgreSqlLoader.commit, list[str]()
+
+    def lose(self: PostgreSqlLoader) -> None:
+        """The first commit that brings rejected rows goes through, and its answer is lost."""
+        found = self.ask("SELECT to_regclass('ropeway.ropeway_reject')")[0][0]
+        last = bool(found) and bool(self.ask("SELECT 1 FROM ropeway.ropeway_reject LIMIT 1")) and not unheard
+        commit(self)
+        if last:
+            unheard.append("COMMIT")
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(PostgreSqlLoader, "commit", lose)
+    request, secrets = requested(source, target, mode="truncate", slice_rows=7, max_rejects="4")
+    outcome = wire.run(request, secrets)
+    assert unheard
+    assert there(target) == [n for n in range(1, ROWS + 1) if n not in BAD]
+    assert [int(json.loads(one.values)["id"]) for one in rejects(outcome.plan.run, target.url)] == BAD

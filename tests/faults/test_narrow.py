@@ -73,6 +73,18 @@ def test_killed_between_its_parts(kills: list[tuple[str, int]], source: Spot, ta
     assert there(target) == list(range(1, ROWS + 1))
 
 
+def test_its_rejected_rows_are_forgotten_in_several_transactions(source: Spot, target: Spot) -> None:
+    bad = range(11, 140)
+    source.ask(f"UPDATE note SET said = 'odd' WHERE id IN ({', '.join(map(str, bad))})")
+    run = wire.run(*requested(source, target, mode="truncate", slice_rows=0, max_rejects="50%")).plan.run
+    table = f"{'ropeway.' if target.engine == 'sqlserver' else ''}ropeway_reject"
+    assert target.ask(f"SELECT count(*) FROM {table}")[0][0] == len(bad) > MOST
+    assert wire.clean(run, target.url).rejected == len(bad)
+    assert target.ask(f"SELECT count(*) FROM {table}")[0][0] == 0
+    assert wire.status(target.url) == []
+    assert len(there(target)) == ROWS - len(bad)
+
+
 def test_refused_rows_are_kept_beside_its_parts(source: Spot, target: Spot) -> None:
     """More than a transaction takes, too; killed behind some, again while these are taken out, and replayed."""
     bad = [1, *range(11, 140), ROWS]

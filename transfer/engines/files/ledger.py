@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from ...engine import Claim, Receipt, Rejected, Row
 from ...errors import EngineError
-from ...ledger import UNDOING, now, number_of, with_answers
+from ...ledger import UNDOING, in_order, now, number_of, with_answers
 from ...plan import from_json
 from .durable import ASIDE, is_alive, locked, read, sync, this_owner, write
 from .hive import is_partition
@@ -117,12 +117,13 @@ class FileLedger:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
     def runs(self) -> list[Row]:
-        found = [
-            (folder.name, *(str(known[key]) for key in ("plan_hash", "job", "state", "started", "by")))
-            for folder in _folders(self._folder / "runs")
-            if (folder / "run.json").exists() and (known := read(folder / "run.json"))
-        ]
-        return sorted(found, key=lambda row: (row[4], row[0]))
+        known = self._known()
+        rows = ((run, *(str(one[key]) for key in ("plan_hash", "job", "state", "started", "by"))) for run, one in known)
+        return in_order(rows, {run: one.get("place", 0) for run, one in known})
+
+    def _known(self) -> list[tuple[str, dict[str, Any]]]:
+        files = [folder / "run.json" for folder in _folders(self._folder / "runs")]
+        return [(file.parent.name, read(file)) for file in files if file.exists()]
 
     def open(self, run: str, plan_hash: str, plan_json: str, job: str, by: str) -> None:
         folder = self._run(run)
@@ -130,8 +131,10 @@ class FileLedger:
             (folder / name).mkdir(parents=True)
         (folder / "plan.json").write_text(plan_json, "utf-8")
         sync(folder / "plan.json")
+        # As in the ledger in SQL: those that write one table begin one after another.
+        place = 1 + max((one.get("place", 0) for _, one in self._known()), default=0)
         known = {"plan_hash": plan_hash, "job": job, "state": "running", "started": now(), "finished": "", "by": by}
-        write(folder / "run.json", known)
+        write(folder / "run.json", {**known, "place": place})
 
     def plan(self, run: str) -> str:
         return (self._run(run) / "plan.json").read_text("utf-8")

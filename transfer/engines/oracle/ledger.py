@@ -6,6 +6,8 @@ knows no IF NOT EXISTS before version 23; and NUMBER is no name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import oracledb
 
 from ...ledger import SqlLedger, Words
@@ -39,6 +41,6 @@ class OracleLedger(SqlLedger):
             if code(error) != _THERE:
                 raise
 
-    def _insert(self, table: str, *values: object) -> None:
+    def _put(self, name: str, values: Sequence[object]) -> int:
         places = ", ".join(f":{place}" for place, _ in enumerate(values, 1))
-        self._session.execute(f"INSERT INTO {table} VALUES ({places})", values)
+        return self._session.execute(f"INSERT INTO {name} VALUES ({places})", values)
