@@ -14,6 +14,7 @@ from .ledger import UNDOING, this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
 from .schema.catalogue import Relation
+from .unfinished import nothing_to_resume
 from .verification import read_back, target_sum
 
 # A run that was killed after its last row and before its proof has only the proof to do.
@@ -118,7 +119,7 @@ def resumed(job: str, target: Address) -> Plan:
                 remedy=f"End that: ropeway clean {mine[-1][0]}, or --fresh.",
             )
         if not found:
-            raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
+            raise nothing_to_resume(loader, RESUMABLE)
         return from_json(loader.ledger.plan(str(found[-1][0])))
     finally:
         loader.close()
