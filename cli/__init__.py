@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command `ropeway` and end the process with its exit status."""
@@ -13,6 +15,7 @@ def main() -> None:
 
         app(prog_name="ropeway")
     except KeyboardInterrupt:  # before a command could see to it
+        sys.stderr.write("Interrupted.\n")
         raise SystemExit(130) from None
 
 

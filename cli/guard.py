@@ -50,6 +50,7 @@ class Guarded(TyperGroup):
         except SystemExit as ended:
             # Click and Rich both end with 1 where they find that nobody reads.
             unread = isinstance(ended.__context__, BrokenPipeError)
+            _answered(ended.__context__, args[0] if args and args[0] else more.get("args") or sys.argv[1:])
             raise SystemExit(_ended(None if unread else ended.code)) from None
         except OSError as error:
             if not _is_loss(error):
@@ -77,6 +78,17 @@ class Guarded(TyperGroup):
                 raise  # Typer's own: a wrong option, which it explains itself, with status 2
             status = unforeseen(error)
         raise typer.Exit(status)
+
+
+def _answered(error: BaseException | None, words: Sequence[str]) -> None:
+    """The one object of --json also where the command line was not understood; people were told by Typer."""
+    status = getattr(error, "exit_code", 0)
+    told = getattr(error, "format_message", None)
+    if "--json" in words and status and told:
+        say.voice().json = True
+        with suppress(OSError):
+            message = say.safe(told())
+            say.data({"status": "failed", "exit_status": status, "error": {"message": message}})
 
 
 def _is_loss(error: OSError) -> bool:

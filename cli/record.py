@@ -261,10 +261,24 @@ def read_report(run: str = "", base: Path | None = None) -> dict[str, Any]:
         raise RequestError(
             f"Run {folder.name} has no report: it did not end.", remedy=f"ropeway status {folder.name}"
         ) from error
-    found: dict[str, Any] = json.loads(text)
+    found = _object(text)
+    if found is None:
+        raise RequestError(
+            f"{folder / 'report.json'} is not whole: its disk was full, say.",
+            remedy=f"'ropeway status {folder.name}' shows the run's events, 'ropeway verify' proves it again.",
+        )
     with suppress(FileNotFoundError):
-        found["verified_later"] = json.loads((folder / _VERIFIED).read_text(encoding="utf-8"))
+        later = _object((folder / _VERIFIED).read_text(encoding="utf-8"))
+        if later is not None:
+            found["verified_later"] = later
     return found
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    with suppress(ValueError):
+        found = json.loads(text)
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def keep_verification(shape: Mapping[str, Any], base: Path | None = None) -> None:
@@ -285,6 +299,5 @@ def events(folder: Path) -> Iterator[dict[str, Any]]:
         return
     with path.open(encoding="utf-8") as file:
         for line in file:
-            if line.endswith("\n"):
-                with suppress(ValueError):
-                    yield json.loads(line)
+            if line.endswith("\n") and (found := _object(line)) is not None:
+                yield found

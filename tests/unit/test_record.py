@@ -112,6 +112,9 @@ def test_a_full_disk_stops_no_run(plan: Plan, tmp_path: Path, capsys: pytest.Cap
     assert recorder.where() == "Its report is not kept."
     with pytest.raises(RequestError, match="has no report"):
         read_report("", tmp_path)
+    (folder / "report.json").write_text('{"run": "26')  # as an earlier version may have left it
+    with pytest.raises(RequestError, match="is not whole"):
+        read_report("", tmp_path)
 
 
 def test_a_line_that_an_earlier_process_did_not_end_hides_no_other(plan: Plan, tmp_path: Path) -> None:
