@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command `ropeway` and end the process with its exit status."""
-    from .app import app
+    from .streams import prepare
 
-    app(prog_name="ropeway")
+    prepare()
+    try:
+        from .app import app
+
+        app(prog_name="ropeway")
+    except KeyboardInterrupt:  # before a command could see to it
+        sys.stderr.write("Interrupted.\n")
+        raise SystemExit(130) from None
 
 
 def version() -> str:

@@ -14,8 +14,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import select
 import signal
 import sys
 import traceback
@@ -23,19 +23,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
 from ..transfer.errors import BlockedPlan, RopewayError
-from . import say
+from . import say, streams
 
 if TYPE_CHECKING:
     from ..transfer.interrupt import Interrupt
 
 DEFECT, REFUSED, INTERRUPTED, UNREAD = 1, 3, 130, 141
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# What a write raises without the name of its file.
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -48,7 +50,12 @@ class Guarded(TyperGroup):
         except SystemExit as ended:
             # Click and Rich both end with 1 where they find that nobody reads.
             unread = isinstance(ended.__context__, BrokenPipeError)
-            raise SystemExit(_ended(None if unread else ended.code, unread=unread)) from None
+            _answered(ended.__context__, args[0] if args and args[0] else more.get("args") or sys.argv[1:])
+            raise SystemExit(_ended(None if unread else ended.code)) from None
+        except OSError as error:
+            if not _is_loss(error):
+                raise
+            raise SystemExit(_ended(None)) from None
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -56,10 +63,10 @@ class Guarded(TyperGroup):
                 return super().invoke(ctx)
         except typer.Exit:
             raise
-        except BrokenPipeError as error:
-            if not all(_is_read(stream) for stream in (sys.stdout, sys.stderr)):
+        except OSError as error:
+            if _is_loss(error):
                 raise
-            status = unforeseen(error)  # a server's connection, say
+            status = unforeseen(error)  # also where a server's connection is a broken pipe
         except RopewayError as error:
             status = error.exit_status
             explained(error)
@@ -73,30 +80,41 @@ class Guarded(TyperGroup):
         raise typer.Exit(status)
 
 
-def _ended(code: str | int | None, *, unread: bool) -> str | int | None:
-    """The exit status; UNREAD where nothing else went wrong than that the output has lost its reader."""
-    streams = [getattr(stream, "wrapped", stream) for stream in (sys.stdout, sys.stderr)]  # Click puts its own there
-    read = [_flushed(stream) for stream in streams]
-    return code if code or (all(read) and not unread) else UNREAD
+def _answered(error: BaseException | None, words: Sequence[str]) -> None:
+    """The one object of --json also where the command line was not understood; people were told by Typer."""
+    status = getattr(error, "exit_code", 0)
+    told = getattr(error, "format_message", None)
+    if "--json" in words and status and told:
+        say.voice().json = True
+        with suppress(OSError):
+            message = say.safe(told())
+            say.data({"status": "failed", "exit_status": status, "error": {"message": message}})
 
 
-def _is_read(stream: TextIO) -> bool:
-    """Whether somebody still reads a stream, as far as the system can tell."""
-    with suppress(OSError, ValueError, AttributeError):
-        looking = select.poll()
-        looking.register(stream.fileno(), 0)
-        return not any(event & select.POLLERR for _, event in looking.poll(0))
-    return False
+def _is_loss(error: OSError) -> bool:
+    """Whether an error is that the result cannot be written."""
+    found = streams.steady(sys.stdout)
+    return found is not None and found.lost is error
 
 
-def _flushed(stream: TextIO) -> bool:
-    """Whether what was written could be; what could not is dropped, or Python would complain of it at the very end."""
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return False
-    return True
+def _ended(code: str | int | None) -> str | int | None:
+    """The exit status of a command whose output is written to its end.
+
+    If it cannot be, that is a failure only of a command of which nothing else was asked.
+    """
+    found, beside = streams.steady(sys.stdout), streams.steady(sys.stderr)
+    loss = found.end() if found else None
+    unread = loss is not None and loss.errno == errno.EPIPE
+    if loss and not (unread and not say.voice().kept):  # who stops reading knows
+        why = "nobody reads it" if unread else loss.strerror
+        failed = not (code or say.voice().kept)
+        rest = say.voice().kept or ("Make room there, and ask again." if failed else "")
+        (say.fail if failed else say.warn)(f"The result could not be written: {why}. {rest}".rstrip())
+    if beside:
+        beside.end()
+    if code or loss is None or say.voice().kept:
+        return code
+    return UNREAD if unread else REFUSED
 
 
 def explained(error: RopewayError) -> None:
@@ -110,8 +128,8 @@ def explained(error: RopewayError) -> None:
 
 def unforeseen(error: Exception) -> int:
     """Say what nobody foresaw: a file that cannot be opened is the system's, all else is a defect of ours."""
-    if isinstance(error, OSError) and error.filename is not None:
-        told(REFUSED, f"{error.filename}: {error.strerror}.")
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _OF_DISKS):
+        told(REFUSED, f"{error.filename or 'A file could not be written'}: {error.strerror}.")
         return REFUSED
     from ..transfer.engines import refused  # not at the top: with Arrow it takes a second, and help needs neither
 
@@ -149,7 +167,7 @@ def told(status: int, text: str, findings: Sequence[dict[str, str]] = (), **fiel
     error: dict[str, Any] = {k: say.safe(v) for k, v in named.items()}
     if findings:
         error["findings"] = [{k: say.safe(v) for k, v in one.items()} for one in findings]
-    with suppress(BrokenPipeError):  # that nobody reads it does not make it another failure
+    with suppress(OSError):  # that nobody reads it does not make it another failure
         say.data({"status": state, "exit_status": status, "error": error})
 
 

@@ -18,9 +18,10 @@ from ..transfer.errors import RequestError
 from ..transfer.job import MINIMUM_MEMORY, MINIMUM_SHARE, Limits
 from ..transfer.passwords import WAYS
 from ..transfer.permitted import permitted
-from ..transfer.place import WITHHELD, Place, parse
+from ..transfer.place import Place, parse
 from ..transfer.plan import Call
 from ..transfer.policies import checked
+from ..transfer.redaction import WITHHELD
 from ..transfer.request import Choice, Request, Rule
 from ..transfer.rules import Use, read_rule, split, write_rule
 from ..transfer.throttle import throttle

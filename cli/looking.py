@@ -75,6 +75,10 @@ def _merging(run: str) -> list[Hop]:
         plan = from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise RequestError(
+            f"{path} is not whole.", remedy="The plan itself lies in the run's target; this copy tells what was merged."
+        ) from error
     return [hop for hop in plan.hops if hop.over and plan.feeders(hop)[0].name == hop.name]  # it has the list of all
 
 

@@ -202,7 +202,7 @@ class Known:
     def url(self) -> str:
         """The target's URL: as given, or as this folder's `.ropeway` knows it, if no password is missing there."""
         from ..transfer.errors import RequestError
-        from ..transfer.place import WITHHELD
+        from ..transfer.redaction import WITHHELD
         from .commands.status import read_status
         from .record import folder_of
 

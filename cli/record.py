@@ -115,8 +115,12 @@ class Recorder(Progress):
         ignore = self._base / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
-        (folder / "plan.json").write_text(to_json(plan), encoding="utf-8")
-        self._file = folder / "events.jsonl"
+        _put(folder / "plan.json", to_json(plan))
+        file = folder / "events.jsonl"
+        if file.is_file() and file.read_bytes()[-1:] not in (b"", b"\n"):
+            with file.open("a", encoding="utf-8") as broken:  # an earlier process, or its disk, ended amidst a line
+                broken.write("\n")
+        self._file = file
 
     def _fail(self, error: OSError) -> None:
         if not self._failed:
@@ -187,6 +191,12 @@ class Recorder(Progress):
         """How long each hop took by the clock, as far as this process moved it."""
         return {hop: round(last - first, 3) for hop, (first, last) in self._spans.items()}
 
+    def where(self) -> str:
+        """Where the report lies, for people."""
+        if self._failed or self.folder is None:
+            return "Its report is not kept."
+        return f"Its report: {self.folder / 'report.json'}; 'ropeway report {self.folder.name}' shows it."
+
     def close(self, status: str, report: dict[str, Any] | None = None) -> None:
         """Write the last event, and the report if there is one."""
         self.event("ended", status=status)
@@ -194,9 +204,21 @@ class Recorder(Progress):
             return
         try:
             text = json.dumps(report, indent=1, ensure_ascii=False, default=str)
-            (self.folder / "report.json").write_text(text, encoding="utf-8")
+            _put(self.folder / "report.json", text)
         except OSError as error:
             self._fail(error)
+
+
+def _put(file: Path, text: str) -> None:
+    """Write a file that is there whole, or as it was before: half of one cannot be read."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(file)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def now() -> str:
@@ -239,10 +261,24 @@ def read_report(run: str = "", base: Path | None = None) -> dict[str, Any]:
         raise RequestError(
             f"Run {folder.name} has no report: it did not end.", remedy=f"ropeway status {folder.name}"
         ) from error
-    found: dict[str, Any] = json.loads(text)
+    found = _object(text)
+    if found is None:
+        raise RequestError(
+            f"{folder / 'report.json'} is not whole: its disk was full, say.",
+            remedy=f"'ropeway status {folder.name}' shows the run's events, 'ropeway verify' proves it again.",
+        )
     with suppress(FileNotFoundError):
-        found["verified_later"] = json.loads((folder / _VERIFIED).read_text(encoding="utf-8"))
+        later = _object((folder / _VERIFIED).read_text(encoding="utf-8"))
+        if later is not None:
+            found["verified_later"] = later
     return found
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    with suppress(ValueError):
+        found = json.loads(text)
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def keep_verification(shape: Mapping[str, Any], base: Path | None = None) -> None:
@@ -251,17 +287,17 @@ def keep_verification(shape: Mapping[str, Any], base: Path | None = None) -> Non
     if folder is None:
         return
     try:
-        (folder / _VERIFIED).write_text(json.dumps(shape, indent=1, ensure_ascii=False), encoding="utf-8")
+        _put(folder / _VERIFIED, json.dumps(shape, indent=1, ensure_ascii=False))
     except OSError as error:
         say.warn(f"{error.filename}: {error.strerror}. The run's report will not show this verification.")
 
 
 def events(folder: Path) -> Iterator[dict[str, Any]]:
-    """The events of a run so far; a last line that is being written is left out."""
+    """The events of a run so far, without lines that are being written or were not to their end."""
     path = folder / "events.jsonl"
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as file:
         for line in file:
-            if line.endswith("\n"):
-                yield json.loads(line)
+            if line.endswith("\n") and (found := _object(line)) is not None:
+                yield found

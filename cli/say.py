@@ -6,16 +6,17 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..transfer.passwords import TOLD
+from ..transfer.redaction import withheld
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _PIPED_WIDTH = 200  # columns of a table that goes into a file or a pipe, where no terminal says how wide it is
-WITHHELD = "***"
 # Controls but for tabs and ends of lines, of which a lone return writes over its line; marks of direction.
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNCLEAN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # which JSON lets stand
@@ -25,13 +26,14 @@ _UNCLEAN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud
 class Voice:
     """How this command was asked to speak, and whether it has given its one JSON object.
 
-    `secrets` are the values that no sentence may hold.
+    `secrets` are the values that no sentence may hold, `kept` says what holds also if the result cannot be written.
     """
 
     json: bool = False
     verbose: bool = False
     quiet: bool = False
     answered: bool = False
+    kept: str = ""
     secrets: set[str] = field(default_factory=set, repr=False)
 
 
@@ -41,6 +43,11 @@ _VOICE = Voice()  # one command a process, and its threads speak as it does
 def voice() -> Voice:
     """The voice of the running command."""
     return _VOICE
+
+
+def keep(text: str) -> None:
+    """Say, should the result not get out, that this holds anyhow: then the command keeps its own exit status."""
+    voice().kept = text
 
 
 def hide(secret: str) -> None:
@@ -54,9 +61,7 @@ def safe(text: str) -> str:
 
     For messages alone: what a plan holds has no secret by its making, and a password may look like a number.
     """
-    for secret in sorted(voice().secrets | TOLD, key=len, reverse=True):
-        text = text.replace(secret, WITHHELD)
-    return text
+    return withheld(text, voice().secrets | TOLD)
 
 
 def visible(text: str) -> str:
@@ -118,7 +123,8 @@ def data(value: Mapping[str, Any]) -> None:
     """The one JSON object of a command that was given --json; a second one is not printed."""
     if voice().json and not voice().answered:
         voice().answered = True
-        text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        plain = not (sys.stdout.encoding or "").lower().startswith("utf")  # that has no letters for all of it
+        text = json.dumps(value, indent=2, ensure_ascii=plain, default=str)
         sys.stdout.write(_UNCLEAN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
@@ -144,6 +150,7 @@ def count(number: int, word: str) -> str:
 
 
 def _aside(text: str) -> None:
-    sys.stdout.flush()
+    with suppress(OSError):  # a result that is lost is told of at the end
+        sys.stdout.flush()
     sys.stderr.write(visible(safe(text)) + "\n")
     sys.stderr.flush()

@@ -14,11 +14,11 @@ from urllib.parse import quote, unquote
 
 from .errors import RequestError
 from .passwords import TOLD, WAYS, told
+from .redaction import WITHHELD, withheld
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_OPTIONS = re.compile(r"pass|secret|token|key$", re.IGNORECASE)
 _FILES = ("sslkey", "ssl_key")  # of them the path is no secret
-WITHHELD = "***"
 _V6 = re.compile(r"[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")
 _PLAIN = "/:~${}.,;@*()!' "  # of an option's value: what tells it from others is written as in a URL
 
@@ -169,6 +169,4 @@ def resolve(place: Place, secret: str = "", environment: Mapping[str, str] | Non
 
 def redact(text: str, address: Address) -> str:
     """A driver's message without the password, should the driver have put it there."""
-    for secret in sorted({address.password, *TOLD} - {""}, key=len, reverse=True):
-        text = text.replace(secret, WITHHELD)
-    return text
+    return withheld(text, {address.password, *TOLD})

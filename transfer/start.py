@@ -15,6 +15,7 @@ from .ledger import ROLLED_BACK, UNDOING, this_process
 from .place import Address
 from .plan import Hop, Plan, from_json, hash_of, to_json
 from .schema.catalogue import Relation
+from .unfinished import nothing_to_resume
 from .verification import read_back, target_sum
 
 # A run that was killed after its last row and before its proof has only the proof to do.
@@ -141,7 +142,7 @@ def resumed(job: str, target: Address) -> Plan:
                 remedy=f"End that: ropeway clean {mine[-1][0]}, or --fresh.",
             )
         if not found:
-            raise RequestError("No run of this job is unfinished in the target.", remedy="Start one without --resume.")
+            raise nothing_to_resume(loader, RESUMABLE)
         return intact(str(found[-1][0]), loader)
     finally:
         loader.close()

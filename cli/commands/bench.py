@@ -44,6 +44,7 @@ def bench(
 
         plot.write_text(speeds(shape(found)["parts"]), encoding="utf-8")
         say.note(f"Written: {plot}")
+        say.keep(f"The picture is in {plot}.")
     say.data(shape(found))
     show(found)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import say
+from .. import say, streams
 from ..options import Known, Manner
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def clean(
         say.data(_shape(left, removed=False))
         say.note(f"Nothing was changed. {found} keeps run {run}.")
         return
+    streams.go_on()
     left = remove(run, url, undo=undo, early=early)
+    say.keep(f"Run {run} is cleaned up.")
     say.data(_shape(left, removed=True))
     say.out(f"Removed {say.count(len(left.statements) + len(left.rows), 'thing')}; run {run} is forgotten.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import say
+from .. import say, streams
 from ..options import Manner
 from .run import carry_out, judge, keep
 from .run import show as show_run
@@ -58,6 +58,7 @@ def demo(
     from ..regions import make_regions
 
     url = target or f"duckdb:///{folder / 'shop.duckdb'}"
+    streams.go_on()
     _refuse_without_schemas(url)
     _prepare(folder)
     say.note(f"Making {rows:,} rows in {folder} ...")
@@ -69,6 +70,7 @@ def demo(
     reports = [read_report(shape["run"], folder / ".ropeway") for shape in shapes.values()]
     html = folder / "report.html"
     html.write_text(page(*reports), encoding="utf-8")
+    say.keep(f"The report, with pictures: {html}")
     say.data(
         {"equal": _is_proven(shapes), "seconds": round(seconds, 3), "report": str(html), "runs": list(shapes.values())}
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .. import say
+from .. import say, streams
 from ..options import Manner
 
 
@@ -40,5 +40,7 @@ def pause(
         file.unlink(missing_ok=True)
     else:
         file.touch()
+    streams.go_on()
+    say.keep(f"Run {folder.name} {'goes on' if end else 'pauses'}.")
     say.data({"run": folder.name, "paused": not end})
     say.out(f"Run {folder.name} {'goes on' if end else 'begins no other slice until: ropeway pause --end'}.")

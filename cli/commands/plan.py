@@ -85,6 +85,7 @@ def plan(
     known = estimate(made, measured)
     if out:
         write(made, out, prose(made, known))
+        say.keep(f"The plan is in {out}.")
     shape: dict[str, Any] = {**plan_shape(made), "estimate": {**known.shape(), "downtime": downtime(made)}}
     hidden = unsampled(made) if sample else {}
     say.data({**shape, **(_sample_shape(rows, hidden) if rows else {})})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import say
+from .. import say, streams
 from ..options import Known, Manner
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ def rejects(
     if out:
         for file in write(listed(run, url), out):
             say.note(f"Written: {file}")
+    if replay:
+        streams.go_on()
     landed = sum(one.landed for one in again(run, url)) if replay else 0
+    if replay or out:
+        say.keep(f"{say.count(landed, 'row')} landed." if replay else f"The rows are in {out}.")
     rows = listed(run, url)
     say.data({"run": run, "landed": landed, "rejected": [_shape(one) for one in rows]})
     if replay:

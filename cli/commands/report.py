@@ -31,6 +31,7 @@ def report(
         from ..page import page, write_page
 
         write_page(html, page(found))
+        say.keep(f"The page is written: {html}")
     say.data(found)
     show(found)
 

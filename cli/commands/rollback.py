@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import say
+from .. import say, streams
 from ..options import Known, Manner
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def rollback(
         say.data(_shape(run, found, done=False))
         say.note("Nothing was changed.")
         return
+    streams.go_on()
     found = put_back(run, url, discard_writes=discard_writes)
+    say.keep(f"Run {run} is rolled back.")
     say.data(_shape(run, found, done=True))
     say.out(f"{say.count(len(found), 'table')} put back. 'ropeway clean {run}' drops what the run made of them.")
 

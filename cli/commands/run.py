@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import say, version
+from .. import say, streams, version
 from ..options import Asked, Manner, Metrics
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def carry_out(
     from ..record import Recorder
     from ..wire import run as move
 
+    streams.go_on()
     interrupt, recorder = Interrupt(), Recorder(base)
     status = "failed"
     try:
@@ -148,6 +149,7 @@ def conclude(outcome: Outcome, recorder: Recorder, watching: Sequence[Watching] 
     shape = keep(outcome, recorder)
     for one in watching:
         one.close(shape["status"], shape)
+    say.keep(f"Run {shape['run']} is {shape['status']}. {recorder.where()}")
     say.data(shape)
     show(shape)
     judge(shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,7 @@ def status(
     if follow and not say.voice().json:
         for shape in _followed(folder):
             say.out(line(shape))
+            sys.stdout.flush()  # into a pipe, too, at once
     elif follow:
         *_, shape = _followed(folder)
     say.data(shape)

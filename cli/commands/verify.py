@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...transfer.request import LEVELS
-from .. import say, version
+from .. import say, streams, version
 from ..options import Asked, Manner, Page, all_of, one_of
 
 if TYPE_CHECKING:
@@ -119,10 +119,9 @@ def verify(
     """  # fmt: skip
     from ..shapes import verify_shape
 
-    _check_together(against, manifest, settle, repair=repair)
-    if salt and not (manifest and key):
-        raise typer.BadParameter("--salt is for a --manifest with a --key.")
+    _check_together(against, manifest, settle, repair=repair, unsigned=salt and not (manifest and key))
     level = level or asked.verify
+    streams.go_on()  # the exit status tells most of it
     if repair:
         report, shape = _repaired(asked, level, allow, yes=yes)
     else:
@@ -138,7 +137,11 @@ def verify(
     _judge(report)
 
 
-def _check_together(against: Path | None, manifest: Path | None, settle: float, *, repair: bool) -> None:
+def _check_together(
+    against: Path | None, manifest: Path | None, settle: float, *, repair: bool, unsigned: bool
+) -> None:
+    if unsigned:
+        raise typer.BadParameter("--salt is for a --manifest with a --key.")
     if against and manifest:
         raise typer.BadParameter("--manifest and --against exclude each other.")
     if repair and (against or manifest):
@@ -189,6 +192,7 @@ def _repaired(asked: Asked, level: str, allow: Sequence[str], *, yes: bool) -> t
         return found.report, {**shape, "repair": repair_shape(found, done=False)}
     kept = repair_folder()
     report = repair(found, allow, wanted.secrets, kept)
+    say.keep("The repair is done.")
     say.out(f"Repaired. The rows as they were are in {kept}." if kept.is_dir() else "Repaired.")
     shape = verify_shape(report)
     show(shape)

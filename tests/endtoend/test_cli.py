@@ -88,7 +88,11 @@ def test_a_request_that_cannot_be_done(
 
 @pytest.mark.parametrize("options", [["--mode", "crate"], ["--limit", "0"], ["--nope"], ["--resume", "--fresh"]])
 def test_a_wrong_option(shell: Shell, source: tuple[str, str], options: list[str]) -> None:
-    assert options[0] in shell("run", *source, *TARGET, *options, status=2).stderr
+    done = shell("run", *source, *TARGET, *options, "--json", status=2)
+    assert options[0] in done.stderr
+    found = json.loads(done.stdout)
+    assert found["exit_status"] == 2
+    assert options[0] in found["error"]["message"]
 
 
 def test_a_wrong_key_in_a_job_file(shell: Shell) -> None:

@@ -56,6 +56,10 @@ def test_a_killed_run_is_taken_up_again(shell: Shell, big: tuple[str, ...]) -> N
     assert "did not end" in message
     assert "--resume" in message
     assert "did not end" in shell.refused("verify", *big)
+    run, other = shell.json("status")["run"], shell.refused("run", *big[:-1], "3000", "--resume")
+    assert f"{run}, begun 2" in other
+    assert "sqlite:///big.sqlite to t, --slice-rows 2500" in other
+    assert f"ropeway clean {run} --target URL" in other
     found = shell.json("run", *big, "--resume")
     assert (found["rows"], found["tables"][0]["read"]) == (ROWS, ROWS)
     assert_whole(shell)

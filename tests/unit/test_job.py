@@ -16,7 +16,7 @@ from ropeway.cli import job, keys, overlay
 from ropeway.cli.options import Asked
 from ropeway.transfer.engines import engine_of
 from ropeway.transfer.errors import RequestError
-from ropeway.transfer.place import WITHHELD
+from ropeway.transfer.redaction import WITHHELD
 from ropeway.transfer.request import Request
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -91,13 +91,40 @@ def test_runs_that_are_not_there(tmp_path: Path, plan: Plan) -> None:
 
 
 def test_a_secret_is_withheld_from_messages_alone(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(say.voice(), "secrets", {"50", "ab"})
+    monkeypatch.setattr(say.voice(), "secrets", {"50000", "50"})
     recorder = Recorder(tmp_path)
-    recorder.planned(plan, [receipt(1)])
-    recorder.said("login of 50 failed")
+    recorder.planned(plan, [receipt(1, rows=50_000)])
+    recorder.said("login of 50000 in 50 s failed")
     found = list(events(folder_of("", tmp_path)))
-    assert found[-1]["message"] == "login of *** failed"
-    assert found[1]["rows"] == 50
+    assert found[-1]["message"] == "login of *** in 50 s failed"
+    assert found[1]["rows"] == 50_000
+
+
+def test_a_full_disk_stops_no_run(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / plan.run
+    folder.mkdir()
+    (folder / "events.jsonl").symlink_to("/dev/full")
+    recorder = Recorder(tmp_path)
+    went(recorder, plan)
+    recorder.close("done", {"run": plan.run})
+    said = capsys.readouterr().err
+    assert said.count("No space left on device. The run's events and report are not kept.") == 1
+    assert recorder.where() == "Its report is not kept."
+    with pytest.raises(RequestError, match="has no report"):
+        read_report("", tmp_path)
+    (folder / "report.json").write_text('{"run": "26')  # as an earlier version may have left it
+    with pytest.raises(RequestError, match="is not whole"):
+        read_report("", tmp_path)
+
+
+def test_a_line_that_an_earlier_process_did_not_end_hides_no_other(plan: Plan, tmp_path: Path) -> None:
+    Recorder(tmp_path).planned(plan, [])
+    folder = folder_of("2601", tmp_path)
+    with (folder / "events.jsonl").open("a") as file:
+        file.write('{"at": "half a li')
+    went(Recorder(tmp_path), plan)
+    assert [event["event"] for event in events(folder)][:3] == ["planned", "planned", "landed"]
+    assert read_status(folder)["rows"] == 100
 
 
 def test_figures(plan: Plan) -> None:
