@@ -163,9 +163,11 @@ def _won(claim: Claim, loader: Loader) -> bool:
     except Exception:  # noqa: BLE001 - whatever it was, the second look decides
         _roll_back(loader)
         loader.begin()
-        if loader.ledger.claim(claim):
-            return True
-        won = False
+        try:
+            won = loader.ledger.claim(claim)
+        except BaseException:
+            _roll_back(loader)
+            raise
     if not won:
         loader.rollback()
     return won

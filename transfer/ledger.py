@@ -30,7 +30,7 @@ ROLLED_BACK = "rolled back"  # the state of a run whose replaced tables are in t
 LEFT_OUT = "left out"  # in the journal, of a constraint that the run does without
 # The entry of the journal whose state is a run's place among the runs: clocks of machines differ. A run that an earlier
 # version has begun has none, and came before.
-PLACE = 9_000_000
+PLACE = 8_000_000
 _KEPT = ("stage", "reason", "column_name", "row_key", "row_values", "row_bytes")  # of a rejected row
 _LISTED = 500  # values of an IN; Oracle takes 1,000
 _UNKNOWN = -1  # rows that a statement changed, where a driver does not say

@@ -13,7 +13,7 @@ from .errors import EngineError, RequestError, UnfinishedRun
 from .intact import intact
 from .ledger import ROLLED_BACK, UNDOING, this_process
 from .place import Address
-from .plan import Hop, Plan, from_json, hash_of, to_json
+from .plan import Hop, Plan, hash_of, to_json
 from .schema.catalogue import Relation
 from .unfinished import nothing_to_resume
 from .verification import read_back, target_sum
@@ -53,7 +53,7 @@ def holder(loader: Loader, relation: Relation) -> EngineError:
     said = [
         f"run {one.run}, begun {one.started} by {one.by}"
         for one in map(_recorded, loader.ledger.runs())
-        if one.state == "running" and any(hop.writes == relation for hop in from_json(loader.ledger.plan(one.run)).hops)
+        if one.state == "running" and any(hop.writes == relation for hop in intact(one.run, loader).hops)
     ]
     whose = getattr(loader, "holding", None)
     return EngineError(
@@ -112,7 +112,7 @@ def taken_up(plan: Plan, loader: Loader) -> None:
         raise RequestError(f"Run {plan.run} {said}: another process ended it.", remedy="Start one without --resume.")
     directly = {hop.writes for hop in plan.landings if hop.mode in ("create", "truncate", "fill")}
     for later in order[order.index(mine) + 1 :]:
-        others = from_json(loader.ledger.plan(later.run)).landings if later.state != ROLLED_BACK and directly else ()
+        others = intact(later.run, loader).landings if later.state != ROLLED_BACK and directly else ()
         if met := directly & {hop.writes for hop in others}:
             raise RequestError(
                 f"Run {later.run} of another job wrote {', '.join(sorted(map(str, met)))} after run {plan.run} began: "
