@@ -37,7 +37,8 @@ from ropeway.transfer.ledger import SqlLedger
 
 MOST, SOONEST = 0.03, 5.0  # of a transfer; seconds
 TWIN = "benchmark_reliability"
-ASKED = ("prepare", "present", "runs", "open", "plan", "finish", "claim", "settle", "receipts", "journal", "journaled")
+ASKED = ("prepare", "present", "runs", "open", "plan", "finish", "claim", "settle", "receipts", "journal", "journaled",
+         "stands", "turn")  # fmt: skip
 ROWS = (
     "SELECT i AS id, i % 1000 AS n, (i / 7)::DECIMAL(12, 2) AS amount, 'name ' || i AS name, "
     "TIMESTAMP '2020-01-01' + INTERVAL (i) SECOND AS at, repeat('x', (i % 60)::INT) AS note FROM range({rows}) r(i)"
