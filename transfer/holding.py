@@ -34,10 +34,8 @@ def left(loader: Loader, job: Job) -> None:
     lost = getattr(loader, "lost", False)
     loader.close()
     if lost:
-        with (
-            suppress(Exception),
-            closing(job.target.connect(job.target_address)) as other,
-        ):  # the server may be gone, too
+        # The server may be gone, too.
+        with suppress(Exception), closing(job.target.connect(job.target_address)) as other:
             end(loader, other)
 
 

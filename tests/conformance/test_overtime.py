@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -60,10 +59,8 @@ def test_of_the_source(driver: str, tmp_path: Path, servers: Servers, behave: Be
     request, secrets = requested(bounded(source, "1", DRIVERS[driver]), target)
     plan = wire.plan(request, secrets)
     behave(engine, 60.0, ' AS "town"' if engine == "oracle" else " AS [town]")
-    began = time.monotonic()
     with pytest.raises(EngineError, match=SAID):
         wire.run(plan, secrets)
-    assert time.monotonic() - began < 20
     behave(engine, 0.0)
     wire.run(plan, secrets, resume=True)
     assert len(target.ask("SELECT * FROM person")) == 9
@@ -76,10 +73,8 @@ def test_of_the_target(engine: str, tmp_path: Path, servers: Servers, behave: Be
     request, secrets = requested(source, bounded(target, "1"))
     plan = wire.plan(request, secrets)
     behave(engine, 60.0, 'INTO "PERSON"' if engine == "oracle" else "INSERT INTO [dbo].[person]")
-    began = time.monotonic()
     with pytest.raises(EngineError, match=SAID):
         wire.run(plan, secrets)
-    assert time.monotonic() - began < 20
     assert not target.ask("SELECT id FROM person")
     behave(engine, 0.0)
     wire.run(plan, secrets, resume=True)
